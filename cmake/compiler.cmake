@@ -1,0 +1,41 @@
+# Language level, warnings, sanitizers, compiler cache and linker: the same for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # Precompiled headers are cached only when ccache may ignore their time stamps.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE_PROGRAM})
+endif()
+
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(otap_options INTERFACE)
+target_compile_options(otap_options INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
+  -Wno-missing-field-initializers -fno-omit-frame-pointer -fpch-preprocess)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(otap_options INTERFACE -Wno-unused-command-line-argument)
+endif()
+target_compile_options(otap_options INTERFACE
+  $<$<CONFIG:Debug>:-Og -g1>
+  $<$<CONFIG:Release>:-O3 -g1>)
+
+if(OTAP_SANITIZE)
+  target_compile_options(otap_options INTERFACE -fsanitize=${OTAP_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(otap_options INTERFACE -fsanitize=${OTAP_SANITIZE})
+  if(OTAP_SANITIZE MATCHES "thread")
+    # gcc warns that it does not instrument atomic_thread_fence, which Asio uses.
+    target_compile_options(otap_options INTERFACE -Wno-tsan)
+  endif()
+endif()

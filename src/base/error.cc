@@ -1,0 +1,92 @@
+#include "base/error.h"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace df {
+namespace {
+
+constexpr char kTypeId[] = "df::ErrorDetail";
+
+class ErrorDetail : public arrow::StatusDetail {
+ public:
+  ErrorDetail(ErrorKind kind, bool retryable) : kind_(kind), retryable_(retryable) {}
+  const char* type_id() const override { return kTypeId; }
+  std::string ToString() const override { return fmt::format("kind={}", Name(kind_)); }
+  ErrorKind kind() const { return kind_; }
+  bool retryable() const { return retryable_; }
+
+ private:
+  ErrorKind kind_;
+  bool retryable_;
+};
+
+const ErrorDetail* FindDetail(const Status& status) {
+  const auto& detail = status.detail();
+  if (detail == nullptr || std::string_view(detail->type_id()) != kTypeId) {
+    return nullptr;
+  }
+  return static_cast<const ErrorDetail*>(detail.get());
+}
+
+arrow::StatusCode CodeOf(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kIo:
+    case ErrorKind::kFileDiscovery:
+    case ErrorKind::kMissingFile:
+      return arrow::StatusCode::IOError;
+    default:
+      return arrow::StatusCode::Invalid;
+  }
+}
+
+}  // namespace
+
+std::string Location::ToString() const {
+  std::string text;
+  auto append = [&text](std::string_view key, std::string_view value) {
+    if (!value.empty()) {
+      text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
+    }
+  };
+  append("partition", partition);
+  append("table", table);
+  append("file", file);
+  if (row_group >= 0) {
+    append("row_group", std::to_string(row_group));
+  }
+  return text;
+}
+
+Status MakeError(ErrorKind kind, std::string message, const Location& location, bool retryable) {
+  const std::string where = location.ToString();
+  if (!where.empty()) {
+    message += fmt::format(" [{}]", where);
+  }
+  return Status(CodeOf(kind), std::move(message), std::make_shared<ErrorDetail>(kind, retryable));
+}
+
+ErrorKind KindOf(const Status& status) {
+  if (const ErrorDetail* detail = FindDetail(status)) {
+    return detail->kind();
+  }
+  return status.IsIOError() ? ErrorKind::kIo : ErrorKind::kArrow;
+}
+
+bool IsRetryable(const Status& status) {
+  if (const ErrorDetail* detail = FindDetail(status)) {
+    return detail->retryable();
+  }
+  return status.IsIOError();
+}
+
+Status WithContext(const Status& status, ErrorKind kind, const Location& location, bool retryable) {
+  if (status.ok() || FindDetail(status) != nullptr) {
+    return status;
+  }
+  return MakeError(kind, status.message(), location, retryable);
+}
+
+}  // namespace df

@@ -1,0 +1,39 @@
+#include "base/error.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace df {
+namespace {
+
+TEST(Error, MessageNamesEveryKnownPartOfTheLocation) {
+  const Status status =
+      MakeError(ErrorKind::kParquet, "bad magic: found 'ABCD', expected 'PAR1'",
+                {.partition = "_part_id=1", .table = "logs", .file = "a.parquet", .row_group = 3});
+  EXPECT_THAT(
+      status.message(),
+      testing::AllOf(testing::HasSubstr("partition=_part_id=1"), testing::HasSubstr("table=logs"),
+                     testing::HasSubstr("file=a.parquet"), testing::HasSubstr("row_group=3")));
+  EXPECT_EQ(KindOf(status), ErrorKind::kParquet);
+}
+
+TEST(Error, UnknownPartsAreNotPrinted) {
+  EXPECT_EQ(MakeError(ErrorKind::kQuery, "no").message(), "no");
+}
+
+TEST(Error, ContextIsAddedOnce) {
+  const Status inner = MakeError(ErrorKind::kIo, "gone", {}, true);
+  const Status outer = WithContext(inner, ErrorKind::kParquet, {.table = "logs"});
+  EXPECT_EQ(KindOf(outer), ErrorKind::kIo);
+  EXPECT_TRUE(IsRetryable(outer));
+  EXPECT_EQ(outer.message(), "gone");
+}
+
+TEST(Error, ForeignStatusGetsKindFromItsCode) {
+  EXPECT_EQ(KindOf(Status::IOError("x")), ErrorKind::kIo);
+  EXPECT_EQ(KindOf(Status::Invalid("x")), ErrorKind::kArrow);
+  EXPECT_TRUE(WithContext(Status::OK(), ErrorKind::kIo, {}).ok());
+}
+
+}  // namespace
+}  // namespace df
