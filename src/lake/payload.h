@@ -1,0 +1,26 @@
+// What a reader of a lake gives out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "otap/batch.h"
+
+namespace df::lake {
+
+/// Names the root rows that a payload was made of.
+struct Origin {
+  std::string partition;  ///< key path below the table folder, "" when there is none
+  std::string file;       ///< path below the base
+  int row_group = 0;
+  int64_t first_row = 0;  ///< inside the row group
+  int64_t num_rows = 0;
+};
+
+/// One batch in canonical form and where it came from.
+struct Payload {
+  otap::BatchPtr batch;
+  Origin origin;
+};
+
+}  // namespace df::lake
