@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace df {
 namespace {
 
@@ -51,9 +53,9 @@ std::string Location::ToString() const {
       text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
     }
   };
-  append("partition", partition);
+  append("partition", PrintableText(partition));
   append("table", table);
-  append("file", file);
+  append("file", PrintableText(file));
   if (row_group >= 0) {
     append("row_group", std::to_string(row_group));
   }

@@ -12,18 +12,23 @@
 
 namespace df::lake {
 
-/// What happens to records whose resource or scope attributes cannot be told for certain (format reference 4.4).
+/// What happens to records whose resource or scope attributes cannot be told for certain (format
+/// reference 4.4).
 enum class ResourceJoin : uint8_t {
-  kInfer,  ///< join what the files prove, send ambiguous stretches without those attributes, count them
-  kDrop,   ///< never infer: files without exact ids go out without resource and scope attributes, counted
+  kInfer,  ///< join what the files prove, send ambiguous stretches without those attributes, count
+           ///< them
+  kDrop,   ///< never infer: files without exact ids go out without resource and scope attributes,
+           ///< counted
   kFail,   ///< an ambiguous stretch fails its partition
 };
 
 struct ReadOptions {
   /// Which signals are read.
-  std::vector<otap::Signal> signals = {otap::Signal::kLogs, otap::Signal::kTraces, otap::Signal::kMetrics};
+  std::vector<otap::Signal> signals = {otap::Signal::kLogs, otap::Signal::kTraces,
+                                       otap::Signal::kMetrics};
 
-  /// Most root rows of one payload, 1..65535. A payload may hold fewer: it never crosses a row group, and its bytes are bounded.
+  /// Most root rows of one payload, 1..65535. A payload may hold fewer: it never crosses a row
+  /// group, and its bytes are bounded.
   int64_t batch_size = 8192;
 
   /// A file younger than this is not read yet, whatever its table; nothing = read at once.

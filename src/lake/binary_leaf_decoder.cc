@@ -1,0 +1,326 @@
+// Leaf decoder for text and binary of any length.
+#include <array>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include <arrow/array/array_dict.h>
+#include <arrow/array/data.h>
+#include <arrow/util/bit_util.h>
+#include <fmt/format.h>
+#include <parquet/encoding.h>
+#include <parquet/types.h>
+
+#include "lake/paged_leaf_decoder.h"
+
+namespace df::lake {
+namespace {
+
+constexpr int64_t kBlock = 1024;
+
+/// A slice is a list of stretches: indices into the dictionary, or plain values. As long as all are
+/// indices and the dictionary is small enough for 16-bit keys, the slice keeps it; else it becomes
+/// a native array.
+class BinaryLeafDecoder final : public PagedLeafDecoder {
+ public:
+  BinaryLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
+                    const parquet::ColumnDescriptor& descriptor,
+                    std::shared_ptr<arrow::DataType> type, const Location& location)
+      : PagedLeafDecoder(std::move(pages), descriptor, location), type_(std::move(type)) {}
+
+ protected:
+  Status StartSlice(int64_t num_rows) override {
+    stretches_.clear();
+    plain_offsets_.assign(1, 0);
+    plain_bytes_.clear();
+    num_indices_ = 0;
+    ARROW_ASSIGN_OR_RAISE(indices_buffer_, arrow::AllocateResizableBuffer(num_rows * IndexBytes()));
+    return Status::OK();
+  }
+
+  Status SetDictionary(const uint8_t* data, int64_t size_bytes, int64_t num_values) override {
+    if (num_values < 0 || num_values > size_bytes / 4) {
+      return Broken(
+          fmt::format("has a dictionary page of {} bytes for {} values", size_bytes, num_values));
+    }
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets,
+                          arrow::AllocateBuffer((num_values + 1) * 4));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes,
+                          arrow::AllocateBuffer(size_bytes - num_values * 4));
+    auto* offset = reinterpret_cast<int32_t*>(offsets->mutable_data());
+    uint8_t* out = bytes->mutable_data();
+    int64_t total = 0;
+    for (int64_t i = 0; i < num_values; ++i) {
+      offset[i] = static_cast<int32_t>(total);
+      ARROW_ASSIGN_OR_RAISE(const std::string_view value, TakePlain(&data, &size_bytes));
+      std::memcpy(out + total, value.data(), value.size());
+      total += static_cast<int64_t>(value.size());
+    }
+    offset[num_values] = static_cast<int32_t>(total);
+    dictionary_size_ = num_values;
+    dictionary_offsets_ = offset;
+    dictionary_bytes_ = out;
+    dictionary_ = arrow::MakeArray(arrow::ArrayData::Make(
+        type_, num_values, {nullptr, std::move(offsets), std::move(bytes)}, 0));
+    const bool was_wide = is_wide_;
+    is_wide_ = num_values > otap::kMaxDictionary16;
+    if (is_wide_ != was_wide) {  // the slice was started before its dictionary was known
+      return indices_buffer_->Resize(indices_buffer_->size() * 2);
+    }
+    return Status::OK();
+  }
+
+  Status StartPage(const PageValues& page) override {
+    page_ = page;
+    if (page.is_dictionary()) {
+      const int bit_width = page.size_bytes < 1 ? 0 : page.data[0];
+      if (bit_width > 32) {
+        return Broken(fmt::format("has dictionary indices of {} bits", bit_width));
+      }
+      indices_ = page.size_bytes < 1 ? HybridDecoder(page.data, 0, 0)
+                                     : HybridDecoder(page.data + 1, page.size_bytes - 1, bit_width);
+    } else if (page.encoding != parquet::Encoding::PLAIN) {
+      decoder_ = parquet::MakeTypedDecoder<parquet::ByteArrayType>(page.encoding, &descriptor());
+      decoder_->SetData(std::numeric_limits<int32_t>::max(), page.data,
+                        static_cast<int>(page.size_bytes));
+    }
+    return Status::OK();
+  }
+
+  Status DecodeDense(int64_t count) override {
+    if (stretches_.empty() || stretches_.back().is_index != page_.is_dictionary()) {
+      stretches_.push_back({page_.is_dictionary(), 0});
+    }
+    stretches_.back().count += count;
+    if (page_.is_dictionary()) {
+      return is_wide_ ? DecodeIndices<uint32_t>(count) : DecodeIndices<uint16_t>(count);
+    }
+    return page_.encoding == parquet::Encoding::PLAIN ? DecodePlain(count) : DecodeOther(count);
+  }
+
+  Result<std::shared_ptr<arrow::Array>> FinishSlice(
+      int64_t num_rows, int64_t num_values, std::shared_ptr<arrow::Buffer> validity) override {
+    if (num_values == num_rows) {
+      validity = nullptr;
+    }
+    if (stretches_.size() == 1 && stretches_.front().is_index && !is_wide_) {
+      return FinishDictionary(num_rows, num_values, std::move(validity));
+    }
+    return FinishNative(num_rows, num_values, std::move(validity));
+  }
+
+ private:
+  struct Stretch {
+    bool is_index;
+    int64_t count;
+  };
+
+  int64_t IndexBytes() const { return is_wide_ ? 4 : 2; }
+
+  Result<std::string_view> TakePlain(const uint8_t** data, int64_t* size_bytes) {
+    uint32_t length = 0;
+    if (*size_bytes < 4) {
+      return Broken("has a page with fewer values than its levels say");
+    }
+    std::memcpy(&length, *data, sizeof(length));
+    if (length > *size_bytes - 4) {
+      return Broken(
+          fmt::format("has a value of {} bytes in {} bytes of page", length, *size_bytes - 4));
+    }
+    const std::string_view value(reinterpret_cast<const char*>(*data) + 4, length);
+    *data += 4 + length;
+    *size_bytes -= 4 + int64_t{length};
+    return value;
+  }
+
+  template <typename Index>
+  Status DecodeIndices(int64_t count) {
+    Index* out = reinterpret_cast<Index*>(indices_buffer_->mutable_data()) + num_indices_;
+    const auto limit = static_cast<uint32_t>(dictionary_size_);
+    for (int64_t done = 0; done < count;) {
+      const HybridDecoder::Run run = indices_.Take(count - done);
+      if (run.count == 0) {
+        return Broken("has fewer dictionary indices than values");
+      }
+      // Wider indices than the dictionary needs are legal, so they are checked before they are
+      // narrowed.
+      if (!run.is_packed) {
+        if (run.value >= limit) {
+          return IndexPastDictionary(run.value);
+        }
+        std::fill_n(out + done, run.count, static_cast<Index>(run.value));
+      } else if (page_.data[0] <= static_cast<int>(8 * sizeof(Index))) {
+        indices_.Unpack(run, out + done);
+        Index largest = 0;
+        for (int64_t i = 0; i < run.count; ++i) {
+          largest = std::max(largest, out[done + i]);
+        }
+        if (largest >= limit) {
+          return IndexPastDictionary(largest);
+        }
+      } else {
+        wide_scratch_.resize(static_cast<size_t>(run.count));
+        indices_.Unpack(run, wide_scratch_.data());
+        for (int64_t i = 0; i < run.count; ++i) {
+          const uint32_t index = wide_scratch_[static_cast<size_t>(i)];
+          if (index >= limit) {
+            return IndexPastDictionary(index);
+          }
+          out[done + i] = static_cast<Index>(index);
+        }
+      }
+      done += run.count;
+    }
+    num_indices_ += count;
+    return Status::OK();
+  }
+
+  Status IndexPastDictionary(uint32_t index) const {
+    return Broken(
+        fmt::format("has dictionary index {} in a dictionary of {}", index, dictionary_size_));
+  }
+
+  Status AppendPlain(std::string_view value) {
+    plain_bytes_.insert(plain_bytes_.end(), value.begin(), value.end());
+    plain_offsets_.push_back(static_cast<int64_t>(plain_bytes_.size()));
+    return Status::OK();
+  }
+
+  Status DecodePlain(int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      ARROW_ASSIGN_OR_RAISE(const std::string_view value,
+                            TakePlain(&page_.data, &page_.size_bytes));
+      ARROW_RETURN_NOT_OK(AppendPlain(value));
+    }
+    return Status::OK();
+  }
+
+  Status DecodeOther(int64_t count) {
+    std::array<parquet::ByteArray, kBlock> block;
+    for (int64_t done = 0; done < count;) {
+      const int got =
+          decoder_->Decode(block.data(), static_cast<int>(std::min(count - done, kBlock)));
+      if (got <= 0) {
+        return Broken("has a page with fewer values than its levels say");
+      }
+      for (int i = 0; i < got; ++i) {
+        const parquet::ByteArray& value = block[static_cast<size_t>(i)];
+        ARROW_RETURN_NOT_OK(AppendPlain({reinterpret_cast<const char*>(value.ptr), value.len}));
+      }
+      done += got;
+    }
+    return Status::OK();
+  }
+
+  Result<std::shared_ptr<arrow::Array>> FinishDictionary(int64_t num_rows, int64_t num_values,
+                                                         std::shared_ptr<arrow::Buffer> validity) {
+    std::shared_ptr<arrow::Buffer> indices = std::move(indices_buffer_);
+    if (num_values < num_rows) {
+      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> spread,
+                            arrow::AllocateBuffer(num_rows * 2));
+      const auto* in = reinterpret_cast<const uint16_t*>(indices->data());
+      auto* out = reinterpret_cast<uint16_t*>(spread->mutable_data());
+      for (int64_t row = 0; row < num_rows; ++row) {
+        const bool is_valid = arrow::bit_util::GetBit(validity->data(), row);
+        out[row] = is_valid ? *in : uint16_t{0};
+        in += is_valid ? 1 : 0;
+      }
+      indices = std::move(spread);
+    }
+    auto data =
+        arrow::ArrayData::Make(arrow::dictionary(arrow::uint16(), type_), num_rows,
+                               {std::move(validity), std::move(indices)}, num_rows - num_values);
+    data->dictionary = dictionary_->data();
+    return arrow::MakeArray(std::move(data));
+  }
+
+  std::string_view DictionaryValue(int64_t position) const {
+    const int64_t index =
+        is_wide_ ? reinterpret_cast<const uint32_t*>(indices_buffer_->data())[position]
+                 : reinterpret_cast<const uint16_t*>(indices_buffer_->data())[position];
+    const int32_t begin = dictionary_offsets_[index];
+    return {reinterpret_cast<const char*>(dictionary_bytes_) + begin,
+            static_cast<size_t>(dictionary_offsets_[index + 1] - begin)};
+  }
+
+  std::string_view PlainValue(int64_t position) const {
+    const int64_t begin = plain_offsets_[static_cast<size_t>(position)];
+    return {plain_bytes_.data() + begin,
+            static_cast<size_t>(plain_offsets_[static_cast<size_t>(position) + 1] - begin)};
+  }
+
+  /// Calls `visit(value)` for each dense value in order.
+  template <typename Visit>
+  void VisitDense(Visit&& visit) const {
+    int64_t next_index = 0;
+    int64_t next_plain = 0;
+    for (const Stretch& stretch : stretches_) {
+      for (int64_t i = 0; i < stretch.count; ++i) {
+        visit(stretch.is_index ? DictionaryValue(next_index++) : PlainValue(next_plain++));
+      }
+    }
+  }
+
+  Result<std::shared_ptr<arrow::Array>> FinishNative(int64_t num_rows, int64_t num_values,
+                                                     std::shared_ptr<arrow::Buffer> validity) {
+    int64_t total_bytes = 0;
+    VisitDense([&](std::string_view value) { total_bytes += static_cast<int64_t>(value.size()); });
+    if (total_bytes > std::numeric_limits<int32_t>::max()) {
+      return MakeError(ErrorKind::kArrow,
+                       fmt::format("column {}: {} rows hold {} bytes, more than one array can",
+                                   column_path(), num_rows, total_bytes),
+                       location());
+    }
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets,
+                          arrow::AllocateBuffer((num_rows + 1) * 4));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(total_bytes));
+    auto* offset = reinterpret_cast<int32_t*>(offsets->mutable_data());
+    uint8_t* out = bytes->mutable_data();
+    int32_t end = 0;
+    int64_t row = 0;
+    VisitDense([&](std::string_view value) {
+      while (validity != nullptr && !arrow::bit_util::GetBit(validity->data(), row)) {
+        offset[row++] = end;
+      }
+      offset[row++] = end;
+      std::memcpy(out + end, value.data(), value.size());
+      end += static_cast<int32_t>(value.size());
+    });
+    while (row <= num_rows) {
+      offset[row++] = end;
+    }
+    return arrow::MakeArray(arrow::ArrayData::Make(
+        type_, num_rows, {std::move(validity), std::move(offsets), std::move(bytes)},
+        num_rows - num_values));
+  }
+
+  std::shared_ptr<arrow::DataType> type_;
+  std::shared_ptr<arrow::Array> dictionary_;
+  int64_t dictionary_size_ = 0;
+  const int32_t* dictionary_offsets_ = nullptr;
+  const uint8_t* dictionary_bytes_ = nullptr;
+  bool is_wide_ = false;
+
+  PageValues page_;
+  HybridDecoder indices_;
+  std::unique_ptr<parquet::EncodingTraits<parquet::ByteArrayType>::Decoder> decoder_;
+
+  std::vector<Stretch> stretches_;
+  std::shared_ptr<arrow::ResizableBuffer> indices_buffer_;
+  int64_t num_indices_ = 0;
+  std::vector<uint32_t> wide_scratch_;
+  std::vector<int64_t> plain_offsets_;
+  std::vector<char> plain_bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<PagedLeafDecoder> MakeBinaryLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
+                                                        const parquet::ColumnDescriptor& descriptor,
+                                                        const otap::Column& target,
+                                                        const Location& location) {
+  return std::make_unique<BinaryLeafDecoder>(std::move(pages), descriptor, otap::NativeType(target),
+                                             location);
+}
+
+}  // namespace df::lake

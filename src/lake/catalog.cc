@@ -1,0 +1,214 @@
+#include "lake/catalog.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace df::lake {
+namespace {
+
+constexpr int kMaxDepth = 16;
+
+std::string_view BaseName(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
+
+/// Walks one table folder.
+class TableWalk {
+ public:
+  TableWalk(arrow::fs::FileSystem& file_system, const std::string& base, otap::TableKind kind,
+            std::map<std::string, PartitionListing>* partitions, LakeListing* listing)
+      : file_system_(file_system),
+        base_(base),
+        kind_(kind),
+        partitions_(partitions),
+        listing_(listing) {}
+
+  void Walk(const std::string& directory, const std::string& partition, int depth) {
+    auto fail = [&](ErrorKind kind, std::string message) {
+      listing_->problems.push_back(MakeError(kind, std::move(message),
+                                             {.partition = partition,
+                                              .table = std::string(otap::GetTable(kind_).directory),
+                                              .file = directory}));
+    };
+    if (depth > kMaxDepth) {
+      fail(ErrorKind::kFileDiscovery,
+           fmt::format("directories are nested deeper than {}", kMaxDepth));
+      return;
+    }
+    arrow::fs::FileSelector selector;
+    selector.base_dir = FullPath(base_, directory);
+    auto infos = file_system_.GetFileInfo(selector);
+    if (!infos.ok()) {
+      fail(ErrorKind::kFileDiscovery,
+           fmt::format("the directory cannot be listed: {}", infos.status().message()));
+      return;
+    }
+    for (const arrow::fs::FileInfo& info : *infos) {
+      const std::string name(BaseName(info.path()));
+      const std::string path = directory + "/" + name;
+      if (info.type() == arrow::fs::FileType::Directory) {
+        if (name.find('=') == std::string::npos && (name.front() == '.' || name.front() == '_')) {
+          continue;
+        }
+        const std::string inner = partition.empty() ? name : partition + "/" + name;
+        const size_t equals = name.find('=');
+        const std::string value = equals == std::string::npos ? name : name.substr(equals + 1);
+        if (value.empty() || value == "__HIVE_DEFAULT_PARTITION__") {
+          listing_->problems.push_back(
+              MakeError(ErrorKind::kInvalidPartition,
+                        fmt::format("found partition value '{}', expected an id", value),
+                        {.partition = inner,
+                         .table = std::string(otap::GetTable(kind_).directory),
+                         .file = path}));
+          continue;
+        }
+        Walk(path, inner, depth + 1);
+      } else if (info.type() == arrow::fs::FileType::File && name.ends_with(".parquet") &&
+                 name.front() != '.' && name.front() != '_') {
+        AddFile(info, path, partition);
+      }
+    }
+  }
+
+ private:
+  void AddFile(const arrow::fs::FileInfo& info, const std::string& path,
+               const std::string& partition) {
+    PartitionListing& entry = (*partitions_)[partition];
+    entry.partition = partition;
+    entry.tables[otap::TableIndex(kind_)].push_back(
+        {.path = path,
+         .size_bytes = info.size(),
+         .modified_nanos = info.mtime().time_since_epoch().count()});
+    ++listing_->num_files;
+  }
+
+  arrow::fs::FileSystem& file_system_;
+  const std::string& base_;
+  otap::TableKind kind_;
+  std::map<std::string, PartitionListing>* partitions_;
+  LakeListing* listing_;
+};
+
+/// Names partitions that differ in letter case only: their tables may have been meant to join.
+void CheckLetterCase(LakeListing* listing) {
+  std::map<std::string, std::string> seen;
+  for (const PartitionListing& partition : listing->partitions) {
+    std::string lower = partition.partition;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    const auto [entry, is_new] = seen.emplace(std::move(lower), partition.partition);
+    if (!is_new) {
+      listing->problems.push_back(
+          MakeError(ErrorKind::kInvalidPartition,
+                    fmt::format("differs from '{}' in letter case only; the two are replayed apart",
+                                entry->second),
+                    {.partition = partition.partition}));
+    }
+  }
+}
+
+/// Smallest id of a file by its statistics; files that do not say come last among equals.
+uint32_t FirstId(const FileSummary& file) {
+  uint32_t first = UINT32_MAX;
+  for (const RowGroupSummary& group : file.row_groups) {
+    if (group.ids.has_value()) {
+      first = std::min(first, group.ids->min);
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
+int64_t NameMillis(std::string_view path) {
+  std::string_view name = BaseName(path);
+  constexpr std::string_view kPrefix = "part-";
+  int64_t millis = 0;
+  if (name.starts_with(kPrefix)) {
+    name.remove_prefix(kPrefix.size());
+    std::from_chars(name.data(), name.data() + name.size(), millis);
+  }
+  return millis;
+}
+
+Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
+                             const std::vector<otap::Signal>& signals) {
+  LakeListing listing;
+  arrow::fs::FileSelector selector;
+  selector.base_dir = base;
+  auto infos = file_system.GetFileInfo(selector);
+  ARROW_RETURN_NOT_OK(WithContext(infos.status(), ErrorKind::kFileDiscovery, {.file = base}, true));
+  std::map<std::string, PartitionListing> partitions;
+  std::sort(infos->begin(), infos->end(),
+            [](const arrow::fs::FileInfo& a, const arrow::fs::FileInfo& b) {
+              return a.path() < b.path();
+            });
+  for (const arrow::fs::FileInfo& info : *infos) {
+    const std::string name(BaseName(info.path()));
+    if (info.type() != arrow::fs::FileType::Directory || name.front() == '.' ||
+        name.front() == '_') {
+      continue;
+    }
+    const otap::TableInfo* table = otap::FindTable(name);
+    if (table == nullptr) {
+      listing.problems.push_back(MakeError(ErrorKind::kFileDiscovery,
+                                           "the directory is none of the 27 tables and is ignored",
+                                           {.file = name}));
+      continue;
+    }
+    const bool is_wanted = std::any_of(signals.begin(), signals.end(), [&](otap::Signal signal) {
+      return table->has_signal(signal);
+    });
+    // Inference of resources looks at the ids of every root table, whatever is replayed.
+    if (is_wanted || table->is_root()) {
+      TableWalk(file_system, base, table->kind, &partitions, &listing).Walk(name, "", 0);
+    }
+  }
+  for (auto& [name, partition] : partitions) {
+    for (auto& files : partition.tables) {
+      std::sort(files.begin(), files.end(),
+                [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
+    }
+    listing.partitions.push_back(std::move(partition));
+  }
+  CheckLetterCase(&listing);
+  return listing;
+}
+
+void SortFiles(PartitionFiles* files) {
+  for (auto& table : files->tables) {
+    std::stable_sort(table.begin(), table.end(),
+                     [](const FileSummaryPtr& a, const FileSummaryPtr& b) {
+                       return std::tuple(NameMillis(a->entry.path), FirstId(*a), a->entry.path) <
+                              std::tuple(NameMillis(b->entry.path), FirstId(*b), b->entry.path);
+                     });
+  }
+}
+
+PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::string& base,
+                             const PartitionListing& listing, ReadReport* report) {
+  PartitionFiles files;
+  files.partition = listing.partition;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
+      auto summary = Summarise(file_system, base, entry, table.kind, listing.partition);
+      if (!summary.ok()) {
+        report->Add(summary.status());
+        ++report->files_failed;
+        continue;
+      }
+      report->repaired_columns += (*summary)->num_repaired_columns;
+      files.of(table.kind).push_back(std::move(*summary));
+    }
+  }
+  SortFiles(&files);
+  return files;
+}
+
+}  // namespace df::lake

@@ -1,0 +1,51 @@
+// What files a lake has.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/result.h>
+
+#include "lake/file_summary.h"
+#include "lake/read_report.h"
+#include "otap/schema.h"
+
+namespace df::lake {
+
+/// The files of one partition as the listing shows them, each table sorted by path.
+struct PartitionListing {
+  std::string partition;  ///< directories between table folder and file, "" when there are none
+  std::array<std::vector<FileEntry>, otap::kTableCount> tables;
+};
+
+struct LakeListing {
+  std::vector<PartitionListing> partitions;  ///< sorted by partition
+  std::vector<Status>
+      problems;  ///< kinds file_discovery and invalid_partition; each names its directory
+  int64_t num_files = 0;
+};
+
+/// Lists the tables that the signals need.
+/// Shape: paths under <base>/<table>/**; only files named *.parquet; names that start with '.' or
+/// '_' are skipped, except key=value directories. A directory that cannot be read, or whose
+/// partition value is empty or Hive's default, costs itself only. Depth is bounded, so symbolic
+/// link loops end. Errors: file_discovery when the base itself cannot be listed. Cost: one listing
+/// per directory, no file is opened.
+Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
+                             const std::vector<otap::Signal>& signals);
+
+/// Reads the footers of a partition. Files that cannot be read are reported and left out.
+/// Root files are put in the order of their names' time, then of their first id, then of their
+/// names.
+PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::string& base,
+                             const PartitionListing& listing, ReadReport* report);
+
+/// Puts the files of each table in reading order. Files must have been summarised.
+void SortFiles(PartitionFiles* files);
+
+/// Returns the milliseconds in a name of the form part-<millis>-..., or 0.
+int64_t NameMillis(std::string_view path);
+
+}  // namespace df::lake

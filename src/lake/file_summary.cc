@@ -1,0 +1,48 @@
+#include "lake/file_summary.h"
+
+#include <utility>
+
+namespace df::lake {
+
+std::string FullPath(const std::string& base, const std::string& path) {
+  return base.empty() || base.back() == '/' ? base + path : base + "/" + path;
+}
+
+Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
+                                 const FileEntry& entry, otap::TableKind kind,
+                                 const std::string& partition) {
+  const Location location{.partition = partition,
+                          .table = std::string(otap::GetTable(kind).directory),
+                          .file = entry.path};
+  ARROW_ASSIGN_OR_RAISE(const auto file,
+                        TableFile::Open(file_system, FullPath(base, entry.path), kind, location));
+  auto summary = std::make_shared<FileSummary>();
+  summary->kind = kind;
+  summary->entry = entry;
+  summary->digest = file->footer().digest;
+  summary->has_partition_scope_ids = file->has_partition_scope_ids();
+  summary->is_parquet_rs = file->is_parquet_rs();
+  summary->num_repaired_columns = file->footer().num_repaired_columns;
+  const int id = LeafIndex(kind, "id");
+  const int parent_id = LeafIndex(kind, "parent_id");
+  for (int i = 0; i < file->num_row_groups(); ++i) {
+    RowGroupSummary group;
+    group.num_rows = file->num_rows(i);
+    if (id >= 0) {
+      group.ids = file->Statistics(i, id);
+    }
+    if (parent_id >= 0) {
+      group.parent_ids = file->Statistics(i, parent_id);
+    }
+    if (otap::GetTable(kind).is_root()) {
+      const int resource_id = LeafIndex(kind, "resource", "id");
+      const int scope_id = LeafIndex(kind, "scope", "id");
+      group.resource_ids = resource_id < 0 ? std::nullopt : file->Statistics(i, resource_id);
+      group.scope_ids = scope_id < 0 ? std::nullopt : file->Statistics(i, scope_id);
+    }
+    summary->row_groups.push_back(group);
+  }
+  return std::static_pointer_cast<const FileSummary>(summary);
+}
+
+}  // namespace df::lake

@@ -1,0 +1,70 @@
+// What is remembered of a file between polls.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lake/table_file.h"
+#include "otap/schema.h"
+
+namespace df::lake {
+
+/// A file as the listing shows it.
+struct FileEntry {
+  std::string path;  ///< below the base, '/'-separated
+  int64_t size_bytes = 0;
+  int64_t modified_nanos = 0;  ///< since the Unix epoch
+};
+
+struct RowGroupSummary {
+  int64_t num_rows = 0;
+  std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id
+  std::optional<IdRange> ids;           ///< by the statistics of id
+  std::optional<IdRange> resource_ids;  ///< roots: by the statistics of resource.id
+  std::optional<IdRange> scope_ids;     ///< roots: by the statistics of scope.id
+};
+
+/// What the footer said. Shape: about 100 bytes and 40 a row group, whatever the size of the
+/// footer.
+struct FileSummary {
+  otap::TableKind kind = otap::TableKind::kLogs;
+  FileEntry entry;
+  std::string digest;
+  bool has_partition_scope_ids = false;
+  bool is_parquet_rs = false;
+  int64_t num_repaired_columns = 0;
+  std::vector<RowGroupSummary> row_groups;
+  int64_t num_rows() const {
+    int64_t sum = 0;
+    for (const RowGroupSummary& group : row_groups) {
+      sum += group.num_rows;
+    }
+    return sum;
+  }
+};
+using FileSummaryPtr = std::shared_ptr<const FileSummary>;
+
+/// The files of one partition whose footers are known, by table in the order in which they are
+/// read.
+struct PartitionFiles {
+  std::string partition;  ///< key path below the table folder, "" when there is none
+  std::array<std::vector<FileSummaryPtr>, otap::kTableCount> tables;
+  const std::vector<FileSummaryPtr>& of(otap::TableKind kind) const {
+    return tables[otap::TableIndex(kind)];
+  }
+  std::vector<FileSummaryPtr>& of(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
+};
+
+/// Reads the footer of a file and keeps what FileSummary names. Errors: as TableFile::Open.
+Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
+                                 const FileEntry& entry, otap::TableKind kind,
+                                 const std::string& partition);
+
+/// Returns the path of a file for the file system.
+std::string FullPath(const std::string& base, const std::string& path);
+
+}  // namespace df::lake

@@ -1,0 +1,314 @@
+#include "lake/leaf_decoder.h"
+
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include <arrow/util/bit_util.h>
+#include <arrow/util/bitmap_ops.h>
+#include <fmt/format.h>
+#include <parquet/column_page.h>
+
+#include "lake/paged_leaf_decoder.h"
+#include "lake/parquet_exceptions.h"
+
+namespace df::lake {
+
+using otap::ColumnType;
+
+PagedLeafDecoder::PagedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
+                                   const parquet::ColumnDescriptor& descriptor,
+                                   const Location& location)
+    : pages_(std::move(pages)),
+      descriptor_(descriptor),
+      location_(location),
+      column_path_(descriptor.path()->ToDotString()),
+      max_level_(descriptor.max_definition_level()) {}
+
+Status PagedLeafDecoder::Broken(std::string_view why) const {
+  return MakeError(ErrorKind::kParquet, fmt::format("column {}: {}", column_path_, why), location_);
+}
+
+Status PagedLeafDecoder::LazyBitmap::Ensure(int64_t num_rows, int64_t num_set) {
+  if (bits != nullptr) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(bits,
+                        arrow::AllocateResizableBuffer(arrow::bit_util::BytesForBits(num_rows)));
+  std::memset(bits->mutable_data(), 0, static_cast<size_t>(bits->size()));
+  arrow::bit_util::SetBitsTo(bits->mutable_data(), 0, num_set, true);
+  return Status::OK();
+}
+
+Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows) {
+  validity_.bits = nullptr;
+  struct_validity_.bits = nullptr;
+  slice_rows_ = num_rows;
+  ARROW_RETURN_NOT_OK(StartSlice(num_rows));
+  int64_t row = 0;
+  int64_t num_values = 0;
+  while (row < num_rows) {
+    if (page_rows_left_ == 0) {
+      ARROW_RETURN_NOT_OK(CatchParquet(location_, [this] { return NextDataPage(); }));
+    }
+    const int64_t count = std::min(page_rows_left_, num_rows - row);
+    int64_t num_valid = count;
+    if (page_has_levels_) {
+      ARROW_RETURN_NOT_OK(DecodeLevels(row, count, &num_valid));
+    } else if (max_level_ > 0) {
+      ARROW_RETURN_NOT_OK(AppendLevels(row, count, true, true));
+    }
+    if (num_valid > 0) {
+      ARROW_RETURN_NOT_OK(CatchParquet(location_, [&] { return DecodeDense(num_valid); }));
+    }
+    page_rows_left_ -= count;
+    row += count;
+    num_values += num_valid;
+  }
+  LeafSlice slice;
+  slice.is_present = true;
+  slice.struct_validity = struct_validity_.bits;
+  if (num_values > 0) {
+    ARROW_ASSIGN_OR_RAISE(slice.values, FinishSlice(num_rows, num_values, validity_.bits));
+  }
+  return slice;
+}
+
+Status PagedLeafDecoder::NextDataPage() {
+  while (true) {
+    page_ = pages_->NextPage();
+    if (page_ == nullptr) {
+      return Broken("has fewer rows than the row group");
+    }
+    switch (page_->type()) {
+      case parquet::PageType::DICTIONARY_PAGE:
+        ARROW_RETURN_NOT_OK(SetDictionaryPage(static_cast<const parquet::DictionaryPage&>(*page_)));
+        break;
+      case parquet::PageType::DATA_PAGE:
+        ARROW_RETURN_NOT_OK(StartDataPage(static_cast<const parquet::DataPageV1&>(*page_)));
+        break;
+      case parquet::PageType::DATA_PAGE_V2:
+        ARROW_RETURN_NOT_OK(StartDataPage(static_cast<const parquet::DataPageV2&>(*page_)));
+        break;
+      default:
+        break;  // index and unknown pages are skipped, as the format asks
+    }
+    if (page_rows_left_ > 0) {
+      return Status::OK();
+    }
+  }
+}
+
+Status PagedLeafDecoder::SetDictionaryPage(const parquet::DictionaryPage& page) {
+  if (has_dictionary_) {
+    return Broken("has two dictionary pages");
+  }
+  if (page.encoding() != parquet::Encoding::PLAIN &&
+      page.encoding() != parquet::Encoding::PLAIN_DICTIONARY) {
+    return Broken("has a dictionary page that is not PLAIN");
+  }
+  has_dictionary_ = true;
+  return SetDictionary(page.data(), page.size(), page.num_values());
+}
+
+Status PagedLeafDecoder::StartDataPage(const parquet::DataPageV1& page) {
+  PageValues values{page.data(), page.size(), -1, page.encoding()};
+  if (page.num_values() < 0) {
+    return Broken("has a page with a negative count of values");
+  }
+  page_rows_left_ = page.num_values();
+  page_has_levels_ = max_level_ > 0;
+  if (page_has_levels_) {
+    if (page.definition_level_encoding() != parquet::Encoding::RLE) {
+      return Broken("has definition levels in the deprecated BIT_PACKED encoding");
+    }
+    uint32_t size_bytes = 0;
+    if (values.size_bytes < static_cast<int64_t>(sizeof(size_bytes))) {
+      return Broken("has a page that is cut short before its definition levels");
+    }
+    std::memcpy(&size_bytes, values.data, sizeof(size_bytes));
+    values.data += sizeof(size_bytes);
+    values.size_bytes -= sizeof(size_bytes);
+    if (size_bytes > values.size_bytes) {
+      return Broken("has definition levels longer than their page");
+    }
+    levels_ =
+        HybridDecoder(values.data, size_bytes, std::bit_width(static_cast<unsigned>(max_level_)));
+    values.data += size_bytes;
+    values.size_bytes -= size_bytes;
+  } else {
+    values.num_values = page_rows_left_;
+  }
+  if (values.is_dictionary() && !has_dictionary_) {
+    return Broken("has dictionary indices without a dictionary");
+  }
+  return StartPage(values);
+}
+
+Status PagedLeafDecoder::StartDataPage(const parquet::DataPageV2& page) {
+  const int64_t levels_bytes =
+      int64_t{page.definition_levels_byte_length()} + page.repetition_levels_byte_length();
+  if (page.num_values() < 0 || page.definition_levels_byte_length() < 0 ||
+      page.repetition_levels_byte_length() < 0 || levels_bytes > page.size()) {
+    return Broken("has a page with impossible sizes");
+  }
+  page_rows_left_ = page.num_values();
+  page_has_levels_ = max_level_ > 0;
+  levels_ = HybridDecoder(page.data() + page.repetition_levels_byte_length(),
+                          page.definition_levels_byte_length(),
+                          std::bit_width(static_cast<unsigned>(max_level_)));
+  PageValues values{page.data() + levels_bytes, page.size() - levels_bytes,
+                    page_has_levels_ ? -1 : page_rows_left_, page.encoding()};
+  if (values.is_dictionary() && !has_dictionary_) {
+    return Broken("has dictionary indices without a dictionary");
+  }
+  return StartPage(values);
+}
+
+Status PagedLeafDecoder::AppendLevels(int64_t first_row, int64_t count, bool is_valid,
+                                      bool has_struct) {
+  if (!is_valid) {
+    ARROW_RETURN_NOT_OK(validity_.Ensure(slice_rows_, first_row));
+  }
+  if (validity_.bits != nullptr) {
+    arrow::bit_util::SetBitsTo(validity_.bits->mutable_data(), first_row, count, is_valid);
+  }
+  if (max_level_ > 1) {
+    if (!has_struct) {
+      ARROW_RETURN_NOT_OK(struct_validity_.Ensure(slice_rows_, first_row));
+    }
+    if (struct_validity_.bits != nullptr) {
+      arrow::bit_util::SetBitsTo(struct_validity_.bits->mutable_data(), first_row, count,
+                                 has_struct);
+    }
+  }
+  return Status::OK();
+}
+
+Status PagedLeafDecoder::DecodeLevels(int64_t first_row, int64_t count, int64_t* num_valid) {
+  *num_valid = 0;
+  const auto max_level = static_cast<uint32_t>(max_level_);
+  for (int64_t done = 0; done < count;) {
+    const HybridDecoder::Run run = levels_.Take(count - done);
+    if (run.count == 0) {
+      return Broken("has fewer definition levels than values");
+    }
+    const int64_t row = first_row + done;
+    done += run.count;
+    if (!run.is_packed) {
+      if (run.value > max_level) {
+        return Broken("has a definition level past its maximum");
+      }
+      ARROW_RETURN_NOT_OK(AppendLevels(row, run.count, run.value == max_level, run.value >= 1));
+      *num_valid += run.value == max_level ? run.count : 0;
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(validity_.Ensure(slice_rows_, row));
+    uint8_t* bits = validity_.bits->mutable_data();
+    if (max_level_ == 1) {
+      // One packed bit per row, least significant first: already an Arrow bitmap.
+      arrow::internal::CopyBitmap(run.packed, run.first, run.count, bits, row);
+      *num_valid += arrow::internal::CountSetBits(bits, row, run.count);
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(struct_validity_.Ensure(slice_rows_, row));
+    uint8_t* struct_bits = struct_validity_.bits->mutable_data();
+    level_scratch_.resize(static_cast<size_t>(run.count));
+    levels_.Unpack(run, level_scratch_.data());
+    for (int64_t i = 0; i < run.count; ++i) {
+      const uint8_t level = level_scratch_[static_cast<size_t>(i)];
+      if (level > max_level) {
+        return Broken("has a definition level past its maximum");
+      }
+      arrow::bit_util::SetBitTo(bits, row + i, level == max_level);
+      arrow::bit_util::SetBitTo(struct_bits, row + i, level >= 1);
+      *num_valid += level == max_level ? 1 : 0;
+    }
+  }
+  return Status::OK();
+}
+
+namespace {
+
+Status TypeMismatch(const parquet::ColumnDescriptor& descriptor, const otap::Column& target,
+                    const Location& location) {
+  return MakeError(
+      ErrorKind::kSchemaReconstruction,
+      fmt::format("column {}: found {}{}, expected {}", descriptor.path()->ToDotString(),
+                  parquet::TypeToString(descriptor.physical_type()),
+                  descriptor.logical_type() == nullptr || descriptor.logical_type()->is_none()
+                      ? ""
+                      : " " + descriptor.logical_type()->ToString(),
+                  otap::NativeType(target)->ToString()),
+      location);
+}
+
+bool IsText(const parquet::ColumnDescriptor& descriptor) {
+  const auto& logical = descriptor.logical_type();
+  return logical == nullptr || logical->is_none() || logical->is_string() || logical->is_enum() ||
+         logical->is_JSON();
+}
+
+}  // namespace
+
+Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Column& target,
+                     const Location& location) {
+  using parquet::Type;
+  const Type::type physical = descriptor.physical_type();
+  const bool is_integer = physical == Type::INT32 || physical == Type::INT64;
+  const auto& logical = descriptor.logical_type();
+  const bool is_plain_integer =
+      is_integer && (logical == nullptr || logical->is_none() || logical->is_int());
+  if (descriptor.max_repetition_level() > 0 || descriptor.max_definition_level() > 2) {
+    return TypeMismatch(descriptor, target, location);
+  }
+  bool matches = false;
+  switch (target.type) {
+    case ColumnType::kUInt8:
+    case ColumnType::kUInt16:
+    case ColumnType::kUInt32:
+    case ColumnType::kUInt64:
+    case ColumnType::kInt32:
+    case ColumnType::kInt64:
+      matches = is_plain_integer;
+      break;
+    case ColumnType::kFloat64:
+      matches = physical == Type::DOUBLE || physical == Type::FLOAT;
+      break;
+    case ColumnType::kBool:
+      matches = physical == Type::BOOLEAN;
+      break;
+    case ColumnType::kUtf8:
+    case ColumnType::kBinary:
+      matches = physical == Type::BYTE_ARRAY && IsText(descriptor);
+      break;
+    case ColumnType::kFixedBinary8:
+    case ColumnType::kFixedBinary16:
+      matches = physical == Type::BYTE_ARRAY ||
+                (physical == Type::FIXED_LEN_BYTE_ARRAY &&
+                 descriptor.type_length() == (target.type == ColumnType::kFixedBinary8 ? 8 : 16));
+      break;
+    case ColumnType::kTimestamp:
+    case ColumnType::kDuration:
+      matches =
+          physical == Type::INT64 &&
+          (is_plain_integer || (logical->is_timestamp() && target.type == ColumnType::kTimestamp));
+      break;
+    default:
+      break;  // lists and structs are not flat leaves
+  }
+  return matches ? Status::OK() : TypeMismatch(descriptor, target, location);
+}
+
+Result<std::unique_ptr<LeafDecoder>> LeafDecoder::Make(std::unique_ptr<parquet::PageReader> pages,
+                                                       const parquet::ColumnDescriptor& descriptor,
+                                                       const otap::Column& target,
+                                                       const Location& location) {
+  ARROW_RETURN_NOT_OK(CheckLeafType(descriptor, target, location));
+  if (target.type == ColumnType::kUtf8 || target.type == ColumnType::kBinary) {
+    return MakeBinaryLeafDecoder(std::move(pages), descriptor, target, location);
+  }
+  return MakeFixedLeafDecoder(std::move(pages), descriptor, target, location);
+}
+
+}  // namespace df::lake

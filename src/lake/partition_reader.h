@@ -1,0 +1,54 @@
+// Replays one signal of one partition: root rows in order, with everything that belongs to them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/result.h>
+
+#include "lake/file_summary.h"
+#include "lake/memory_budget.h"
+#include "lake/payload.h"
+#include "lake/read_options.h"
+#include "lake/read_report.h"
+
+namespace df::lake {
+
+/// What to replay.
+struct PartitionTask {
+  otap::Signal signal = otap::Signal::kLogs;
+  /// All files of the partition that may be read. Root files of `signal` stand in the order in
+  /// which they go out.
+  std::shared_ptr<const PartitionFiles> files;
+  /// Root files to replay, as indices into files->of(RootTable(signal)).
+  std::vector<size_t> root_files;
+  /// Other root files of the partition are replayed at another time: rows that point to those are
+  /// not orphans.
+  bool is_partial = false;
+};
+
+/// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported
+/// and skipped, a child row group too (its parents go out without those rows). Shape: as Batch in
+/// canonical form; at most batch_size root rows; root rows keep their order. Calls: from one
+/// thread, blocking on the file system. Cost: every needed byte is fetched and decoded once unless
+/// the memory limit forces more (ReadReport::slices_decoded_again).
+class PartitionReader {
+ public:
+  virtual ~PartitionReader() = default;
+
+  /// `file_system`, `budget` and `report` are borrowed and outlive the reader.
+  /// Errors: with resource_join fail, kind reconstruction when resources are ambiguous.
+  static Result<std::unique_ptr<PartitionReader>> Make(arrow::fs::FileSystem* file_system,
+                                                       std::string base, PartitionTask task,
+                                                       const ReadOptions& options,
+                                                       MemoryBudget* budget, ReadReport* report);
+
+  /// Returns the next payload, or nothing at the end.
+  virtual Result<std::optional<Payload>> Next() = 0;
+};
+
+}  // namespace df::lake

@@ -1,0 +1,65 @@
+#include "lake/read_report.h"
+
+#include <algorithm>
+
+namespace df::lake {
+
+void ReadReport::Add(const Status& error) {
+  const ErrorKind kind = KindOf(error);
+  ++errors[static_cast<size_t>(kind)];
+  const auto known = std::find_if(problems.begin(), problems.end(), [&](const Problem& problem) {
+    return problem.message == error.message();
+  });
+  if (known != problems.end()) {
+    ++known->count;
+  } else if (problems.size() < kMaxProblems) {
+    problems.push_back({kind, error.message(), 1});
+  }
+}
+
+void ReadReport::Merge(const ReadReport& other) {
+  for (size_t i = 0; i < tables.size(); ++i) {
+    TableCounts& mine = tables[i];
+    const TableCounts& theirs = other.tables[i];
+    mine.rows_read += theirs.rows_read;
+    mine.rows_emitted += theirs.rows_emitted;
+    for (size_t reason = 0; reason < mine.rows_dropped.size(); ++reason) {
+      mine.rows_dropped[reason] += theirs.rows_dropped[reason];
+    }
+    mine.duplicate_ids += theirs.duplicate_ids;
+    mine.bytes_decoded += theirs.bytes_decoded;
+    mine.files_opened += theirs.files_opened;
+  }
+  for (size_t i = 0; i < errors.size(); ++i) {
+    errors[i] += other.errors[i];
+  }
+  for (const Problem& problem : other.problems) {
+    const auto known = std::find_if(problems.begin(), problems.end(), [&](const Problem& mine) {
+      return mine.message == problem.message;
+    });
+    if (known != problems.end()) {
+      known->count += problem.count;
+    } else if (problems.size() < kMaxProblems) {
+      problems.push_back(problem);
+    }
+  }
+  payloads += other.payloads;
+  items += other.items;
+  partitions += other.partitions;
+  files_replayed += other.files_replayed;
+  files_failed += other.files_failed;
+  repaired_columns += other.repaired_columns;
+  rows_without_resource += other.rows_without_resource;
+  slices_decoded_again += other.slices_decoded_again;
+  peak_bytes = std::max(peak_bytes, other.peak_bytes);
+}
+
+int64_t ReadReport::num_errors() const {
+  int64_t sum = 0;
+  for (const int64_t count : errors) {
+    sum += count;
+  }
+  return sum;
+}
+
+}  // namespace df::lake

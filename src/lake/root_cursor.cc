@@ -1,0 +1,254 @@
+#include "lake/root_cursor.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace df::lake {
+namespace {
+
+constexpr uint32_t kNoId = std::numeric_limits<uint32_t>::max();
+
+/// Smallest id that the statistics of a row group allow.
+uint32_t MinId(const RowGroupSummary& group) { return group.ids.has_value() ? group.ids->min : 0; }
+
+}  // namespace
+
+RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, ReadContext* context)
+    : kind_(otap::RootTable(task.signal)),
+      files_(task.files),
+      root_files_(task.root_files),
+      batch_size_(options.batch_size),
+      context_(context),
+      resources_(*task.files, task.signal, options.resource_join, context) {}
+
+RootCursor::~RootCursor() { CloseGroup(); }
+
+const FileSummaryPtr& RootCursor::summary() const {
+  return files_->of(kind_)[root_files_[next_file_ - 1]];
+}
+
+Status RootCursor::OpenNextFile() {
+  const size_t file_index = root_files_[next_file_++];
+  min_id_behind_file_ = kNoId;
+  for (size_t i = next_file_; i < root_files_.size(); ++i) {
+    for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
+      min_id_behind_file_ = std::min(min_id_behind_file_, MinId(group));
+    }
+  }
+  next_group_ = 0;
+  group_first_row_ = 0;
+  has_failed_ = false;
+  const Location location{.partition = context_->partition,
+                          .table = std::string(otap::GetTable(kind_).directory),
+                          .file = summary()->entry.path};
+  auto open = [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(
+        file_, TableFile::Open(*context_->file_system,
+                               FullPath(context_->base, summary()->entry.path), kind_, location));
+    ++context_->report->table(kind_).files_opened;
+    if (file_->footer().digest != summary()->digest) {
+      return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
+    }
+    return Status::OK();
+  };
+  if (const Status status = open(); !status.ok()) {
+    DropGroup(status);
+    file_ = nullptr;
+    return Status::OK();
+  }
+  auto stretches = resources_.Resolve(file_.get(), file_index);
+  if (!stretches.ok() && KindOf(stretches.status()) == ErrorKind::kReconstruction) {
+    return stretches.status();
+  }
+  if (!stretches.ok()) {
+    DropGroup(stretches.status());
+    file_ = nullptr;
+    return Status::OK();
+  }
+  stretches_ = std::move(*stretches);
+  stretch_min_offset_.assign(stretches_.size(), kNoId);
+  uint32_t low = kNoId;
+  for (size_t i = stretches_.size(); i-- > 0;) {
+    low = std::min(low, stretches_[i].offset);
+    stretch_min_offset_[i] = low;
+  }
+  return Status::OK();
+}
+
+Status RootCursor::OpenNextGroup() {
+  const int group = next_group_++;
+  const int64_t rows = file_->num_rows(group);
+  auto open = [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
+    const std::vector<bool> wanted = DataLeaves(kind_);
+    ARROW_ASSIGN_OR_RAISE(stream_, file_->OpenRowGroup(group, wanted));
+    slice_rows_ = SliceRows(*file_, group, wanted, context_->slice_bytes);
+    return Status::OK();
+  };
+  const Status status = open();
+  if (!status.ok()) {
+    DropGroup(status);
+    CloseGroup();
+    group_first_row_ += rows;
+    return Status::OK();
+  }
+  // Whole payloads fit a slice as long as a slice holds at least one.
+  slice_rows_ = slice_rows_ > batch_size_ ? slice_rows_ / batch_size_ * batch_size_ : slice_rows_;
+  min_id_from_row_.assign(static_cast<size_t>(rows) + 1, kNoId);
+  IdRange range = kEmptyIdRange;
+  for (int64_t row = rows; row-- > 0;) {
+    const auto index = static_cast<size_t>(row);
+    min_id_from_row_[index] = min_id_from_row_[index + 1];
+    if (ids_.is_valid(row)) {
+      min_id_from_row_[index] = std::min(min_id_from_row_[index], ids_.values[index]);
+      range = {std::min(range.min, ids_.values[index]), std::max(range.max, ids_.values[index])};
+    }
+  }
+  if (range.min <= range.max) {
+    read_ranges_.push_back(range);
+  }
+  ids_bytes_ =
+      static_cast<int64_t>((ids_.values.size() + min_id_from_row_.size()) * sizeof(uint32_t));
+  context_->budget->Reserve(ids_bytes_);
+  slice_first_row_ = 0;
+  slice_offset_ = 0;
+  return Status::OK();
+}
+
+Status RootCursor::DecodeSlice() {
+  const int group = next_group_ - 1;
+  const int64_t rows = std::min(slice_rows_, file_->num_rows(group) - slice_first_row_);
+  if (!context_->budget->Fits(context_->slice_bytes)) {
+    context_->make_room();
+  }
+  auto slice = std::make_shared<TableSlice>();
+  slice->num_rows = rows;
+  ARROW_ASSIGN_OR_RAISE(slice->leaves, stream_->Next(rows));
+  slice->size_bytes = SliceBytes(slice->leaves);
+  context_->budget->Reserve(slice->size_bytes);
+  context_->report->table(kind_).bytes_decoded += slice->size_bytes;
+  context_->report->table(kind_).rows_read += rows;
+  slice_ = std::move(slice);
+  slice_offset_ = 0;
+  return Status::OK();
+}
+
+Result<std::optional<RootRows>> RootCursor::Next() {
+  while (true) {
+    if (slice_ != nullptr && slice_offset_ < slice_->num_rows) {
+      RootRows rows;
+      rows.slice = slice_;
+      rows.offset = slice_offset_;
+      rows.num_rows = std::min(batch_size_, slice_->num_rows - slice_offset_);
+      rows.first_row_of_group = slice_first_row_ + slice_offset_;
+      rows.first_row_of_file = group_first_row_ + rows.first_row_of_group;
+      rows.row_group = next_group_ - 1;
+      rows.file = summary();
+      rows.ids = &ids_;
+      rows.stretches = &stretches_;
+      slice_offset_ += rows.num_rows;
+      return rows;
+    }
+    if (slice_ != nullptr) {
+      slice_first_row_ += slice_->num_rows;
+      slice_offset_ = 0;
+      context_->budget->Release(slice_->size_bytes);
+      slice_ = nullptr;
+    }
+    if (stream_ != nullptr) {
+      if (slice_first_row_ < file_->num_rows(next_group_ - 1)) {
+        const Status status = DecodeSlice();
+        if (!status.ok()) {
+          DropGroup(status);
+          group_first_row_ += file_->num_rows(next_group_ - 1);
+          CloseGroup();
+        }
+        continue;
+      }
+      group_first_row_ += file_->num_rows(next_group_ - 1);
+      CloseGroup();
+    } else if (file_ != nullptr) {
+      if (next_group_ < file_->num_row_groups()) {
+        ARROW_RETURN_NOT_OK(OpenNextGroup());
+        continue;
+      }
+      CloseFile();
+    } else {
+      if (next_file_ == root_files_.size()) {
+        return std::nullopt;
+      }
+      ARROW_RETURN_NOT_OK(OpenNextFile());
+    }
+  }
+}
+
+void RootCursor::CloseGroup() {
+  if (slice_ != nullptr) {
+    context_->budget->Release(slice_->size_bytes);
+    slice_ = nullptr;
+  }
+  context_->budget->Release(ids_bytes_);
+  ids_bytes_ = 0;
+  stream_ = nullptr;
+  ids_ = {};
+  min_id_from_row_.clear();
+}
+
+void RootCursor::CloseFile() {
+  context_->report->files_replayed += has_failed_ ? 0 : 1;
+  file_ = nullptr;
+}
+
+/// Reports what cannot be read and counts its rows: those of the open row group from the current
+/// slice on, or of the file.
+void RootCursor::DropGroup(const Status& error) {
+  context_->report->Add(error);
+  context_->report->files_failed += has_failed_ ? 0 : 1;
+  has_failed_ = true;
+  int64_t rows = summary()->num_rows();
+  if (file_ != nullptr && next_group_ > 0) {
+    rows = file_->num_rows(next_group_ - 1) - (stream_ == nullptr ? 0 : slice_first_row_);
+  }
+  TableCounts& counts = context_->report->table(kind_);
+  counts.rows_read += rows;
+  counts.rows_dropped[static_cast<size_t>(DropReason::kUnreadable)] += rows;
+}
+
+uint32_t RootCursor::MinUnreadId() const {
+  uint32_t low = kNoId;
+  if (file_ == nullptr) {
+    for (size_t i = next_file_; i < root_files_.size(); ++i) {
+      for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
+        low = std::min(low, MinId(group));
+      }
+    }
+    return low;
+  }
+  low = min_id_behind_file_;
+  const auto& groups = summary()->row_groups;
+  for (size_t i = static_cast<size_t>(next_group_); i < groups.size(); ++i) {
+    low = std::min(low, MinId(groups[i]));
+  }
+  if (stream_ != nullptr) {
+    low = std::min(low, min_id_from_row_[static_cast<size_t>(slice_first_row_ + slice_offset_)]);
+  }
+  return low;
+}
+
+uint32_t RootCursor::MinUnreadResource() const {
+  if (file_ == nullptr || file_->has_partition_scope_ids()) {
+    return next_file_ == root_files_.size() && file_ == nullptr ? kNoId : 0;
+  }
+  // Offsets are ids of root rows, so the ids behind this file bound those of later files.
+  const int64_t row =
+      group_first_row_ + (stream_ == nullptr ? 0 : slice_first_row_ + slice_offset_);
+  const auto stretch =
+      std::upper_bound(stretches_.begin(), stretches_.end(), row,
+                       [](int64_t value, const ResourceStretch& s) { return value < s.first_row; });
+  const size_t index =
+      stretch == stretches_.begin() ? 0 : static_cast<size_t>(stretch - stretches_.begin()) - 1;
+  return std::min(min_id_behind_file_, stretch_min_offset_[index]);
+}
+
+}  // namespace df::lake

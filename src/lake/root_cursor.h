@@ -1,0 +1,91 @@
+// Walks the root rows of a partition, a payload's worth at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "lake/partition_reader.h"
+#include "lake/partition_resources.h"
+#include "lake/table_cursor.h"
+
+namespace df::lake {
+
+/// Consecutive root rows of one slice.
+struct RootRows {
+  std::shared_ptr<const TableSlice> slice;
+  int64_t offset = 0;  ///< in the slice
+  int64_t num_rows = 0;
+  int64_t first_row_of_group = 0;  ///< of these rows, in their row group
+  int64_t first_row_of_file = 0;
+  int row_group = 0;
+  FileSummaryPtr file;
+  const IdColumn* ids = nullptr;  ///< of the whole row group; valid until the next call
+  const std::vector<ResourceStretch>* stretches =
+      nullptr;  ///< of the file; valid until the next call
+};
+
+/// Gives root rows in file order. A file or row group that cannot be read is reported and left out.
+class RootCursor {
+ public:
+  RootCursor(const PartitionTask& task, const ReadOptions& options, ReadContext* context);
+  ~RootCursor();
+  RootCursor(const RootCursor&) = delete;
+  RootCursor& operator=(const RootCursor&) = delete;
+
+  /// Returns at most batch_size rows, or nothing at the end. Errors: ambiguous resources under
+  /// ResourceJoin::kFail.
+  Result<std::optional<RootRows>> Next();
+
+  /// Returns a lower bound of the ids of rows not given out yet, the largest id when there are
+  /// none.
+  uint32_t MinUnreadId() const;
+
+  /// Returns a lower bound of the resource and scope attribute ids that rows not given out yet can
+  /// refer to.
+  uint32_t MinUnreadResource() const;
+
+  /// Ids of the rows given out, one range a row group.
+  const std::vector<IdRange>& read_ranges() const { return read_ranges_; }
+
+ private:
+  Status OpenNextFile();
+  Status OpenNextGroup();
+  Status DecodeSlice();
+  void CloseGroup();
+  void CloseFile();
+  void DropGroup(const Status& error);
+  const FileSummaryPtr& summary() const;
+
+  otap::TableKind kind_;
+  std::shared_ptr<const PartitionFiles> files_;
+  std::vector<size_t> root_files_;
+  int64_t batch_size_;
+  ReadContext* context_;
+  PartitionResources resources_;
+
+  size_t next_file_ = 0;
+  std::shared_ptr<TableFile> file_;
+  bool has_failed_ = false;
+  std::vector<ResourceStretch> stretches_;
+  std::vector<uint32_t>
+      stretch_min_offset_;           ///< by stretch: smallest offset of it and those behind it
+  uint32_t min_id_behind_file_ = 0;  ///< smallest id of the files behind the open one
+  int next_group_ = 0;
+  int64_t group_first_row_ = 0;  ///< in the file
+  std::unique_ptr<RowGroupStream> stream_;
+  IdColumn ids_;
+  std::vector<uint32_t>
+      min_id_from_row_;  ///< by row of the group: smallest id of it and the rows behind it
+  int64_t ids_bytes_ = 0;
+  int64_t slice_rows_ = 0;
+  std::shared_ptr<const TableSlice> slice_;
+  int64_t slice_first_row_ = 0;  ///< in the group
+  int64_t slice_offset_ = 0;
+  std::vector<IdRange> read_ranges_;
+};
+
+}  // namespace df::lake

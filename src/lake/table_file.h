@@ -1,0 +1,117 @@
+// One Parquet file of one table, open for reading by leaf.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/result.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include "lake/footer.h"
+#include "lake/leaf.h"
+#include "lake/leaf_decoder.h"
+
+namespace df::lake {
+
+/// Smallest and largest value of a column that the file's statistics promise.
+struct IdRange {
+  uint32_t min = 0;
+  uint32_t max = 0;
+};
+
+/// The range of a column that is null in every row.
+inline constexpr IdRange kEmptyIdRange = {.min = UINT32_MAX, .max = 0};
+
+/// Ids of a run of rows: values and which are not null.
+struct IdColumn {
+  std::vector<uint32_t> values;             ///< 0 where null
+  std::shared_ptr<arrow::Buffer> validity;  ///< null when every row has a value
+  int64_t num_valid = 0;
+  bool is_valid(int64_t row) const {
+    return validity == nullptr || (validity->data()[row >> 3] >> (row & 7) & 1) != 0;
+  }
+};
+
+/// Decodes slices of all wanted leaves of a row group, front to back.
+class RowGroupStream {
+ public:
+  virtual ~RowGroupStream() = default;
+  /// Returns one slice per leaf of the table, in LeavesOf order; empty ones for leaves that are not
+  /// read or absent.
+  virtual Result<std::vector<LeafSlice>> Next(int64_t num_rows) = 0;
+};
+
+class TableFile : public std::enable_shared_from_this<TableFile> {
+ public:
+  /// Opens a file; `path` is for the file system, `location` for messages. Column types are checked
+  /// against the model. Errors: io, parquet, schema_reconstruction.
+  static Result<std::shared_ptr<TableFile>> Open(arrow::fs::FileSystem& file_system,
+                                                 const std::string& path, otap::TableKind kind,
+                                                 const Location& location);
+
+  otap::TableKind kind() const { return kind_; }
+  const Location& location() const { return location_; }
+  const Footer& footer() const { return footer_; }
+  int num_row_groups() const { return footer_.metadata->num_row_groups(); }
+  int64_t num_rows(int row_group) const { return num_rows_[static_cast<size_t>(row_group)]; }
+
+  /// Bytes of the row group as stored before compression: the base of memory estimates.
+  int64_t uncompressed_bytes(int row_group) const { return bytes_[static_cast<size_t>(row_group)]; }
+
+  /// Tells whether resource and scope ids are unique in the partition and join as stored: the
+  /// file's own key says so, or they are wider than the 16 bits in which upstream exporters keep
+  /// them.
+  bool has_partition_scope_ids() const { return has_partition_scope_ids_; }
+
+  /// Tells whether the file was written by parquet-rs, the writer of upstream exporters.
+  bool is_parquet_rs() const { return is_parquet_rs_; }
+
+  /// Tells whether the file has a leaf.
+  bool has_leaf(int leaf) const { return columns_[static_cast<size_t>(leaf)] >= 0; }
+
+  /// Tells whether the Parquet type of a leaf is REQUIRED: it cannot be null in this file.
+  bool is_required(int leaf) const;
+
+  /// Returns the physical Parquet type of a leaf that the file has.
+  parquet::Type::type physical_type(int leaf) const;
+
+  /// Returns what the statistics say of an integer leaf; kEmptyIdRange when every row is null,
+  /// nothing when they are absent or unusable.
+  std::optional<IdRange> Statistics(int row_group, int leaf) const;
+
+  /// Reads a whole id column of a row group; an absent column reads as all null.
+  Result<IdColumn> ReadIds(int row_group, int leaf);
+
+  /// Opens the leaves for which `wanted` is true. Root and parent ids are decoded at their width in
+  /// memory.
+  Result<std::unique_ptr<RowGroupStream>> OpenRowGroup(int row_group,
+                                                       const std::vector<bool>& wanted);
+
+  /// Opens the pages of one flat leaf.
+  Result<std::unique_ptr<LeafDecoder>> OpenLeaf(int row_group, int leaf,
+                                                const otap::Column& target);
+
+ private:
+  TableFile() = default;
+  Status MapColumns();
+  Status CheckRowGroups();
+  Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column);
+
+  otap::TableKind kind_ = otap::TableKind::kLogs;
+  Location location_;
+  std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  Footer footer_;
+  std::vector<int> columns_;  ///< Parquet column of each leaf, -1 when the file lacks it
+  std::vector<int64_t> num_rows_;
+  std::vector<int64_t> bytes_;
+  bool has_partition_scope_ids_ = false;
+  bool is_parquet_rs_ = false;
+};
+
+}  // namespace df::lake

@@ -1,0 +1,40 @@
+// Decoded rows of one table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <arrow/array.h>
+
+#include "lake/leaf_decoder.h"
+
+namespace df::lake {
+
+/// Consecutive rows of a row group, by leaf in LeavesOf order.
+struct TableSlice {
+  int64_t num_rows = 0;
+  std::vector<LeafSlice> leaves;
+  int64_t size_bytes = 0;
+};
+
+/// Rows of one slice that belong to a payload: a stretch, or single rows in the order given.
+struct Piece {
+  std::shared_ptr<const TableSlice> slice;
+  int64_t offset = 0;
+  int64_t length = 0;
+  /// Row indices inside the slice (Int32, no nulls); null for the stretch [offset, offset +
+  /// length).
+  std::shared_ptr<arrow::Array> selection;
+};
+
+/// Rows of one table that belong to a payload, with their parent's new id and their own old id.
+struct ChildRows {
+  std::vector<Piece> pieces;
+  std::vector<uint32_t> parents;     ///< new ids, one per row
+  std::vector<uint32_t> ids;         ///< old ids, one per row; empty when the table has no id
+  std::vector<uint8_t> id_is_valid;  ///< 1 where the id is not null
+  int64_t num_rows() const { return static_cast<int64_t>(parents.size()); }
+};
+
+}  // namespace df::lake
