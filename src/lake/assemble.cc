@@ -51,21 +51,41 @@ Result<ArrayPtr> Join(std::span<const Piece> pieces, std::vector<ArrayPtr> parts
   if (parts.size() == 1) {
     return parts.front();
   }
-  const arrow::ArrayData* dictionary = (*first)->data()->dictionary.get();
-  const bool share_one_dictionary =
-      std::all_of(parts.begin(), parts.end(), [&](const ArrayPtr& part) {
-        return part == nullptr || part->data()->dictionary.get() == dictionary;
-      });
-  const auto type = share_one_dictionary ? (*first)->type() : otap::NativeType(column);
+  // Dictionaries are merged while that is cheaper than writing the values out; peers accept at most
+  // 65,535 entries.
+  const arrow::ArrayData* shared = (*first)->data()->dictionary.get();
+  bool keep_dictionary = shared != nullptr;
+  int64_t num_entries = 0;
+  const arrow::ArrayData* last = nullptr;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i] == nullptr) {
+      continue;
+    }
+    const arrow::ArrayData* dictionary = parts[i]->data()->dictionary.get();
+    keep_dictionary = keep_dictionary && dictionary != nullptr;
+    if (keep_dictionary && dictionary != last) {
+      num_entries += dictionary->length;
+      shared = dictionary == shared ? shared : nullptr;
+      last = dictionary;
+    }
+  }
+  int64_t num_rows = 0;
+  for (const Piece& piece : pieces) {
+    num_rows += piece.length;
+  }
+  keep_dictionary =
+      keep_dictionary &&
+      (shared != nullptr || (num_entries <= otap::kMaxDictionary16 && num_entries <= num_rows / 2));
+  const auto type = keep_dictionary ? (*first)->type() : otap::NativeType(column);
   for (size_t i = 0; i < parts.size(); ++i) {
     if (parts[i] == nullptr) {
       ARROW_ASSIGN_OR_RAISE(parts[i], arrow::MakeArrayOfNull(type, pieces[i].length));
-      if (dictionary != nullptr && share_one_dictionary) {
+      if (keep_dictionary) {
         auto data = parts[i]->data()->Copy();
         data->dictionary = (*first)->data()->dictionary;
         parts[i] = arrow::MakeArray(std::move(data));
       }
-    } else if (!share_one_dictionary) {
+    } else if (!keep_dictionary) {
       ARROW_ASSIGN_OR_RAISE(parts[i], ToNative(parts[i]));
     }
   }

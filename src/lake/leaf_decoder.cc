@@ -232,13 +232,13 @@ namespace {
 
 Status TypeMismatch(const parquet::ColumnDescriptor& descriptor, const otap::Column& target,
                     const Location& location) {
+  const auto& logical = descriptor.logical_type();
+  const bool has_logical = logical != nullptr && !logical->is_none();
   return MakeError(
       ErrorKind::kSchemaReconstruction,
-      fmt::format("column {}: found {}{}, expected {}", descriptor.path()->ToDotString(),
+      fmt::format("column {}: found {} ({}), expected {}", descriptor.path()->ToDotString(),
                   parquet::TypeToString(descriptor.physical_type()),
-                  descriptor.logical_type() == nullptr || descriptor.logical_type()->is_none()
-                      ? ""
-                      : " " + descriptor.logical_type()->ToString(),
+                  has_logical ? logical->ToString() : std::string("no logical type"),
                   otap::NativeType(target)->ToString()),
       location);
 }

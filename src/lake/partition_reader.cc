@@ -59,6 +59,8 @@ class PartitionReaderImpl final : public PartitionReader {
     return payload;
   }
 
+  const std::vector<RootOutcome>& outcomes() const override { return roots_->outcomes(); }
+
  private:
   TableCursor* cursor(otap::TableKind kind) { return cursors_[otap::TableIndex(kind)].get(); }
   TableCounts& counts(otap::TableKind kind) { return context_.report->table(kind); }

@@ -31,6 +31,13 @@ struct PartitionTask {
   bool is_partial = false;
 };
 
+/// What became of a root file.
+struct RootOutcome {
+  FileSummaryPtr file;
+  Status status;  ///< the first error in it
+  int64_t rows_emitted = 0;
+};
+
 /// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported
 /// and skipped, a child row group too (its parents go out without those rows). Shape: as Batch in
 /// canonical form; at most batch_size root rows; root rows keep their order. Calls: from one
@@ -49,6 +56,9 @@ class PartitionReader {
 
   /// Returns the next payload, or nothing at the end.
   virtual Result<std::optional<Payload>> Next() = 0;
+
+  /// Root files that have been read so far, in order.
+  virtual const std::vector<RootOutcome>& outcomes() const = 0;
 };
 
 }  // namespace df::lake

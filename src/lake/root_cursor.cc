@@ -38,7 +38,7 @@ Status RootCursor::OpenNextFile() {
   }
   next_group_ = 0;
   group_first_row_ = 0;
-  has_failed_ = false;
+  outcomes_.push_back({.file = summary(), .status = Status::OK()});
   const Location location{.partition = context_->partition,
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
@@ -148,6 +148,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       rows.ids = &ids_;
       rows.stretches = &stretches_;
       slice_offset_ += rows.num_rows;
+      outcomes_.back().rows_emitted += rows.num_rows;
       return rows;
     }
     if (slice_ != nullptr) {
@@ -196,7 +197,7 @@ void RootCursor::CloseGroup() {
 }
 
 void RootCursor::CloseFile() {
-  context_->report->files_replayed += has_failed_ ? 0 : 1;
+  context_->report->files_replayed += outcomes_.back().status.ok() ? 1 : 0;
   file_ = nullptr;
 }
 
@@ -204,8 +205,10 @@ void RootCursor::CloseFile() {
 /// slice on, or of the file.
 void RootCursor::DropGroup(const Status& error) {
   context_->report->Add(error);
-  context_->report->files_failed += has_failed_ ? 0 : 1;
-  has_failed_ = true;
+  if (outcomes_.back().status.ok()) {
+    ++context_->report->files_failed;
+    outcomes_.back().status = error;
+  }
   int64_t rows = summary()->num_rows();
   if (file_ != nullptr && next_group_ > 0) {
     rows = file_->num_rows(next_group_ - 1) - (stream_ == nullptr ? 0 : slice_first_row_);

@@ -51,6 +51,8 @@ class RootCursor {
   /// Ids of the rows given out, one range a row group.
   const std::vector<IdRange>& read_ranges() const { return read_ranges_; }
 
+  const std::vector<RootOutcome>& outcomes() const { return outcomes_; }
+
  private:
   Status OpenNextFile();
   Status OpenNextGroup();
@@ -69,7 +71,6 @@ class RootCursor {
 
   size_t next_file_ = 0;
   std::shared_ptr<TableFile> file_;
-  bool has_failed_ = false;
   std::vector<ResourceStretch> stretches_;
   std::vector<uint32_t>
       stretch_min_offset_;           ///< by stretch: smallest offset of it and those behind it
@@ -86,6 +87,7 @@ class RootCursor {
   int64_t slice_first_row_ = 0;  ///< in the group
   int64_t slice_offset_ = 0;
   std::vector<IdRange> read_ranges_;
+  std::vector<RootOutcome> outcomes_;
 };
 
 }  // namespace df::lake
