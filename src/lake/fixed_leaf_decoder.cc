@@ -95,6 +95,9 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
           fmt::format("has a dictionary page of {} bytes for {} values", size_bytes, num_values));
     }
     dictionary_.resize(static_cast<size_t>(num_values));
+    if (num_values == 0) {
+      return Status::OK();
+    }
     std::vector<Src> raw(static_cast<size_t>(num_values));
     std::memcpy(raw.data(), data, raw.size() * sizeof(Src));
     return Convert(raw.data(), num_values, dictionary_.data());
@@ -333,21 +336,26 @@ class FixedBinaryLeafDecoder final : public PagedLeafDecoder {
  private:
   Status TakePlain(const uint8_t** data, int64_t* size_bytes, int64_t count, Value* out) {
     const int64_t stride = kBytes + (has_prefix_ ? 4 : 0);
-    if (count > *size_bytes / stride) {
+    const int64_t available = std::min(count, *size_bytes / stride);
+    const uint8_t* in = *data;
+    for (int64_t i = 0; has_prefix_ && i < available; ++i, in += stride) {
+      uint32_t length = 0;
+      std::memcpy(&length, in, sizeof(length));
+      if (length != kBytes) {
+        return WrongLength(length);
+      }
+      std::memcpy(&out[i], in + sizeof(length), kBytes);
+    }
+    if (available < count) {
+      uint32_t length = 0;
+      if (has_prefix_ && *size_bytes - available * stride >= 4) {
+        std::memcpy(&length, in, sizeof(length));
+        return length == kBytes ? Broken("has a page that is cut short") : WrongLength(length);
+      }
       return Broken("has a page with fewer values than its levels say");
     }
-    const uint8_t* in = *data;
-    if (!has_prefix_) {
+    if (!has_prefix_ && count > 0) {
       std::memcpy(out, in, static_cast<size_t>(count * stride));
-    } else {
-      for (int64_t i = 0; i < count; ++i, in += stride) {
-        uint32_t length = 0;
-        std::memcpy(&length, in, sizeof(length));
-        if (length != kBytes) {
-          return WrongLength(length);
-        }
-        std::memcpy(&out[i], in + sizeof(length), kBytes);
-      }
     }
     *data += count * stride;
     *size_bytes -= count * stride;
