@@ -292,7 +292,8 @@ CellTable Concatenate(const std::vector<CellTable>& pieces) {
 
 CellTable OrderBatchRows(CellTable table, ChildOrder order, RandomEngine& rng) {
   const CellColumn* parents = FindCells(table.columns, "parent_id");
-  if (parents == nullptr || (order != ChildOrder::kByKey && order != ChildOrder::kShuffledInBatch)) {
+  if (parents == nullptr ||
+      (order != ChildOrder::kByKey && order != ChildOrder::kShuffledInBatch)) {
     return table;
   }
   if (order == ChildOrder::kShuffledInBatch) {
@@ -314,7 +315,8 @@ CellTable OrderBatchRows(CellTable table, ChildOrder order, RandomEngine& rng) {
 
 CellTable OrderFileRows(CellTable table, ChildOrder order, RandomEngine& rng) {
   const CellColumn* parents = FindCells(table.columns, "parent_id");
-  if (parents == nullptr || (order != ChildOrder::kByParent && order != ChildOrder::kShuffledInFile)) {
+  if (parents == nullptr ||
+      (order != ChildOrder::kByParent && order != ChildOrder::kShuffledInFile)) {
     return table;
   }
   if (order == ChildOrder::kShuffledInFile) {
@@ -337,6 +339,11 @@ arrow::Result<std::shared_ptr<arrow::Table>> FileTable(TableKind kind, CellTable
   const int64_t limit = SetTypes(rows.columns, info.columns, options, false);
   if (options.layout == LakeLayout::kUpstream) {
     FillExemplarDoubles(kind, rows);
+    // A file in which no record has an id keeps the width that ids have in memory.
+    CellColumn* ids = FindCells(rows.columns, "id");
+    if (info.is_root() && ids != nullptr && IsEmpty(*ids)) {
+      ids->type = arrow::uint16();
+    }
   }
   if (options.narrow_root_ids && info.is_root() && FindCells(rows.columns, "id") != nullptr) {
     ARROW_RETURN_NOT_OK(NarrowRootIds(rows));

@@ -32,7 +32,9 @@ LakeIds::IdMap LakeIds::Spread(const std::vector<Cell>& ids) {
   uint64_t position = 0;
   for (auto& [old_id, new_id] : map) {
     position += (old_id - old_before) * options_.id_step;
-    position += Chance(rng_, options_.id_gaps) ? static_cast<uint64_t>(Between(rng_, 1, 50)) : 0;
+    // The first id of a batch equals its offset, on which the readers of upstream files build.
+    const bool has_gap = old_id != map.begin()->first && Chance(rng_, options_.id_gaps);
+    position += has_gap ? static_cast<uint64_t>(Between(rng_, 1, 50)) : 0;
     old_before = old_id;
     new_id = position;
   }
@@ -76,10 +78,10 @@ arrow::Status LakeIds::Shift(otap::Signal signal, CellTables& tables) {
   const bool is_own = options_.layout == LakeLayout::kOwn;
   const auto root = tables.find(otap::RootTable(signal));
   for (const TableKind kind : {TableKind::kResourceAttrs, TableKind::kScopeAttrs}) {
-    CellColumn* nested = root == tables.end() ? nullptr
-                                              : NestedId(root->second, kind == TableKind::kScopeAttrs
-                                                                           ? "scope"
-                                                                           : "resource");
+    CellColumn* nested =
+        root == tables.end()
+            ? nullptr
+            : NestedId(root->second, kind == TableKind::kScopeAttrs ? "scope" : "resource");
     // Upstream moves the attribute side only, which is the defect that readers must mend.
     const IdMap map = is_own && nested != nullptr ? Spread(nested->cells) : IdMap();
     measure(map);
@@ -90,11 +92,20 @@ arrow::Status LakeIds::Shift(otap::Signal signal, CellTables& tables) {
       apply(FindCells(attributes->second.columns, "parent_id"), map, next_);
     }
   }
+  if (options_.id_step > 1 && options_.id_gaps == 0 && largest >= options_.id_step) {
+    hole_ = next_ + 1;
+  }
   next_ += largest + 1;
   if (next_ - 1 > std::numeric_limits<uint32_t>::max()) {
     return arrow::Status::Invalid(fmt::format("id {} passes UInt32", next_ - 1));
   }
   return arrow::Status::OK();
+}
+
+uint64_t LakeIds::Unused(TableKind child, int i) const {
+  // Upstream's resource and scope ids are not spread, so they may stand in the hole.
+  const bool may_use_hole = hole_.has_value() && otap::GetTable(child).parent.has_value();
+  return i % 2 == 1 && may_use_hole ? *hole_ : next_ + 1'000 + static_cast<uint64_t>(i);
 }
 
 int64_t RepeatRootIds(CellTable& root, int count, RandomEngine& rng) {
@@ -114,23 +125,19 @@ int64_t RepeatRootIds(CellTable& root, int count, RandomEngine& rng) {
   return repeated;
 }
 
-void InsertOrphans(CellTable& table, int count, uint64_t unused, RandomEngine& rng) {
-  if (table.num_rows == 0) {
-    return;
+void InsertOrphan(CellTable& table, uint64_t unused, RandomEngine& rng) {
+  const int64_t place = Between(rng, 0, table.num_rows);
+  std::vector<int64_t> order;
+  for (int64_t row = 0; row < table.num_rows; ++row) {
+    order.push_back(row);
   }
-  for (int i = 0; i < count; ++i) {
-    std::vector<int64_t> order;
-    const int64_t place = Between(rng, 0, table.num_rows);
-    for (int64_t row = 0; row <= table.num_rows; ++row) {
-      order.push_back(row < place ? row : row == place ? Between(rng, 0, table.num_rows - 1) : row - 1);
-    }
-    table = TakeRows(table, order);
-    const size_t orphan = static_cast<size_t>(place);
-    FindCells(table.columns, "parent_id")->cells[orphan] = unused + static_cast<uint64_t>(i);
-    // The copy has no children of its own.
-    if (CellColumn* ids = FindCells(table.columns, "id")) {
-      ids->cells[orphan] = Cell();
-    }
+  order.insert(order.begin() + place, Between(rng, 0, table.num_rows - 1));
+  table = TakeRows(table, order);
+  const size_t orphan = static_cast<size_t>(place);
+  FindCells(table.columns, "parent_id")->cells[orphan] = unused;
+  // The copy has no children of its own.
+  if (CellColumn* ids = FindCells(table.columns, "id")) {
+    ids->cells[orphan] = Cell();
   }
 }
 

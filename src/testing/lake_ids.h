@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "otap/batch.h"
 #include "testing/cell.h"
@@ -22,8 +23,9 @@ class LakeIds {
   /// Errors: Invalid when an id passes UInt32.
   arrow::Status Shift(otap::Signal signal, CellTables& tables);
 
-  /// Returns an id that no row of the partition has so far.
-  uint64_t Unused() const { return next_ + 1'000; }
+  /// Returns the i-th of some ids that no row of the partition has: past the last one and, for
+  /// odd i where the steps leave room, between those of one batch.
+  uint64_t Unused(otap::TableKind child, int i) const;
 
  private:
   using IdMap = std::map<uint64_t, uint64_t>;
@@ -33,12 +35,13 @@ class LakeIds {
   const LakeWriterOptions& options_;
   RandomEngine& rng_;
   uint64_t next_;
+  std::optional<uint64_t> hole_;
 };
 
 /// Gives `count` rows of the root table the id of an earlier row; returns how many were possible.
 int64_t RepeatRootIds(CellTable& root, int count, RandomEngine& rng);
 
-/// Inserts copies of random rows whose parent is `unused`, `unused` + 1, ...
-void InsertOrphans(CellTable& table, int count, uint64_t unused, RandomEngine& rng);
+/// Inserts a copy of a random row, at a random place, whose parent is `unused`.
+void InsertOrphan(CellTable& table, uint64_t unused, RandomEngine& rng);
 
 }  // namespace df::testing

@@ -106,10 +106,12 @@ arrow::Status WriteFile(const std::filesystem::path& path, const arrow::Table& t
       auto writer, parquet::arrow::FileWriter::Open(*table.schema(), arrow::default_memory_pool(),
                                                     sink, FileProperties(*table.schema(), options),
                                                     arrow_builder.build()));
-  ARROW_RETURN_NOT_OK(writer->WriteTable(table, options.row_group_rows));
+  if (table.num_rows() > 0) {
+    ARROW_RETURN_NOT_OK(writer->WriteTable(table, options.row_group_rows));
+  }
   if (options.layout == LakeLayout::kOwn) {
-    ARROW_RETURN_NOT_OK(writer->AddKeyValueMetadata(arrow::key_value_metadata(
-        {"otap.format_version", "otap.id_scope"}, {"1", "partition"})));
+    ARROW_RETURN_NOT_OK(writer->AddKeyValueMetadata(
+        arrow::key_value_metadata({"otap.format_version", "otap.id_scope"}, {"1", "partition"})));
   }
   ARROW_RETURN_NOT_OK(writer->Close());
   return sink->Close();
@@ -158,7 +160,9 @@ class LakeWriter {
     for (auto& [kind, tables] : pieces) {
       if (otap::GetTable(kind).parent_id_bits != 0 && options_.orphan_rows > 0) {
         const size_t victim = static_cast<size_t>(Between(rng_, 0, std::ssize(tables) - 1));
-        InsertOrphans(tables[victim], options_.orphan_rows, ids.Unused(), rng_);
+        for (int i = 0; i < options_.orphan_rows; ++i) {
+          InsertOrphan(tables[victim], ids.Unused(kind, i), rng_);
+        }
         written_.orphans[kind] += options_.orphan_rows;
       }
       ARROW_RETURN_NOT_OK(WriteFiles(kind, partition, tables));
@@ -188,8 +192,8 @@ class LakeWriter {
   /// Cuts the pieces of one table and partition into files.
   arrow::Status WriteFiles(TableKind kind, const std::string& partition,
                            const std::vector<CellTable>& pieces) {
-    const int64_t limit = otap::GetTable(kind).is_root() ? options_.root_rows_per_file
-                                                         : options_.child_rows_per_file;
+    const int64_t limit =
+        otap::GetTable(kind).is_root() ? options_.root_rows_per_file : options_.child_rows_per_file;
     std::vector<CellTable> open;
     int64_t open_rows = 0;
     const auto close = [&]() -> arrow::Status {
@@ -201,8 +205,8 @@ class LakeWriter {
     for (const CellTable& piece : pieces) {
       int64_t first = 0;
       while (first < piece.num_rows) {
-        const int64_t room = limit > 0 && options_.split_batches ? limit - open_rows
-                                                                 : piece.num_rows - first;
+        const int64_t room =
+            limit > 0 && options_.split_batches ? limit - open_rows : piece.num_rows - first;
         std::vector<int64_t> part;
         for (int64_t row = first; row < std::min(first + room, piece.num_rows); ++row) {
           part.push_back(row);

@@ -13,6 +13,7 @@
 #include <arrow/util/compression.h>
 
 #include "otap/batch.h"
+#include "testing/random_value.h"
 
 namespace df::testing {
 
@@ -28,8 +29,8 @@ enum class LakeLayout : uint8_t {
 
 enum class ChildOrder : uint8_t {
   kAsGiven,
-  kByParent,         ///< parent_id ascending inside a file
-  kByKey,            ///< like a producer that sorts by key: key (or name) first, parent last, per batch
+  kByParent,  ///< parent_id ascending inside a file
+  kByKey,     ///< like a producer that sorts by key: key (or name) first, parent last, per batch
   kShuffledInBatch,  ///< batches stand one behind the other, rows inside are in random order
   kShuffledInFile,   ///< rows of all batches of a file are mixed
 };
@@ -56,12 +57,12 @@ struct LakeWriterOptions {
   std::string created_by = "parquet-rs version 58.4.0";
 
   // Ids.
-  uint64_t first_id = 0;       ///< offset of the first batch of each partition
-  uint64_t id_step = 1;        ///< distance of neighbouring ids
-  double id_gaps = 0;          ///< probability of an extra gap of 1..50 in front of an id
-  bool descending_ids = false; ///< ids of a batch count down; upstream files cannot be joined then
-  int duplicate_ids = 0;       ///< root rows in the whole lake that get the id of another root row
-  int orphan_rows = 0;         ///< rows per child table and partition whose parent does not exist
+  uint64_t first_id = 0;        ///< offset of the first batch of each partition
+  uint64_t id_step = 1;         ///< distance of neighbouring ids
+  double id_gaps = 0;           ///< probability of an extra gap of 1..50 in front of an id
+  bool descending_ids = false;  ///< ids of a batch count down; upstream files cannot be joined then
+  int duplicate_ids = 0;        ///< root rows in the whole lake that get the id of another root row
+  int orphan_rows = 0;          ///< rows per child table and partition whose parent does not exist
   bool narrow_root_ids = false;  ///< root ids stored as UInt16. Errors: when one does not fit
 
   // Directories and files. Zero means no limit.
@@ -105,8 +106,8 @@ struct WrittenFile {
 };
 
 struct WrittenLake {
-  std::vector<WrittenFile> files;  ///< in the order of their names' times
-  std::map<otap::TableKind, int64_t> rows;     ///< orphans included
+  std::vector<WrittenFile> files;           ///< in the order of their names' times
+  std::map<otap::TableKind, int64_t> rows;  ///< orphans included
   std::map<otap::TableKind, int64_t> orphans;
   int64_t duplicate_ids = 0;
 };
@@ -122,5 +123,15 @@ struct WrittenLake {
 arrow::Result<WrittenLake> WriteLake(const std::filesystem::path& base,
                                      const std::vector<otap::BatchPtr>& batches,
                                      const LakeWriterOptions& options, uint64_t seed);
+
+/// Draws a combination of all knobs that lose nothing and leave no bad rows: time unit, orphans,
+/// repeated ids and descending ids stay at their defaults. Files are cut at a few hundred rows.
+LakeWriterOptions RandomLakeOptions(LakeLayout layout, RandomEngine& rng);
+
+/// Reads a tree of the own layout with Arrow's reader and no thought of cost: one batch per
+/// partition and signal, with the ids of the files and whatever other columns they have. Fit for
+/// CanonicalRecords only. Trees of the upstream layout come out right where every partition holds
+/// one batch; the padding of exemplar values is undone as format reference 2.11 says.
+arrow::Result<std::vector<otap::BatchPtr>> ReadLakeNaively(const std::filesystem::path& base);
 
 }  // namespace df::testing
