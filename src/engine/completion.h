@@ -1,0 +1,93 @@
+// What becomes of a batch, told to the node that sent it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "telemetry/metric_set.h"
+
+namespace df::engine {
+
+/// Why a batch was refused.
+enum class NackCause : uint8_t {
+  kRefused,      ///< a node did not take it
+  kRouteClosed,  ///< its destination has ended
+  kNodeEnded,    ///< it was still waiting when its pipeline was ended by force
+  kDropped,      ///< its last owner let it fall without saying anything
+};
+
+/// The one outcome of a batch.
+struct Outcome {
+  bool is_ack = true;
+  bool is_permanent = false;  ///< nack: sending the same batch again cannot succeed
+  NackCause cause = NackCause::kRefused;
+  std::string reason;  ///< nack only
+
+  static Outcome Ack() { return {}; }
+  static Outcome Nack(std::string reason, bool is_permanent,
+                      NackCause cause = NackCause::kRefused) {
+    return {false, is_permanent, cause, std::move(reason)};
+  }
+};
+
+/// Hears the outcomes of the batches that it sent.
+class CompletionHandler {
+ public:
+  /// `calldata` is what the token was made with. Called exactly once a token, on the loop of the
+  /// instance, possibly after the node's own Run or Finish has returned; must not throw or wait.
+  virtual void OnOutcome(const Outcome& outcome, uint64_t calldata) = 0;
+
+ protected:
+  ~CompletionHandler() = default;
+};
+
+/// Counters of outcomes.
+struct OutcomeCounters {
+  telemetry::Counter* acked = nullptr;
+  telemetry::Counter* nacked_retryable = nullptr;
+  telemetry::Counter* nacked_permanent = nullptr;
+  telemetry::Counter* dropped = nullptr;  ///< let fall without outcome; also counted as nacked
+  /// Tokens made and without outcome yet.
+  telemetry::Counter* pending = nullptr;
+};
+
+/// The right and duty to say once what became of a batch: Ack, Nack, or, when it is destroyed
+/// before that, a nack "dropped without outcome". Owner: move-only; the handler is borrowed and
+/// outlives the token. Calls: the loop of the instance. Cost: no allocation.
+class CompletionToken {
+ public:
+  /// A token that nobody waits for.
+  CompletionToken() = default;
+  CompletionToken(CompletionHandler* handler, uint64_t calldata,
+                  const OutcomeCounters* counters = nullptr);
+  CompletionToken(CompletionToken&& other) noexcept
+      : handler_(std::exchange(other.handler_, nullptr)),
+        counters_(other.counters_),
+        calldata_(other.calldata_) {}
+  CompletionToken& operator=(CompletionToken&& other) noexcept;
+  ~CompletionToken() {
+    if (handler_ != nullptr) {
+      Drop();
+    }
+  }
+
+  void Ack() { Complete(Outcome::Ack()); }
+  void Nack(std::string reason, bool is_permanent, NackCause cause = NackCause::kRefused) {
+    Complete(Outcome::Nack(std::move(reason), is_permanent, cause));
+  }
+  /// Says the outcome; does nothing when it has been said or moved away.
+  void Complete(const Outcome& outcome);
+
+  /// Tells whether somebody still waits for the outcome.
+  bool is_pending() const { return handler_ != nullptr; }
+
+ private:
+  void Drop();
+
+  CompletionHandler* handler_ = nullptr;
+  const OutcomeCounters* counters_ = nullptr;
+  uint64_t calldata_ = 0;
+};
+
+}  // namespace df::engine

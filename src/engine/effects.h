@@ -1,0 +1,74 @@
+// Everything that a node may do to its surroundings.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "engine/completion.h"
+#include "engine/pdata.h"
+#include "runtime/event_loop.h"
+#include "telemetry/metric_set.h"
+
+namespace df::engine {
+
+/// Which copy of a node this is.
+struct InstanceInfo {
+  std::string node;         ///< name in the document
+  int instance_index = 0;   ///< 0 .. num_instances - 1
+  int num_instances = 1;    ///< pipelines of this document in the process, one a core
+  std::optional<int> core;  ///< the core that the loop is pinned to; worker threads pin to the same
+};
+
+using PortIndex = int;
+using TimerId = int;
+
+/// The port that a node sends to when it names none: its only one, or `default_out_port`.
+inline constexpr PortIndex kDefaultPort = -1;
+
+class NodeRunner;
+
+/// One a node instance, from before its first call until after its report.
+/// Calls: the loop of the instance.
+class Effects {
+ public:
+  explicit Effects(NodeRunner* runner) : runner_(runner) {}
+
+  /// Sends a batch and waits until every destination of the port has room. Returns false when the
+  /// destination has ended: the batch is nacked then, and a drain is under way or near.
+  runtime::Task<bool> Send(Pdata pdata, PortIndex port = kDefaultPort);
+
+  /// Returns the port of a name. Errors: Invalid when the document gives the node no such port.
+  Result<PortIndex> FindPort(std::string_view name) const;
+
+  /// Makes a token whose outcome goes to `handler`, and counts it for this node.
+  CompletionToken MakeToken(CompletionHandler* handler, uint64_t calldata);
+
+  /// Calls OnTimer of the node every `period` (> 0) from now on, in place of an earlier timer of
+  /// the same id. A tick that finds the one before still waiting is left out. Not for receivers:
+  /// they have SleepFor.
+  void StartTimer(TimerId id, std::chrono::nanoseconds period);
+  void CancelTimer(TimerId id);
+
+  /// Waits. Returns false, and early, when a drain is requested.
+  runtime::Task<bool> SleepFor(std::chrono::nanoseconds duration);
+
+  /// Is requested when receivers have to stop; subscribe to it to end other waits.
+  runtime::Cancellation& drain();
+  bool is_draining() { return drain().is_requested(); }
+
+  const InstanceInfo& info() const;
+  const runtime::Clock& clock() const;
+  /// For channels from worker threads.
+  runtime::EventLoop& loop();
+  /// The counters of this node, in which it may add its own.
+  telemetry::MetricSet& metrics();
+
+ private:
+  NodeRunner* runner_;
+};
+
+}  // namespace df::engine

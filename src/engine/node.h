@@ -1,0 +1,98 @@
+// The three kinds of node. A node instance belongs to one loop; its calls never overlap.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/effects.h"
+#include "engine/pdata.h"
+#include "runtime/task.h"
+
+namespace df::engine {
+
+enum class NodeKind : uint8_t { kReceiver, kProcessor, kExporter };
+
+/// Returns "receiver", "processor" or "exporter".
+std::string_view Name(NodeKind kind);
+
+/// What a node has to say at the end.
+struct NodeReport {
+  std::vector<std::string> lines;  ///< for people, printed as they are
+  int64_t num_problems = 0;        ///< things not replayed or not delivered; counts with --strict
+};
+
+/// A source of batches.
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+
+  /// Sends batches until there are no more, or until a drain is requested: then it returns soon,
+  /// without waiting for outcomes, which may still arrive until Report is called.
+  /// An error ends the pipeline of this core.
+  virtual runtime::Task<Status> Run(Effects& effects) = 0;
+
+  /// Called last, when everything downstream has ended.
+  virtual NodeReport Report() = 0;
+};
+
+/// Takes batches and sends others.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+
+  /// Called once, before the first batch: for ports and timers.
+  virtual Status Start(Effects& effects) = 0;
+
+  /// Handles one batch: sends it on with its token, keeps it for later, or completes its token.
+  virtual runtime::Task<Status> Process(Pdata pdata, Effects& effects) = 0;
+
+  /// Called for a timer that was started.
+  virtual runtime::Task<Status> OnTimer(TimerId id, Effects& effects) = 0;
+
+  /// Called when no more batches come: sends on what was kept.
+  virtual runtime::Task<Status> Finish(Effects& effects) = 0;
+
+  /// Called last, when everything downstream has ended.
+  virtual NodeReport Report() = 0;
+};
+
+/// A processor that gives one batch for each that it takes.
+class OneToOneProcessor : public Processor {
+ public:
+  /// Returns the batch to send on with the token of the one taken; null drops it as done (ack). An
+  /// error refuses this batch only: it is nacked for good, with the message as the reason.
+  virtual Result<otap::BatchPtr> Transform(const otap::BatchPtr& batch) = 0;
+
+  Status Start(Effects& effects) override;
+  runtime::Task<Status> Process(Pdata pdata, Effects& effects) override;
+  runtime::Task<Status> OnTimer(TimerId id, Effects& effects) override;
+  runtime::Task<Status> Finish(Effects& effects) override;
+  NodeReport Report() override;
+};
+
+/// Takes batches out of the pipeline.
+class Exporter {
+ public:
+  virtual ~Exporter() = default;
+
+  /// Called once, before the first batch: for timers; the place to open what it writes to.
+  virtual Status Start(Effects& effects) = 0;
+
+  /// Delivers one batch and completes its token, now or later. An error is the node's end; a batch
+  /// that cannot be delivered is nacked instead.
+  virtual runtime::Task<Status> Export(Pdata pdata, Effects& effects) = 0;
+
+  /// Called for a timer that was started.
+  virtual runtime::Task<Status> OnTimer(TimerId id, Effects& effects) = 0;
+
+  /// Called when no more batches come: makes everything durable and completes all tokens.
+  virtual runtime::Task<Status> Finish(Effects& effects) = 0;
+
+  /// Called last.
+  virtual NodeReport Report() = 0;
+};
+
+}  // namespace df::engine
