@@ -79,6 +79,16 @@ root_prefix() {
   return 1
 }
 
+# Runs a command and shows its words only where it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" </dev/null >"$log" 2>&1 || status=$?
+  ((status == 0)) || cat "$log" >&2
+  rm -f "$log"
+  return $status
+}
+
 install_packages() {
   inspect_packages
   if ((${#missing[@]})); then
@@ -93,9 +103,9 @@ install_packages() {
     say "installing ${#missing[@]} packages: ${missing[*]}"
     local -a run=(env DEBIAN_FRONTEND=noninteractive)
     [[ -n $prefix ]] && run=("$prefix" "${run[@]}")
-    "${run[@]}" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq update </dev/null >&2
-    "${run[@]}" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
-      -qq install --yes --no-install-recommends "${missing[@]}" </dev/null >&2
+    quietly "${run[@]}" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+    quietly "${run[@]}" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+      install --yes --no-install-recommends "${missing[@]}"
     inspect_packages
     ((${#missing[@]} == 0)) || fail "apt-get ended well but these are still missing: ${missing[*]}"
   fi
