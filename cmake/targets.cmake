@@ -52,7 +52,8 @@ function(otap_test name)
   otap_apply(${name})
   target_compile_definitions(${name} PRIVATE OTAP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
+  # Without NO_PRETTY_VALUES the bytes of a parameter, addresses among them, become part of a test's name.
+  gtest_discover_tests(${name} TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600)
 endfunction()
 
