@@ -249,6 +249,22 @@ uint64_t ParentOf(const CellColumn& parents, int64_t row) {
   return IsNull(cell) ? 0 : std::get<uint64_t>(cell);
 }
 
+/// Returns what a producer of the reference sorts a child table by, in front of the parent: type,
+/// key and value of attributes, values of exemplars, names of events, traces of links.
+std::vector<std::string> SortKeys(const CellTable& table) {
+  static constexpr std::array kNames = {"type",      "key",          "name",    "str",
+                                        "int",       "double",       "bool",    "bytes",
+                                        "int_value", "double_value", "trace_id"};
+  std::vector<std::string> keys(static_cast<size_t>(table.num_rows));
+  for (const char* name : kNames) {
+    const CellColumn* column = FindCells(table.columns, name);
+    for (size_t row = 0; column != nullptr && row < keys.size(); ++row) {
+      keys[row] += CellText(column->cells[row]) + " ";
+    }
+  }
+  return keys;
+}
+
 CellTable Shuffled(const CellTable& table, RandomEngine& rng) {
   std::vector<int64_t> order = Ascending(table.num_rows);
   std::shuffle(order.begin(), order.end(), rng);
@@ -299,16 +315,13 @@ CellTable OrderBatchRows(CellTable table, ChildOrder order, RandomEngine& rng) {
   if (order == ChildOrder::kShuffledInBatch) {
     return Shuffled(table, rng);
   }
-  const CellColumn* keys = FindCells(table.columns, "key");
-  keys = keys != nullptr ? keys : FindCells(table.columns, "name");
-  keys = keys != nullptr ? keys : FindCells(table.columns, "time_unix_nano");
-  keys = keys != nullptr ? keys : FindCells(table.columns, "trace_id");
+  const std::vector<std::string> keys = SortKeys(table);
   std::vector<int64_t> rows = Ascending(table.num_rows);
   std::stable_sort(rows.begin(), rows.end(), [&](int64_t left, int64_t right) {
-    const std::string left_key = CellText(keys->cells[static_cast<size_t>(left)]);
-    const std::string right_key = CellText(keys->cells[static_cast<size_t>(right)]);
-    return std::pair(left_key, ParentOf(*parents, left)) <
-           std::pair(right_key, ParentOf(*parents, right));
+    const int order_of_keys =
+        keys[static_cast<size_t>(left)].compare(keys[static_cast<size_t>(right)]);
+    return order_of_keys != 0 ? order_of_keys < 0
+                              : ParentOf(*parents, left) < ParentOf(*parents, right);
   });
   return TakeRows(table, rows);
 }

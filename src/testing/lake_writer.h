@@ -29,8 +29,8 @@ enum class LakeLayout : uint8_t {
 
 enum class ChildOrder : uint8_t {
   kAsGiven,
-  kByParent,  ///< parent_id ascending inside a file
-  kByKey,     ///< like a producer that sorts by key: key (or name) first, parent last, per batch
+  kByParent,         ///< parent_id ascending inside a file
+  kByKey,            ///< type, key, value (or name, trace) first, parent last, inside each batch
   kShuffledInBatch,  ///< batches stand one behind the other, rows inside are in random order
   kShuffledInFile,   ///< rows of all batches of a file are mixed
 };
