@@ -16,10 +16,11 @@ target_include_directories(otap_cbor SYSTEM INTERFACE ${CBOR_INCLUDE_DIR})
 target_link_libraries(otap_cbor INTERFACE ${CBOR_LIBRARY})
 
 # Arrow and Parquet: the system's own where it has one, else what deps/bootstrap.sh unpacked.
-find_package(Arrow 26 CONFIG QUIET)
-find_package(Parquet 26 CONFIG QUIET)
+# Compared here, since a version given to find_package would refuse any later major version.
+find_package(Arrow CONFIG QUIET)
+find_package(Parquet CONFIG QUIET)
 add_library(otap_arrow INTERFACE)
-if(Arrow_FOUND AND Parquet_FOUND)
+if(Arrow_FOUND AND Parquet_FOUND AND Arrow_VERSION VERSION_GREATER_EQUAL 26)
   find_package(ArrowCompute CONFIG QUIET)
   target_link_libraries(otap_arrow INTERFACE Parquet::parquet_shared Arrow::arrow_shared)
   if(ArrowCompute_FOUND)
