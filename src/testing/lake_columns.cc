@@ -9,6 +9,8 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include "testing/malformed_ids.h"
+
 namespace df::testing {
 namespace {
 
@@ -352,6 +354,11 @@ arrow::Result<std::shared_ptr<arrow::Table>> FileTable(TableKind kind, CellTable
   const int64_t limit = SetTypes(rows.columns, info.columns, options, false);
   if (options.layout == LakeLayout::kUpstream) {
     FillExemplarDoubles(kind, rows);
+    for (CellColumn& column : rows.columns) {
+      if (options.malformed_ids && IsMalformedUpstream(kind, column.name)) {
+        column.type = arrow::binary();
+      }
+    }
     // A file in which no record has an id keeps the width that ids have in memory.
     CellColumn* ids = FindCells(rows.columns, "id");
     if (info.is_root() && ids != nullptr && IsEmpty(*ids)) {

@@ -1,11 +1,12 @@
 #include "testing/lake_writer.h"
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include <arrow/api.h>
 #include <arrow/compute/initialize.h>
-#include <arrow/io/file.h>
+#include <arrow/io/memory.h>
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
@@ -14,6 +15,7 @@
 #include "testing/cell.h"
 #include "testing/lake_columns.h"
 #include "testing/lake_ids.h"
+#include "testing/malformed_ids.h"
 #include "testing/random_value.h"
 
 namespace df::testing {
@@ -75,7 +77,10 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(const arrow::Schema& s
                                                : parquet::ParquetDataPageVersion::V1);
   if (!options.statistics) {
     builder.disable_statistics();
-    builder.set_size_statistics_level(parquet::SizeStatisticsLevel::None);
+    // Malformed columns are known by their size statistics, which upstream always writes.
+    if (!options.malformed_ids) {
+      builder.set_size_statistics_level(parquet::SizeStatisticsLevel::None);
+    }
   }
   if (options.encoding != ValueEncoding::kDictionary) {
     builder.disable_dictionary();
@@ -89,7 +94,7 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(const arrow::Schema& s
 }
 
 arrow::Status WriteFile(const std::filesystem::path& path, const arrow::Table& table,
-                        const LakeWriterOptions& options) {
+                        bool has_malformed_ids, const LakeWriterOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   if (error) {
@@ -101,7 +106,7 @@ arrow::Status WriteFile(const std::filesystem::path& path, const arrow::Table& t
   if (options.store_arrow_schema) {
     arrow_builder.store_schema();
   }
-  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::FileOutputStream::Open(path.string()));
+  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
   ARROW_ASSIGN_OR_RAISE(
       auto writer, parquet::arrow::FileWriter::Open(*table.schema(), arrow::default_memory_pool(),
                                                     sink, FileProperties(*table.schema(), options),
@@ -114,7 +119,15 @@ arrow::Status WriteFile(const std::filesystem::path& path, const arrow::Table& t
         arrow::key_value_metadata({"otap.format_version", "otap.id_scope"}, {"1", "partition"})));
   }
   ARROW_RETURN_NOT_OK(writer->Close());
-  return sink->Close();
+  ARROW_ASSIGN_OR_RAISE(const auto buffer, sink->Finish());
+  std::string bytes = buffer->ToString();
+  if (has_malformed_ids) {
+    ARROW_RETURN_NOT_OK(DeclareIdsFixed(bytes));
+  }
+  std::ofstream stream(path, std::ios::binary);
+  stream << bytes;
+  stream.close();
+  return stream ? arrow::Status::OK() : arrow::Status::IOError("cannot write ", path.string());
 }
 
 class LakeWriter {
@@ -126,6 +139,9 @@ class LakeWriter {
     ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
     if (options_.partition_levels == 0 && options_.batches_per_partition > 0) {
       return arrow::Status::Invalid("several partitions need a partition level");
+    }
+    if (options_.malformed_ids && options_.encoding == ValueEncoding::kDelta) {
+      return arrow::Status::Invalid("malformed ids have no delta encodings");
     }
     const size_t per_partition = options_.batches_per_partition > 0
                                      ? static_cast<size_t>(options_.batches_per_partition)
@@ -235,7 +251,10 @@ class LakeWriter {
     file.path += fmt::format("part-{}-{}.parquet", kFirstMillis + std::ssize(written_.files),
                              RandomUuid(rng_));
     ARROW_ASSIGN_OR_RAISE(const auto table, FileTable(kind, std::move(rows), options_, rng_));
-    ARROW_RETURN_NOT_OK(WriteFile(base_ / file.path, *table, options_));
+    const bool has_malformed_ids = options_.malformed_ids &&
+                                   options_.layout == LakeLayout::kUpstream &&
+                                   IsMalformedUpstream(kind, "trace_id");
+    ARROW_RETURN_NOT_OK(WriteFile(base_ / file.path, *table, has_malformed_ids, options_));
     written_.rows[kind] += file.rows;
     written_.files.push_back(std::move(file));
     return arrow::Status::OK();

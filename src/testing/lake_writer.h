@@ -88,6 +88,11 @@ struct LakeWriterOptions {
   arrow::TimeUnit::type time_unit = arrow::TimeUnit::NANO;
   std::string time_zone;
 
+  /// Upstream layout only: trace_id and span_id of logs, links and exemplars are declared fixed
+  /// binary but stored like byte arrays, as upstream leaves them (format reference 3.8). Not with
+  /// delta encodings.
+  bool malformed_ids = false;
+
   // Parquet.
   arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED;
   ValueEncoding encoding = ValueEncoding::kDictionary;
@@ -131,7 +136,8 @@ LakeWriterOptions RandomLakeOptions(LakeLayout layout, RandomEngine& rng);
 /// Reads a tree of the own layout with Arrow's reader and no thought of cost: one batch per
 /// partition and signal, with the ids of the files and whatever other columns they have. Fit for
 /// CanonicalRecords only. Trees of the upstream layout come out right where every partition holds
-/// one batch; the padding of exemplar values is undone as format reference 2.11 says.
+/// one batch; malformed ids are repaired and padded exemplar values dropped, as format
+/// reference 3.8 and 2.11 say.
 arrow::Result<std::vector<otap::BatchPtr>> ReadLakeNaively(const std::filesystem::path& base);
 
 }  // namespace df::testing

@@ -5,6 +5,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
+#include <parquet/exception.h>
 #include <parquet/file_reader.h>
 #include <parquet/statistics.h>
 
@@ -233,6 +234,49 @@ TEST_F(LakeWriterTest, UpstreamExemplarsWithoutDoublesHaveAnIntegerColumnOfZeros
             std::vector<Cell>(static_cast<size_t>(exemplars.num_rows), Cell(int64_t{0})));
   EXPECT_EQ(
       DescribeDifference(CanonicalRecords({batch}), CanonicalRecords(*ReadLakeNaively(base_))), "");
+}
+
+TEST_F(LakeWriterTest, MalformedIdsAreWhatArrowRefusesAndTheRepairMends) {
+  for (const Signal signal : otap::kAllSignals) {
+    SCOPED_TRACE(std::string(Name(signal)));
+    RandomEngine rng(11);
+    RandomBatchOptions shape;
+    shape.missing_column = 0;
+    shape.without_children = 0;
+    shape.upstream_columns_only = true;
+    shape.valueless_exemplars = false;
+    const BatchPtr batch = RandomBatch(signal, shape, rng);
+    LakeWriterOptions options;
+    options.malformed_ids = true;
+    options.row_group_rows = 9;
+    int malformed = 0;
+    for (const WrittenFile& file : Write({batch}, options).files) {
+      const auto metadata = Open(file)->metadata();
+      for (int column = 0; column < metadata->num_columns(); ++column) {
+        const auto& leaf = *metadata->schema()->Column(column);
+        if (leaf.physical_type() != parquet::Type::FIXED_LEN_BYTE_ARRAY) {
+          continue;
+        }
+        EXPECT_EQ(leaf.type_length(), leaf.name() == "trace_id" ? 16 : 8);
+        // The native ids of spans are the only sound ones.
+        const bool is_sound = file.table == TableKind::kSpans;
+        for (int group = 0; group < metadata->num_row_groups(); ++group) {
+          const auto ask = [&] { metadata->RowGroup(group)->ColumnChunk(column); };
+          if (is_sound) {
+            EXPECT_NO_THROW(ask());
+          } else {
+            EXPECT_THROW(ask(), parquet::ParquetException);
+          }
+        }
+        malformed += is_sound ? 0 : 1;
+      }
+    }
+    EXPECT_EQ(malformed, signal == Signal::kMetrics ? 6 : 2);
+    EXPECT_EQ(
+        DescribeDifference(CanonicalRecords({batch}), CanonicalRecords(*ReadLakeNaively(base_))),
+        "");
+    std::filesystem::remove_all(base_);
+  }
 }
 
 TEST_F(LakeWriterTest, ViewsAndMillisecondsAndNarrowIdsAreWritten) {

@@ -7,10 +7,14 @@
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
 #include <parquet/arrow/reader.h>
+#include <parquet/exception.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 
 #include "otap/schema.h"
 #include "testing/cell.h"
 #include "testing/lake_writer.h"
+#include "testing/malformed_ids.h"
 
 namespace df::testing {
 namespace {
@@ -40,6 +44,23 @@ void UnpadExemplars(CellTable& table) {
   }
 }
 
+/// Tells whether Arrow refuses a column for having the size statistics of a byte array.
+bool HasMalformedIds(const std::string& bytes) {
+  const auto reader = parquet::ParquetFileReader::Open(
+      std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(bytes)));
+  const auto metadata = reader->metadata();
+  try {
+    for (int group = 0; group < metadata->num_row_groups(); ++group) {
+      for (int column = 0; column < metadata->num_columns(); ++column) {
+        metadata->RowGroup(group)->ColumnChunk(column);
+      }
+    }
+  } catch (const parquet::ParquetException&) {
+    return true;
+  }
+  return false;
+}
+
 /// Reads a file without its stored Arrow schema, whose dictionary widths may be too narrow for the
 /// file: the key is made unknown in memory.
 arrow::Result<CellTable> ReadFile(const std::filesystem::path& path) {
@@ -50,6 +71,9 @@ arrow::Result<CellTable> ReadFile(const std::filesystem::path& path) {
   std::string bytes(std::istreambuf_iterator<char>(stream), {});
   if (const size_t place = bytes.rfind(kKey); place != std::string::npos) {
     bytes.replace(place, kKey.size(), kUnknownKey);
+  }
+  if (HasMalformedIds(bytes)) {
+    ARROW_RETURN_NOT_OK(DeclareIdsBinary(bytes));
   }
   parquet::arrow::FileReaderBuilder builder;
   ARROW_RETURN_NOT_OK(builder.Open(
@@ -132,6 +156,8 @@ LakeWriterOptions RandomLakeOptions(LakeLayout layout, RandomEngine& rng) {
   options.data_page_v2 = Chance(rng, 0.3);
   options.rows_per_page = OneOf<int64_t>(rng, {20'000, 11, 100});
   options.store_arrow_schema = Chance(rng, 0.8);
+  options.malformed_ids = layout == LakeLayout::kUpstream &&
+                          options.encoding != ValueEncoding::kDelta && Chance(rng, 0.5);
   return options;
 }
 
