@@ -283,7 +283,9 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
         offset[row++] = end;
       }
       offset[row++] = end;
-      std::memcpy(out + end, value.data(), value.size());
+      if (!value.empty()) {
+        std::memcpy(out + end, value.data(), value.size());
+      }
       end += static_cast<int32_t>(value.size());
     });
     while (row <= num_rows) {

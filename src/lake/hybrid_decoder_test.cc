@@ -1,9 +1,9 @@
 #include "lake/hybrid_decoder.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace df::lake {
 namespace {
@@ -28,7 +28,8 @@ class HybridWriter {
     size_t bit = 0;
     for (const uint32_t value : values) {
       for (int i = 0; i < bit_width_; ++i, ++bit) {
-        bytes_[first + bit / 8] = static_cast<uint8_t>(bytes_[first + bit / 8] | ((value >> i & 1) << (bit % 8)));
+        bytes_[first + bit / 8] =
+            static_cast<uint8_t>(bytes_[first + bit / 8] | ((value >> i & 1) << (bit % 8)));
       }
     }
     values_.insert(values_.end(), values.begin(), values.end());
@@ -69,7 +70,8 @@ TEST_P(HybridDecoderAtWidth, DecodesWhatWasWrittenInPiecesOfAnySize) {
     }
   }
   // A buffer of exactly the size: ASan sees any read past the end.
-  HybridDecoder decoder(writer.bytes_.data(), static_cast<int64_t>(writer.bytes_.size()), bit_width);
+  HybridDecoder decoder(writer.bytes_.data(), static_cast<int64_t>(writer.bytes_.size()),
+                        bit_width);
   std::vector<uint32_t> decoded;
   while (decoded.size() < writer.values_.size()) {
     std::vector<uint32_t> piece(1 + random() % 37);
@@ -80,7 +82,8 @@ TEST_P(HybridDecoderAtWidth, DecodesWhatWasWrittenInPiecesOfAnySize) {
   EXPECT_EQ(decoded, writer.values_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Widths, HybridDecoderAtWidth, testing::Values(0, 1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32));
+INSTANTIATE_TEST_SUITE_P(Widths, HybridDecoderAtWidth,
+                         testing::Values(0, 1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32));
 
 TEST(HybridDecoder, EndsAtABrokenStream) {
   std::vector<uint8_t> out(100);
@@ -89,7 +92,8 @@ TEST(HybridDecoder, EndsAtABrokenStream) {
   EXPECT_EQ(HybridDecoder(cut_header.data(), 2, 3).Decode(5, out.data()), 0);
   const std::vector<uint8_t> no_value = {0x0A};  // five times a value that is missing
   EXPECT_EQ(HybridDecoder(no_value.data(), 1, 9).Decode(5, out.data()), 0);
-  const std::vector<uint8_t> short_group = {0x03, 0xFF};  // eight 4-bit values in one byte: two are there
+  const std::vector<uint8_t> short_group = {0x03,
+                                            0xFF};  // eight 4-bit values in one byte: two are there
   EXPECT_EQ(HybridDecoder(short_group.data(), 2, 4).Decode(8, out.data()), 2);
   const std::vector<uint8_t> endless_header(20, 0xFF);
   EXPECT_EQ(HybridDecoder(endless_header.data(), 20, 1).Decode(8, out.data()), 0);

@@ -1,10 +1,10 @@
 #include "lake/id_map.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace df::lake {
 namespace {
@@ -28,14 +28,16 @@ TEST_P(IdMapCases, RanksLikeTheObviousMap) {
     std::vector<uint32_t> ids;
     std::vector<bool> valid;
     for (uint32_t i = 0; i < 500; ++i) {
-      const bool repeats = !ids.empty() && std::uniform_real_distribution<>(0, 1)(random) < c.repeat_share;
+      const bool repeats =
+          !ids.empty() && std::uniform_real_distribution<>(0, 1)(random) < c.repeat_share;
       ids.push_back(repeats ? ids[random() % ids.size()] : c.base + i * c.step);
       valid.push_back(std::uniform_real_distribution<>(0, 1)(random) >= c.null_share);
     }
     if (c.shuffled) {
       std::shuffle(ids.begin(), ids.end(), random);
     }
-    const IdMap map = IdMap::Make(ids.data(), 500, [&](int64_t row) { return valid[static_cast<size_t>(row)]; });
+    const IdMap map =
+        IdMap::Make(ids.data(), 500, [&](int64_t row) { return valid[static_cast<size_t>(row)]; });
     std::map<uint32_t, int32_t> expected;
     int64_t duplicates = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
@@ -59,9 +61,11 @@ TEST_P(IdMapCases, RanksLikeTheObviousMap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, IdMapCases,
-                         testing::Values(Case{"dense", 1, false, 0, 0, 7}, Case{"dense with nulls", 1, false, 0.3, 0, 0},
+                         testing::Values(Case{"dense", 1, false, 0, 0, 7},
+                                         Case{"dense with nulls", 1, false, 0.3, 0, 0},
                                          Case{"steps of 100", 100, false, 0.1, 0, 3},
-                                         Case{"shuffled", 1, true, 0.1, 0, 0}, Case{"sparse", 8'000'000, true, 0.1, 0, 9},
+                                         Case{"shuffled", 1, true, 0.1, 0, 0},
+                                         Case{"sparse", 8'000'000, true, 0.1, 0, 9},
                                          Case{"repeats", 1, false, 0.1, 0.2, 0},
                                          Case{"sparse repeats", 8'000'000, false, 0, 0.2, 0},
                                          Case{"at the top", 1, false, 0, 0, UINT32_MAX - 499}));

@@ -1,5 +1,9 @@
 #include "lake/leaf_decoder.h"
 
+#include <random>
+#include <string>
+#include <vector>
+
 #include <arrow/builder.h>
 #include <arrow/compute/api.h>
 #include <arrow/io/memory.h>
@@ -7,10 +11,6 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
-
-#include <random>
-#include <string>
-#include <vector>
 
 namespace df::lake {
 namespace {
@@ -39,30 +39,36 @@ std::vector<Layout> Layouts() {
   };
 }
 
-std::shared_ptr<arrow::io::BufferReader> Write(const std::shared_ptr<arrow::Array>& column, const Layout& layout) {
+std::shared_ptr<arrow::io::BufferReader> Write(const std::shared_ptr<arrow::Array>& column,
+                                               const Layout& layout) {
   auto table = arrow::Table::Make(arrow::schema({arrow::field("c", column->type())}), {column});
   auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
   parquet::WriterProperties::Builder properties;
-  properties.data_pagesize(700)->compression(layout.codec)->dictionary_pagesize_limit(layout.dictionary_limit);
-  properties.data_page_version(layout.page_v2 ? parquet::ParquetDataPageVersion::V2 : parquet::ParquetDataPageVersion::V1);
+  properties.data_pagesize(700)
+      ->compression(layout.codec)
+      ->dictionary_pagesize_limit(layout.dictionary_limit);
+  properties.data_page_version(layout.page_v2 ? parquet::ParquetDataPageVersion::V2
+                                              : parquet::ParquetDataPageVersion::V1);
   properties.write_batch_size(64);
   if (!layout.dictionary) {
     properties.disable_dictionary();
     properties.encoding(layout.encoding);
   }
-  const auto status = parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, 1 << 20, properties.build());
+  const auto status = parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
+                                                 1 << 20, properties.build());
   EXPECT_TRUE(status.ok()) << status;
   return std::make_shared<arrow::io::BufferReader>(sink->Finish().ValueOrDie());
 }
 
 /// Reads a column back in slices of random sizes and joins them natively.
-arrow::Result<std::shared_ptr<arrow::Array>> ReadBack(const std::shared_ptr<arrow::io::BufferReader>& file,
-                                                      const otap::Column& target, int64_t num_rows,
-                                                      std::mt19937& random, bool* saw_dictionary) {
+arrow::Result<std::shared_ptr<arrow::Array>> ReadBack(
+    const std::shared_ptr<arrow::io::BufferReader>& file, const otap::Column& target,
+    int64_t num_rows, std::mt19937& random, bool* saw_dictionary) {
   auto reader = parquet::ParquetFileReader::Open(file);
   auto pages = reader->RowGroup(0)->GetColumnPageReader(0);
-  ARROW_ASSIGN_OR_RAISE(auto decoder,
-                        LeafDecoder::Make(std::move(pages), *reader->metadata()->schema()->Column(0), target, {}));
+  ARROW_ASSIGN_OR_RAISE(
+      auto decoder,
+      LeafDecoder::Make(std::move(pages), *reader->metadata()->schema()->Column(0), target, {}));
   arrow::ArrayVector parts;
   for (int64_t row = 0; row < num_rows;) {
     const int64_t count = std::min<int64_t>(1 + random() % 300, num_rows - row);
@@ -75,7 +81,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadBack(const std::shared_ptr<arro
     if (part->type_id() == arrow::Type::DICTIONARY) {
       *saw_dictionary = true;
       const auto& dictionary = static_cast<const arrow::DictionaryArray&>(*part);
-      ARROW_ASSIGN_OR_RAISE(part, arrow::compute::Take(*dictionary.dictionary(), *dictionary.indices()));
+      ARROW_ASSIGN_OR_RAISE(part,
+                            arrow::compute::Take(*dictionary.dictionary(), *dictionary.indices()));
     }
     parts.push_back(std::move(part));
     row += count;
@@ -88,8 +95,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadBack(const std::shared_ptr<arro
 
 /// Random values of a type; a small pool makes dictionaries, runs of nulls make level runs.
 template <typename Builder, typename MakeValue>
-std::shared_ptr<arrow::Array> RandomColumn(Builder builder, int64_t num_rows, double null_share, std::mt19937& random,
-                                           MakeValue make_value) {
+std::shared_ptr<arrow::Array> RandomColumn(Builder builder, int64_t num_rows, double null_share,
+                                           std::mt19937& random, MakeValue make_value) {
   int64_t run = 0;
   bool is_null = false;
   for (int64_t row = 0; row < num_rows; ++row) {
@@ -108,37 +115,46 @@ class LeafDecoderLayouts : public testing::TestWithParam<std::tuple<Layout, doub
   template <typename Builder, typename MakeValue>
   void Check(ColumnType type, Builder builder, MakeValue make_value) {
     const auto& [layout, null_share, seed] = GetParam();
-    SCOPED_TRACE(testing::Message() << "seed " << seed << " layout " << layout.name << " nulls " << null_share);
+    SCOPED_TRACE(testing::Message()
+                 << "seed " << seed << " layout " << layout.name << " nulls " << null_share);
     std::mt19937 random(static_cast<uint32_t>(seed));
     constexpr int64_t kRows = 2'000;
-    const auto written = RandomColumn(std::move(builder), kRows, null_share, random, [&] { return make_value(random); });
+    const auto written = RandomColumn(std::move(builder), kRows, null_share, random,
+                                      [&] { return make_value(random); });
     const otap::Column target{"c", type};
     bool saw_dictionary = false;
     const auto read = ReadBack(Write(written, layout), target, kRows, random, &saw_dictionary);
     ASSERT_TRUE(read.ok()) << read.status();
     const auto expected = arrow::compute::Cast(*written, otap::NativeType(target)).ValueOrDie();
-    EXPECT_TRUE(expected->Equals(**read, arrow::EqualOptions().nans_equal(true).signed_zeros_equal(false)))
+    EXPECT_TRUE(
+        expected->Equals(**read, arrow::EqualOptions().nans_equal(true).signed_zeros_equal(false)))
         << expected->ToString() << (*read)->ToString();
   }
 };
 
 TEST_P(LeafDecoderLayouts, Int32) {
-  Check(ColumnType::kInt32, arrow::Int32Builder(), [](std::mt19937& r) { return static_cast<int32_t>(r() % 40) - 20; });
+  Check(ColumnType::kInt32, arrow::Int32Builder(),
+        [](std::mt19937& r) { return static_cast<int32_t>(r() % 40) - 20; });
 }
 TEST_P(LeafDecoderLayouts, UInt32AllBits) {
-  Check(ColumnType::kUInt32, arrow::UInt32Builder(), [](std::mt19937& r) { return static_cast<uint32_t>(r()); });
+  Check(ColumnType::kUInt32, arrow::UInt32Builder(),
+        [](std::mt19937& r) { return static_cast<uint32_t>(r()); });
 }
 TEST_P(LeafDecoderLayouts, UInt16ReadWide) {
-  Check(ColumnType::kUInt32, arrow::UInt16Builder(), [](std::mt19937& r) { return static_cast<uint16_t>(r()); });
+  Check(ColumnType::kUInt32, arrow::UInt16Builder(),
+        [](std::mt19937& r) { return static_cast<uint16_t>(r()); });
 }
 TEST_P(LeafDecoderLayouts, UInt8) {
-  Check(ColumnType::kUInt8, arrow::UInt8Builder(), [](std::mt19937& r) { return static_cast<uint8_t>(r()); });
+  Check(ColumnType::kUInt8, arrow::UInt8Builder(),
+        [](std::mt19937& r) { return static_cast<uint8_t>(r()); });
 }
 TEST_P(LeafDecoderLayouts, UInt64) {
-  Check(ColumnType::kUInt64, arrow::UInt64Builder(), [](std::mt19937& r) { return uint64_t{r()} << 32 | r(); });
+  Check(ColumnType::kUInt64, arrow::UInt64Builder(),
+        [](std::mt19937& r) { return uint64_t{r()} << 32 | r(); });
 }
 TEST_P(LeafDecoderLayouts, Int64FromInt32) {
-  Check(ColumnType::kInt64, arrow::Int32Builder(), [](std::mt19937& r) { return static_cast<int32_t>(r()); });
+  Check(ColumnType::kInt64, arrow::Int32Builder(),
+        [](std::mt19937& r) { return static_cast<int32_t>(r()); });
 }
 TEST_P(LeafDecoderLayouts, Float64) {
   Check(ColumnType::kFloat64, arrow::DoubleBuilder(), [](std::mt19937& r) {
@@ -148,20 +164,27 @@ TEST_P(LeafDecoderLayouts, Float64) {
   });
 }
 TEST_P(LeafDecoderLayouts, Float64FromFloat) {
-  Check(ColumnType::kFloat64, arrow::FloatBuilder(), [](std::mt19937& r) { return static_cast<float>(r() % 100) / 3; });
+  Check(ColumnType::kFloat64, arrow::FloatBuilder(),
+        [](std::mt19937& r) { return static_cast<float>(r() % 100) / 3; });
 }
 TEST_P(LeafDecoderLayouts, Bool) {
   Check(ColumnType::kBool, arrow::BooleanBuilder(), [](std::mt19937& r) { return r() % 2 == 0; });
 }
 TEST_P(LeafDecoderLayouts, Timestamp) {
   Check(ColumnType::kTimestamp,
-        arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::NANO, "UTC"), arrow::default_memory_pool()),
-        [](std::mt19937& r) { return int64_t{1'700'000'000'000'000'000} + static_cast<int64_t>(r()); });
+        arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::NANO, "UTC"),
+                                arrow::default_memory_pool()),
+        [](std::mt19937& r) {
+          return int64_t{1'700'000'000'000'000'000} + static_cast<int64_t>(r());
+        });
 }
 TEST_P(LeafDecoderLayouts, TimestampFromMillis) {
   Check(ColumnType::kTimestamp,
-        arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MILLI), arrow::default_memory_pool()),
-        [](std::mt19937& r) { return int64_t{1'700'000'000'000} + static_cast<int64_t>(r() % 1000); });
+        arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MILLI),
+                                arrow::default_memory_pool()),
+        [](std::mt19937& r) {
+          return int64_t{1'700'000'000'000} + static_cast<int64_t>(r() % 1000);
+        });
 }
 TEST_P(LeafDecoderLayouts, Text) {
   Check(ColumnType::kUtf8, arrow::StringBuilder(), [](std::mt19937& r) {
@@ -169,22 +192,21 @@ TEST_P(LeafDecoderLayouts, Text) {
   });
 }
 TEST_P(LeafDecoderLayouts, Binary) {
-  Check(ColumnType::kBinary, arrow::BinaryBuilder(), [](std::mt19937& r) { return std::string(r() % 30, '\xFF'); });
+  Check(ColumnType::kBinary, arrow::BinaryBuilder(),
+        [](std::mt19937& r) { return std::string(r() % 30, '\xFF'); });
 }
 TEST_P(LeafDecoderLayouts, FixedBinary) {
-  Check(ColumnType::kFixedBinary8, arrow::FixedSizeBinaryBuilder(arrow::fixed_size_binary(8)), [](std::mt19937& r) {
-    return "id" + std::to_string(100'000 + r() % 60);
-  });
+  Check(ColumnType::kFixedBinary8, arrow::FixedSizeBinaryBuilder(arrow::fixed_size_binary(8)),
+        [](std::mt19937& r) { return "id" + std::to_string(100'000 + r() % 60); });
 }
 TEST_P(LeafDecoderLayouts, FixedBinaryFromByteArray) {
-  Check(ColumnType::kFixedBinary16, arrow::BinaryBuilder(), [](std::mt19937& r) {
-    return "trace-" + std::to_string(1'000'000'000 + r() % 300);
-  });
+  Check(ColumnType::kFixedBinary16, arrow::BinaryBuilder(),
+        [](std::mt19937& r) { return "trace-" + std::to_string(1'000'000'000 + r() % 300); });
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LeafDecoderLayouts,
-                         testing::Combine(testing::ValuesIn(Layouts()), testing::Values(0.0, 0.4, 1.0),
-                                          testing::Values(11, 12)));
+                         testing::Combine(testing::ValuesIn(Layouts()),
+                                          testing::Values(0.0, 0.4, 1.0), testing::Values(11, 12)));
 
 struct BadColumn {
   std::string name;
@@ -201,14 +223,16 @@ std::shared_ptr<arrow::Array> Column(Builder builder, std::vector<T> values) {
 
 TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
   const std::vector<BadColumn> cases = {
-      {"text for a number", Column(arrow::StringBuilder(), std::vector<std::string>{"7"}), ColumnType::kInt64,
-       ErrorKind::kSchemaReconstruction},
+      {"text for a number", Column(arrow::StringBuilder(), std::vector<std::string>{"7"}),
+       ColumnType::kInt64, ErrorKind::kSchemaReconstruction},
       {"number for text", Column(arrow::Int64Builder(), std::vector<int64_t>{7}), ColumnType::kUtf8,
        ErrorKind::kSchemaReconstruction},
-      {"number too large", Column(arrow::Int64Builder(), std::vector<int64_t>{int64_t{1} << 40}), ColumnType::kUInt32,
-       ErrorKind::kArrow},
-      {"negative count", Column(arrow::Int64Builder(), std::vector<int64_t>{-1}), ColumnType::kUInt64, ErrorKind::kArrow},
-      {"millis past the range", Column(arrow::Int64Builder(), std::vector<int64_t>{int64_t{1} << 60}),
+      {"number too large", Column(arrow::Int64Builder(), std::vector<int64_t>{int64_t{1} << 40}),
+       ColumnType::kUInt32, ErrorKind::kArrow},
+      {"negative count", Column(arrow::Int64Builder(), std::vector<int64_t>{-1}),
+       ColumnType::kUInt64, ErrorKind::kArrow},
+      {"millis past the range",
+       Column(arrow::Int64Builder(), std::vector<int64_t>{int64_t{1} << 60}),
        ColumnType::kTimestamp, ErrorKind::kArrow},
       {"id of the wrong size", Column(arrow::BinaryBuilder(), std::vector<std::string>{"short"}),
        ColumnType::kFixedBinary16, ErrorKind::kArrow},
@@ -221,7 +245,8 @@ TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
     }
     std::mt19937 random(1);
     bool saw_dictionary = false;
-    const auto read = ReadBack(Write(column, {"plain", false}), otap::Column{"c", bad.target}, 1, random, &saw_dictionary);
+    const auto read = ReadBack(Write(column, {"plain", false}), otap::Column{"c", bad.target}, 1,
+                               random, &saw_dictionary);
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(KindOf(read.status()), bad.kind) << read.status();
     EXPECT_NE(read.status().message().find("column c"), std::string::npos) << read.status();
@@ -232,7 +257,9 @@ TEST(LeafDecoder, KeepsTheDictionaryOfTheFileNarrow) {
   std::mt19937 random(3);
   bool saw_dictionary = false;
   const auto column = Column(arrow::StringBuilder(), std::vector<std::string>{"a", "b", "a"});
-  ASSERT_TRUE(ReadBack(Write(column, {"dictionary"}), {"c", ColumnType::kUtf8}, 3, random, &saw_dictionary).ok());
+  ASSERT_TRUE(
+      ReadBack(Write(column, {"dictionary"}), {"c", ColumnType::kUtf8}, 3, random, &saw_dictionary)
+          .ok());
   EXPECT_TRUE(saw_dictionary);
 }
 

@@ -46,6 +46,7 @@ void ReadReport::Merge(const ReadReport& other) {
   payloads += other.payloads;
   items += other.items;
   partitions += other.partitions;
+  partitions_stopped += other.partitions_stopped;
   files_replayed += other.files_replayed;
   files_failed += other.files_failed;
   repaired_columns += other.repaired_columns;

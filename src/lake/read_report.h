@@ -47,9 +47,10 @@ struct ReadReport {
   std::vector<Problem> problems;  ///< at most kMaxProblems; the rest only counts in `errors`
   int64_t payloads = 0;
   int64_t items = 0;
-  int64_t partitions = 0;
-  int64_t files_replayed = 0;  ///< main files
-  int64_t files_failed = 0;    ///< main and child files that could not be read whole
+  int64_t partitions = 0;          ///< replayed to the end
+  int64_t partitions_stopped = 0;  ///< left in the middle because of a drain
+  int64_t files_replayed = 0;      ///< main files
+  int64_t files_failed = 0;        ///< main and child files that could not be read whole
   int64_t repaired_columns = 0;
   int64_t rows_without_resource =
       0;  ///< root rows whose resource and scope attributes are ambiguous

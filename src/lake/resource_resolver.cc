@@ -7,16 +7,15 @@
 namespace df::lake {
 namespace {
 
-/// Nested ids of a row as one comparable pair; null sorts before 0.
+/// Nested ids of a row; -1 = null.
 struct Nested {
   int64_t resource = -1;
   int64_t scope = -1;
-  auto operator<=>(const Nested&) const = default;
 };
 
 enum class StartReason : uint8_t { kFile, kNestedIds, kIdJump };
 
-/// Rows between two starts that are certain.
+/// Rows between two starts that a scan finds.
 struct Segment {
   int64_t first_row = 0;
   StartReason reason = StartReason::kFile;
@@ -52,17 +51,20 @@ class Cutter {
 
   void AddRow(const Nested& nested, std::optional<uint32_t> id) {
     if (segments_.empty()) {
-      Start(nested, StartReason::kFile);
-    } else if (nested < previous_ || (nested.resource < 0) != (previous_.resource < 0)) {
-      Start(nested, StartReason::kNestedIds);
+      Start(StartReason::kFile);
+    } else if (StepsBack(nested.resource, previous_.resource) ||
+               StepsBack(nested.scope, previous_.scope)) {
+      Start(StartReason::kNestedIds);
     } else if (id.has_value() && segments_.back().first_id.has_value() &&
                *id != segments_.back().last_id + 1) {
-      Start(nested, StartReason::kIdJump);
+      Start(StartReason::kIdJump);
     }
     Segment& segment = segments_.back();
+    KeepFirst(nested, &segment.first);
     segment.max_resource = std::max(segment.max_resource, nested.resource);
     segment.max_scope = std::max(segment.max_scope, nested.scope);
-    segment.is_single_group = segment.is_single_group && nested == segment.first;
+    segment.is_single_group =
+        segment.max_resource == segment.first.resource && segment.max_scope == segment.first.scope;
     if (id.has_value()) {
       segment.first_id = segment.first_id.value_or(*id);
       segment.last_id = *id;
@@ -70,15 +72,24 @@ class Cutter {
         segment.lead_last_id = *id;
       }
     }
-    previous_ = nested;
+    previous_ = {nested.resource < 0 ? previous_.resource : nested.resource,
+                 nested.scope < 0 ? previous_.scope : nested.scope};
   }
 
-  void Start(const Nested& nested, StartReason reason) {
+  /// Both ids count up over a batch, over all its resources. A row without one says nothing.
+  static bool StepsBack(int64_t id, int64_t previous) { return id >= 0 && id < previous; }
+
+  static void KeepFirst(const Nested& nested, Nested* first) {
+    first->resource = first->resource < 0 ? nested.resource : first->resource;
+    first->scope = first->scope < 0 ? nested.scope : first->scope;
+  }
+
+  void Start(StartReason reason) {
     Segment segment;
     segment.first_row = row_;
     segment.reason = reason;
-    segment.first = nested;
     segments_.push_back(segment);
+    previous_ = {};
   }
 
   std::vector<Segment> segments_;
@@ -146,13 +157,26 @@ class Resolver {
     // With attribute files missing, a batch of the same single group could start anywhere in the
     // segment.
     result.is_ambiguous = !context_.is_evidence_complete && segment.is_single_group;
-    // A gap in the ids may also come from rows that were filtered out of one batch: believe it only
-    // when the attribute tables do not speak against it.
-    if (segment.reason == StartReason::kIdJump && index > 0 &&
-        !HasAttributes(segment, result.offset) && segments_[index - 1].first_id.has_value() &&
-        HasAttributes(segments_[index - 1], *segments_[index - 1].first_id)) {
-      result.is_ambiguous = true;
+    // A gap in the ids may also come from rows that were filtered out of one batch. It is a start
+    // when attribute rows lie where only a batch that starts here can reach.
+    if (segment.reason == StartReason::kIdJump && segments_[index - 1].first_id.has_value()) {
+      const Segment& previous = segments_[index - 1];
+      const uint32_t previous_offset = resolved_[index - 1].offset;
+      const bool is_proven =
+          HasOwnAttributes(*context_.resources, result.offset, segment.max_resource,
+                           ClaimEnd(previous_offset, previous.max_resource)) ||
+          HasOwnAttributes(*context_.scopes, result.offset, segment.max_scope,
+                           ClaimEnd(previous_offset, previous.max_scope));
+      const bool matters =
+          HasAttributes(segment, result.offset) || HasAttributes(previous, previous_offset);
+      result.is_ambiguous = result.is_ambiguous || (matters && !is_proven);
     }
+  }
+
+  static bool HasOwnAttributes(const ParentIdSet& parents, uint32_t offset, int64_t max_nested,
+                               uint64_t previous_claim_end) {
+    return max_nested >= 0 && parents.HasAnyIn(std::max(uint64_t{offset}, previous_claim_end + 1),
+                                               ClaimEnd(offset, max_nested));
   }
 
   /// Attribute rows between the last one that the segment explains and its last id prove that more

@@ -1,13 +1,13 @@
 #include "lake/resource_resolver.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace df::lake {
 namespace {
@@ -34,7 +34,8 @@ struct ExportedFiles {
   std::vector<uint32_t> scope_parents;
 };
 
-ExportedFiles Export(const std::vector<ExportedBatch>& batches, size_t batches_per_file, uint32_t gap_after_batch = 0) {
+ExportedFiles Export(const std::vector<ExportedBatch>& batches, size_t batches_per_file,
+                     uint32_t gap_after_batch = 0) {
   ExportedFiles exported;
   uint32_t offset = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
@@ -74,8 +75,10 @@ IdColumn ToColumn(const std::vector<Row>& rows, int64_t Row::* member) {
   return column;
 }
 
-/// Resolves every file; returns, by file and row, the offset found or nothing where it is ambiguous.
-std::vector<std::vector<std::optional<uint32_t>>> Resolve(const ExportedFiles& exported, bool is_only_signal = true) {
+/// Resolves every file; returns, by file and row, the offset found or nothing where it is
+/// ambiguous.
+std::vector<std::vector<std::optional<uint32_t>>> Resolve(const ExportedFiles& exported,
+                                                          bool is_only_signal = true) {
   const ParentIdSet resources(exported.resource_parents);
   const ParentIdSet scopes(exported.scope_parents);
   std::vector<std::vector<std::optional<uint32_t>>> found;
@@ -87,9 +90,11 @@ std::vector<std::vector<std::optional<uint32_t>>> Resolve(const ExportedFiles& e
     for (size_t other = 0; other < exported.files.size(); ++other) {
       for (const Row& row : exported.files[other]) {
         if (row.id >= 0 && other < file) {
-          context.previous_last_id = std::max(context.previous_last_id.value_or(0), static_cast<uint32_t>(row.id));
+          context.previous_last_id =
+              std::max(context.previous_last_id.value_or(0), static_cast<uint32_t>(row.id));
         } else if (row.id >= 0 && other > file) {
-          context.next_first_id = std::min(context.next_first_id.value_or(UINT32_MAX), static_cast<uint32_t>(row.id));
+          context.next_first_id =
+              std::min(context.next_first_id.value_or(UINT32_MAX), static_cast<uint32_t>(row.id));
         }
       }
     }
@@ -97,26 +102,34 @@ std::vector<std::vector<std::optional<uint32_t>>> Resolve(const ExportedFiles& e
     const std::vector<Row>& rows = exported.files[file];
     const size_t half = rows.size() / 2;
     auto read = [&](int group) -> Result<RootIds> {
-      const std::vector<Row> part(rows.begin() + (group == 0 ? 0 : static_cast<std::ptrdiff_t>(half)),
-                                  group == 0 ? rows.begin() + static_cast<std::ptrdiff_t>(half) : rows.end());
-      return RootIds{ToColumn(part, &Row::id), ToColumn(part, &Row::resource), ToColumn(part, &Row::scope)};
+      const std::vector<Row> part(
+          rows.begin() + (group == 0 ? 0 : static_cast<std::ptrdiff_t>(half)),
+          group == 0 ? rows.begin() + static_cast<std::ptrdiff_t>(half) : rows.end());
+      return RootIds{ToColumn(part, &Row::id), ToColumn(part, &Row::resource),
+                     ToColumn(part, &Row::scope)};
     };
     const auto stretches = ResolveResources(2, read, context).ValueOrDie();
     found.emplace_back();
     size_t stretch = 0;
     for (size_t row = 0; row < rows.size(); ++row) {
-      while (stretch + 1 < stretches.size() && stretches[stretch + 1].first_row <= static_cast<int64_t>(row)) {
+      while (stretch + 1 < stretches.size() &&
+             stretches[stretch + 1].first_row <= static_cast<int64_t>(row)) {
         ++stretch;
       }
-      found.back().push_back(stretches[stretch].is_ambiguous ? std::nullopt : std::optional(stretches[stretch].offset));
+      found.back().push_back(stretches[stretch].is_ambiguous
+                                 ? std::nullopt
+                                 : std::optional(stretches[stretch].offset));
     }
   }
   return found;
 }
 
-/// Compares what the found offsets join with what the true ones do. Returns the number of ambiguous rows.
-int64_t CheckJoins(const ExportedFiles& exported, const std::vector<std::vector<std::optional<uint32_t>>>& found) {
-  const std::set<uint32_t> resources(exported.resource_parents.begin(), exported.resource_parents.end());
+/// Compares what the found offsets join with what the true ones do. Returns the number of ambiguous
+/// rows.
+int64_t CheckJoins(const ExportedFiles& exported,
+                   const std::vector<std::vector<std::optional<uint32_t>>>& found) {
+  const std::set<uint32_t> resources(exported.resource_parents.begin(),
+                                     exported.resource_parents.end());
   const std::set<uint32_t> scopes(exported.scope_parents.begin(), exported.scope_parents.end());
   auto joined = [](const std::set<uint32_t>& parents, uint32_t offset, int64_t id) -> int64_t {
     const uint32_t key = offset + static_cast<uint32_t>(id);
@@ -131,10 +144,13 @@ int64_t CheckJoins(const ExportedFiles& exported, const std::vector<std::vector<
       }
       const Row& row = exported.files[file][i];
       const uint32_t truth = exported.true_offsets[file][i];
-      EXPECT_EQ(joined(resources, *found[file][i], row.resource), joined(resources, truth, row.resource))
-          << "file " << file << " row " << i << " id " << row.id << " resource " << row.resource << " true offset " << truth;
+      EXPECT_EQ(joined(resources, *found[file][i], row.resource),
+                joined(resources, truth, row.resource))
+          << "file " << file << " row " << i << " id " << row.id << " resource " << row.resource
+          << " true offset " << truth;
       EXPECT_EQ(joined(scopes, *found[file][i], row.scope), joined(scopes, truth, row.scope))
-          << "file " << file << " row " << i << " id " << row.id << " scope " << row.scope << " true offset " << truth;
+          << "file " << file << " row " << i << " id " << row.id << " scope " << row.scope
+          << " true offset " << truth;
       if (testing::Test::HasFailure()) {
         return num_ambiguous;
       }
@@ -153,8 +169,12 @@ struct Shape {
 };
 
 ExportedBatch RandomBatch(const Shape& shape, std::mt19937& random) {
-  auto chance = [&](double share) { return std::uniform_real_distribution<>(0, 1)(random) < share; };
-  auto upto = [&](int most) { return static_cast<int>(random() % static_cast<uint32_t>(most)) + 1; };
+  auto chance = [&](double share) {
+    return std::uniform_real_distribution<>(0, 1)(random) < share;
+  };
+  auto upto = [&](int most) {
+    return static_cast<int>(random() % static_cast<uint32_t>(most)) + 1;
+  };
   ExportedBatch batch;
   int64_t next_id = 0;
   uint32_t scope_id = 0;
@@ -189,8 +209,10 @@ TEST(ResourceResolver, FindsEveryBatchWhenAllResourcesHaveAttributes) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    const Shape shape{.most_resources = 1 + static_cast<int>(seed % 4), .most_scopes = 1 + static_cast<int>(seed % 3)};
-    const ExportedFiles exported = Export(RandomBatches(shape, random, 12), 1 + seed % 12, seed % 2 == 0 ? 0 : 17);
+    const Shape shape{.most_resources = 1 + static_cast<int>(seed % 4),
+                      .most_scopes = 1 + static_cast<int>(seed % 3)};
+    const ExportedFiles exported =
+        Export(RandomBatches(shape, random, 12), 1 + seed % 12, seed % 2 == 0 ? 0 : 17);
     EXPECT_EQ(CheckJoins(exported, Resolve(exported)), 0);
     ASSERT_FALSE(testing::Test::HasFailure());
   }
@@ -200,7 +222,8 @@ TEST(ResourceResolver, FindsEveryBatchOfLogsOfWhichSomeHaveNoId) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    const Shape shape{.row_has_id = 0.7, .most_resources = 4, .most_scopes = 3, .least_rows_per_scope = 10};
+    const Shape shape{
+        .row_has_id = 0.7, .most_resources = 4, .most_scopes = 3, .least_rows_per_scope = 10};
     std::vector<ExportedBatch> batches = RandomBatches(shape, random, 10);
     // Batches of more than one group show their start by nested ids that step back.
     std::erase_if(batches, [](const ExportedBatch& batch) { return batch.rows.back().scope == 0; });
@@ -214,7 +237,9 @@ TEST(ResourceResolver, OneBatchAFileIsAlwaysFound) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    const Shape shape{.row_has_id = 0.8, .resource_has_attributes = 0.5, .scope_has_attributes = 0.3,
+    const Shape shape{.row_has_id = 0.8,
+                      .resource_has_attributes = 0.5,
+                      .scope_has_attributes = 0.3,
                       .least_rows_per_scope = 12};
     const ExportedFiles exported = Export(RandomBatches(shape, random, 15), 1);
     EXPECT_EQ(CheckJoins(exported, Resolve(exported)), 0);
@@ -227,7 +252,9 @@ TEST(ResourceResolver, NeverJoinsWronglyWhenBatchesOfSeveralGroupsLackAttributes
   for (uint32_t seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    const Shape shape{.row_has_id = 0.8, .resource_has_attributes = 0.6, .scope_has_attributes = 0.4,
+    const Shape shape{.row_has_id = 0.8,
+                      .resource_has_attributes = 0.6,
+                      .scope_has_attributes = 0.4,
                       .least_rows_per_scope = 4};
     std::vector<ExportedBatch> batches = RandomBatches(shape, random, 12);
     std::erase_if(batches, [](const ExportedBatch& batch) { return batch.rows.back().scope == 0; });
@@ -239,18 +266,25 @@ TEST(ResourceResolver, NeverJoinsWronglyWhenBatchesOfSeveralGroupsLackAttributes
 }
 
 TEST(ResourceResolver, MoreResourcesThanIdsIsAmbiguousNotWrong) {
-  // The first batch has three resources and one id, so its attribute rows reach into the ids of the second.
+  // The first batch has three resources and one id, so its attribute rows reach into the ids of the
+  // second.
   ExportedBatch first{.rows = {{0, 0, 0}, {-1, 1, 1}, {-1, 2, 2}},
                       .resources_with_attributes = {0, 1, 2},
                       .scopes_with_attributes = {}};
-  ExportedBatch second{.rows = {{0, 0, 0}, {1, 1, 1}}, .resources_with_attributes = {0, 1}, .scopes_with_attributes = {}};
+  ExportedBatch second{.rows = {{0, 0, 0}, {1, 1, 1}},
+                       .resources_with_attributes = {0, 1},
+                       .scopes_with_attributes = {}};
   const ExportedFiles exported = Export({first, second}, 2);
   EXPECT_GT(CheckJoins(exported, Resolve(exported)), 0);
 }
 
 TEST(ResourceResolver, BatchesWithoutIdsAreCounted) {
-  ExportedBatch plain{.rows = {{0, 0, 0}, {1, 0, 0}}, .resources_with_attributes = {0}, .scopes_with_attributes = {}};
-  ExportedBatch bare{.rows = {{-1, 0, 0}, {-1, 0, 0}}, .resources_with_attributes = {0}, .scopes_with_attributes = {}};
+  ExportedBatch plain{.rows = {{0, 0, 0}, {1, 0, 0}},
+                      .resources_with_attributes = {0},
+                      .scopes_with_attributes = {}};
+  ExportedBatch bare{.rows = {{-1, 0, 0}, {-1, 0, 0}},
+                     .resources_with_attributes = {0},
+                     .scopes_with_attributes = {}};
   const ExportedFiles exported = Export({plain, bare, plain}, 1);
   EXPECT_EQ(CheckJoins(exported, Resolve(exported)), 0);
   // With another signal in the partition the offset of the middle batch cannot be counted.
@@ -258,8 +292,12 @@ TEST(ResourceResolver, BatchesWithoutIdsAreCounted) {
 }
 
 TEST(ResourceResolver, RowsWithoutIdBetweenHiddenBatchesAreAmbiguous) {
-  ExportedBatch first{.rows = {{0, 0, 0}, {1, 0, 0}, {-1, 0, 0}}, .resources_with_attributes = {0}, .scopes_with_attributes = {}};
-  ExportedBatch second{.rows = {{-1, 0, 0}, {0, 0, 0}}, .resources_with_attributes = {0}, .scopes_with_attributes = {}};
+  ExportedBatch first{.rows = {{0, 0, 0}, {1, 0, 0}, {-1, 0, 0}},
+                      .resources_with_attributes = {0},
+                      .scopes_with_attributes = {}};
+  ExportedBatch second{.rows = {{-1, 0, 0}, {0, 0, 0}},
+                       .resources_with_attributes = {0},
+                       .scopes_with_attributes = {}};
   const ExportedFiles exported = Export({first, second}, 2);
   EXPECT_EQ(CheckJoins(exported, Resolve(exported)), 2);
 }

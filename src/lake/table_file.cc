@@ -143,7 +143,8 @@ Status TableFile::MapColumns() {
   for (const std::string_view required :
        {std::string_view("parent_id"), std::string_view("key"), std::string_view("type")}) {
     const int leaf = LeafIndex(kind_, required);
-    if (leaf >= 0 && !has_leaf(leaf) && (required == "parent_id" || table.is_attributes)) {
+    if (leaf >= 0 && !has_leaf(leaf) && metadata.num_rows() > 0 &&
+        (required == "parent_id" || table.is_attributes)) {
       return MakeError(
           ErrorKind::kSchemaReconstruction,
           fmt::format("column {}: found none, expected {}", required,

@@ -324,7 +324,6 @@ void WorkList::Done(const PartitionWork& work, const std::vector<RootOutcome>& o
                     const ReadReport& report) {
   const std::lock_guard lock(mutex_);
   report_.Merge(report);
-  ++report_.partitions;
   for (const RootOutcome& outcome : outcomes) {
     if (!is_following() || outcome.status.ok() || !IsRetryable(outcome.status) ||
         outcome.rows_emitted > 0) {
@@ -348,6 +347,11 @@ ReadReport WorkList::Report() const {
 int64_t WorkList::num_held_back() const {
   const std::lock_guard lock(mutex_);
   return num_held_back_;
+}
+
+int64_t WorkList::num_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(queue_.size());
 }
 
 }  // namespace df::lake

@@ -74,6 +74,9 @@ class WorkList {
   /// incomplete.
   int64_t num_held_back() const;
 
+  /// Partitions found and not taken yet.
+  int64_t num_waiting() const;
+
   static constexpr int kMaxAttempts = 5;
   /// Listings after which content whose files are gone is forgotten.
   static constexpr uint64_t kContentMemoryListings = 100;

@@ -1,0 +1,329 @@
+#include "engine/graph.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace df::engine {
+namespace {
+
+NodeKind ToKind(config::NodeKindName kind) {
+  switch (kind) {
+    case config::NodeKindName::kReceiver:
+      return NodeKind::kReceiver;
+    case config::NodeKindName::kProcessor:
+      return NodeKind::kProcessor;
+    case config::NodeKindName::kExporter:
+      return NodeKind::kExporter;
+  }
+  return NodeKind::kReceiver;
+}
+
+std::string KeyPath(const config::NodeDocument& node) {
+  return fmt::format("nodes.{}", PrintableText(node.name));
+}
+
+/// Checks one document; keeps what the checks share.
+class GraphChecker {
+ public:
+  GraphChecker(const config::PipelineDocument& document, const NodeRegistry& registry,
+               const ValidateContext& context, config::Problems* problems)
+      : document_(document), registry_(registry), context_(context), problems_(problems) {
+    for (size_t i = 0; i < document_.nodes.size(); ++i) {
+      index_.emplace(document_.nodes[i].name, i);
+      names_.push_back(document_.nodes[i].name);
+    }
+    nodes_.resize(document_.nodes.size());
+  }
+
+  std::optional<CheckedPipeline> Check() {
+    for (size_t i = 0; i < document_.nodes.size(); ++i) {
+      CheckNode(i);
+    }
+    for (size_t i = 0; i < document_.nodes.size(); ++i) {
+      CheckPorts(i);
+    }
+    const std::vector<size_t> order = FindOrder();
+    CheckReachable();
+    if (!problems_->empty()) {
+      return std::nullopt;
+    }
+    return InOrder(order);
+  }
+
+ private:
+  void CheckNode(size_t index) {
+    const config::NodeDocument& node = document_.nodes[index];
+    nodes_[index].name = node.name;
+    if (node.name.empty()) {
+      problems_->Add(node.mark, "nodes: a node has an empty name");
+    }
+    if (node.urn.name.empty()) {
+      return;
+    }
+    const std::string path = KeyPath(node) + ".plugin_urn";
+    const NodeDescriptor* descriptor = registry_.Find(node.urn.name);
+    if (descriptor == nullptr) {
+      AddUnknownUrn(node, path);
+      return;
+    }
+    if (node.kind.has_value() && ToKind(*node.kind) != descriptor->kind) {
+      problems_->Add(node.urn.mark, fmt::format("{}: '{}' is of kind {}, but the node's kind is {}",
+                                                path, descriptor->urn, Name(descriptor->kind),
+                                                Name(ToKind(*node.kind))));
+      return;
+    }
+    nodes_[index].descriptor = descriptor;
+    const config::Section section(*node.config, KeyPath(node) + ".config", problems_);
+    nodes_[index].config = descriptor->parse(section, context_);
+  }
+
+  void AddUnknownUrn(const config::NodeDocument& node, const std::string& path) {
+    std::vector<std::string> known;
+    for (const NodeDescriptor* descriptor : registry_.descriptors()) {
+      if (!node.kind.has_value() || descriptor->kind == ToKind(*node.kind)) {
+        known.emplace_back(descriptor->urn);
+      }
+    }
+    problems_->AddUnknown(
+        node.urn.mark,
+        fmt::format("{}: unknown URN '{}', expected {}", path, PrintableText(node.urn.name),
+                    known.empty() ? "one that is built in" : config::NamesType(known)),
+        node.urn.name, known);
+  }
+
+  void CheckPorts(size_t index) {
+    const config::NodeDocument& node = document_.nodes[index];
+    const std::string path = KeyPath(node);
+    if (node.kind == config::NodeKindName::kExporter) {
+      for (const config::PortDocument& port : node.ports) {
+        problems_->Add(port.mark, fmt::format("{}.out_ports.{}: an exporter has no out ports", path,
+                                              PrintableText(port.name)));
+      }
+      return;
+    }
+    if (node.ports.empty() && node.kind.has_value()) {
+      problems_->Add(node.mark, fmt::format("{}: a {} needs an out port with a destination", path,
+                                            Name(ToKind(*node.kind))));
+    }
+    for (const config::PortDocument& port : node.ports) {
+      CheckDestinations(index, port, fmt::format("{}.out_ports.{}", path, port.name));
+    }
+    CheckDefaultPort(index, path);
+  }
+
+  void CheckDestinations(size_t index, const config::PortDocument& port, const std::string& path) {
+    CheckedPort checked{.name = port.name, .strategy = port.strategy};
+    for (const config::Reference& destination : port.destinations) {
+      const auto found = index_.find(destination.name);
+      if (found == index_.end()) {
+        problems_->AddUnknown(destination.mark,
+                              fmt::format("{}: destination '{}' is not a node", path,
+                                          PrintableText(destination.name)),
+                              destination.name, names_);
+        continue;
+      }
+      if (document_.nodes[found->second].kind == config::NodeKindName::kReceiver) {
+        problems_->Add(destination.mark,
+                       fmt::format("{}: destination '{}' is a receiver, which takes no batches",
+                                   path, PrintableText(destination.name)));
+        continue;
+      }
+      checked.destinations.push_back(found->second);
+    }
+    nodes_[index].ports.push_back(std::move(checked));
+  }
+
+  void CheckDefaultPort(size_t index, const std::string& path) {
+    const config::NodeDocument& node = document_.nodes[index];
+    if (!node.default_port.has_value()) {
+      if (node.ports.size() > 1) {
+        problems_->Add(node.mark,
+                       fmt::format("{}: key 'default_out_port' is missing, expected it with {} "
+                                   "out ports",
+                                   path, node.ports.size()));
+      }
+      return;
+    }
+    std::vector<std::string> ports;
+    for (const config::PortDocument& port : node.ports) {
+      ports.push_back(port.name);
+    }
+    const auto found = std::find(ports.begin(), ports.end(), node.default_port->name);
+    if (found == ports.end()) {
+      problems_->AddUnknown(node.default_port->mark,
+                            fmt::format("{}.default_out_port: '{}' is not an out port of this node",
+                                        path, PrintableText(node.default_port->name)),
+                            node.default_port->name, ports);
+      return;
+    }
+    nodes_[index].default_port = static_cast<PortIndex>(found - ports.begin());
+  }
+
+  std::vector<size_t> DestinationsOf(size_t index) const {
+    std::vector<size_t> all;
+    for (const CheckedPort& port : nodes_[index].ports) {
+      all.insert(all.end(), port.destinations.begin(), port.destinations.end());
+    }
+    return all;
+  }
+
+  /// Returns the nodes upstream first. Every edge that closes a cycle is a problem. Iterative: the
+  /// depth is as long as the document wants.
+  std::vector<size_t> FindOrder() {
+    enum class State : uint8_t { kNew, kOpen, kDone };
+    struct Visit {
+      size_t node;
+      std::vector<size_t> destinations;
+      size_t next = 0;
+    };
+    std::vector<State> states(nodes_.size(), State::kNew);
+    std::vector<size_t> finished;
+    for (size_t start = nodes_.size(); start-- > 0;) {
+      if (states[start] != State::kNew) {
+        continue;
+      }
+      std::vector<Visit> path = {{start, DestinationsOf(start)}};
+      states[start] = State::kOpen;
+      while (!path.empty()) {
+        Visit& top = path.back();
+        if (top.next == top.destinations.size()) {
+          states[top.node] = State::kDone;
+          finished.push_back(top.node);
+          path.pop_back();
+          continue;
+        }
+        const size_t next = top.destinations[top.next++];
+        if (states[next] == State::kOpen) {
+          std::vector<size_t> open;
+          for (const Visit& visit : path) {
+            open.push_back(visit.node);
+          }
+          AddCycle(open, next);
+        } else if (states[next] == State::kNew) {
+          states[next] = State::kOpen;
+          path.push_back({next, DestinationsOf(next)});
+        }
+      }
+    }
+    std::reverse(finished.begin(), finished.end());
+    return finished;
+  }
+
+  void AddCycle(const std::vector<size_t>& open, size_t repeated) {
+    std::string text;
+    for (auto it = std::find(open.begin(), open.end(), repeated); it != open.end(); ++it) {
+      text += fmt::format("{} -> ", PrintableText(document_.nodes[*it].name));
+    }
+    const config::NodeDocument& last = document_.nodes[open.back()];
+    const std::string& name = document_.nodes[repeated].name;
+    for (const config::PortDocument& port : last.ports) {
+      for (const config::Reference& destination : port.destinations) {
+        if (destination.name == name) {
+          problems_->Add(destination.mark,
+                         fmt::format("{}.out_ports.{}: the destination closes a cycle: {}{}",
+                                     KeyPath(last), port.name, text, PrintableText(name)));
+          return;
+        }
+      }
+    }
+  }
+
+  void CheckReachable() {
+    std::vector<bool> is_reached(nodes_.size(), false);
+    std::vector<size_t> open;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      // A node of unknown kind may be meant as a receiver: its own problem is enough.
+      if (!document_.nodes[i].kind.has_value() ||
+          document_.nodes[i].kind == config::NodeKindName::kReceiver) {
+        is_reached[i] = true;
+        open.push_back(i);
+      }
+    }
+    if (open.empty() && !nodes_.empty()) {
+      problems_->Add(document_.nodes[0].mark, "nodes: there is no receiver, expected at least one");
+      return;
+    }
+    while (!open.empty()) {
+      const size_t index = open.back();
+      open.pop_back();
+      for (const size_t destination : DestinationsOf(index)) {
+        if (!is_reached[destination]) {
+          is_reached[destination] = true;
+          open.push_back(destination);
+        }
+      }
+    }
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      if (!is_reached[i]) {
+        problems_->Add(document_.nodes[i].mark,
+                       fmt::format("{}: no receiver sends to this node, directly or through others",
+                                   KeyPath(document_.nodes[i])));
+      }
+    }
+  }
+
+  CheckedPipeline InOrder(const std::vector<size_t>& order) {
+    std::vector<size_t> position(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      position[order[i]] = i;
+    }
+    CheckedPipeline pipeline{.settings = document_.settings};
+    for (const size_t index : order) {
+      pipeline.nodes.push_back(std::move(nodes_[index]));
+    }
+    for (CheckedNode& node : pipeline.nodes) {
+      std::vector<size_t> all;
+      for (CheckedPort& port : node.ports) {
+        for (size_t& destination : port.destinations) {
+          destination = position[destination];
+          all.push_back(destination);
+        }
+      }
+      std::sort(all.begin(), all.end());
+      all.erase(std::unique(all.begin(), all.end()), all.end());
+      for (const size_t destination : all) {
+        ++pipeline.nodes[destination].num_upstream;
+      }
+    }
+    return pipeline;
+  }
+
+  const config::PipelineDocument& document_;
+  const NodeRegistry& registry_;
+  const ValidateContext& context_;
+  config::Problems* problems_;
+  std::map<std::string, size_t> index_;
+  std::vector<std::string> names_;
+  std::vector<CheckedNode> nodes_;
+};
+
+}  // namespace
+
+std::optional<CheckedPipeline> CheckPipeline(const config::PipelineDocument& document,
+                                             const NodeRegistry& registry,
+                                             const ValidateContext& context,
+                                             config::Problems* problems) {
+  return GraphChecker(document, registry, context, problems).Check();
+}
+
+Result<CheckedPipeline> LoadPipeline(std::string_view text, const std::string& name,
+                                     const NodeRegistry& registry, const ValidateContext& context) {
+  config::Problems problems(name);
+  const config::ValuePtr root = config::ParseDocument(text, &problems);
+  if (root == nullptr) {
+    return problems.ToStatus();
+  }
+  const config::PipelineDocument document = config::ReadPipelineDocument(root, &problems);
+  std::optional<CheckedPipeline> pipeline = CheckPipeline(document, registry, context, &problems);
+  if (!pipeline.has_value()) {
+    return problems.ToStatus();
+  }
+  return std::move(*pipeline);
+}
+
+}  // namespace df::engine

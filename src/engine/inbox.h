@@ -1,0 +1,76 @@
+// What waits in front of a node: batches, and calls for it from the engine.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/effects.h"
+#include "engine/pdata.h"
+#include "runtime/channel.h"
+#include "telemetry/metric_set.h"
+
+namespace df::engine {
+
+/// Bounds of an inbox.
+struct InboxLimits {
+  runtime::ChannelLimits pdata;
+  int64_t max_control = 1;
+};
+
+/// The next thing for a node to do.
+struct InboxEvent {
+  enum class Kind : uint8_t { kBatch, kTimer, kEnd };
+  Kind kind = Kind::kEnd;
+  Pdata pdata;        ///< kBatch
+  TimerId timer = 0;  ///< kTimer
+};
+
+/// Merges data and control for one node. Control comes first, but after kMaxControlInARow of it a
+/// waiting batch gets its turn. The end comes when no sender is left and every batch is taken.
+class Inbox {
+ public:
+  static constexpr int kMaxControlInARow = 32;
+
+  /// Edge counters go to `metrics`.
+  Inbox(runtime::EventLoop* loop, InboxLimits limits, telemetry::MetricSet* metrics);
+
+  /// Waits for room and hands over. On kClosed the batch is still the caller's.
+  auto Push(Pdata& pdata, int64_t size_bytes) { return pdata_.Push(pdata, size_bytes); }
+
+  /// Tells the node that a timer has fired; left out when this timer's last tick still waits or the
+  /// queue is full.
+  void PushTimer(TimerId id);
+
+  /// Waits for the next event.
+  runtime::Task<InboxEvent> Next();
+
+  /// No sender is left.
+  void Close() { pdata_.Close(); }
+
+  /// The node has ended: nacks what waits, refuses what comes.
+  void Refuse(const std::string& reason, NackCause cause);
+
+  int64_t size_bytes() const { return pdata_.size_bytes(); }
+  int64_t num_batches() const { return pdata_.num_messages(); }
+
+ private:
+  void UpdateMetrics();
+
+  runtime::Wakeup wakeup_;
+  runtime::Channel<Pdata> pdata_;
+  runtime::Channel<TimerId> control_;
+  std::vector<TimerId> waiting_timers_;
+  int num_control_in_a_row_ = 0;
+  const runtime::Clock& clock_;
+  telemetry::Counter& full_waits_;
+  telemetry::Counter& full_wait_ns_;
+  telemetry::Counter& empty_waits_;
+  telemetry::Counter& empty_wait_ns_;
+  telemetry::Counter& ticks_left_out_;
+};
+
+}  // namespace df::engine

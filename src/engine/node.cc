@@ -1,0 +1,41 @@
+#include "engine/node.h"
+
+#include <utility>
+
+namespace df::engine {
+
+std::string_view Name(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::kReceiver:
+      return "receiver";
+    case NodeKind::kProcessor:
+      return "processor";
+    case NodeKind::kExporter:
+      return "exporter";
+  }
+  return "";
+}
+
+Status OneToOneProcessor::Start(Effects&) { return Status::OK(); }
+
+runtime::Task<Status> OneToOneProcessor::Process(Pdata pdata, Effects& effects) {
+  Result<otap::BatchPtr> transformed = Transform(pdata.batch);
+  if (!transformed.ok()) {
+    pdata.token.Nack(transformed.status().message(), true);
+    co_return Status::OK();
+  }
+  if (*transformed == nullptr) {
+    pdata.token.Ack();
+    co_return Status::OK();
+  }
+  co_await effects.Send(Pdata{std::move(transformed).ValueUnsafe(), std::move(pdata.token)});
+  co_return Status::OK();
+}
+
+runtime::Task<Status> OneToOneProcessor::OnTimer(TimerId, Effects&) { co_return Status::OK(); }
+
+runtime::Task<Status> OneToOneProcessor::Finish(Effects&) { co_return Status::OK(); }
+
+NodeReport OneToOneProcessor::Report() { return {}; }
+
+}  // namespace df::engine

@@ -1,0 +1,47 @@
+// One out port of a node instance: where its batches go.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "config/pipeline_document.h"
+#include "engine/inbox.h"
+#include "engine/pdata.h"
+#include "runtime/task.h"
+
+namespace df::engine {
+
+/// Hands batches to the destinations of a port as its strategy says.
+class OutPort {
+ public:
+  struct Destination {
+    std::string node;
+    Inbox* inbox;  ///< borrowed, outlives the port
+  };
+
+  /// `seed` drives the random strategy.
+  OutPort(std::string name, config::DispatchStrategy strategy,
+          std::vector<Destination> destinations, uint64_t seed);
+
+  const std::string& name() const { return name_; }
+
+  /// Waits until the batch is handed over. Returns false when no destination takes it: it is nacked
+  /// then. Of several destinations one that has ended is passed over, except by broadcast, which
+  /// counts it as a nack.
+  runtime::Task<bool> Send(Pdata pdata);
+
+ private:
+  runtime::Task<bool> SendToOne(Pdata pdata);
+  runtime::Task<bool> Broadcast(Pdata pdata);
+  size_t ChooseFirst();
+
+  std::string name_;
+  config::DispatchStrategy strategy_;
+  std::vector<Destination> destinations_;
+  size_t next_ = 0;
+  std::mt19937_64 random_;
+};
+
+}  // namespace df::engine

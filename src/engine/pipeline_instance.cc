@@ -1,0 +1,176 @@
+#include "engine/pipeline_instance.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+
+namespace df::engine {
+
+PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
+                                   const Options& options)
+    : pipeline_(pipeline),
+      loop_(loop),
+      options_(options),
+      deadline_(loop, [this] { ForceEnd(); }),
+      control_(loop, {.max_messages = pipeline.settings.default_pipeline_ctrl_msg_channel_size}) {}
+
+Result<std::unique_ptr<PipelineInstance>> PipelineInstance::Make(
+    const CheckedPipeline& pipeline, std::span<const NodeSharedPtr> shared,
+    runtime::EventLoop* loop, telemetry::Registry* registry, const Options& options) {
+  std::unique_ptr<PipelineInstance> instance(new PipelineInstance(pipeline, loop, options));
+  ARROW_RETURN_NOT_OK(instance->MakeNodes(shared, registry));
+  instance->Connect();
+  return instance;
+}
+
+PipelineInstance::~PipelineInstance() {
+  // Whatever still holds a token goes before the nodes that hear of it: coroutines first, then
+  // nodes, the last of the pipeline before the first, and their ports last of all.
+  tasks_.clear();
+  for (auto runner = runners_.rbegin(); runner != runners_.rend(); ++runner) {
+    (*runner)->End("the pipeline has ended", NackCause::kNodeEnded);
+    (*runner)->DestroyNode();
+  }
+}
+
+Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared,
+                                   telemetry::Registry* registry) {
+  const config::PipelineSettings& settings = pipeline_.settings;
+  const InboxLimits limits = {
+      .pdata = {.max_messages = settings.default_pdata_channel_size, .max_bytes = kEdgeBytes},
+      .max_control = settings.default_node_ctrl_msg_channel_size};
+  for (size_t i = 0; i < pipeline_.nodes.size(); ++i) {
+    const CheckedNode& checked = pipeline_.nodes[i];
+    InstanceInfo info{.node = checked.name,
+                      .instance_index = options_.instance_index,
+                      .num_instances = options_.num_instances,
+                      .core = options_.core};
+    Result<AnyNode> node = MakeNode(checked, shared[i], info);
+    if (!node.ok()) {
+      return node.status().WithMessage(
+          fmt::format("node '{}': {}", checked.name, node.status().message()));
+    }
+    runners_.push_back(std::make_unique<NodeRunner>(std::move(node).ValueUnsafe(), std::move(info),
+                                                    loop_, &drain_, limits, registry));
+    num_upstream_.push_back(checked.num_upstream);
+  }
+  return Status::OK();
+}
+
+void PipelineInstance::Connect() {
+  for (size_t i = 0; i < runners_.size(); ++i) {
+    std::vector<OutPort> ports;
+    for (const CheckedPort& port : pipeline_.nodes[i].ports) {
+      std::vector<OutPort::Destination> destinations;
+      for (const size_t destination : port.destinations) {
+        destinations.push_back(
+            {pipeline_.nodes[destination].name, &runners_[destination]->inbox()});
+      }
+      const uint64_t seed = static_cast<uint64_t>(options_.instance_index) * 1000 + i;
+      ports.emplace_back(port.name, port.strategy, std::move(destinations), seed);
+    }
+    runners_[i]->Connect(std::move(ports), pipeline_.nodes[i].default_port);
+  }
+}
+
+void PipelineInstance::Start(std::function<void()> on_end) {
+  on_end_ = std::move(on_end);
+  num_running_ = runners_.size();
+  for (size_t i = runners_.size(); i-- > 0;) {
+    const Status status = runners_[i]->Start();
+    if (!status.ok()) {
+      result_.errors.push_back(
+          fmt::format("node '{}': {}", pipeline_.nodes[i].name, status.message()));
+    }
+  }
+  if (!result_.errors.empty()) {
+    // Nothing has been sent, so there is nothing to drain.
+    loop_->Post([this] { Finish(); });
+    return;
+  }
+  tasks_.push_back(Manage());
+  tasks_.back().Start();
+  for (size_t i = runners_.size(); i-- > 0;) {
+    tasks_.push_back(RunNode(i));
+    tasks_.back().Start();
+  }
+}
+
+void PipelineInstance::RequestDrain() {
+  if (drain_.is_requested() || has_ended_) {
+    return;
+  }
+  deadline_.StartAt(loop_->clock().Now() + options_.drain_timeout);
+  drain_.Request();
+}
+
+runtime::Task<> PipelineInstance::RunNode(size_t index) {
+  NodeEnded ended{index, co_await runners_[index]->Run()};
+  co_await control_.Push(ended, 0);
+}
+
+runtime::Task<> PipelineInstance::Manage() {
+  while (num_running_ > 0) {
+    const std::optional<NodeEnded> ended = co_await control_.Pop();
+    OnNodeEnded(*ended);
+  }
+  Finish();
+}
+
+void PipelineInstance::OnNodeEnded(const NodeEnded& ended) {
+  const CheckedNode& node = pipeline_.nodes[ended.index];
+  --num_running_;
+  if (!ended.status.ok()) {
+    result_.errors.push_back(fmt::format("node '{}': {}", node.name, ended.status.message()));
+    LogError("instance {}: {}", options_.instance_index, result_.errors.back());
+    runners_[ended.index]->End(fmt::format("node '{}' has failed", node.name),
+                               NackCause::kRouteClosed);
+    RequestDrain();
+  }
+  std::vector<size_t> downstream;
+  for (const CheckedPort& port : node.ports) {
+    downstream.insert(downstream.end(), port.destinations.begin(), port.destinations.end());
+  }
+  std::sort(downstream.begin(), downstream.end());
+  downstream.erase(std::unique(downstream.begin(), downstream.end()), downstream.end());
+  for (const size_t destination : downstream) {
+    if (--num_upstream_[destination] == 0) {
+      runners_[destination]->inbox().Close();
+    }
+  }
+}
+
+void PipelineInstance::ForceEnd() {
+  result_.was_forced = true;
+  for (const auto& runner : runners_) {
+    result_.num_abandoned += runner->inbox().num_batches();
+  }
+  LogError(
+      "instance {}: the drain is not done after {} s; it is ended by force with {} batches waiting",
+      options_.instance_index,
+      std::chrono::duration_cast<std::chrono::seconds>(options_.drain_timeout).count(),
+      result_.num_abandoned);
+  tasks_.clear();
+  for (const auto& runner : runners_) {
+    runner->End("the pipeline was ended by force", NackCause::kNodeEnded);
+  }
+  Finish();
+}
+
+void PipelineInstance::Finish() {
+  deadline_.Cancel();
+  has_ended_ = true;
+  on_end_();
+}
+
+InstanceResult PipelineInstance::TakeResult() {
+  for (const auto& runner : runners_) {
+    result_.reports.push_back(runner->Report());
+  }
+  return std::move(result_);
+}
+
+}  // namespace df::engine

@@ -1,0 +1,104 @@
+// One pipeline on one core, from its first node to its last report.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "engine/graph.h"
+#include "engine/node.h"
+#include "engine/node_runner.h"
+#include "runtime/channel.h"
+#include "runtime/event_loop.h"
+#include "telemetry/metric_set.h"
+
+namespace df::engine {
+
+/// Bytes that may wait in front of one node, besides the messages of `settings`. A batch of 8,192
+/// records is a few MiB, so the node in front stays some batches ahead, and a pipeline of a few
+/// nodes stays small beside the budgets of its receivers.
+inline constexpr int64_t kEdgeBytes = 16_MiB;
+
+/// How a pipeline has ended.
+struct InstanceResult {
+  std::vector<std::string> errors;  ///< "node 'x': cause"; empty when every node ended well
+  bool was_forced = false;          ///< the drain took longer than it may
+  int64_t num_abandoned = 0;        ///< batches that were still waiting when it was forced
+  std::vector<NodeReport> reports;  ///< by node, in the order of the checked pipeline
+};
+
+/// Runs the nodes of a checked pipeline on one loop.
+///
+/// Ends by itself when every node has ended: receivers first, then everything downstream in order,
+/// as each node's inbox has lost its last sender and is empty. RequestDrain makes receivers stop.
+/// A node that fails ends alone: what waits in front of it is nacked, receivers stop, the rest
+/// drains.
+/// Calls: the thread of the loop.
+class PipelineInstance {
+ public:
+  struct Options {
+    int instance_index = 0;
+    int num_instances = 1;
+    std::optional<int> core;
+    std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
+  };
+
+  /// Makes every node. `shared` has one entry a node (null where there is nothing to share).
+  /// `pipeline`, `loop` and `registry` are borrowed and outlive the instance.
+  /// Errors: the first that a factory gives, naming the node.
+  static Result<std::unique_ptr<PipelineInstance>> Make(const CheckedPipeline& pipeline,
+                                                        std::span<const NodeSharedPtr> shared,
+                                                        runtime::EventLoop* loop,
+                                                        telemetry::Registry* registry,
+                                                        const Options& options);
+  ~PipelineInstance();
+
+  /// Starts the nodes, the last ones first. `on_end` is called once, on the loop, when the pipeline
+  /// has ended; the instance may be destroyed only after that or after the loop has stopped.
+  void Start(std::function<void()> on_end);
+
+  /// Makes receivers stop; at the deadline the rest is ended by force.
+  void RequestDrain();
+
+  bool has_ended() const { return has_ended_; }
+
+  /// Asks every node for its report and returns how it went. Called once, after the end.
+  InstanceResult TakeResult();
+
+ private:
+  struct NodeEnded {
+    size_t index;
+    Status status;
+  };
+
+  PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
+                   const Options& options);
+  Status MakeNodes(std::span<const NodeSharedPtr> shared, telemetry::Registry* registry);
+  void Connect();
+  runtime::Task<> RunNode(size_t index);
+  runtime::Task<> Manage();
+  void OnNodeEnded(const NodeEnded& ended);
+  void ForceEnd();
+  void Finish();
+
+  const CheckedPipeline& pipeline_;
+  runtime::EventLoop* loop_;
+  Options options_;
+  runtime::Cancellation drain_;
+  runtime::Timer deadline_;
+  runtime::Channel<NodeEnded> control_;
+  std::vector<std::unique_ptr<NodeRunner>> runners_;
+  std::vector<int> num_upstream_;  ///< senders that have not ended, by node
+  std::vector<runtime::Task<>> tasks_;
+  size_t num_running_ = 0;
+  std::function<void()> on_end_;
+  bool has_ended_ = false;
+  InstanceResult result_;
+};
+
+}  // namespace df::engine

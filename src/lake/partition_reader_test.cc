@@ -1,0 +1,365 @@
+#include "lake/partition_reader.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <arrow/compute/initialize.h>
+#include <arrow/filesystem/localfs.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lake/catalog.h"
+#include "otap/validate.h"
+#include "testing/lake_writer.h"
+#include "testing/naive_join.h"
+#include "testing/random_batch.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+/// A directory that goes with its test.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "lake-test-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+struct Replayed {
+  std::vector<otap::BatchPtr> batches;
+  std::vector<Origin> origins;
+  ReadReport report;
+  int64_t budget_left_over = 0;
+};
+
+/// Reads a whole tree the way a receiver does, one partition after the other.
+Replayed ReplayTree(const fs::path& base, const ReadOptions& options) {
+  static const arrow::Status kInitialized = arrow::compute::Initialize();
+  EXPECT_TRUE(kInitialized.ok());
+  Replayed replayed;
+  arrow::fs::LocalFileSystem local;
+  const auto listing = ListLake(local, base.string(), options.signals);
+  EXPECT_TRUE(listing.ok()) << listing.status();
+  for (const Status& problem : listing->problems) {
+    replayed.report.Add(problem);
+  }
+  MemoryBudget budget(options.memory_limit_bytes);
+  for (const PartitionListing& partition : listing->partitions) {
+    const auto files = std::make_shared<PartitionFiles>(
+        LoadPartition(local, base.string(), partition, &replayed.report));
+    for (const otap::Signal signal : options.signals) {
+      PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
+      for (size_t i = 0; i < files->of(otap::RootTable(signal)).size(); ++i) {
+        task.root_files.push_back(i);
+      }
+      auto reader =
+          PartitionReader::Make(&local, base.string(), task, options, &budget, &replayed.report)
+              .ValueOrDie();
+      while (true) {
+        auto payload = reader->Next();
+        if (!payload.ok()) {
+          replayed.report.Add(payload.status());
+          break;
+        }
+        if (!payload->has_value()) {
+          break;
+        }
+        EXPECT_LE((**payload).batch->num_root_rows(), options.batch_size);
+        replayed.batches.push_back((**payload).batch);
+        replayed.origins.push_back((**payload).origin);
+      }
+    }
+  }
+  replayed.budget_left_over = budget.used_bytes();
+  return replayed;
+}
+
+void ExpectSameRecords(const std::vector<otap::BatchPtr>& sent, const Replayed& replayed) {
+  for (const otap::BatchPtr& batch : replayed.batches) {
+    const Status valid = otap::Validate(*batch);
+    ASSERT_TRUE(valid.ok()) << valid;
+  }
+  const auto expected = df::testing::CanonicalRecords(sent);
+  const auto actual = df::testing::CanonicalRecords(replayed.batches);
+  ASSERT_EQ(expected.size(), actual.size());
+  ASSERT_EQ(expected, actual) << df::testing::DescribeDifference(expected, actual);
+  EXPECT_EQ(replayed.budget_left_over, 0);
+}
+
+void ExpectConservation(const ReadReport& report) {
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (!table.parent.has_value() && !table.is_root()) {
+      continue;  // resource and scope rows go out as often as they are referred to
+    }
+    const TableCounts& counts = report.table(table.kind);
+    int64_t dropped = 0;
+    for (const int64_t rows : counts.rows_dropped) {
+      dropped += rows;
+    }
+    EXPECT_EQ(counts.rows_read, counts.rows_emitted + dropped) << table.directory;
+  }
+}
+
+int64_t RandomBatchSize(df::testing::RandomEngine& random) {
+  constexpr int64_t kSizes[] = {1, 7, 100, 1000, 8192, 65'535};
+  return kSizes[random() % 6];
+}
+
+class PartitionReaderSeeds : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(PartitionReaderSeeds, OwnLayoutComesBackWhateverTheFilesLookLike) {
+  SCOPED_TRACE(::testing::Message() << "seed " << GetParam());
+  df::testing::RandomEngine random(GetParam());
+  df::testing::RandomBatchOptions shape;
+  shape.valueless_exemplars = false;
+  const auto sent = df::testing::RandomBatches(8, std::nullopt, shape, random);
+  auto layout = df::testing::RandomLakeOptions(df::testing::LakeLayout::kOwn, random);
+  TemporaryFolder folder;
+  const auto written = df::testing::WriteLake(folder.path(), sent, layout, random());
+  ASSERT_TRUE(written.ok()) << written.status();
+  ReadOptions options;
+  options.batch_size = RandomBatchSize(random);
+  options.memory_limit_bytes = random() % 2 == 0 ? 256_MiB : 256_KiB;
+  const Replayed replayed = ReplayTree(folder.path(), options);
+  EXPECT_EQ(replayed.report.num_errors(), 0)
+      << (replayed.report.problems.empty() ? "" : replayed.report.problems[0].message);
+  ExpectSameRecords(sent, replayed);
+  ExpectConservation(replayed.report);
+}
+
+TEST_P(PartitionReaderSeeds, UpstreamLayoutWithOneBatchAFileComesBack) {
+  SCOPED_TRACE(::testing::Message() << "seed " << GetParam());
+  df::testing::RandomEngine random(GetParam() + 1'000'000);
+  df::testing::RandomBatchOptions shape;
+  shape.valueless_exemplars = false;
+  shape.upstream_columns_only = true;
+  shape.root_rows = 60;
+  const auto sent = df::testing::RandomBatches(6, std::nullopt, shape, random);
+  auto layout = df::testing::RandomLakeOptions(df::testing::LakeLayout::kUpstream, random);
+  layout.root_rows_per_file = 1;
+  layout.split_batches = false;
+  TemporaryFolder folder;
+  const auto written = df::testing::WriteLake(folder.path(), sent, layout, random());
+  ASSERT_TRUE(written.ok()) << written.status();
+  ReadOptions options;
+  options.batch_size = RandomBatchSize(random);
+  const Replayed replayed = ReplayTree(folder.path(), options);
+  if (replayed.report.rows_without_resource > 0) {
+    return;  // more resources than ids in a batch: refused, which the resolver's own tests cover
+  }
+  EXPECT_EQ(replayed.report.num_errors(), 0)
+      << (replayed.report.problems.empty() ? "" : replayed.report.problems[0].message);
+  ExpectSameRecords(sent, replayed);
+  ExpectConservation(replayed.report);
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, PartitionReaderSeeds, ::testing::Range<uint64_t>(0, 16));
+
+/// Logs with four attributes each, one resource, written with knobs.
+struct LogTree {
+  explicit LogTree(df::testing::LakeWriterOptions layout, int batches = 4, int rows = 300) {
+    df::testing::RandomEngine random(42);
+    df::testing::RandomBatchOptions shape;
+    shape.root_rows = rows;
+    shape.without_attributes = 0.2;
+    sent = df::testing::RandomBatches(batches, otap::Signal::kLogs, shape, random);
+    layout.layout = df::testing::LakeLayout::kOwn;
+    written = df::testing::WriteLake(folder.path(), sent, layout, 7).ValueOrDie();
+  }
+  fs::path File(otap::TableKind kind, size_t index) const {
+    for (const auto& file : written.files) {
+      if (file.table == kind && index-- == 0) {
+        return folder.path() / file.path;
+      }
+    }
+    ADD_FAILURE() << "no such file";
+    return {};
+  }
+  TemporaryFolder folder;
+  std::vector<otap::BatchPtr> sent;
+  df::testing::WrittenLake written;
+};
+
+TEST(PartitionReader, IdsInStepsOf100AndDescendingAreFine) {
+  for (const bool descending : {false, true}) {
+    LogTree tree({.id_step = 100, .descending_ids = descending});
+    for (const int64_t batch_size : {1, 7, 1000}) {
+      ReadOptions options;
+      options.batch_size = batch_size;
+      ExpectSameRecords(tree.sent, ReplayTree(tree.folder.path(), options));
+    }
+  }
+}
+
+TEST(PartitionReader, ChildrenOfManyFilesAndOneFileOfManyChildren) {
+  for (const int64_t child_rows : {int64_t{5}, int64_t{1} << 40}) {
+    for (const int64_t root_rows : {int64_t{10}, int64_t{1} << 40}) {
+      LogTree tree({.root_rows_per_file = root_rows,
+                    .child_rows_per_file = child_rows,
+                    .split_batches = true});
+      ReadOptions options;
+      options.batch_size = 64;
+      ExpectSameRecords(tree.sent, ReplayTree(tree.folder.path(), options));
+    }
+  }
+}
+
+TEST(PartitionReader, ShuffledChildrenStayInsideASmallBudget) {
+  LogTree tree({.row_group_rows = 200, .child_order = df::testing::ChildOrder::kShuffledInFile}, 2,
+               500);
+  ReadOptions options;
+  options.batch_size = 50;
+  options.memory_limit_bytes = 64_KiB;
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  ExpectSameRecords(tree.sent, replayed);
+  EXPECT_GT(replayed.report.slices_decoded_again, 0) << "the tree was meant not to fit";
+}
+
+TEST(PartitionReader, OrphansAreCountedAndDropped) {
+  LogTree tree({.orphan_rows = 9});
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectSameRecords(tree.sent, replayed);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogAttrs)
+                .rows_dropped[static_cast<size_t>(DropReason::kOrphan)],
+            tree.written.orphans.at(otap::TableKind::kLogAttrs));
+}
+
+TEST(PartitionReader, ARepeatedIdIsNamedAndKeepsItsRow) {
+  LogTree tree({.duplicate_ids = 3}, 1);
+  ReadOptions options;
+  options.batch_size = 65'535;
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 300);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).duplicate_ids,
+            tree.written.duplicate_ids);
+  EXPECT_EQ(replayed.report.errors[static_cast<size_t>(ErrorKind::kReconstruction)], 1);
+}
+
+TEST(PartitionReader, ATruncatedChildFileCostsItsRowsOnly) {
+  LogTree tree({.root_rows_per_file = 300, .child_rows_per_file = 200});
+  const fs::path victim = tree.File(otap::TableKind::kLogAttrs, 1);
+  fs::resize_file(victim, fs::file_size(victim) / 2);
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+  EXPECT_LT(replayed.report.table(otap::TableKind::kLogAttrs).rows_emitted,
+            tree.written.rows.at(otap::TableKind::kLogAttrs));
+  ASSERT_EQ(replayed.report.problems.size(), 1U);
+  EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kParquet);
+  EXPECT_EQ(replayed.report.problems[0].count, 1);
+  EXPECT_THAT(replayed.report.problems[0].message, HasSubstr(victim.filename().string()));
+}
+
+TEST(PartitionReader, ABrokenPageCostsItsRowGroupOnly) {
+  LogTree tree({.root_rows_per_file = int64_t{1} << 40, .row_group_rows = 300});
+  const fs::path victim = tree.File(otap::TableKind::kLogs, 0);
+  {
+    std::fstream file(victim, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(8);  // the first page header of the first row group
+    file.write("\xFF\xFF\xFF\xFF", 4);
+  }
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  const TableCounts& logs = replayed.report.table(otap::TableKind::kLogs);
+  EXPECT_EQ(logs.rows_emitted, 900);
+  EXPECT_EQ(logs.rows_dropped[static_cast<size_t>(DropReason::kUnreadable)], 300);
+  EXPECT_EQ(replayed.report.num_errors(), 1);
+  EXPECT_THAT(replayed.report.problems[0].message, HasSubstr("row_group=0"));
+}
+
+TEST(PartitionReader, MissingChildTablesLeaveTheirParentsWhole) {
+  LogTree tree({});
+  fs::remove_all(tree.folder.path() / "log_attrs");
+  fs::remove_all(tree.folder.path() / "scope_attrs");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogAttrs).rows_emitted, 0);
+  EXPECT_EQ(replayed.report.num_errors(), 0);
+}
+
+TEST(PartitionReader, ATextIdIsASchemaError) {
+  LogTree tree({});
+  // A file of another table in the folder of logs: it has no usable id.
+  fs::copy_file(tree.File(otap::TableKind::kResourceAttrs, 0),
+                tree.File(otap::TableKind::kLogAttrs, 0).parent_path() / "part-1-x.parquet");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+}
+
+TEST(PartitionReader, OriginsNameEveryRootRowOnce) {
+  LogTree tree({.root_rows_per_file = 500, .split_batches = true, .row_group_rows = 170});
+  ReadOptions options;
+  options.batch_size = 64;
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  std::map<std::pair<std::string, int>, int64_t> next_row;
+  int64_t rows = 0;
+  for (size_t i = 0; i < replayed.origins.size(); ++i) {
+    const Origin& origin = replayed.origins[i];
+    EXPECT_EQ(origin.first_row, (next_row[{origin.file, origin.row_group}]));
+    EXPECT_EQ(origin.num_rows, replayed.batches[i]->num_root_rows());
+    next_row[{origin.file, origin.row_group}] += origin.num_rows;
+    rows += origin.num_rows;
+  }
+  EXPECT_EQ(rows, 1200);
+}
+
+TEST(PartitionReader, LittersOfOtherFilesAreIgnored) {
+  LogTree tree({});
+  const fs::path folder = tree.File(otap::TableKind::kLogs, 0).parent_path();
+  for (const char* name :
+       {"_SUCCESS", ".hidden.parquet", "part-1-x.parquet#1", "notes.txt", "_metadata.parquet"}) {
+    std::ofstream(folder / name) << "not parquet";
+  }
+  fs::create_directories(tree.folder.path() / "foo_attrs");
+  fs::create_directories(folder / "nested.parquet");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectSameRecords(tree.sent, replayed);
+  ASSERT_EQ(replayed.report.problems.size(), 1U) << "the unknown table";
+  EXPECT_THAT(replayed.report.problems[0].message, HasSubstr("foo_attrs"));
+}
+
+TEST(PartitionReader, BadPartitionDirectoriesCostThemselvesOnly) {
+  LogTree tree({});
+  const fs::path bad = tree.folder.path() / "logs/_part_id=__HIVE_DEFAULT_PARTITION__";
+  fs::create_directories(bad);
+  fs::copy_file(tree.File(otap::TableKind::kLogs, 0), bad / "part-1-a.parquet");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectSameRecords(tree.sent, replayed);
+  ASSERT_EQ(replayed.report.problems.size(), 1U);
+  EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kInvalidPartition);
+}
+
+TEST(PartitionReader, DropPolicySendsUpstreamRowsWithoutResources) {
+  df::testing::RandomEngine random(5);
+  df::testing::RandomBatchOptions shape;
+  shape.upstream_columns_only = true;
+  shape.null_struct = 0;
+  shape.missing_column = 0;
+  const auto sent = df::testing::RandomBatches(3, otap::Signal::kLogs, shape, random);
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, {}, 1).ok());
+  ReadOptions options;
+  options.resource_join = ResourceJoin::kDrop;
+  const Replayed replayed = ReplayTree(folder.path(), options);
+  EXPECT_EQ(replayed.report.rows_without_resource, 120);
+  for (const otap::BatchPtr& batch : replayed.batches) {
+    EXPECT_EQ(batch->table(otap::TableKind::kResourceAttrs), nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace df::lake

@@ -1,0 +1,108 @@
+#include "nodes/receivers/parquet/config.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+Result<Polling> ParsePolling(std::string_view text) {
+  if (text == "once") {
+    return Polling{.interval = std::nullopt};
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::chrono::nanoseconds interval, ParseDuration(text));
+  if (interval <= std::chrono::nanoseconds(0)) {
+    return Status::Invalid(fmt::format("found '{}'", text));
+  }
+  return Polling{.interval = interval};
+}
+
+std::string ShowPolling(const Polling& polling) {
+  return polling.interval.has_value() ? FormatDuration(*polling.interval) : "once";
+}
+
+const config::FieldTable<ProcessingOptions>& ProcessingFields() {
+  static const config::FieldTable<ProcessingOptions> kTable = {
+      config::Integer("batch_size", &ProcessingOptions::batch_size, {1, otap::kMaxRootRows},
+                      "most records, spans or metrics of one batch"),
+      config::OptionalDuration("min_file_age", &ProcessingOptions::min_file_age,
+                               "files younger than this are not read yet, whatever their table"),
+      config::Duration(
+          "completeness_grace", &ProcessingOptions::completeness_grace,
+          "when polling: how long a file waits for child files that may still be missing"),
+      config::Bool("validate_relations", &ProcessingOptions::validate_relations,
+                   "check every batch against the model before it is sent"),
+  };
+  return kTable;
+}
+
+}  // namespace
+
+const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
+  using lake::ResourceJoin;
+  using otap::Signal;
+  static const config::FieldTable<ParquetReceiverConfig> kTable = {
+      config::String(
+          "base_uri", &ParquetReceiverConfig::base_uri,
+          "folder that holds one folder per table: a path or file:// and an absolute path")
+          .Required(),
+      config::EnumList(
+          "signal_types", &ParquetReceiverConfig::signal_types,
+          {{"logs", Signal::kLogs}, {"traces", Signal::kTraces}, {"metrics", Signal::kMetrics}},
+          "signals to replay"),
+      config::Custom<ParquetReceiverConfig, Polling>(
+          "polling_interval", "a duration above 0, or once",
+          &ParquetReceiverConfig::polling_interval, ParsePolling, ShowPolling,
+          "how often to look for new files; once replays what is there and ends"),
+      config::Group("processing_options", &ParquetReceiverConfig::processing_options,
+                    ProcessingFields(), "how files become batches"),
+      config::Enum("resource_join", &ParquetReceiverConfig::resource_join,
+                   {{"infer", ResourceJoin::kInfer},
+                    {"drop", ResourceJoin::kDrop},
+                    {"fail", ResourceJoin::kFail}},
+                   "what to do where files do not say which resource a record has"),
+      config::Size("memory_limit", &ParquetReceiverConfig::memory_limit, {16_MiB, 1024_GiB},
+                   "bound on decoded data, over all cores"),
+      config::Integer("max_concurrent_partitions",
+                      &ParquetReceiverConfig::max_concurrent_partitions, {1, 64},
+                      "partitions read at the same time on each core"),
+  };
+  return kTable;
+}
+
+Result<std::string> LocalPath(const std::string& base_uri) {
+  constexpr std::string_view kFileScheme = "file://";
+  const size_t scheme = base_uri.find("://");
+  if (scheme == std::string::npos) {
+    return base_uri;
+  }
+  if (!base_uri.starts_with(kFileScheme)) {
+    return Status::Invalid(
+        fmt::format("found scheme '{}', expected a path or file://", base_uri.substr(0, scheme)));
+  }
+  std::string path = base_uri.substr(kFileScheme.size());
+  if (!path.starts_with('/')) {
+    return Status::Invalid(fmt::format(
+        "found '{}', expected file:// and an absolute path, as in file:///data", base_uri));
+  }
+  return path;
+}
+
+lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config) {
+  lake::ReadOptions options;
+  options.signals = config.signal_types;
+  options.batch_size = config.processing_options.batch_size;
+  options.min_file_age = config.processing_options.min_file_age;
+  options.validate_relations = config.processing_options.validate_relations;
+  options.resource_join = config.resource_join;
+  options.memory_limit_bytes = config.memory_limit;
+  return options;
+}
+
+lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config) {
+  return {.polling_interval = config.polling_interval.interval,
+          .completeness_grace = config.processing_options.completeness_grace};
+}
+
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include "engine/node_registry.h"
+#include "nodes/receivers/parquet/config.h"
+#include "nodes/receivers/parquet/parquet_receiver.h"
+#include "nodes/receivers/parquet/replay.h"
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+struct ParsedConfig final : engine::NodeConfig {
+  ParquetReceiverConfig config;
+};
+
+engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
+  auto parsed = std::make_shared<ParsedConfig>();
+  parsed->config = config::Read(ParquetReceiverFields(), section);
+  if (const auto base = section.Find("base_uri");
+      base.has_value() && !parsed->config.base_uri.empty()) {
+    if (const auto path = LocalPath(parsed->config.base_uri); !path.ok()) {
+      base->Add(path.status().message());
+    }
+  }
+  return parsed;
+}
+
+Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
+                                         const engine::ValidateContext&) {
+  const ParquetReceiverConfig& parsed = static_cast<const ParsedConfig&>(config).config;
+  ARROW_ASSIGN_OR_RAISE(std::string base, LocalPath(parsed.base_uri));
+  return engine::NodeSharedPtr(std::make_shared<Replay>(parsed, std::move(base)));
+}
+
+Result<std::unique_ptr<engine::Receiver>> Make(const engine::NodeConfigPtr&,
+                                               const engine::NodeSharedPtr& shared,
+                                               const engine::InstanceInfo& info) {
+  return std::unique_ptr<engine::Receiver>(
+      std::make_unique<ParquetReceiver>(std::static_pointer_cast<Replay>(shared), info));
+}
+
+engine::NodeReport MergeReports(const engine::NodeShared* shared,
+                                std::span<const engine::NodeReport> reports) {
+  engine::NodeReport merged = DescribeReplay(static_cast<const Replay&>(*shared));
+  for (const engine::NodeReport& report : reports) {
+    merged.lines.insert(merged.lines.end(), report.lines.begin(), report.lines.end());
+    merged.num_problems += report.num_problems;
+  }
+  return merged;
+}
+
+}  // namespace
+
+extern const engine::NodeDescriptor kDescriptor;
+const engine::NodeDescriptor kDescriptor = {
+    .urn = "urn:otel:otap:parquet:receiver",
+    .kind = engine::NodeKind::kReceiver,
+    .summary = "replays star-schema Parquet (OTAP) of logs, traces and metrics",
+    .fields = [] { return config::Describe(ParquetReceiverFields()); },
+    .parse = Parse,
+    .make_shared = MakeShared,
+    .make_receiver = Make,
+    .merge_reports = MergeReports,
+};
+
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,186 @@
+#include "nodes/receivers/parquet/parquet_receiver.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "lake/partition_reader.h"
+#include "runtime/worker_thread.h"
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+/// Shares of the memory limit: what readers hold, and what waits in channels. The rest is what
+/// pages, footers and the payload in hand take.
+constexpr int64_t kReaderPercent = 50;
+constexpr int64_t kChannelPercent = 25;
+constexpr int64_t kChannelMessages = 8;
+constexpr size_t kMaxNacksNamed = 20;
+
+}  // namespace
+
+ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::InstanceInfo info)
+    : replay_(std::move(replay)),
+      info_(std::move(info)),
+      num_workers_(static_cast<int>(replay_->config().max_concurrent_partitions)),
+      budget_bytes_(replay_->config().memory_limit * kReaderPercent / 100 /
+                    (info_.num_instances * num_workers_)),
+      channel_bytes_(replay_->config().memory_limit * kChannelPercent / 100 / info_.num_instances) {
+}
+
+ParquetReceiver::~ParquetReceiver() { Stop(); }
+
+void ParquetReceiver::Stop() {
+  const std::lock_guard lock(mutex_);
+  is_stopped_ = true;
+  stopped_.notify_all();
+}
+
+runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
+  Channel channel(&effects.loop(), {.max_messages = kChannelMessages, .max_bytes = channel_bytes_});
+  const runtime::Cancellation::Subscription on_drain(&effects.drain(), [this, &channel] {
+    Stop();
+    channel.Close();
+  });
+  // Shared with the last worker's message: the frame may be gone when that arrives.
+  auto workers_ended = std::make_shared<runtime::Wakeup>(&effects.loop());
+  num_working_ = num_workers_;
+  std::vector<std::unique_ptr<runtime::WorkerThread>> workers;
+  const Closer closer(this, &channel);
+  for (int i = 0; i < num_workers_; ++i) {
+    workers.push_back(std::make_unique<runtime::WorkerThread>(
+        fmt::format("parquet-{}", i), info_.core,
+        [this, &channel, workers_ended, loop = &effects.loop()] {
+          if (Work(&channel)) {
+            loop->Post([workers_ended] { workers_ended->Notify(); });
+          }
+        }));
+  }
+  bool has_room = true;
+  while (has_room) {
+    std::optional<lake::Payload> payload = co_await channel.Pop();
+    if (!payload.has_value() || effects.is_draining()) {
+      break;
+    }
+    const uint64_t calldata = next_calldata_++;
+    unanswered_.emplace(calldata, std::move(payload->origin));
+    engine::Pdata pdata{std::move(payload->batch), effects.MakeToken(this, calldata)};
+    has_room = co_await effects.Send(std::move(pdata));
+  }
+  Stop();
+  channel.Close();
+  co_await workers_ended->Wait();  // a worker looks at the channel after every payload
+  workers.clear();
+  const std::lock_guard lock(mutex_);
+  co_return worker_status_;
+}
+
+void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldata) {
+  const auto found = unanswered_.find(calldata);
+  if (outcome.is_ack) {
+    ++num_acked_;
+  } else {
+    ++num_nacked_;
+    if (found != unanswered_.end() && nacks_.size() < kMaxNacksNamed) {
+      const lake::Origin& origin = found->second;
+      nacks_.push_back(fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
+                                   origin.row_group, origin.first_row,
+                                   origin.first_row + origin.num_rows - 1, outcome.reason));
+    }
+  }
+  if (found != unanswered_.end()) {
+    unanswered_.erase(found);
+  }
+}
+
+bool ParquetReceiver::Work(Channel* channel) {
+  const Status status = WorkUntilStopped(channel);
+  replay_->LogNewProblems();
+  const std::lock_guard lock(mutex_);
+  if (!status.ok() && worker_status_.ok()) {
+    worker_status_ = status;
+  }
+  if (--num_working_ > 0) {
+    return false;
+  }
+  channel->Close();
+  return true;
+}
+
+Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_stopped_) {
+        return Status::OK();
+      }
+    }
+    ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, replay_->work_list().Take());
+    replay_->LogNewProblems();
+    if (taken.work.has_value()) {
+      ReplayPartition(*taken.work, channel);
+    } else if (taken.wait_until.has_value()) {
+      std::unique_lock lock(mutex_);
+      stopped_.wait_until(lock, *taken.wait_until, [this] { return is_stopped_; });
+    } else {
+      return Status::OK();
+    }
+  }
+}
+
+void ParquetReceiver::ReplayPartition(const lake::PartitionWork& work, Channel* channel) {
+  lake::MemoryBudget budget(budget_bytes_);
+  lake::ReadReport report;
+  std::vector<lake::RootOutcome> outcomes;
+  bool is_open = true;
+  for (const lake::PartitionTask& task : work.tasks) {
+    is_open = is_open && ReplayTask(task, channel, &budget, &report, &outcomes);
+  }
+  report.partitions = is_open ? 1 : 0;
+  report.partitions_stopped = is_open ? 0 : 1;
+  replay_->work_list().Done(work, outcomes, report);
+  LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
+           report.payloads, report.items);
+}
+
+bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task, Channel* channel,
+                                 lake::MemoryBudget* budget, lake::ReadReport* report,
+                                 std::vector<lake::RootOutcome>* outcomes) {
+  auto reader = lake::PartitionReader::Make(replay_->file_system(), replay_->base(), task,
+                                            MakeReadOptions(replay_->config()), budget, report);
+  if (!reader.ok()) {
+    report->Add(reader.status());
+    return true;
+  }
+  bool is_open = true;
+  while (is_open) {
+    auto payload = (*reader)->Next();
+    if (!payload.ok()) {
+      report->Add(payload.status());  // this partition ends here; others go on
+      break;
+    }
+    if (!payload->has_value()) {
+      break;
+    }
+    const int64_t size_bytes = (*payload)->batch->size_bytes();
+    is_open = channel->Push(std::move(**payload), size_bytes);
+  }
+  outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
+  return is_open;
+}
+
+engine::NodeReport ParquetReceiver::Report() {
+  engine::NodeReport report;
+  if (num_nacked_ > 0) {
+    report.lines.push_back(
+        fmt::format("{} batches were delivered, {} were not", num_acked_, num_nacked_));
+    report.lines.insert(report.lines.end(), nacks_.begin(), nacks_.end());
+    report.num_problems += num_nacked_;
+  }
+  return report;
+}
+
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,74 @@
+// Reads star-schema Parquet on worker threads and sends it as batches.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/node.h"
+#include "lake/payload.h"
+#include "nodes/receivers/parquet/replay.h"
+#include "runtime/thread_channel.h"
+
+namespace df::nodes::receivers::parquet {
+
+/// One instance. Its workers take whole partitions from the list that all instances share, decode
+/// and assemble them, and push payloads through a bounded channel; the loop only sends.
+class ParquetReceiver final : public engine::Receiver, private engine::CompletionHandler {
+ public:
+  ParquetReceiver(std::shared_ptr<Replay> replay, engine::InstanceInfo info);
+  ~ParquetReceiver() override;
+
+  runtime::Task<Status> Run(engine::Effects& effects) override;
+  engine::NodeReport Report() override;
+
+ private:
+  using Channel = runtime::ThreadChannel<lake::Payload>;
+
+  void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
+
+  /// Frees the workers when the frame of Run is destroyed while it waits.
+  struct Closer {
+    Closer(ParquetReceiver* owner, Channel* closed) : receiver(owner), channel(closed) {}
+    ~Closer() {
+      receiver->Stop();
+      channel->Close();
+    }
+    ParquetReceiver* receiver;
+    Channel* channel;
+  };
+
+  /// Body of a worker thread: takes work until there is none or Stop was called. Returns true in
+  /// the last worker to end.
+  bool Work(Channel* channel);
+  Status WorkUntilStopped(Channel* channel);
+  void ReplayPartition(const lake::PartitionWork& work, Channel* channel);
+  /// Returns false when the channel was closed.
+  bool ReplayTask(const lake::PartitionTask& task, Channel* channel, lake::MemoryBudget* budget,
+                  lake::ReadReport* report, std::vector<lake::RootOutcome>* outcomes);
+  void Stop();
+
+  std::shared_ptr<Replay> replay_;
+  engine::InstanceInfo info_;
+  int num_workers_;
+  int64_t budget_bytes_;  ///< of one worker
+  int64_t channel_bytes_;
+
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool is_stopped_ = false;
+  int num_working_ = 0;
+  Status worker_status_;
+
+  // Touched by the loop only.
+  uint64_t next_calldata_ = 0;
+  std::unordered_map<uint64_t, lake::Origin> unanswered_;
+  int64_t num_acked_ = 0;
+  int64_t num_nacked_ = 0;
+  std::vector<std::string> nacks_;
+};
+
+}  // namespace df::nodes::receivers::parquet

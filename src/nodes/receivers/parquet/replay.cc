@@ -1,0 +1,82 @@
+#include "nodes/receivers/parquet/replay.h"
+
+#include <utility>
+
+#include <arrow/filesystem/localfs.h>
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "base/text.h"
+
+namespace df::nodes::receivers::parquet {
+
+Replay::Replay(ParquetReceiverConfig config, std::string base)
+    : config_(std::move(config)),
+      base_(std::move(base)),
+      file_system_(std::make_shared<arrow::fs::LocalFileSystem>()),
+      work_list_(file_system_, base_, MakeReadOptions(config_), MakeFollowOptions(config_),
+                 [] { return std::chrono::system_clock::now(); }) {}
+
+void Replay::LogNewProblems() {
+  const lake::ReadReport report = work_list_.Report();
+  const std::lock_guard lock(mutex_);
+  for (; num_logged_ < report.problems.size(); ++num_logged_) {
+    const lake::Problem& problem = report.problems[num_logged_];
+    LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
+  }
+}
+
+engine::NodeReport DescribeReplay(const Replay& replay) {
+  const lake::ReadReport report = replay.work_list().Report();
+  engine::NodeReport lines;
+  auto rows = [&](otap::TableKind kind) { return report.table(kind).rows_emitted; };
+  const int64_t points =
+      rows(otap::TableKind::kNumberDataPoints) + rows(otap::TableKind::kSummaryDataPoints) +
+      rows(otap::TableKind::kHistogramDataPoints) + rows(otap::TableKind::kExpHistogramDataPoints);
+  lines.lines.push_back(
+      fmt::format("replayed {} log records, {} spans, {} metrics with {} data points",
+                  rows(otap::TableKind::kLogs), rows(otap::TableKind::kSpans),
+                  rows(otap::TableKind::kUnivariateMetrics), points));
+  lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
+                                    report.files_replayed, report.partitions, report.payloads));
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    const lake::TableCounts& counts = report.table(table.kind);
+    for (size_t reason = 0; reason < counts.rows_dropped.size(); ++reason) {
+      if (counts.rows_dropped[reason] > 0) {
+        lines.lines.push_back(fmt::format("dropped {} rows of {}: {}", counts.rows_dropped[reason],
+                                          table.directory, lake::kDropReasonNames[reason]));
+        lines.num_problems += counts.rows_dropped[reason];
+      }
+    }
+  }
+  if (report.repaired_columns > 0) {
+    lines.lines.push_back(fmt::format("repaired {} id columns of the known upstream defect",
+                                      report.repaired_columns));
+  }
+  if (report.slices_decoded_again > 0) {
+    lines.lines.push_back(
+        fmt::format("decoded {} slices again: the order of rows does not fit memory_limit",
+                    report.slices_decoded_again));
+  }
+  if (const int64_t held = replay.work_list().num_held_back(); held > 0) {
+    lines.lines.push_back(
+        fmt::format("held back {} files: too young, or child files may be missing", held));
+    lines.num_problems += held;
+  }
+  if (const int64_t left = replay.work_list().num_waiting(); left > 0) {
+    lines.lines.push_back(fmt::format("stopped before {} partitions", left));
+  }
+  if (report.partitions_stopped > 0) {
+    lines.lines.push_back(
+        fmt::format("stopped in the middle of {} partitions", report.partitions_stopped));
+  }
+  for (const lake::Problem& problem : report.problems) {
+    lines.lines.push_back(
+        fmt::format("not replayed: {}: {}{}", Name(problem.kind), problem.message,
+                    problem.count > 1 ? fmt::format(" (x{})", problem.count) : ""));
+  }
+  lines.num_problems += report.num_errors();
+  return lines;
+}
+
+}  // namespace df::nodes::receivers::parquet

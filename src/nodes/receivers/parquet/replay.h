@@ -1,0 +1,40 @@
+// What the instances of one Parquet receiver share.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/node_registry.h"
+#include "lake/work_list.h"
+#include "nodes/receivers/parquet/config.h"
+
+namespace df::nodes::receivers::parquet {
+
+/// The work list of the tree and the problems that were logged already. Calls: from any thread.
+class Replay final : public engine::NodeShared {
+ public:
+  Replay(ParquetReceiverConfig config, std::string base);
+
+  const ParquetReceiverConfig& config() const { return config_; }
+  const std::string& base() const { return base_; }
+  arrow::fs::FileSystem* file_system() const { return file_system_.get(); }
+  lake::WorkList& work_list() { return work_list_; }
+  const lake::WorkList& work_list() const { return work_list_; }
+
+  /// Logs every problem that the work list has learnt of since the last call.
+  void LogNewProblems();
+
+ private:
+  ParquetReceiverConfig config_;
+  std::string base_;
+  std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  lake::WorkList work_list_;
+  std::mutex mutex_;
+  size_t num_logged_ = 0;
+};
+
+/// Writes the numbers of a replay for people: what went out per signal, what did not and why.
+engine::NodeReport DescribeReplay(const Replay& replay);
+
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,51 @@
+#include "nodes/registry.h"
+
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace df::nodes {
+namespace {
+
+TEST(Registry, EveryDescriptorIsComplete) {
+  std::set<std::string> urns;
+  for (const engine::NodeDescriptor* descriptor : AllDescriptors()) {
+    SCOPED_TRACE(descriptor->urn);
+    EXPECT_TRUE(urns.emplace(descriptor->urn).second) << "the URN is taken";
+    EXPECT_TRUE(descriptor->urn.starts_with("urn:otel:"));
+    EXPECT_TRUE(descriptor->urn.ends_with(":" + std::string(Name(descriptor->kind))));
+    EXPECT_FALSE(descriptor->summary.empty());
+    EXPECT_NE(descriptor->fields, nullptr);
+    EXPECT_NE(descriptor->parse, nullptr);
+    EXPECT_EQ(descriptor->make_receiver != nullptr,
+              descriptor->kind == engine::NodeKind::kReceiver);
+    EXPECT_EQ(descriptor->make_processor != nullptr,
+              descriptor->kind == engine::NodeKind::kProcessor);
+    EXPECT_EQ(descriptor->make_exporter != nullptr,
+              descriptor->kind == engine::NodeKind::kExporter);
+  }
+}
+
+TEST(Registry, EveryKeyIsDescribed) {
+  for (const engine::NodeDescriptor* descriptor : AllDescriptors()) {
+    SCOPED_TRACE(descriptor->urn);
+    for (const config::FieldDescription& field : descriptor->fields()) {
+      EXPECT_FALSE(field.name.empty());
+      EXPECT_FALSE(field.type.empty()) << field.name;
+      EXPECT_FALSE(field.description.empty()) << field.name;
+    }
+  }
+}
+
+TEST(Registry, FindsANodeByItsUrn) {
+  const engine::NodeRegistry registry(AllDescriptors());
+  ASSERT_NE(registry.Find("urn:otel:noop:exporter"), nullptr);
+  EXPECT_EQ(registry.Find("urn:otel:noop:receiver"), nullptr);
+  EXPECT_THAT(registry.UrnsOf(engine::NodeKind::kExporter),
+              testing::Contains("urn:otel:noop:exporter"));
+}
+
+}  // namespace
+}  // namespace df::nodes
