@@ -1,22 +1,22 @@
 #include "bare_scan.h"
 
+#include <chrono>
+#include <filesystem>
+#include <vector>
+
 #include <arrow/filesystem/localfs.h>
 #include <arrow/table.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/file_reader.h>
 #include <parquet/schema.h>
 
-#include <chrono>
-#include <filesystem>
-#include <vector>
-
 #include "lake/footer.h"
 
 namespace df::bench {
 namespace {
 
-arrow::Status ScanFile(arrow::fs::FileSystem& file_system, const std::string& path, bool read_dictionary,
-                       ScanResult* result) {
+arrow::Status ScanFile(arrow::fs::FileSystem& file_system, const std::string& path,
+                       bool read_dictionary, ScanResult* result) {
   ARROW_ASSIGN_OR_RAISE(auto file, file_system.OpenInputFile(path));
   ARROW_ASSIGN_OR_RAISE(const auto footer, lake::ReadFooter(file.get(), {.file = path}));
   parquet::ArrowReaderProperties properties(/*use_threads=*/false);
@@ -27,13 +27,15 @@ arrow::Status ScanFile(arrow::fs::FileSystem& file_system, const std::string& pa
       properties.set_read_dictionary(column, read_dictionary);
     }
   }
-  // The stored Arrow schema promises dictionary widths that do not hold, so it is dropped from the metadata.
-  auto reader = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(), footer.metadata);
-  ARROW_ASSIGN_OR_RAISE(auto arrow_reader, parquet::arrow::FileReader::Make(arrow::default_memory_pool(),
-                                                                            std::move(reader), properties));
+  // The stored Arrow schema promises dictionary widths that do not hold, so it is dropped from the
+  // metadata.
+  auto reader =
+      parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(), footer.metadata);
+  ARROW_ASSIGN_OR_RAISE(auto arrow_reader,
+                        parquet::arrow::FileReader::Make(arrow::default_memory_pool(),
+                                                         std::move(reader), properties));
   for (int group = 0; group < footer.metadata->num_row_groups(); ++group) {
-    std::shared_ptr<arrow::Table> table;
-    ARROW_RETURN_NOT_OK(arrow_reader->RowGroup(group)->ReadTable(&table));
+    ARROW_ASSIGN_OR_RAISE(const auto table, arrow_reader->ReadRowGroup(group));
     result->num_rows += table->num_rows();
   }
   result->file_bytes += footer.file_size_bytes;

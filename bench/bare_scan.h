@@ -1,10 +1,11 @@
-// The yardstick: decode all columns of the same files with Arrow C++, on one thread, and do nothing with them.
+// The yardstick: decode all columns of the same files with Arrow C++, on one thread, and do nothing
+// with them.
 #pragma once
-
-#include <arrow/result.h>
 
 #include <cstdint>
 #include <string>
+
+#include <arrow/result.h>
 
 namespace df::bench {
 
@@ -15,8 +16,9 @@ struct ScanResult {
   double seconds = 0;
 };
 
-/// Reads every *.parquet below `base` whole, one after the other. With `read_dictionary`, text columns are read as
-/// dictionaries, else plain. Footers are repaired first, as Arrow C++ cannot read some upstream columns otherwise.
+/// Reads every *.parquet below `base` whole, one after the other. With `read_dictionary`, text
+/// columns are read as dictionaries, else plain. Footers are repaired first, as Arrow C++ cannot
+/// read some upstream columns otherwise.
 arrow::Result<ScanResult> BareScan(const std::string& base, bool read_dictionary);
 
 }  // namespace df::bench

@@ -1,0 +1,202 @@
+// Replays trees of growing size and scans the same files with nothing done to them, side by side in
+// one run.
+//
+// Every figure is taken of whole processes: CPU time of all threads, and wall time with all threads
+// on one core, so that nothing hides on a second one. The page cache is warm: the trees are written
+// just before, and each command runs several times, of which the least disturbed counts.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <arrow/compute/initialize.h>
+#include <fmt/format.h>
+
+#include "bare_scan.h"
+#include "child_process.h"
+#include "trees.h"
+
+namespace df::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Settings {
+  std::string source;
+  std::string engine;
+  std::string self;
+  std::string work_folder;
+  std::vector<int> scales = {1, 4, 16};
+  int repeats = 5;
+};
+
+/// Writes the pipeline that a replay runs and returns its path.
+std::string WritePipeline(const Settings& settings, const std::string& name,
+                          const std::string& base, const std::string& exporter) {
+  const std::string path = settings.work_folder + "/" + name + ".yaml";
+  std::ofstream out(path);
+  out << fmt::format(R"(nodes:
+  receiver:
+    kind: receiver
+    plugin_urn: "urn:otel:otap:parquet:receiver"
+    out_ports:
+      out_port:
+        destinations: [exporter]
+        dispatch_strategy: round_robin
+    config:
+      base_uri: "{}"
+      polling_interval: once
+  exporter:
+    kind: exporter
+{})",
+                     fs::absolute(base).string(), exporter);
+  return path;
+}
+
+const char* const kNoop = "    plugin_urn: \"urn:otel:noop:exporter\"\n    config: {}\n";
+
+struct Row {
+  std::string layout;
+  int scale = 0;
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  Usage scan;
+  Usage replay;
+  Usage replay_two_cores;
+};
+
+arrow::Result<Usage> Scan(const Settings& settings, const std::string& tree) {
+  ARROW_ASSIGN_OR_RAISE(const Usage plain,
+                        BestOf(settings.repeats, {settings.self, "scan", tree, "--plain"}, {0}));
+  ARROW_ASSIGN_OR_RAISE(const Usage dictionary,
+                        BestOf(settings.repeats, {settings.self, "scan", tree}, {0}));
+  return plain.cpu_seconds < dictionary.cpu_seconds ? plain : dictionary;
+}
+
+arrow::Result<Row> Measure(const Settings& settings, const std::string& layout, int scale,
+                           const std::string& tree) {
+  Row row{.layout = layout, .scale = scale, .scan = {}, .replay = {}, .replay_two_cores = {}};
+  ARROW_ASSIGN_OR_RAISE(const ScanResult facts, BareScan(tree, true));
+  row.rows = facts.num_rows;
+  row.bytes = facts.file_bytes;
+  const std::string pipeline =
+      WritePipeline(settings, fmt::format("{}-{}", layout, scale), tree, kNoop);
+  ARROW_ASSIGN_OR_RAISE(row.scan, Scan(settings, tree));
+  ARROW_ASSIGN_OR_RAISE(
+      row.replay,
+      BestOf(settings.repeats, {settings.engine, "--num-cores", "1", "--pipeline", pipeline}, {0}));
+  ARROW_ASSIGN_OR_RAISE(
+      row.replay_two_cores,
+      BestOf(settings.repeats, {settings.engine, "--num-cores", "2", "--pipeline", pipeline},
+             {0, 1}));
+  return row;
+}
+
+void PrintRow(const Row& row, const Usage& idle, const Usage& scan_idle) {
+  // What a process costs before its first file is the same at every size and is taken off where a
+  // figure is per row.
+  const double replay = row.replay.cpu_seconds - idle.cpu_seconds;
+  const double scan = row.scan.cpu_seconds - scan_idle.cpu_seconds;
+  fmt::print(
+      "{:<10} {:>3}x {:>11} {:>8.1f} {:>8.3f} {:>8.3f} {:>7.2f} {:>7.2f} {:>9.2f} {:>8.0f} "
+      "{:>8.1f} {:>7.2f} {:>9.0f}\n",
+      row.layout, row.scale, row.rows, static_cast<double>(row.bytes) / 1e6, row.scan.cpu_seconds,
+      row.replay.cpu_seconds, row.replay.cpu_seconds / row.scan.cpu_seconds,
+      row.replay.wall_seconds / row.scan.wall_seconds, static_cast<double>(row.rows) / replay / 1e6,
+      static_cast<double>(row.bytes) / replay / 1e6, replay / static_cast<double>(row.rows) * 1e9,
+      row.replay.wall_seconds / row.replay_two_cores.wall_seconds,
+      static_cast<double>(row.replay.peak_rss_bytes - idle.peak_rss_bytes) / 1048576.0);
+  (void)scan;
+}
+
+arrow::Status Run(const Settings& settings) {
+  fs::create_directories(settings.work_folder);
+  const std::string empty = settings.work_folder + "/empty";
+  fs::create_directories(empty);
+  const std::string idle_pipeline = WritePipeline(settings, "empty", empty, kNoop);
+  ARROW_ASSIGN_OR_RAISE(
+      const Usage idle,
+      BestOf(settings.repeats, {settings.engine, "--num-cores", "1", "--pipeline", idle_pipeline},
+             {0}));
+  ARROW_ASSIGN_OR_RAISE(const Usage scan_idle,
+                        BestOf(settings.repeats, {settings.self, "scan", empty}, {0}));
+
+  fmt::print("source {}; best of {} runs; ratios are replay / bare scan of the same files\n",
+             settings.source, settings.repeats);
+  fmt::print("{:<10} {:>4} {:>11} {:>8} {:>8} {:>8} {:>7} {:>7} {:>9} {:>8} {:>8} {:>7} {:>9}\n",
+             "layout", "size", "rows", "MB", "scan s", "replay s", "cpu", "wall", "Mrows/s", "MB/s",
+             "ns/row", "2 cores", "peak MiB");
+  Row last;
+  for (const int scale : settings.scales) {
+    for (const bool rewritten : {false, true}) {
+      const std::string upstream = fmt::format("{}/upstream-{}", settings.work_folder, scale);
+      const std::string ordered = fmt::format("{}/row-order-{}", settings.work_folder, scale);
+      if (!rewritten) {
+        ARROW_RETURN_NOT_OK(MultiplyTree(settings.source, upstream, scale));
+      } else {
+        ARROW_RETURN_NOT_OK(RewriteInRowOrder(upstream, ordered));
+      }
+      const std::string& tree = rewritten ? ordered : upstream;
+      ARROW_ASSIGN_OR_RAISE(const Row row,
+                            Measure(settings, rewritten ? "row order" : "upstream", scale, tree));
+      PrintRow(row, idle, scan_idle);
+      std::fflush(stdout);
+    }
+    const std::string tree = fmt::format("{}/upstream-{}", settings.work_folder, scale);
+    if (scale == settings.scales.back()) {
+      const std::string out = settings.work_folder + "/otlp";
+      const std::string pipeline =
+          WritePipeline(settings, "otlp", tree,
+                        fmt::format("    plugin_urn: \"urn:otel:file:exporter\"\n    config:\n     "
+                                    " path: \"{}/{{signal}}.otlp\"\n"
+                                    "      format: otlp_proto\n",
+                                    fs::absolute(out).string()));
+      ARROW_ASSIGN_OR_RAISE(const Usage scan, Scan(settings, tree));
+      ARROW_ASSIGN_OR_RAISE(
+          const Usage otlp,
+          BestOf(settings.repeats, {settings.engine, "--num-cores", "1", "--pipeline", pipeline},
+                 {0}));
+      fmt::print("replay to OTLP bytes in files, {}x: {:.3f} s cpu, {:.2f} of the bare scan\n",
+                 scale, otlp.cpu_seconds, otlp.cpu_seconds / scan.cpu_seconds);
+      fs::remove_all(out);
+    }
+  }
+  fmt::print("idle engine: {:.0f} MiB, {:.3f} s cpu; peak is above that\n",
+             static_cast<double>(idle.peak_rss_bytes) / 1048576.0, idle.cpu_seconds);
+  return arrow::Status::OK();
+}
+
+}  // namespace
+}  // namespace df::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Replay against a bare scan of the same files");
+  df::bench::Settings settings;
+  settings.self = std::filesystem::read_symlink("/proc/self/exe").string();
+  auto* run = app.add_subcommand("run", "prints the table");
+  run->add_option("--source", settings.source, "tree to multiply")->required();
+  run->add_option("--engine", settings.engine, "path of df_engine")->required();
+  run->add_option("--work", settings.work_folder, "where trees are written")->required();
+  run->add_option("--scales", settings.scales, "sizes")->delimiter(',');
+  run->add_option("--repeats", settings.repeats, "runs of each command");
+  auto* scan = app.add_subcommand("scan", "scans a tree and prints nothing");
+  std::string tree;
+  bool plain = false;
+  scan->add_option("tree", tree)->required();
+  scan->add_flag("--plain", plain, "read text as plain columns");
+  app.require_subcommand(1);
+  CLI11_PARSE(app, argc, argv);
+  if (const auto status = arrow::compute::Initialize(); !status.ok()) {
+    fmt::print(stderr, "{}\n", status.ToString());
+    return 1;
+  }
+  const arrow::Status status =
+      scan->parsed() ? df::bench::BareScan(tree, !plain).status() : df::bench::Run(settings);
+  if (!status.ok()) {
+    fmt::print(stderr, "{}\n", status.ToString());
+    return 1;
+  }
+  return 0;
+}
