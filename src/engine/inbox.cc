@@ -26,6 +26,7 @@ void Inbox::PushTimer(TimerId id) {
 }
 
 runtime::Task<InboxEvent> Inbox::Next() {
+  InboxEvent event;
   while (true) {
     const bool is_datas_turn =
         num_control_in_a_row_ >= kMaxControlInARow && pdata_.num_messages() > 0;
@@ -33,17 +34,21 @@ runtime::Task<InboxEvent> Inbox::Next() {
       if (const std::optional<TimerId> timer = control_.TryPop()) {
         std::erase(waiting_timers_, *timer);
         ++num_control_in_a_row_;
-        co_return InboxEvent{.kind = InboxEvent::Kind::kTimer, .timer = *timer};
+        event.kind = InboxEvent::Kind::kTimer;
+        event.timer = *timer;
+        co_return std::move(event);
       }
     }
     num_control_in_a_row_ = 0;
     if (std::optional<Pdata> pdata = pdata_.TryPop()) {
       UpdateMetrics();
-      co_return InboxEvent{.kind = InboxEvent::Kind::kBatch, .pdata = std::move(*pdata)};
+      event.kind = InboxEvent::Kind::kBatch;
+      event.pdata = std::move(*pdata);
+      co_return std::move(event);
     }
     if (pdata_.is_drained()) {
       UpdateMetrics();
-      co_return InboxEvent{};
+      co_return std::move(event);
     }
     const runtime::SteadyTime start = clock_.Now();
     co_await wakeup_.Wait();
