@@ -275,18 +275,20 @@ CellTable Shuffled(const CellTable& table, RandomEngine& rng) {
 
 }  // namespace
 
-CellTable CompleteColumns(TableKind kind, const CellTable& piece, LakeLayout layout) {
+CellTable CompleteColumns(TableKind kind, const CellTable& piece,
+                          const LakeWriterOptions& options) {
   CellTable complete{piece.num_rows, {}};
-  const bool is_upstream = layout == LakeLayout::kUpstream;
+  const bool is_upstream = options.layout == LakeLayout::kUpstream;
   for (const Column& info : otap::GetTable(kind).columns) {
     if (is_upstream && IsMissingUpstream(kind, info.name)) {
       continue;
     }
     const CellColumn* given = FindCells(piece.columns, info.name);
+    const bool may_fill = is_upstream && (options.zero_point_ids || info.name != "id");
     complete.columns.push_back(given != nullptr
                                    ? CompleteColumn(info, *given)
                                    : NewColumn(info, static_cast<size_t>(piece.num_rows),
-                                               is_upstream && IsFilledUpstream(kind, info.name)));
+                                               may_fill && IsFilledUpstream(kind, info.name)));
   }
   if (is_upstream && kind == TableKind::kUnivariateMetrics) {
     // Only upstream's files have this column; it holds nothing (format reference 2.6).

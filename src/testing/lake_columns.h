@@ -14,7 +14,8 @@ namespace df::testing {
 
 /// Gives a piece of a table every column that the layout's files have, in the model's order;
 /// columns that the batch lacked are null or filled as the layout does it.
-CellTable CompleteColumns(otap::TableKind kind, const CellTable& piece, LakeLayout layout);
+CellTable CompleteColumns(otap::TableKind kind, const CellTable& piece,
+                          const LakeWriterOptions& options);
 
 /// Puts rows of several complete pieces one behind the other.
 CellTable Concatenate(const std::vector<CellTable>& pieces);

@@ -199,8 +199,8 @@ class LakeWriter {
           root->second, options_.duplicate_ids - static_cast<int>(written_.duplicate_ids), rng_);
     }
     for (const auto& [kind, table] : tables) {
-      pieces[kind].push_back(OrderBatchRows(CompleteColumns(kind, table, options_.layout),
-                                            options_.child_order, rng_));
+      pieces[kind].push_back(
+          OrderBatchRows(CompleteColumns(kind, table, options_), options_.child_order, rng_));
     }
     return arrow::Status::OK();
   }

@@ -71,6 +71,7 @@ struct LakeWriterOptions {
   int64_t root_rows_per_file = 0;   ///< a file is closed once it has that many rows
   int64_t child_rows_per_file = 0;  ///< the same for all other tables
   bool split_batches = false;       ///< files have exactly that many rows, else whole batches
+                                    ///< (a limit of 1 row then means one batch per file)
   int64_t row_group_rows = 1 << 20;
   bool zero_row_files = false;  ///< one more file without rows in every folder
 
@@ -92,6 +93,11 @@ struct LakeWriterOptions {
   /// binary but stored like byte arrays, as upstream leaves them (format reference 3.8). Not with
   /// delta encodings.
   bool malformed_ids = false;
+
+  /// Upstream layout only: data points of a batch without point ids get id 0, as upstream fills
+  /// them, instead of null (format reference P45). They cannot be told from a point of another
+  /// batch whose id is 0.
+  bool zero_point_ids = false;
 
   // Parquet.
   arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED;

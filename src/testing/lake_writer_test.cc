@@ -348,7 +348,20 @@ TEST_P(LakeRoundTrip, UpstreamLayoutKeepsEveryRecordOfOneBatchPerPartition) {
   options.first_id = 0;
   options.partition_levels = 1;
   options.batches_per_partition = 1;
+  options.zero_point_ids = true;
   Write(batches, options);
+  EXPECT_EQ(
+      DescribeDifference(CanonicalRecords(batches), CanonicalRecords(*ReadLakeNaively(base_))), "");
+}
+
+TEST_P(LakeRoundTrip, UpstreamLayoutKeepsEveryRecordOfManyBatchesButForGroupAttributes) {
+  RandomEngine rng(static_cast<uint64_t>(GetParam()));
+  RandomBatchOptions shape;
+  shape.upstream_columns_only = true;
+  shape.valueless_exemplars = false;
+  shape.group_attributes = false;
+  const auto batches = RandomBatches(5, std::nullopt, shape, rng);
+  Write(batches, RandomLakeOptions(LakeLayout::kUpstream, rng));
   EXPECT_EQ(
       DescribeDifference(CanonicalRecords(batches), CanonicalRecords(*ReadLakeNaively(base_))), "");
 }

@@ -232,5 +232,23 @@ TEST_P(NaiveJoin, DefaultsEqualNullExceptWhereAbsenceHasAMeaning) {
       "");
 }
 
+TEST(CanonicalRecords, TellsNegativeZeroFromZeroAndNull) {
+  const auto logs_with = [](const Cell& value) {
+    const Cell id = uint64_t{0};
+    const CellTable logs{1, {{"id", arrow::uint16(), {id}, {}}}};
+    const CellTable attributes{1,
+                               {{"parent_id", arrow::uint16(), {id}, {}},
+                                {"key", arrow::utf8(), {std::string("k")}, {}},
+                                {"type", arrow::uint8(), {uint64_t{3}}, {}},
+                                {"double", arrow::float64(), {value}, {}}}};
+    return CanonicalRecords(
+        {Implode(Signal::kLogs, {{TableKind::kLogs, logs}, {TableKind::kLogAttrs, attributes}})});
+  };
+  EXPECT_EQ(logs_with(0.0), logs_with(Cell()));
+  EXPECT_NE(logs_with(0.0), logs_with(-0.0));
+  EXPECT_EQ(logs_with(0.0),
+            std::vector<std::string>{R"(logs{[log_attrs{key="k" value=3:default}] })"});
+}
+
 }  // namespace
 }  // namespace df::testing

@@ -147,7 +147,7 @@ class BatchMaker {
       group.cells[std::string(column.name)] = Optional(column);
     }
     group.cells["id"] = id;
-    if (root.Has(std::string(name) + ".id")) {
+    if (options_.group_attributes && root.Has(std::string(name) + ".id")) {
       MakeAttributes(attributes, id, AttributeCount());
     }
     return group;

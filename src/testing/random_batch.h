@@ -32,6 +32,10 @@ struct RandomBatchOptions {
   /// reference would leave the column out, as log ids do when no record has attributes.
   bool keep_empty_id_columns = false;
 
+  /// Without it no resource or scope has attributes: the part of an upstream file that cannot
+  /// always be joined.
+  bool group_attributes = true;
+
   /// Leaves out what an upstream file cannot hold: is_monotonic, flags of spans and links,
   /// zero_threshold (format reference P42).
   bool upstream_columns_only = false;
