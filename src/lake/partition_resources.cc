@@ -68,6 +68,7 @@ void PartitionResources::LoadParents() {
   resources_ = ReadParents(otap::TableKind::kResourceAttrs);
   scopes_ = ReadParents(otap::TableKind::kScopeAttrs);
   is_literal_ = IsLiteral();
+  LoadRanges();
 }
 
 /// Files of other writers may hold ids that join as stored although they are narrow: so it is when
@@ -97,38 +98,64 @@ bool PartitionResources::IsLiteral() const {
          (scopes_.empty() || scopes_.max() <= scopes.max);
 }
 
-ResolverContext PartitionResources::MakeContext(size_t file_index) const {
+/// Learns the id ranges of all root files once: neighbours are looked up by binary search
+/// afterwards.
+void PartitionResources::LoadRanges() {
   const auto& roots = files_.of(otap::RootTable(signal_));
+  previous_max_.assign(roots.size() + 1, std::nullopt);
+  next_min_.assign(roots.size() + 1, std::nullopt);
+  for (size_t i = 0; i < roots.size(); ++i) {
+    const std::optional<IdRange> ids = IdsOf(*roots[i]);
+    previous_max_[i + 1] = previous_max_[i];
+    if (ids.has_value()) {
+      previous_max_[i + 1] = std::max(previous_max_[i].value_or(0), ids->max);
+      first_ids_.push_back(ids->min);
+      last_ids_.push_back(ids->max);
+    }
+  }
+  for (size_t i = roots.size(); i-- > 0;) {
+    const std::optional<IdRange> ids = IdsOf(*roots[i]);
+    next_min_[i] = next_min_[i + 1];
+    if (ids.has_value()) {
+      next_min_[i] = std::min(next_min_[i + 1].value_or(UINT32_MAX), ids->min);
+    }
+  }
+  std::sort(first_ids_.begin(), first_ids_.end());
+  std::sort(last_ids_.begin(), last_ids_.end());
+  auto others = std::make_shared<std::vector<IdRange>>();
+  for (const otap::Signal signal : otap::kAllSignals) {
+    for (const FileSummaryPtr& file : files_.of(otap::RootTable(signal))) {
+      if (signal != signal_ && file->num_rows() > 0) {
+        others->push_back(IdsOf(*file).value_or(IdRange{0, UINT32_MAX}));
+      }
+    }
+  }
+  other_signals_ = std::move(others);
+}
+
+ResolverContext PartitionResources::MakeContext(size_t file_index) const {
+  const FileSummary& file = *files_.of(otap::RootTable(signal_))[file_index];
   ResolverContext context;
   context.resources = &resources_;
   context.scopes = &scopes_;
   context.is_evidence_complete = is_complete_;
-  context.file_starts_batch = roots[file_index]->is_parquet_rs;
-  const std::optional<IdRange> own = IdsOf(*roots[file_index]);
-  for (size_t i = 0; i < roots.size(); ++i) {
-    const std::optional<IdRange> other = IdsOf(*roots[i]);
-    if (i == file_index || !other.has_value()) {
-      continue;
+  context.file_starts_batch = file.is_parquet_rs;
+  if (const std::optional<IdRange> own = IdsOf(file); own.has_value()) {
+    const auto before = std::lower_bound(last_ids_.begin(), last_ids_.end(), own->min);
+    if (before != last_ids_.begin()) {
+      context.previous_last_id = *(before - 1);
     }
-    const bool is_before = own.has_value() ? other->max < own->min : i < file_index;
-    if (is_before) {
-      context.previous_last_id = std::max(context.previous_last_id.value_or(0), other->max);
-    } else {
-      context.next_first_id = std::min(context.next_first_id.value_or(UINT32_MAX), other->min);
+    const auto behind = std::upper_bound(first_ids_.begin(), first_ids_.end(), own->max);
+    if (behind != first_ids_.end()) {
+      context.next_first_id = *behind;
     }
+  } else {  // without ids, the order of files is all there is
+    context.previous_last_id = previous_max_[file_index];
+    context.next_first_id = next_min_[file_index + 1];
   }
-  context.is_only_signal = true;
-  std::vector<IdRange> others;
-  for (const otap::Signal signal : otap::kAllSignals) {
-    for (const FileSummaryPtr& file : files_.of(otap::RootTable(signal))) {
-      if (signal != signal_ && file->num_rows() > 0) {
-        context.is_only_signal = false;
-        others.push_back(IdsOf(*file).value_or(IdRange{0, UINT32_MAX}));
-      }
-    }
-  }
-  context.may_be_other_signal = [others = std::move(others)](uint32_t id) {
-    return std::any_of(others.begin(), others.end(),
+  context.is_only_signal = other_signals_->empty();
+  context.may_be_other_signal = [others = other_signals_](uint32_t id) {
+    return std::any_of(others->begin(), others->end(),
                        [id](const IdRange& range) { return range.min <= id && id <= range.max; });
   };
   return context;

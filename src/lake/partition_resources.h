@@ -26,6 +26,7 @@ class PartitionResources {
   void LoadParents();
   ParentIdSet ReadParents(otap::TableKind kind);
   bool IsLiteral() const;
+  void LoadRanges();
   ResolverContext MakeContext(size_t file_index) const;
 
   const PartitionFiles& files_;
@@ -37,6 +38,13 @@ class PartitionResources {
   bool is_literal_ = false;
   ParentIdSet resources_;
   ParentIdSet scopes_;
+  std::vector<uint32_t> first_ids_;  ///< of all root files that have ids, ascending
+  std::vector<uint32_t> last_ids_;
+  std::vector<std::optional<uint32_t>>
+      previous_max_;  ///< by file: largest id of the files before it
+  std::vector<std::optional<uint32_t>>
+      next_min_;  ///< by file: smallest id of it and the files behind it
+  std::shared_ptr<const std::vector<IdRange>> other_signals_;
 };
 
 }  // namespace df::lake

@@ -20,7 +20,15 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       root_files_(task.root_files),
       batch_size_(options.batch_size),
       context_(context),
-      resources_(*task.files, task.signal, options.resource_join, context) {}
+      resources_(*task.files, task.signal, options.resource_join, context),
+      min_id_from_file_(task.root_files.size() + 1, kNoId) {
+  for (size_t i = root_files_.size(); i-- > 0;) {
+    min_id_from_file_[i] = min_id_from_file_[i + 1];
+    for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
+      min_id_from_file_[i] = std::min(min_id_from_file_[i], MinId(group));
+    }
+  }
+}
 
 RootCursor::~RootCursor() { CloseGroup(); }
 
@@ -30,12 +38,7 @@ const FileSummaryPtr& RootCursor::summary() const {
 
 Status RootCursor::OpenNextFile() {
   const size_t file_index = root_files_[next_file_++];
-  min_id_behind_file_ = kNoId;
-  for (size_t i = next_file_; i < root_files_.size(); ++i) {
-    for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
-      min_id_behind_file_ = std::min(min_id_behind_file_, MinId(group));
-    }
-  }
+  min_id_behind_file_ = min_id_from_file_[next_file_];
   next_group_ = 0;
   group_first_row_ = 0;
   outcomes_.push_back({.file = summary(), .status = Status::OK()});
@@ -221,12 +224,7 @@ void RootCursor::DropGroup(const Status& error) {
 uint32_t RootCursor::MinUnreadId() const {
   uint32_t low = kNoId;
   if (file_ == nullptr) {
-    for (size_t i = next_file_; i < root_files_.size(); ++i) {
-      for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
-        low = std::min(low, MinId(group));
-      }
-    }
-    return low;
+    return min_id_from_file_[next_file_];
   }
   low = min_id_behind_file_;
   const auto& groups = summary()->row_groups;

@@ -15,9 +15,9 @@ namespace {
 
 /// Shares of the memory limit: what readers hold, and what waits in channels. The rest is what
 /// pages, footers and the payload in hand take.
-constexpr int64_t kReaderPercent = 50;
-constexpr int64_t kChannelPercent = 25;
-constexpr int64_t kChannelMessages = 8;
+constexpr int64_t kReaderPercent = 40;
+constexpr int64_t kChannelPercent = 15;
+constexpr int64_t kChannelMessages = 4;
 constexpr size_t kMaxNacksNamed = 20;
 
 }  // namespace

@@ -1,0 +1,271 @@
+#include "lake/work_list.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <arrow/filesystem/localfs.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+using std::chrono::system_clock;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// A lake that files arrive in, and a clock that the test turns. Files are made in a staging folder
+/// first.
+class WorkListTest : public ::testing::Test {
+ protected:
+  WorkListTest() {
+    std::string pattern = (fs::temp_directory_path() / "work-list-XXXXXX").string();
+    root_ = mkdtemp(pattern.data());
+    fs::create_directories(base());
+    df::testing::RandomEngine random(1);
+    df::testing::RandomBatchOptions shape;
+    shape.root_rows = 20;
+    shape.without_attributes = 0;
+    shape.max_attributes = 2;
+    const auto batches = df::testing::RandomBatches(3, otap::Signal::kLogs, shape, random);
+    df::testing::LakeWriterOptions layout;
+    layout.layout = df::testing::LakeLayout::kOwn;
+    layout.root_rows_per_file = 1;  // one batch a file, in every table
+    layout.child_rows_per_file = 1;
+    const auto written = df::testing::WriteLake(root_ / "staging", batches, layout, 1).ValueOrDie();
+    for (const auto& file : written.files) {
+      if (file.table == otap::TableKind::kLogs) {
+        logs_.push_back(file.path);
+      } else if (file.table == otap::TableKind::kLogAttrs) {
+        attributes_.push_back(file.path);
+      }
+    }
+  }
+  ~WorkListTest() override {
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+  }
+
+  fs::path base() const { return root_ / "lake"; }
+
+  /// Makes a staged file visible, `age` before now.
+  void Arrive(const std::string& path, system_clock::duration age = seconds(0)) {
+    fs::create_directories((base() / path).parent_path());
+    fs::copy_file(root_ / "staging" / path, base() / path, fs::copy_options::overwrite_existing);
+    Touch(path, age);
+  }
+  void Touch(const std::string& path, system_clock::duration age) {
+    const auto when = std::chrono::file_clock::from_sys(now_ - age);
+    fs::last_write_time(base() / path, when);
+  }
+
+  std::unique_ptr<WorkList> Following(ReadOptions read = {},
+                                      std::chrono::nanoseconds grace = seconds(10)) {
+    return std::make_unique<WorkList>(
+        std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), read,
+        FollowOptions{.polling_interval = seconds(5), .completeness_grace = grace},
+        [this] { return now_; });
+  }
+
+  /// Lets the next poll come and takes everything; returns the paths of the root files.
+  std::vector<std::string> Poll(WorkList* list) {
+    now_ += seconds(5);
+    return TakeAll(list);
+  }
+  std::vector<std::string> TakeAll(WorkList* list) {
+    std::vector<std::string> paths;
+    while (true) {
+      auto taken = list->Take();
+      EXPECT_TRUE(taken.ok()) << taken.status();
+      if (!taken.ok() || !taken->work.has_value()) {
+        return paths;
+      }
+      std::vector<RootOutcome> outcomes;
+      for (const PartitionTask& task : taken->work->tasks) {
+        for (const size_t index : task.root_files) {
+          const FileSummaryPtr& file = task.files->of(otap::RootTable(task.signal))[index];
+          paths.push_back(file->entry.path);
+          outcomes.push_back({.file = file, .status = next_status_, .rows_emitted = 0});
+        }
+      }
+      list->Done(*taken->work, outcomes, {});
+    }
+  }
+
+  fs::path root_;
+  system_clock::time_point now_ = system_clock::time_point(seconds(1'800'000'000));
+  std::vector<std::string> logs_;
+  std::vector<std::string> attributes_;
+  Status next_status_;
+};
+
+TEST_F(WorkListTest, OnceGivesEverythingAndEnds) {
+  Arrive(logs_[0]);
+  Arrive(logs_[1]);
+  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), {}, {},
+                [this] { return now_; });
+  EXPECT_THAT(TakeAll(&list), ElementsAre(logs_[0], logs_[1]));
+  const auto end = list.Take().ValueOrDie();
+  EXPECT_FALSE(end.work.has_value());
+  EXPECT_FALSE(end.wait_until.has_value());
+}
+
+TEST_F(WorkListTest, OnceRefusesABaseThatIsNotThere) {
+  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), (root_ / "nowhere").string(), {},
+                {}, [this] { return now_; });
+  const auto taken = list.Take();
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(KindOf(taken.status()), ErrorKind::kFileDiscovery);
+}
+
+TEST_F(WorkListTest, FollowingWaitsForABaseThatIsNotThere) {
+  fs::remove_all(base());
+  const auto list = Following();
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().num_errors(), 1);
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_EQ(list->Report().num_errors(), 1);
+}
+
+TEST_F(WorkListTest, ListsOnlyWhenTheIntervalIsOver) {
+  const auto list = Following();
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty()) << "before its time";
+  EXPECT_EQ(*list->Take()->wait_until, now_ + seconds(5));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+}
+
+TEST_F(WorkListTest, EveryFileComesOnceOverManyPolls) {
+  const auto list = Following();
+  for (size_t i = 0; i < 3; ++i) {
+    Arrive(attributes_[i], seconds(60));
+    Arrive(logs_[i], seconds(60));
+    EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[i]));
+    EXPECT_THAT(Poll(list.get()), IsEmpty());
+  }
+}
+
+TEST_F(WorkListTest, ARenamedFileIsNotNewARewrittenOneIs) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  const std::string renamed = logs_[0].substr(0, logs_[0].size() - 8) + "-b.parquet";
+  fs::rename(base() / logs_[0], base() / renamed);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  fs::copy_file(root_ / "staging" / logs_[1], base() / renamed,
+                fs::copy_options::overwrite_existing);
+  Touch(renamed, seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(renamed));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+}
+
+TEST_F(WorkListTest, ACopyBesideItsOriginalIsOneMore) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  const std::string copy = logs_[0].substr(0, logs_[0].size() - 8) + "-copy.parquet";
+  fs::copy_file(base() / logs_[0], base() / copy);
+  Touch(copy, seconds(60));
+  EXPECT_THAT(Poll(list.get()).size(), 1U);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+}
+
+TEST_F(WorkListTest, AHalfWrittenFileIsWaitedForAndThenSentOnce) {
+  const auto list = Following();
+  Arrive(logs_[0]);
+  fs::resize_file(base() / logs_[0], 100);
+  Touch(logs_[0], seconds(0));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().num_errors(), 0) << "it may still be being written";
+  Arrive(logs_[0]);
+  Arrive(attributes_[0]);
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_EQ(list->Report().num_errors(), 0);
+}
+
+TEST_F(WorkListTest, AFileThatStaysBrokenIsNamedOnce) {
+  const auto list = Following();
+  Arrive(logs_[0]);
+  fs::resize_file(base() / logs_[0], 100);
+  Touch(logs_[0], seconds(0));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(Poll(list.get()), IsEmpty());
+  }
+  const ReadReport report = list->Report();
+  ASSERT_EQ(report.problems.size(), 1U);
+  EXPECT_EQ(report.problems[0].count, 1);
+  EXPECT_THAT(report.problems[0].message, HasSubstr(logs_[0]));
+}
+
+TEST_F(WorkListTest, ARootWaitsForItsChildrenOrForTheGrace) {
+  const auto list = Following();
+  Arrive(logs_[0]);
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty()) << "its attributes may still come";
+  EXPECT_EQ(list->num_held_back(), 1);
+  Arrive(attributes_[0]);
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_EQ(list->num_held_back(), 0);
+
+  Arrive(logs_[1]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1])) << "ten seconds are the grace";
+}
+
+TEST_F(WorkListTest, MinFileAgeHoldsRootsAndWhatYoungChildrenBelongTo) {
+  ReadOptions read;
+  read.min_file_age = seconds(7);
+  const auto list = Following(read, seconds(0));
+  Arrive(logs_[0], seconds(60));
+  Arrive(attributes_[0]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty()) << "the child is 5 s old";
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  Arrive(logs_[1]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1]));
+}
+
+TEST_F(WorkListTest, AFileThatVanishesCostsNothing) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  Arrive(logs_[1], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0], logs_[1]));
+  fs::remove(base() / logs_[0]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().num_errors(), 0);
+}
+
+TEST_F(WorkListTest, AReadThatMayPassIsTriedAgainButNotForEver) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  next_status_ = MakeError(ErrorKind::kIo, "busy", {}, /*retryable=*/true);
+  for (int i = 0; i < WorkList::kMaxAttempts; ++i) {
+    EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0])) << i;
+  }
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+}
+
+TEST_F(WorkListTest, OtherRootsOfThePartitionMakeATaskPartial) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  Arrive(logs_[1], seconds(60));
+  now_ += seconds(5);
+  const auto taken = list->Take().ValueOrDie();
+  ASSERT_TRUE(taken.work.has_value());
+  EXPECT_TRUE(taken.work->tasks.at(0).is_partial);
+}
+
+}  // namespace
+}  // namespace df::lake
