@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -30,8 +29,18 @@ struct Flags {
   bool is_strict = false;
   bool validates_only = false;
   bool prints_metrics = false;
-  LogLevel log_level = LogLevel::kInfo;
+  std::string log_level = "info";
 };
+
+LogLevel ToLogLevel(std::string_view name) {
+  if (name == "debug") {
+    return LogLevel::kDebug;
+  }
+  if (name == "warning") {
+    return LogLevel::kWarning;
+  }
+  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
 
 std::string Footer() {
   std::string text = "Nodes:\n";
@@ -51,8 +60,8 @@ void AddFlags(CLI::App* app, Flags* flags) {
   CLI::Option* num_cores =
       app->add_option("--num-cores", flags->num_cores,
                       "Instances of the pipeline, one a core; 0 = every core the process may use")
-          ->check(CLI::NonNegativeNumber)
           ->type_name("N")
+          ->check(CLI::Range(0, 4096).description(""))
           ->capture_default_str();
   app->add_option("--core-id-range", flags->core_ids,
                   "Cores to run on, one instance each: ids and ranges like 0-3,6")
@@ -64,12 +73,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
                 "Check the pipeline file and exit; starts and opens nothing");
   app->add_flag("--metrics", flags->prints_metrics, "Print every counter at the end");
   app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::kDebug},
-                                                                  {"info", LogLevel::kInfo},
-                                                                  {"warning", LogLevel::kWarning},
-                                                                  {"error", LogLevel::kError}}))
-      ->type_name("LEVEL");
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("LEVEL")
+      ->capture_default_str();
   app->set_version_flag("--version", "df_engine " DF_ENGINE_VERSION);
   app->footer(Footer);
 }
@@ -127,7 +133,7 @@ int Fail(const Status& status, int exit_code) {
 }
 
 int Run(const Flags& flags) {
-  SetLogLevel(flags.log_level);
+  SetLogLevel(ToLogLevel(flags.log_level));
   const Result<std::vector<int>> cores = ChooseCores(flags);
   if (!cores.ok()) {
     return Fail(cores.status(), kExitUsage);

@@ -143,6 +143,12 @@ class TreeBuilder : public YAML::EventHandler {
         return;
       }
     }
+    if (value->kind == Value::Kind::kNull) {
+      // The parser places a value that is left out at whatever comes next.
+      auto placed = std::make_shared<Value>(*value);
+      placed->mark = map->key_mark;
+      value = std::move(placed);
+    }
     map->value->entries.push_back({key->scalar, map->key_mark, std::move(value)});
   }
 

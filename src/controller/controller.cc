@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/logging.h"
 #include "engine/pipeline_instance.h"
@@ -198,6 +199,8 @@ Result<RunResult> RunPipeline(const engine::CheckedPipeline& pipeline, const Run
   for (const auto& core : cores) {
     core->StartThread();
   }
+
+  LogInfo("running on {} cores: {}", num_cores, fmt::join(options.cores, ","));
 
   RunResult result;
   result.signal = supervisor.Wait();

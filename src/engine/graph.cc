@@ -118,9 +118,11 @@ class GraphChecker {
 
   void CheckDestinations(size_t index, const config::PortDocument& port, const std::string& path) {
     CheckedPort checked{.name = port.name, .strategy = port.strategy};
+    has_bad_edge_ |= port.destinations.empty();
     for (const config::Reference& destination : port.destinations) {
       const auto found = index_.find(destination.name);
       if (found == index_.end()) {
+        has_bad_edge_ = true;
         problems_->AddUnknown(destination.mark,
                               fmt::format("{}: destination '{}' is not a node", path,
                                           PrintableText(destination.name)),
@@ -128,6 +130,7 @@ class GraphChecker {
         continue;
       }
       if (document_.nodes[found->second].kind == config::NodeKindName::kReceiver) {
+        has_bad_edge_ = true;
         problems_->Add(destination.mark,
                        fmt::format("{}: destination '{}' is a receiver, which takes no batches",
                                    path, PrintableText(destination.name)));
@@ -214,19 +217,23 @@ class GraphChecker {
     return finished;
   }
 
+  /// Names a cycle from the node that comes first in the document, whatever the search began with.
   void AddCycle(const std::vector<size_t>& open, size_t repeated) {
+    has_bad_edge_ = true;
+    std::vector<size_t> cycle(std::find(open.begin(), open.end(), repeated), open.end());
+    std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
     std::string text;
-    for (auto it = std::find(open.begin(), open.end(), repeated); it != open.end(); ++it) {
-      text += fmt::format("{} -> ", PrintableText(document_.nodes[*it].name));
+    for (const size_t index : cycle) {
+      text += fmt::format("{} -> ", PrintableText(document_.nodes[index].name));
     }
-    const config::NodeDocument& last = document_.nodes[open.back()];
-    const std::string& name = document_.nodes[repeated].name;
+    const config::NodeDocument& last = document_.nodes[cycle.back()];
+    const std::string& first = document_.nodes[cycle.front()].name;
     for (const config::PortDocument& port : last.ports) {
       for (const config::Reference& destination : port.destinations) {
-        if (destination.name == name) {
+        if (destination.name == first) {
           problems_->Add(destination.mark,
                          fmt::format("{}.out_ports.{}: the destination closes a cycle: {}{}",
-                                     KeyPath(last), port.name, text, PrintableText(name)));
+                                     KeyPath(last), port.name, text, PrintableText(first)));
           return;
         }
       }
@@ -247,6 +254,9 @@ class GraphChecker {
     if (open.empty() && !nodes_.empty()) {
       problems_->Add(document_.nodes[0].mark, "nodes: there is no receiver, expected at least one");
       return;
+    }
+    if (has_bad_edge_) {
+      return;  // whatever cannot be reached is so because of an edge that is named already
     }
     while (!open.empty()) {
       const size_t index = open.back();
@@ -300,6 +310,7 @@ class GraphChecker {
   std::map<std::string, size_t> index_;
   std::vector<std::string> names_;
   std::vector<CheckedNode> nodes_;
+  bool has_bad_edge_ = false;
 };
 
 }  // namespace

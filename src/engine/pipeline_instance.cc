@@ -108,7 +108,9 @@ void PipelineInstance::RequestDrain() {
 }
 
 runtime::Task<> PipelineInstance::RunNode(size_t index) {
-  NodeEnded ended{index, co_await runners_[index]->Run()};
+  // In two steps: gcc 12 destroys the members of an aggregate twice when one is awaited.
+  Status status = co_await runners_[index]->Run();
+  NodeEnded ended{index, std::move(status)};
   co_await control_.Push(ended, 0);
 }
 

@@ -1,0 +1,122 @@
+#include "engine/completion.h"
+
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace df::engine {
+namespace {
+
+struct Heard {
+  uint64_t calldata;
+  Outcome outcome;
+};
+
+class Listener final : public CompletionHandler {
+ public:
+  void OnOutcome(const Outcome& outcome, uint64_t calldata) override {
+    heard.push_back({calldata, outcome});
+  }
+  std::vector<Heard> heard;
+};
+
+TEST(CompletionToken, SaysAnAckOnce) {
+  Listener listener;
+  {
+    CompletionToken token(&listener, 7);
+    token.Ack();
+    token.Ack();
+    token.Nack("late", true);
+  }
+  ASSERT_EQ(listener.heard.size(), 1u);
+  EXPECT_TRUE(listener.heard[0].outcome.is_ack);
+  EXPECT_EQ(listener.heard[0].calldata, 7u);
+}
+
+TEST(CompletionToken, CarriesReasonAndPermanenceOfANack) {
+  Listener listener;
+  CompletionToken(&listener, 1).Nack("too large", true);
+  ASSERT_EQ(listener.heard.size(), 1u);
+  EXPECT_EQ(listener.heard[0].outcome.reason, "too large");
+  EXPECT_TRUE(listener.heard[0].outcome.is_permanent);
+  EXPECT_EQ(listener.heard[0].outcome.cause, NackCause::kRefused);
+}
+
+TEST(CompletionToken, OneThatFallsIsANack) {
+  Listener listener;
+  {
+    const CompletionToken token(&listener, 3);
+  }
+  ASSERT_EQ(listener.heard.size(), 1u);
+  EXPECT_FALSE(listener.heard[0].outcome.is_ack);
+  EXPECT_FALSE(listener.heard[0].outcome.is_permanent);
+  EXPECT_EQ(listener.heard[0].outcome.reason, "dropped without outcome");
+  EXPECT_EQ(listener.heard[0].outcome.cause, NackCause::kDropped);
+}
+
+TEST(CompletionToken, AssigningOverOneLetsItFall) {
+  Listener listener;
+  CompletionToken token(&listener, 1);
+  token = CompletionToken(&listener, 2);
+  ASSERT_EQ(listener.heard.size(), 1u);
+  EXPECT_EQ(listener.heard[0].calldata, 1u);
+  token.Ack();
+  ASSERT_EQ(listener.heard.size(), 2u);
+  EXPECT_EQ(listener.heard[1].calldata, 2u);
+}
+
+TEST(CompletionToken, WithoutAHandlerSaysNothing) {
+  CompletionToken token;
+  EXPECT_FALSE(token.is_pending());
+  token.Ack();
+}
+
+// Whatever is done with tokens, each gives exactly one outcome.
+TEST(CompletionToken, EverySequenceOfMovesGivesOneOutcomeEach) {
+  const uint32_t seed = testing::UnitTest::GetInstance()->random_seed();
+  SCOPED_TRACE(testing::Message() << "seed " << seed << " (GTEST_RANDOM_SEED)");
+  std::mt19937 random(seed);
+  telemetry::Counter acked, retryable, permanent, dropped, pending;
+  const OutcomeCounters counters = {&acked, &retryable, &permanent, &dropped, &pending};
+  Listener listener;
+  constexpr uint64_t kNumTokens = 2000;
+  {
+    std::vector<CompletionToken> slots(8);
+    for (uint64_t i = 0; i < kNumTokens; ++i) {
+      slots[random() % slots.size()] = CompletionToken(&listener, i, &counters);
+      CompletionToken& one = slots[random() % slots.size()];
+      CompletionToken& other = slots[random() % slots.size()];
+      switch (random() % 5) {
+        case 0:
+          one.Ack();
+          break;
+        case 1:
+          one.Nack("no", random() % 2 == 0);
+          break;
+        case 2:
+          one = std::move(other);
+          break;
+        case 3:
+          std::swap(one, other);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  std::vector<int> times(kNumTokens, 0);
+  for (const Heard& heard : listener.heard) {
+    ++times[heard.calldata];
+  }
+  EXPECT_EQ(times, std::vector<int>(kNumTokens, 1));
+  EXPECT_EQ(pending.value(), 0);
+  EXPECT_EQ(acked.value() + retryable.value() + permanent.value(),
+            static_cast<int64_t>(kNumTokens));
+  EXPECT_GT(dropped.value(), 0);
+}
+
+}  // namespace
+}  // namespace df::engine

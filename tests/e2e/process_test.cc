@@ -1,0 +1,184 @@
+// Runs the built program: flags, exit codes, signals.
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;
+
+namespace df {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// A running df_engine whose two outputs come through one pipe.
+class Process {
+ public:
+  explicit Process(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), DF_ENGINE_PROGRAM);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) {
+      argv.push_back(argument.data());
+    }
+    argv.push_back(nullptr);
+    std::array<int, 2> ends{};
+    EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    EXPECT_EQ(posix_spawn(&pid_, DF_ENGINE_PROGRAM, &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_fd_ = ends[0];
+  }
+  ~Process() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+    close(output_fd_);
+  }
+
+  /// Reads output until it contains `text`; false when the process ends or a minute passes before.
+  bool WaitFor(const std::string& text) {
+    while (output_.find(text) == std::string::npos) {
+      if (!ReadSome()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void Signal(int signal) { kill(pid_, signal); }
+
+  /// Reads the rest of the output and returns the exit code, or -1 when it did not exit.
+  int Wait() {
+    while (ReadSome()) {
+    }
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  const std::string& output() const { return output_; }
+
+ private:
+  bool ReadSome() {
+    pollfd ready{.fd = output_fd_, .events = POLLIN, .revents = 0};
+    if (poll(&ready, 1, 60'000) <= 0) {
+      return false;
+    }
+    std::array<char, 4096> buffer{};
+    const ssize_t size = read(output_fd_, buffer.data(), buffer.size());
+    if (size <= 0) {
+      return false;
+    }
+    output_.append(buffer.data(), static_cast<size_t>(size));
+    return true;
+  }
+
+  pid_t pid_ = -1;
+  int output_fd_ = -1;
+  std::string output_;
+};
+
+class ProcessTest : public ::testing::Test {
+ protected:
+  ProcessTest() {
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("df_process_test_" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_ / "lake");
+  }
+  ~ProcessTest() override { std::filesystem::remove_all(folder_); }
+
+  /// Writes a pipeline over an empty lake and returns its path.
+  std::string Pipeline(const std::string& interval, const std::string& urn = "noop") {
+    const std::string path = folder_ / "pipeline.yaml";
+    std::ofstream(path) << "nodes:\n"
+                           "  lake:\n"
+                           "    kind: receiver\n"
+                           "    plugin_urn: urn:otel:otap:parquet:receiver\n"
+                           "    out_ports: {out: {destinations: [sink]}}\n"
+                           "    config: {base_uri: "
+                        << (folder_ / "lake").string() << ", polling_interval: " << interval
+                        << "}\n"
+                           "  sink:\n"
+                           "    kind: exporter\n"
+                           "    plugin_urn: urn:otel:"
+                        << urn << ":exporter\n";
+    return path;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(ProcessTest, WrongFlagsExitWithTwo) {
+  EXPECT_EQ(Process({}).Wait(), 2);
+  EXPECT_EQ(Process({"--no-such-flag"}).Wait(), 2);
+  EXPECT_EQ(Process({"-p", Pipeline("once"), "--num-cores", "1", "--core-id-range", "0"}).Wait(),
+            2);
+  EXPECT_EQ(Process({"-p", Pipeline("once"), "--core-id-range", "x"}).Wait(), 2);
+  EXPECT_EQ(Process({"-p", Pipeline("once"), "--num-cores", "4000"}).Wait(), 2);
+}
+
+TEST_F(ProcessTest, HelpNamesEveryNode) {
+  Process process({"--help"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), HasSubstr("urn:otel:noop:exporter"));
+  EXPECT_THAT(process.output(), HasSubstr("urn:otel:otap:parquet:receiver"));
+}
+
+TEST_F(ProcessTest, ABadDocumentExitsWithTwoAndStartsNothing) {
+  const std::string path = Pipeline("once", "nop");
+  Process process({"-p", path});
+  EXPECT_EQ(process.Wait(), 2);
+  EXPECT_THAT(process.output(), HasSubstr(path + ":9:17: nodes.sink.plugin_urn: unknown URN"));
+  EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("running on")));
+}
+
+TEST_F(ProcessTest, AMissingFileExitsWithTwo) {
+  Process process({"-p", (folder_ / "none.yaml").string()});
+  EXPECT_EQ(process.Wait(), 2);
+  EXPECT_THAT(process.output(), HasSubstr("none.yaml: cannot be opened: No such file"));
+}
+
+TEST_F(ProcessTest, ValidatesWithoutStarting) {
+  Process process({"-p", Pipeline("once"), "--validate-and-exit"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("running on")));
+}
+
+TEST_F(ProcessTest, EndsByItselfWhenEverythingIsReplayed) {
+  Process process({"-p", Pipeline("once"), "--num-cores", "1"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), HasSubstr("finished after"));
+  EXPECT_THAT(process.output(), HasSubstr("sink (urn:otel:noop:exporter)"));
+}
+
+TEST_F(ProcessTest, ASignalDrainsAndExitsWithZeroWithinTwoSeconds) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Process process({"-p", Pipeline("1h"), "--num-cores", "1"});
+    ASSERT_TRUE(process.WaitFor("running on")) << process.output();
+    const auto start = std::chrono::steady_clock::now();
+    process.Signal(signal);
+    EXPECT_EQ(process.Wait(), 0) << process.output();
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    EXPECT_THAT(process.output(), HasSubstr(signal == SIGTERM ? "stopped by SIGTERM" : "SIGINT"));
+  }
+}
+
+}  // namespace
+}  // namespace df
