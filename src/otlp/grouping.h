@@ -1,0 +1,47 @@
+// Which rows of a root table go under which resource and scope.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "otlp/child_index.h"
+#include "otlp/column.h"
+
+namespace df::otlp {
+
+/// What makes two rows belong to the same resource: all that a row says about it.
+struct ResourceKey {
+  std::optional<uint16_t> id;
+  uint32_t dropped_attributes_count = 0;
+  std::string_view schema_url;
+  bool operator==(const ResourceKey&) const = default;
+};
+
+/// What makes two rows belong to the same scope.
+struct ScopeKey {
+  uint32_t resource = 0;  ///< position in Grouping::resources
+  std::optional<uint16_t> id;
+  uint32_t dropped_attributes_count = 0;
+  std::string_view name;
+  std::string_view version;
+  std::string_view schema_url;
+  bool operator==(const ScopeKey&) const = default;
+};
+
+/// Shape: resources and scopes in the order of their first row; the rows of a scope in row order.
+/// Rows are together only when everything visible of their resource and scope is equal, so that
+/// null ids and ids that are used twice alter nothing.
+struct Grouping {
+  std::vector<ResourceKey> resources;
+  std::vector<ScopeKey> scopes;
+  ChildIndex scopes_of_resource;
+  ChildIndex rows_of_scope;
+};
+
+/// Groups the rows of a root table. Owner: the keys borrow the texts of `root`.
+/// Cost: a comparison for each row, a hash look-up where a row differs from the one before.
+Grouping GroupRows(const ColumnSource& root, int64_t num_rows);
+
+}  // namespace df::otlp

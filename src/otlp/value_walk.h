@@ -1,0 +1,239 @@
+// Writes AnyValues and attributes with any writer (ProtoWriter, JsonWriter, TextWriter).
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "otlp/cbor.h"
+#include "otlp/child_table.h"
+#include "otlp/fields.h"
+
+namespace df::otlp {
+
+/// Arrays and maps inside each other, at most; deeper values count as invalid.
+inline constexpr int kMaxValueDepth = 128;
+
+/// Writes the nested value that CBOR bytes hold. Returns false, with something half written, when
+/// they are invalid: the caller rewinds.
+template <typename Writer>
+class CborWalk {
+ public:
+  CborWalk(std::string_view input, Writer* writer) : reader_(input), writer_(*writer) {}
+
+  bool WriteAll() {
+    const CborItem item = reader_.Next();
+    if (item.kind != CborKind::kArray && item.kind != CborKind::kMap) {
+      return false;
+    }
+    return WriteItem(item, 0) && reader_.at_end();
+  }
+
+ private:
+  bool WriteItem(const CborItem& item, int depth) {
+    switch (item.kind) {
+      case CborKind::kNull:
+        return true;
+      case CborKind::kBool:
+        writer_.Bool(value_fields::kBool, item.boolean);
+        return true;
+      case CborKind::kInteger:
+        writer_.Int64(value_fields::kInt, item.integer);
+        return true;
+      case CborKind::kDouble:
+        writer_.Double(value_fields::kDouble, item.real);
+        return true;
+      case CborKind::kText:
+        writer_.String(value_fields::kString, item.bytes);
+        return true;
+      case CborKind::kBytes:
+        writer_.Bytes(value_fields::kBytes, item.bytes);
+        return true;
+      case CborKind::kArray:
+      case CborKind::kMap:
+        return depth < kMaxValueDepth && WriteContainer(item, depth + 1);
+      case CborKind::kBreak:
+      case CborKind::kInvalid:
+        return false;
+    }
+    return false;
+  }
+
+  bool WriteContainer(const CborItem& head, int depth) {
+    const bool is_map = head.kind == CborKind::kMap;
+    bool is_valid = true;
+    writer_.Message(is_map ? value_fields::kMap : value_fields::kArray, Expect::kTiny, [&] {
+      writer_.List(value_fields::kValues, [&] {
+        for (uint64_t i = 0; is_valid && i < head.length; ++i) {
+          const CborItem first = reader_.Next();
+          if (first.kind == CborKind::kBreak && head.length == CborItem::kIndefinite) {
+            return;
+          }
+          is_valid = is_map ? WritePair(first, depth) : WriteElement(first, depth);
+        }
+      });
+    });
+    return is_valid;
+  }
+
+  bool WriteElement(const CborItem& item, int depth) {
+    bool is_valid = true;
+    writer_.Item(value_fields::kValues, Expect::kTiny, [&] { is_valid = WriteItem(item, depth); });
+    return is_valid;
+  }
+
+  bool WritePair(const CborItem& key, int depth) {
+    // A null stands for the empty key.
+    if (key.kind != CborKind::kText && key.kind != CborKind::kNull) {
+      return false;
+    }
+    bool is_valid = true;
+    writer_.Item(value_fields::kValues, Expect::kTiny, [&] {
+      writer_.String(value_fields::kKey, key.bytes);
+      writer_.Message(value_fields::kValue, Expect::kTiny,
+                      [&] { is_valid = WriteItem(reader_.Next(), depth); });
+    });
+    return is_valid;
+  }
+
+  CborReader reader_;
+  Writer& writer_;
+};
+
+/// Writes the fields of one AnyValue; nothing for an empty value.
+template <typename Writer>
+void WriteValue(const ValueColumns& values, int64_t row, EncodeStats* stats, Writer* writer) {
+  switch (static_cast<ValueType>(values.type.ValueOr(row, 0))) {
+    case ValueType::kEmpty:
+      return;
+    case ValueType::kText:
+      writer->String(value_fields::kString, values.text.ValueOrEmpty(row));
+      return;
+    case ValueType::kInteger:
+      writer->Int64(value_fields::kInt, values.integer.ValueOr(row, 0));
+      return;
+    case ValueType::kDouble:
+      writer->Double(value_fields::kDouble, values.real.ValueOr(row, 0));
+      return;
+    case ValueType::kBool:
+      if (values.boolean.Has(row)) {
+        writer->Bool(value_fields::kBool, values.boolean.Value(row));
+      } else if (!values.boolean.is_present()) {
+        writer->Bool(value_fields::kBool, false);
+      }
+      return;
+    case ValueType::kBytes:
+      writer->Bytes(value_fields::kBytes, values.bytes.ValueOrEmpty(row));
+      return;
+    case ValueType::kMap:
+    case ValueType::kArray: {
+      const typename Writer::Mark start = writer->Position();
+      if (values.cbor.Has(row) && !CborWalk<Writer>(values.cbor.Value(row), writer).WriteAll()) {
+        writer->Rewind(start);
+        ++stats->invalid_values;
+      }
+      return;
+    }
+  }
+  ++stats->unknown_types;
+}
+
+/// Writes the attributes of one parent as a repeated field; nothing when there are none.
+template <typename Writer>
+void WriteAttributes(Field field, const AttributeTable& table, uint32_t parent, EncodeStats* stats,
+                     Writer* writer) {
+  const ChildIndex::Rows rows = table.rows.Of(parent);
+  if (rows.empty()) {
+    return;
+  }
+  writer->List(field, [&] {
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      const int64_t row = rows[i];
+      writer->Item(field, Expect::kTiny, [&] {
+        writer->String(value_fields::kKey, table.key.ValueOrEmpty(row));
+        writer->Message(value_fields::kValue, Expect::kTiny,
+                        [&] { WriteValue(table.values, row, stats, writer); });
+      });
+    }
+  });
+}
+
+/// The same for a parent whose id may be null: then it has none.
+template <typename Writer, typename T>
+void WriteAttributes(Field field, const AttributeTable& table, const NumberColumn<T>& id,
+                     int64_t row, EncodeStats* stats, Writer* writer) {
+  if (id.Has(row)) {
+    WriteAttributes(field, table, static_cast<uint32_t>(id.Value(row)), stats, writer);
+  }
+}
+
+// Fields without presence: left out when null or equal to their default.
+
+template <typename Writer>
+void WriteText(Field field, const BytesColumn& column, int64_t row, Writer* writer) {
+  if (const std::string_view text = column.ValueOrEmpty(row); !text.empty()) {
+    writer->String(field, text);
+  }
+}
+
+template <typename Writer>
+void WriteId(Field field, const FixedBytesColumn& column, int64_t row, Writer* writer) {
+  if (column.Has(row)) {
+    writer->Id(field, column.Value(row));
+  }
+}
+
+template <typename Writer>
+void WriteUInt32(Field field, const NumberColumn<uint32_t>& column, int64_t row, Writer* writer) {
+  if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
+    writer->UInt32(field, value);
+  }
+}
+
+template <typename Writer>
+void WriteFixed32(Field field, const NumberColumn<uint32_t>& column, int64_t row, Writer* writer) {
+  if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
+    writer->Fixed32(field, value);
+  }
+}
+
+template <typename Writer>
+void WriteEnum(Field field, const NumberColumn<int32_t>& column, int64_t row, Writer* writer) {
+  if (const int32_t value = column.ValueOr(row, 0); value != 0) {
+    writer->Enum(field, value);
+  }
+}
+
+/// A time: OTLP has it unsigned.
+template <typename Writer>
+void WriteTime(Field field, const NumberColumn<int64_t>& column, int64_t row, Writer* writer) {
+  if (const int64_t value = column.ValueOr(row, 0); value != 0) {
+    writer->Fixed64(field, static_cast<uint64_t>(value));
+  }
+}
+
+template <typename Writer>
+void WriteCount(Field field, const NumberColumn<uint64_t>& column, int64_t row, Writer* writer) {
+  if (const uint64_t value = column.ValueOr(row, 0); value != 0) {
+    writer->Fixed64(field, value);
+  }
+}
+
+/// A double without presence. -0.0 compares equal to the default and is written all the same: it
+/// is another value.
+template <typename Writer>
+void WriteDouble(Field field, const NumberColumn<double>& column, int64_t row, Writer* writer) {
+  if (const double value = column.ValueOr(row, 0); value != 0 || std::signbit(value)) {
+    writer->Double(field, value);
+  }
+}
+
+/// A double that is unset where null.
+template <typename Writer>
+void WriteOptional(Field field, const NumberColumn<double>& column, int64_t row, Writer* writer) {
+  if (column.Has(row)) {
+    writer->Double(field, column.Value(row));
+  }
+}
+
+}  // namespace df::otlp
