@@ -41,4 +41,14 @@ arrow::Result<std::string> EncodeRequest(const otap::Batch& batch, EncodeStats* 
 /// valid UTF-8. Errors: as EncodeRequest.
 arrow::Result<std::string> EncodeJson(const otap::Batch& batch, EncodeStats* stats = nullptr);
 
+enum class TextLayout : uint8_t {
+  kLines,     ///< a line for each resource, scope, record and data point
+  kDetailed,  ///< a line for each field
+};
+
+/// Writes the same request for people to read, as whole lines; valid UTF-8. Errors: as
+/// EncodeRequest.
+arrow::Result<std::string> EncodeText(const otap::Batch& batch, TextLayout layout,
+                                      EncodeStats* stats = nullptr);
+
 }  // namespace df::otlp

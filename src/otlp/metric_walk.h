@@ -41,8 +41,8 @@ class MetricWalk {
     WriteText(metric_fields::kName, name_, row, writer);
     WriteText(metric_fields::kDescription, description_, row, writer);
     WriteText(metric_fields::kUnit, unit_, row, writer);
-    WriteData(row, writer);
     WriteAttributes(metric_fields::kMetadata, metadata_, id_, row, stats_, writer);
+    WriteData(row, writer);
   }
 
  private:
@@ -57,23 +57,23 @@ class MetricWalk {
         return;
       case MetricType::kSum:
         writer->Message(metric_fields::kSum, Expect::kSmall, [&] {
-          WritePoints(numbers_, row, writer);
           WriteEnum(metric_fields::kTemporality, temporality_, row, writer);
           if (is_monotonic_.Has(row) && is_monotonic_.Value(row)) {
             writer->Bool(metric_fields::kIsMonotonic, true);
           }
+          WritePoints(numbers_, row, writer);
         });
         return;
       case MetricType::kHistogram:
         writer->Message(metric_fields::kHistogram, Expect::kSmall, [&] {
-          WritePoints(histograms_, row, writer);
           WriteEnum(metric_fields::kTemporality, temporality_, row, writer);
+          WritePoints(histograms_, row, writer);
         });
         return;
       case MetricType::kExpHistogram:
         writer->Message(metric_fields::kExpHistogram, Expect::kSmall, [&] {
-          WritePoints(exp_histograms_, row, writer);
           WriteEnum(metric_fields::kTemporality, temporality_, row, writer);
+          WritePoints(exp_histograms_, row, writer);
         });
         return;
       case MetricType::kSummary:

@@ -9,6 +9,7 @@
 namespace df::otlp {
 
 /// Writes the request of a batch: resources, their scopes, and the records that RecordWalk writes.
+/// Fields stand in front of the lists below them, so that text reads from the top.
 template <typename RecordWalk, typename Writer>
 class RequestWalk {
  public:
@@ -42,6 +43,9 @@ class RequestWalk {
         writer_.UInt32(resource_fields::kDroppedAttributesCount, key.dropped_attributes_count);
       }
     });
+    if (!key.schema_url.empty()) {
+      writer_.String(resource_fields::kSchemaUrl, key.schema_url);
+    }
     constexpr Field kField = RecordWalk::kFields.scopes;
     writer_.List(kField, [&] {
       const ChildIndex::Rows scopes = grouping_.scopes_of_resource.Of(resource);
@@ -49,9 +53,6 @@ class RequestWalk {
         writer_.Item(kField, Expect::kLarge, [&] { WriteScope(static_cast<uint32_t>(scopes[i])); });
       }
     });
-    if (!key.schema_url.empty()) {
-      writer_.String(resource_fields::kSchemaUrl, key.schema_url);
-    }
   }
 
   void WriteScope(uint32_t scope) {
@@ -70,6 +71,9 @@ class RequestWalk {
         writer_.UInt32(scope_fields::kDroppedAttributesCount, key.dropped_attributes_count);
       }
     });
+    if (!key.schema_url.empty()) {
+      writer_.String(scope_fields::kSchemaUrl, key.schema_url);
+    }
     constexpr Field kField = RecordWalk::kFields.records;
     writer_.List(kField, [&] {
       const ChildIndex::Rows rows = grouping_.rows_of_scope.Of(scope);
@@ -77,9 +81,6 @@ class RequestWalk {
         writer_.Item(kField, Expect::kSmall, [&] { records_.Write(rows[i], &writer_); });
       }
     });
-    if (!key.schema_url.empty()) {
-      writer_.String(scope_fields::kSchemaUrl, key.schema_url);
-    }
   }
 
   EncodeStats* stats_;
