@@ -70,9 +70,6 @@ class DebugProcessor final : public engine::Processor {
   std::shared_ptr<DebugShared> shared_;
   DebugTotals totals_;
   std::array<int64_t, otap::kAllSignals.size()> printed_batches_{};  ///< in the last sums
-};  ///< in the last sums
-int64_t not_printed_ = 0;
-std::string first_error_;
 };
 
 }  // namespace df::nodes::processors::debug
