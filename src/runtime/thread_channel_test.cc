@@ -83,6 +83,25 @@ TEST(ThreadChannel, CloseFreesABlockedProducerAndWhatIsBufferedArrives) {
   EXPECT_GE(values.size(), 10u);
 }
 
+TEST(ThreadChannel, CloseAloneFreesABlockedProducer) {
+  for (int round = 0; round < 200; ++round) {
+    EventLoop loop;
+    ThreadChannel<Message> channel(&loop, {.max_messages = 2});
+    std::atomic<int> num_sent{0};
+    WorkerThread worker("producer", std::nullopt, [&] {
+      while (channel.Push(std::make_unique<int>(0), 1)) {
+        ++num_sent;
+      }
+    });
+    while (num_sent < 2) {
+      std::this_thread::yield();
+    }
+    channel.Close();
+    worker.Join();
+    EXPECT_EQ(num_sent, 2);
+  }
+}
+
 TEST(ThreadChannel, AnEmptyChannelAdmitsOneMessageOfAnySize) {
   EventLoop loop;
   ThreadChannel<Message> channel(&loop, {.max_messages = 3, .max_bytes = 1});
