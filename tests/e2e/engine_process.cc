@@ -1,0 +1,194 @@
+#include "engine_process.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace df::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+constexpr uid_t kNobody = 65534;
+
+std::string ReadAll(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void Redirect(const fs::path& path, int target) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  dup2(file, target);
+  close(file);
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (fs::temp_directory_path() / "df-e2e-XXXXXX").string();
+  path_ = mkdtemp(pattern.data());
+  chmod(path_.c_str(), 0777);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(
+           path_, fs::directory_options::skip_permission_denied, ignored)) {
+    if (entry.is_directory()) {
+      fs::permissions(entry.path(), fs::perms::owner_all, fs::perm_options::add, ignored);
+    }
+  }
+  fs::remove_all(path_, ignored);
+}
+
+EngineProcess::EngineProcess(const fs::path& folder, const Options& options) : folder_(folder) {
+  std::vector<std::string> command = {DF_ENGINE_PATH};
+  command.insert(command.end(), options.arguments.begin(), options.arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& argument : command) {
+    pointers.push_back(argument.data());
+  }
+  pointers.push_back(nullptr);
+  child_ = fork();
+  if (child_ == 0) {
+    Redirect(folder_ / "stdout", STDOUT_FILENO);
+    Redirect(folder_ / "stderr", STDERR_FILENO);
+    if (chdir(folder_.c_str()) != 0) {
+      _exit(126);
+    }
+    if (options.as_nobody && geteuid() == 0 &&
+        (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0)) {
+      _exit(126);
+    }
+    execv(pointers[0], pointers.data());
+    _exit(127);
+  }
+}
+
+EngineProcess::~EngineProcess() {
+  if (child_ > 0) {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+  }
+}
+
+int EngineProcess::Wait(std::chrono::seconds at_most) {
+  if (child_ > 0) {
+    pollfd end{
+        .fd = static_cast<int>(syscall(SYS_pidfd_open, child_, 0)), .events = POLLIN, .revents = 0};
+    poll(&end, 1, static_cast<int>(std::chrono::milliseconds(at_most).count()));
+    close(end.fd);
+    Reap();
+  }
+  return exit_code_;
+}
+
+bool EngineProcess::Reap() {
+  int status = 0;
+  if (child_ > 0 && waitpid(child_, &status, WNOHANG) == child_) {
+    child_ = -1;
+    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  return child_ < 0;
+}
+
+void EngineProcess::Signal(int number) {
+  if (child_ > 0) {
+    kill(child_, number);
+  }
+}
+
+bool EngineProcess::WaitForOutput(const std::function<bool(const std::string&)>& is_there,
+                                  std::chrono::seconds at_most) {
+  const auto deadline = steady_clock::now() + at_most;
+  const int changes = inotify_init1(IN_NONBLOCK);
+  bool is_found = false;
+  while (!is_found && steady_clock::now() < deadline) {
+    constexpr uint32_t kChanges = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE;
+    inotify_add_watch(changes, folder_.c_str(), kChanges);
+    inotify_add_watch(changes, (folder_ / "out").c_str(),
+                      kChanges);  // fails until the exporter has made it
+    is_found = is_there(Output());
+    if (is_found || Reap()) {
+      break;
+    }
+    pollfd events[] = {{.fd = static_cast<int>(syscall(SYS_pidfd_open, child_, 0)),
+                        .events = POLLIN,
+                        .revents = 0},
+                       {.fd = changes, .events = POLLIN, .revents = 0}};
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+    poll(events, 2, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    close(events[0].fd);
+    std::array<char, 4096> drained;
+    while (read(changes, drained.data(), drained.size()) > 0) {
+    }
+  }
+  close(changes);
+  return is_found || is_there(Output());
+}
+
+std::string EngineProcess::Output() const { return ReadAll(folder_ / "stdout"); }
+std::string EngineProcess::Log() const { return ReadAll(folder_ / "stderr"); }
+
+fs::path WritePipeline(const fs::path& folder, const ReplaySettings& settings) {
+  const fs::path path = folder / "pipeline.yaml";
+  std::ofstream(path) << fmt::format(R"(nodes:
+  receiver:
+    kind: receiver
+    plugin_urn: "urn:otel:otap:parquet:receiver"
+    out_ports:
+      out_port:
+        destinations: [exporter]
+        dispatch_strategy: round_robin
+    config:
+      base_uri: "{}"
+      signal_types: {}
+      polling_interval: {}
+{}      processing_options:
+        validate_relations: true
+{}  exporter:
+    kind: exporter
+{})",
+                                     settings.base.string(), settings.signals, settings.polling,
+                                     settings.more_receiver_config, settings.processing,
+                                     settings.exporter);
+  return path;
+}
+
+std::string OtlpFileExporter(const fs::path& folder) {
+  return fmt::format(
+      "    plugin_urn: \"urn:otel:file:exporter\"\n    config:\n"
+      "      path: \"{}/out/{{signal}}-{{core_id}}.otlp\"\n      format: otlp_proto\n",
+      folder.string());
+}
+
+std::vector<std::string> OtlpFiles(const fs::path& folder, const std::string& signal) {
+  std::vector<std::string> files;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(folder / "out", missing)) {
+    if (entry.path().filename().string().starts_with(signal + "-")) {
+      files.push_back(entry.path().string());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace df::e2e
