@@ -46,6 +46,9 @@ struct Work : engine::NodeShared {
 /// it.
 std::atomic<int> running_receivers{0};
 
+/// Receivers that have seen the drain and do not heed it.
+std::atomic<int> stubborn_receivers{0};
+
 class WorkReceiver final : public engine::Receiver, public engine::CompletionHandler {
  public:
   WorkReceiver(std::shared_ptr<const WorkConfig> config, std::shared_ptr<Work> work,
@@ -66,6 +69,7 @@ class WorkReceiver final : public engine::Receiver, public engine::CompletionHan
       co_await effects.SleepFor(std::chrono::hours(1));
     }
     if (config_->is_stubborn) {
+      ++stubborn_receivers;
       co_await effects.loop().SleepFor(std::chrono::hours(1), nullptr);
     }
     co_return Status::OK();
@@ -220,6 +224,26 @@ TEST(Controller, ADrainThatTakesTooLongIsForced) {
   const std::jthread raiser = RaiseWhenRunning();
   const RunResult result = RunPipeline(pipeline, options).ValueOrDie();
   EXPECT_EQ(result.outcome, Outcome::kForced);
+}
+
+TEST(ControllerDeathTest, ASecondSignalEndsTheProcessAtOnce) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const engine::CheckedPipeline pipeline = Load("{is_stubborn: true}");
+        const std::jthread raiser([] {
+          while (running_receivers < 2) {
+            std::this_thread::yield();
+          }
+          std::raise(SIGTERM);
+          while (stubborn_receivers < 2) {
+            std::this_thread::yield();
+          }
+          std::raise(SIGINT);
+        });
+        RunPipeline(pipeline, TwoCores()).ValueOrDie();
+      },
+      ::testing::ExitedWithCode(3), "forced: SIGINT while draining");
 }
 
 }  // namespace
