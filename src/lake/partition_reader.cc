@@ -48,6 +48,11 @@ class PartitionReaderImpl final : public PartitionReader {
     }
   }
 
+  ~PartitionReaderImpl() override {
+    // Left in the middle: children that were read and not asked for are no orphans.
+    context_.is_partial = context_.is_partial || !is_finished_;
+  }
+
   Result<std::optional<Payload>> Next() override {
     ARROW_ASSIGN_OR_RAISE(const std::optional<RootRows> rows, roots_->Next());
     if (!rows.has_value()) {

@@ -317,6 +317,32 @@ TEST(PartitionReader, OriginsNameEveryRootRowOnce) {
   EXPECT_EQ(rows, 1200);
 }
 
+TEST(PartitionReader, AReaderLeftInTheMiddleReportsNoOrphans) {
+  LogTree tree({});
+  arrow::fs::LocalFileSystem local;
+  ReadReport report;
+  MemoryBudget budget(256_MiB);
+  const std::string base = tree.folder.path().string();
+  const auto listing = ListLake(local, base, {otap::Signal::kLogs}).ValueOrDie();
+  PartitionTask task{
+      .signal = otap::Signal::kLogs, .files = nullptr, .root_files = {0}, .is_partial = false};
+  task.files = std::make_shared<PartitionFiles>(
+      LoadPartition(local, base, listing.partitions.at(0), &report));
+  ReadOptions options;
+  options.batch_size = 10;
+  {
+    const auto reader =
+        PartitionReader::Make(&local, base, task, options, &budget, &report).ValueOrDie();
+    ASSERT_TRUE(reader->Next().ValueOrDie().has_value());
+  }
+  EXPECT_EQ(report.table(otap::TableKind::kLogs).rows_emitted, 10);
+  ExpectConservation(report);
+  EXPECT_EQ(report.table(otap::TableKind::kLogAttrs)
+                .rows_dropped[static_cast<size_t>(DropReason::kOrphan)],
+            0);
+  EXPECT_EQ(budget.used_bytes(), 0);
+}
+
 TEST(PartitionReader, LittersOfOtherFilesAreIgnored) {
   LogTree tree({});
   const fs::path folder = tree.File(otap::TableKind::kLogs, 0).parent_path();

@@ -30,7 +30,12 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
   }
 }
 
-RootCursor::~RootCursor() { CloseGroup(); }
+RootCursor::~RootCursor() {
+  if (slice_ != nullptr) {  // decoded, and not given out because the reader was left in the middle
+    context_->report->table(kind_).rows_read -= slice_->num_rows - slice_offset_;
+  }
+  CloseGroup();
+}
 
 const FileSummaryPtr& RootCursor::summary() const {
   return files_->of(kind_)[root_files_[next_file_ - 1]];

@@ -281,6 +281,26 @@ std::vector<int32_t> OrderByParent(const IdColumn& parents, int64_t first, int64
   return order;
 }
 
+/// Appends the own ids of the rows taken: a stretch from `first` on, or the chosen rows when
+/// `first` is -1.
+void AppendIds(const IdColumn& ids, int64_t slice_row, int64_t first,
+               const std::vector<int32_t>& chosen, int64_t count, ChildRows* rows) {
+  const size_t begin = rows->ids.size();
+  rows->ids.resize(begin + static_cast<size_t>(count));
+  rows->id_is_valid.resize(begin + static_cast<size_t>(count), 1);
+  const uint32_t* values = ids.values.data() + slice_row;
+  if (first >= 0) {
+    std::copy_n(values + first, count, rows->ids.data() + begin);
+  }
+  for (int64_t i = 0; first < 0 && i < count; ++i) {
+    rows->ids[begin + static_cast<size_t>(i)] = values[chosen[static_cast<size_t>(i)]];
+  }
+  for (int64_t i = 0; ids.validity != nullptr && i < count; ++i) {
+    const int64_t row = slice_row + (first >= 0 ? first + i : chosen[static_cast<size_t>(i)]);
+    rows->id_is_valid[begin + static_cast<size_t>(i)] = ids.is_valid(row) ? 1 : 0;
+  }
+}
+
 }  // namespace
 
 Status TableCursor::Select(RowGroup* group, size_t slice_index, const IdMap& parents,
@@ -359,12 +379,7 @@ Status TableCursor::Select(RowGroup* group, size_t slice_index, const IdMap& par
     piece.selection = std::make_shared<arrow::Int32Array>(taken, arrow::Buffer::FromVector(chosen));
   }
   if (has_ids_) {
-    for (int64_t i = 0; i < taken; ++i) {
-      const int64_t row =
-          slice.first_row + (chosen.empty() ? begin + i : chosen[static_cast<size_t>(i)]);
-      rows->ids.push_back(group->ids.values[static_cast<size_t>(row)]);
-      rows->id_is_valid.push_back(group->ids.is_valid(row) ? 1 : 0);
-    }
+    AppendIds(group->ids, slice.first_row, chosen.empty() ? begin : -1, chosen, taken, rows);
   }
   rows->pieces.push_back(std::move(piece));
   if (!is_shared_ && slice.num_taken >= slice.num_parents) {
