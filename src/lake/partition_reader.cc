@@ -153,8 +153,22 @@ class PartitionReaderImpl final : public PartitionReader {
                             children->Collect(maps_[otap::TableIndex(*table.parent)]));
       IdMap* map = table.id_bits == 0 ? nullptr : &maps_[otap::TableIndex(table.kind)];
       ARROW_RETURN_NOT_OK(AddTable(builder, table.kind, rows, map));
+      if (table.kind == otap::TableKind::kLogAttrs && options_.validate_relations) {
+        CountLogsWithoutAttributes(rows);
+      }
     }
     return Status::OK();
+  }
+
+  /// Exporters number only the logs that have attributes: a number that no attribute row points to
+  /// tells of a missing or unreadable file.
+  void CountLogsWithoutAttributes(const ChildRows& rows) {
+    const IdMap& logs = maps_[otap::TableIndex(root_)];
+    std::vector<bool> has_attributes(static_cast<size_t>(logs.num_ids()), false);
+    for (const uint32_t parent : rows.parents) {
+      has_attributes[parent] = true;
+    }
+    logs_without_attributes_ += std::count(has_attributes.begin(), has_attributes.end(), false);
   }
 
   Status AddTable(otap::BatchBuilder* builder, otap::TableKind kind, const ChildRows& rows,
@@ -239,6 +253,14 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
+    if (logs_without_attributes_ > 0) {
+      context_.report->Add(
+          MakeError(ErrorKind::kMissingFile,
+                    fmt::format("{} log records have an id but no attributes: a file of log_attrs "
+                                "is missing or unreadable",
+                                logs_without_attributes_),
+                    {.partition = context_.partition, .table = "log_attrs", .file = ""}));
+    }
     for (auto& table : cursors_) {
       if (table != nullptr) {
         table->Finish(roots_->read_ranges());
@@ -257,6 +279,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
   int64_t ambiguous_rows_ = 0;
+  int64_t logs_without_attributes_ = 0;
   bool is_finished_ = false;
 };
 

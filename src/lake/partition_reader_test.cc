@@ -9,8 +9,11 @@
 
 #include <arrow/compute/initialize.h>
 #include <arrow/filesystem/localfs.h>
+#include <arrow/io/file.h>
+#include <arrow/table.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
 
 #include "lake/catalog.h"
 #include "otap/validate.h"
@@ -291,13 +294,47 @@ TEST(PartitionReader, MissingChildTablesLeaveTheirParentsWhole) {
   EXPECT_EQ(replayed.report.num_errors(), 0);
 }
 
-TEST(PartitionReader, ATextIdIsASchemaError) {
+TEST(PartitionReader, ValidationNamesLogsWhoseAttributesAreMissing) {
+  LogTree tree({.root_rows_per_file = 300, .child_rows_per_file = 200});
+  ReadOptions options;
+  options.validate_relations = true;
+  EXPECT_EQ(ReplayTree(tree.folder.path(), options).report.num_errors(), 0);
+  fs::remove(tree.File(otap::TableKind::kLogAttrs, 1));
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  ASSERT_EQ(replayed.report.problems.size(), 1U);
+  EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kMissingFile);
+}
+
+TEST(PartitionReader, AFileOfAnImpossibleTypeIsASchemaErrorOfItself) {
   LogTree tree({});
-  // A file of another table in the folder of logs: it has no usable id.
-  fs::copy_file(tree.File(otap::TableKind::kResourceAttrs, 0),
-                tree.File(otap::TableKind::kLogAttrs, 0).parent_path() / "part-1-x.parquet");
+  arrow::StringBuilder ids;
+  ASSERT_TRUE(ids.AppendValues({"one", "two"}).ok());
+  const auto table = arrow::Table::Make(arrow::schema({arrow::field("id", arrow::utf8())}),
+                                        {ids.Finish().ValueOrDie()});
+  const fs::path bad = tree.File(otap::TableKind::kLogs, 0).parent_path() / "part-1-x.parquet";
+  ASSERT_TRUE(
+      parquet::arrow::WriteTable(*table, arrow::default_memory_pool(),
+                                 arrow::io::FileOutputStream::Open(bad.string()).ValueOrDie())
+          .ok());
   const Replayed replayed = ReplayTree(tree.folder.path(), {});
-  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+  ExpectSameRecords(tree.sent, replayed);
+  ASSERT_EQ(replayed.report.problems.size(), 1U);
+  EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kSchemaReconstruction);
+  EXPECT_THAT(replayed.report.problems[0].message,
+              ::testing::AllOf(HasSubstr("column id"), HasSubstr("found BYTE_ARRAY"),
+                               HasSubstr("expected uint32")));
+}
+
+TEST(PartitionReader, NamesThatAreNotUtf8AreReadAndPrinted) {
+  LogTree tree({});
+  const fs::path folder = tree.File(otap::TableKind::kLogs, 0).parent_path();
+  fs::rename(tree.File(otap::TableKind::kLogs, 0), folder / "part-1756000000000-\xFF\xFE.parquet");
+  ExpectSameRecords(tree.sent, ReplayTree(tree.folder.path(), {}));
+  std::ofstream(folder / "part-2-\xFF.parquet") << "not parquet at all";
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectSameRecords(tree.sent, replayed);
+  ASSERT_EQ(replayed.report.problems.size(), 1U);
+  EXPECT_THAT(replayed.report.problems[0].message, HasSubstr("part-2-\\xff.parquet"));
 }
 
 TEST(PartitionReader, OriginsNameEveryRootRowOnce) {
