@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "lake/directory.h"
 
 namespace df::lake {
 namespace {
@@ -41,18 +42,17 @@ class TableWalk {
            fmt::format("directories are nested deeper than {}", kMaxDepth));
       return;
     }
-    arrow::fs::FileSelector selector;
-    selector.base_dir = FullPath(base_, directory);
-    auto infos = file_system_.GetFileInfo(selector);
-    if (!infos.ok()) {
+    auto entries = ListDirectory(file_system_, FullPath(base_, directory));
+    if (!entries.ok()) {
       fail(ErrorKind::kFileDiscovery,
-           fmt::format("the directory cannot be listed: {}", infos.status().message()));
+           fmt::format("the directory cannot be listed: {}", entries.status().message()));
       return;
     }
-    for (const arrow::fs::FileInfo& info : *infos) {
-      const std::string name(BaseName(info.path()));
-      const std::string path = directory + "/" + name;
-      if (info.type() == arrow::fs::FileType::Directory) {
+    PartitionListing* listed = nullptr;
+    for (const DirectoryEntry& entry : *entries) {
+      const std::string& name = entry.name;
+      if (entry.is_directory) {
+        const std::string path = directory + "/" + name;
         if (name.find('=') == std::string::npos && (name.front() == '.' || name.front() == '_')) {
           continue;
         }
@@ -69,25 +69,20 @@ class TableWalk {
           continue;
         }
         Walk(path, inner, depth + 1);
-      } else if (info.type() == arrow::fs::FileType::File && name.ends_with(".parquet") &&
-                 name.front() != '.' && name.front() != '_') {
-        AddFile(info, path, partition);
+      } else if (name.ends_with(".parquet") && name.front() != '.' && name.front() != '_') {
+        if (listed == nullptr) {
+          listed = &(*partitions_)[partition];
+          listed->partition = partition;
+        }
+        listed->tables[otap::TableIndex(kind_)].push_back({.path = directory + "/" + name,
+                                                           .size_bytes = entry.size_bytes,
+                                                           .modified_nanos = entry.modified_nanos});
+        ++listing_->num_files;
       }
     }
   }
 
  private:
-  void AddFile(const arrow::fs::FileInfo& info, const std::string& path,
-               const std::string& partition) {
-    PartitionListing& entry = (*partitions_)[partition];
-    entry.partition = partition;
-    entry.tables[otap::TableIndex(kind_)].push_back(
-        {.path = path,
-         .size_bytes = info.size(),
-         .modified_nanos = info.mtime().time_since_epoch().count()});
-    ++listing_->num_files;
-  }
-
   arrow::fs::FileSystem& file_system_;
   const std::string& base_;
   otap::TableKind kind_;
@@ -140,19 +135,15 @@ int64_t NameMillis(std::string_view path) {
 Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
                              const std::vector<otap::Signal>& signals) {
   LakeListing listing;
-  arrow::fs::FileSelector selector;
-  selector.base_dir = base;
-  auto infos = file_system.GetFileInfo(selector);
-  ARROW_RETURN_NOT_OK(WithContext(infos.status(), ErrorKind::kFileDiscovery, {.file = base}, true));
+  auto entries = ListDirectory(file_system, base);
+  ARROW_RETURN_NOT_OK(
+      WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = base}, true));
   std::map<std::string, PartitionListing> partitions;
-  std::sort(infos->begin(), infos->end(),
-            [](const arrow::fs::FileInfo& a, const arrow::fs::FileInfo& b) {
-              return a.path() < b.path();
-            });
-  for (const arrow::fs::FileInfo& info : *infos) {
-    const std::string name(BaseName(info.path()));
-    if (info.type() != arrow::fs::FileType::Directory || name.front() == '.' ||
-        name.front() == '_') {
+  std::sort(entries->begin(), entries->end(),
+            [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
+  for (const DirectoryEntry& entry : *entries) {
+    const std::string& name = entry.name;
+    if (!entry.is_directory || name.front() == '.' || name.front() == '_') {
       continue;
     }
     const otap::TableInfo* table = otap::FindTable(name);
