@@ -94,21 +94,55 @@ arrow::Result<Row> Measure(const Settings& settings, const std::string& layout, 
   return row;
 }
 
-void PrintRow(const Row& row, const Usage& idle, const Usage& scan_idle) {
-  // What a process costs before its first file is the same at every size and is taken off where a
-  // figure is per row.
-  const double replay = row.replay.cpu_seconds - idle.cpu_seconds;
-  const double scan = row.scan.cpu_seconds - scan_idle.cpu_seconds;
+double NanosPerRow(const Row& row, const Usage& idle) {
+  // What a process costs before its first file is the same at every size, so it is taken off.
+  return (row.replay.cpu_seconds - idle.cpu_seconds) / static_cast<double>(row.rows) * 1e9;
+}
+
+double PeakMebibytes(const Row& row, const Usage& idle) {
+  return static_cast<double>(row.replay.peak_rss_bytes - idle.peak_rss_bytes) / 1048576.0;
+}
+
+double SpeedUp(const Row& row) {
+  return row.replay.wall_seconds / row.replay_two_cores.wall_seconds;
+}
+
+void PrintRow(const Row& row, const Usage& idle) {
+  const double seconds = row.replay.cpu_seconds - idle.cpu_seconds;
   fmt::print(
       "{:<10} {:>3}x {:>11} {:>8.1f} {:>8.3f} {:>8.3f} {:>7.2f} {:>7.2f} {:>9.2f} {:>8.0f} "
       "{:>8.1f} {:>7.2f} {:>9.0f}\n",
       row.layout, row.scale, row.rows, static_cast<double>(row.bytes) / 1e6, row.scan.cpu_seconds,
       row.replay.cpu_seconds, row.replay.cpu_seconds / row.scan.cpu_seconds,
-      row.replay.wall_seconds / row.scan.wall_seconds, static_cast<double>(row.rows) / replay / 1e6,
-      static_cast<double>(row.bytes) / replay / 1e6, replay / static_cast<double>(row.rows) * 1e9,
-      row.replay.wall_seconds / row.replay_two_cores.wall_seconds,
-      static_cast<double>(row.replay.peak_rss_bytes - idle.peak_rss_bytes) / 1048576.0);
-  (void)scan;
+      row.replay.wall_seconds / row.scan.wall_seconds,
+      static_cast<double>(row.rows) / seconds / 1e6, static_cast<double>(row.bytes) / seconds / 1e6,
+      NanosPerRow(row, idle), SpeedUp(row), PeakMebibytes(row, idle));
+}
+
+/// Says of each figure what it must be and what it is, over the rows of one layout.
+void PrintFigures(const std::string& layout, const std::vector<Row>& rows, const Usage& idle) {
+  double worst_cpu = 0;
+  double worst_wall = 0;
+  double worst_peak = 0;
+  double most_nanos = 0;
+  double least_nanos = 1e9;
+  double speed_up = 0;
+  for (const Row& row : rows) {
+    if (row.layout != layout) {
+      continue;
+    }
+    worst_cpu = std::max(worst_cpu, row.replay.cpu_seconds / row.scan.cpu_seconds);
+    worst_wall = std::max(worst_wall, row.replay.wall_seconds / row.scan.wall_seconds);
+    worst_peak = std::max(worst_peak, PeakMebibytes(row, idle));
+    most_nanos = std::max(most_nanos, NanosPerRow(row, idle));
+    least_nanos = std::min(least_nanos, NanosPerRow(row, idle));
+    speed_up = SpeedUp(row);  // of the largest size
+  }
+  fmt::print(
+      "{}: replay / bare scan {:.2f} cpu, {:.2f} wall (must: 1.25); two cores over one {:.2f} "
+      "(must: 1.8); "
+      "peak {:.0f} MiB above idle (must: 256); time per row differs by {:.0f} % (must: 10)\n",
+      layout, worst_cpu, worst_wall, speed_up, worst_peak, (most_nanos / least_nanos - 1) * 100);
 }
 
 arrow::Status Run(const Settings& settings) {
@@ -120,15 +154,13 @@ arrow::Status Run(const Settings& settings) {
       const Usage idle,
       BestOf(settings.repeats, {settings.engine, "--num-cores", "1", "--pipeline", idle_pipeline},
              {0}));
-  ARROW_ASSIGN_OR_RAISE(const Usage scan_idle,
-                        BestOf(settings.repeats, {settings.self, "scan", empty}, {0}));
 
   fmt::print("source {}; best of {} runs; ratios are replay / bare scan of the same files\n",
              settings.source, settings.repeats);
   fmt::print("{:<10} {:>4} {:>11} {:>8} {:>8} {:>8} {:>7} {:>7} {:>9} {:>8} {:>8} {:>7} {:>9}\n",
              "layout", "size", "rows", "MB", "scan s", "replay s", "cpu", "wall", "Mrows/s", "MB/s",
              "ns/row", "2 cores", "peak MiB");
-  Row last;
+  std::vector<Row> rows;
   for (const int scale : settings.scales) {
     for (const bool rewritten : {false, true}) {
       const std::string upstream = fmt::format("{}/upstream-{}", settings.work_folder, scale);
@@ -141,7 +173,8 @@ arrow::Status Run(const Settings& settings) {
       const std::string& tree = rewritten ? ordered : upstream;
       ARROW_ASSIGN_OR_RAISE(const Row row,
                             Measure(settings, rewritten ? "row order" : "upstream", scale, tree));
-      PrintRow(row, idle, scan_idle);
+      PrintRow(row, idle);
+      rows.push_back(row);
       std::fflush(stdout);
     }
     const std::string tree = fmt::format("{}/upstream-{}", settings.work_folder, scale);
@@ -168,6 +201,9 @@ arrow::Status Run(const Settings& settings) {
                  otlp.cpu_seconds, otlp.cpu_seconds / scan.cpu_seconds);
       fs::remove_all(out);
     }
+  }
+  for (const char* layout : {"upstream", "row order"}) {
+    PrintFigures(layout, rows, idle);
   }
   fmt::print("idle engine: {:.0f} MiB, {:.3f} s cpu; peak is above that\n",
              static_cast<double>(idle.peak_rss_bytes) / 1048576.0, idle.cpu_seconds);
