@@ -2,6 +2,8 @@
 
 #include <cbor.h>
 
+#include "base/text.h"
+
 namespace df::otlp {
 namespace {
 
@@ -27,10 +29,17 @@ void SetDouble(void* context, double value) {
   ItemOf(context).real = value;
 }
 
-template <CborKind kKind>
 void SetBytes(void* context, cbor_data data, size_t size) {
-  ItemOf(context).kind = kKind;
+  ItemOf(context).kind = CborKind::kBytes;
   ItemOf(context).bytes = {reinterpret_cast<const char*>(data), size};
+}
+
+void SetText(void* context, cbor_data data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (IsValidUtf8(text)) {
+    ItemOf(context).kind = CborKind::kText;
+    ItemOf(context).bytes = text;
+  }
 }
 
 template <CborKind kKind>
@@ -66,8 +75,8 @@ cbor_callbacks MakeCallbacks() {
   callbacks.float2 = [](void* context, float value) { SetDouble(context, value); };
   callbacks.float4 = [](void* context, float value) { SetDouble(context, value); };
   callbacks.float8 = SetDouble;
-  callbacks.string = SetBytes<CborKind::kText>;
-  callbacks.byte_string = SetBytes<CborKind::kBytes>;
+  callbacks.string = SetText;
+  callbacks.byte_string = SetBytes;
   callbacks.array_start = SetLength<CborKind::kArray>;
   callbacks.indef_array_start = SetIndefinite<CborKind::kArray>;
   callbacks.map_start = SetLength<CborKind::kMap>;

@@ -16,7 +16,8 @@ enum class CborKind : uint8_t {
   kArray,
   kMap,
   kBreak,
-  kInvalid,  ///< cut off, past int64, or a kind that no producer writes (tags, undefined, ..)
+  kInvalid,  ///< cut off, past int64, text that is not UTF-8, or a kind that no producer writes
+             ///< (tags, undefined, ..)
 };
 
 /// One item, or the head of an array or map.

@@ -84,6 +84,7 @@ TEST_F(Cbor, RefusesWhatNoProducerWrites) {
   EXPECT_EQ(Read("f7").kind, CborKind::kInvalid);                  // undefined
   EXPECT_EQ(Read("7f6161ff").kind, CborKind::kInvalid);            // text in pieces
   EXPECT_EQ(Read("9bffffffffffffffff").kind, CborKind::kInvalid);  // an impossible length
+  EXPECT_EQ(Read("61ff").kind, CborKind::kInvalid);                // text that is not UTF-8
   EXPECT_EQ(Read("1c").kind, CborKind::kInvalid);                  // reserved
 }
 
@@ -96,7 +97,7 @@ TEST_F(Cbor, RefusesWhatIsCutOff) {
 }
 
 TEST_F(Cbor, GoesOnAfterEachItem) {
-  const std::string input = FromHex("820161ff");
+  const std::string input = FromHex("82016161");
   CborReader reader(input);
   EXPECT_EQ(reader.Next().kind, CborKind::kArray);
   EXPECT_EQ(reader.Next().integer, 1);

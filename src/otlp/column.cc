@@ -76,6 +76,7 @@ void Column::BindRows(const arrow::ArrayData& array) {
   is_present_ = true;
   validity_offset_ = array.offset;
   validity_ = array.GetNullCount() != 0 ? array.GetValues<uint8_t>(0, 0) : nullptr;
+  is_full_ = validity_ == nullptr;
   if (array.dictionary == nullptr) {
     return;
   }
@@ -85,6 +86,7 @@ void Column::BindRows(const arrow::ArrayData& array) {
   if (array.dictionary->GetNullCount() != 0) {
     value_validity_ = array.dictionary->GetValues<uint8_t>(0, 0);
     value_offset_ = array.dictionary->offset;
+    is_full_ = false;
   }
 }
 

@@ -29,11 +29,8 @@ class Column {
   bool is_present() const { return is_present_; }
 
   /// Tells whether a row has a value; false everywhere when the column is absent.
-  bool Has(int64_t row) const {
-    if (!is_present_ || !IsSet(validity_, row + validity_offset_)) {
-      return false;
-    }
-    return value_validity_ == nullptr || IsSet(value_validity_, Position(row) + value_offset_);
+  [[gnu::always_inline]] bool Has(int64_t row) const {
+    return is_full_ || (is_present_ && HasSlow(row));
   }
 
  protected:
@@ -41,7 +38,7 @@ class Column {
   void BindRows(const arrow::ArrayData& array);
 
   /// Returns the value's position among the values: the row, or what its dictionary index says.
-  int64_t Position(int64_t row) const {
+  [[gnu::always_inline]] int64_t Position(int64_t row) const {
     switch (index_bytes_) {
       case 0:
         return row;
@@ -57,12 +54,17 @@ class Column {
   }
 
  private:
+  bool HasSlow(int64_t row) const {
+    return IsSet(validity_, row + validity_offset_) &&
+           IsSet(value_validity_, Position(row) + value_offset_);
+  }
   static bool IsSet(const uint8_t* bitmap, int64_t position) {
     return bitmap == nullptr || arrow::bit_util::GetBit(bitmap, position);
   }
 
   std::shared_ptr<const arrow::ArrayData> array_;
   bool is_present_ = false;
+  bool is_full_ = false;  ///< present and without nulls
   int index_bytes_ = 0;
   const void* indices_ = nullptr;
   const uint8_t* validity_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <arrow/result.h>
 
@@ -36,6 +37,11 @@ struct EncodeStats {
 /// Errors: Invalid when ids are not plain, or a column has a type outside the model.
 /// Source: format reference 2.13 and 6. Cost: O(rows); no allocation per row.
 arrow::Result<std::string> EncodeRequest(const otap::Batch& batch, EncodeStats* stats = nullptr);
+
+/// The same for one batch after the other: writes into a buffer that grows and never shrinks, so
+/// that memory is taken and cleared once. Owner: the request is a part of the buffer.
+arrow::Result<std::string_view> EncodeRequestInto(const otap::Batch& batch, std::string* buffer,
+                                                  EncodeStats* stats = nullptr);
 
 /// Writes the same request as OTLP JSON: one object on one line without an end of line, always
 /// valid UTF-8. Errors: as EncodeRequest.

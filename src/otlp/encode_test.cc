@@ -156,6 +156,19 @@ TEST(EncodeLogs, AScopeIdOfTwoResourcesGluesNothing) {
                           "resource ", "scope ", "flags=2", R"(scope schema_url="s")", "flags=4"));
 }
 
+TEST(EncodeLogs, TextsOfOneLengthAreToldApart) {
+  const BatchPtr batch =
+      MakeBatch(Signal::kLogs,
+                {{TableKind::kLogs,
+                  {{"resource", R"([{"schema_url":"a"},{"schema_url":"b"},{"schema_url":"a"}])"},
+                   {"scope", R"([{"name":"n"},{"name":"n"},{"name":"m"}])"},
+                   {"flags", "[1,2,3]"}}}});
+  EXPECT_THAT(Lines(*batch),
+              ElementsAre(R"(resource schema_url="a")", R"(scope scope={name="n"})", "flags=1",
+                          R"(scope scope={name="m"})", "flags=3", R"(resource schema_url="b")",
+                          R"(scope scope={name="n"})", "flags=2"));
+}
+
 TEST(EncodeLogs, ABodyThatIsNullIsAbsentAndOneOfTypeZeroIsEmpty) {
   const BatchPtr batch =
       MakeBatch(Signal::kLogs, {{TableKind::kLogs, {{"body", R"([null,{"type":0},{"type":1}])"}}}});
@@ -487,6 +500,25 @@ TEST(EncodeAny, AColumnOfAWrongTypeIsNamed) {
   const auto status = EncodeRequest(*builder.Build()).status();
   EXPECT_TRUE(status.IsInvalid());
   EXPECT_THAT(status.message(), HasSubstr("column logs.id is uint32, expected uint16"));
+}
+
+TEST(EncodeAny, ANullInsideADictionaryIsANull) {
+  for (const auto& index : {arrow::uint8(), arrow::uint16(), arrow::int32(), arrow::int64()}) {
+    const auto type = arrow::dictionary(index, arrow::fixed_size_binary(8));
+    const auto ids =
+        arrow::json::DictArrayFromJSONString(type, "[2,1,0,2]", R"(["00000000",null,"11111111"])")
+            .ValueOrDie()
+            ->Slice(1);
+    const auto schema = arrow::schema({arrow::field("span_id", type)});
+    otap::BatchBuilder builder(Signal::kLogs);
+    ASSERT_TRUE(
+        builder.Set(TableKind::kLogs, arrow::RecordBatch::Make(schema, 3, arrow::ArrayVector{ids}))
+            .ok());
+    EXPECT_THAT(Lines(*builder.Build()),
+                ElementsAre("resource ", "scope ", "", "span_id=3030303030303030",
+                            "span_id=3131313131313131"))
+        << index->ToString();
+  }
 }
 
 TEST(EncodeJson, WritesNumbersIdsAndBytesAsOtlpJsonDoes) {

@@ -9,8 +9,8 @@ namespace {
 size_t Mix(size_t seed, size_t value) {
   return (seed ^ value) * 0x9E3779B97F4A7C15U + (seed >> 29);
 }
-size_t HashText(std::string_view text) { return std::hash<std::string_view>()(text); }
-size_t HashId(const std::optional<uint16_t>& id) { return id.has_value() ? *id : 0x10000U; }
+size_t HashText(const SharedText& text) { return std::hash<std::string_view>()(text.text); }
+size_t HashId(int32_t id) { return static_cast<size_t>(id); }
 
 struct ResourceHash {
   size_t operator()(const ResourceKey& key) const {
@@ -48,8 +48,8 @@ class KeyNumbers {
   uint32_t last_ = 0;
 };
 
-std::optional<uint16_t> IdOf(const NumberColumn<uint16_t>& column, int64_t row) {
-  return column.Has(row) ? std::optional(column.Value(row)) : std::nullopt;
+int32_t IdOf(const NumberColumn<uint16_t>& column, int64_t row) {
+  return column.Has(row) ? column.Value(row) : kNoId;
 }
 
 struct GroupColumns {
@@ -88,15 +88,15 @@ Grouping GroupRows(const ColumnSource& root, int64_t num_rows) {
     ResourceKey resource;
     resource.id = IdOf(columns.resource_id, row);
     resource.dropped_attributes_count = columns.resource_dropped.ValueOr(row, 0);
-    resource.schema_url = columns.resource_schema_url.ValueOrEmpty(row);
+    resource.schema_url.text = columns.resource_schema_url.ValueOrEmpty(row);
 
     ScopeKey scope;
     scope.resource = resource_numbers.Number(resource, &grouping.resources);
     scope.id = IdOf(columns.scope_id, row);
     scope.dropped_attributes_count = columns.scope_dropped.ValueOr(row, 0);
-    scope.name = columns.scope_name.ValueOrEmpty(row);
-    scope.version = columns.scope_version.ValueOrEmpty(row);
-    scope.schema_url = columns.schema_url.ValueOrEmpty(row);
+    scope.name.text = columns.scope_name.ValueOrEmpty(row);
+    scope.version.text = columns.scope_version.ValueOrEmpty(row);
+    scope.schema_url.text = columns.schema_url.ValueOrEmpty(row);
     scope_of_row[static_cast<size_t>(row)] = scope_numbers.Number(scope, &grouping.scopes);
   }
   std::vector<uint32_t> resource_of_scope;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -11,22 +10,34 @@
 
 namespace df::otlp {
 
+/// A text that compares fast with itself: rows of a dictionary share their bytes.
+struct SharedText {
+  std::string_view text;
+  bool operator==(const SharedText& other) const {
+    return text.size() == other.text.size() &&
+           (text.data() == other.text.data() || text == other.text);
+  }
+};
+
+/// The id of a row that has none.
+inline constexpr int32_t kNoId = -1;
+
 /// What makes two rows belong to the same resource: all that a row says about it.
 struct ResourceKey {
-  std::optional<uint16_t> id;
+  int32_t id = kNoId;
   uint32_t dropped_attributes_count = 0;
-  std::string_view schema_url;
+  SharedText schema_url;
   bool operator==(const ResourceKey&) const = default;
 };
 
 /// What makes two rows belong to the same scope.
 struct ScopeKey {
   uint32_t resource = 0;  ///< position in Grouping::resources
-  std::optional<uint16_t> id;
+  int32_t id = kNoId;
   uint32_t dropped_attributes_count = 0;
-  std::string_view name;
-  std::string_view version;
-  std::string_view schema_url;
+  SharedText name;
+  SharedText version;
+  SharedText schema_url;
   bool operator==(const ScopeKey&) const = default;
 };
 

@@ -170,35 +170,40 @@ void WriteAttributes(Field field, const AttributeTable& table, const NumberColum
 // Fields without presence: left out when null or equal to their default.
 
 template <typename Writer>
-void WriteText(Field field, const BytesColumn& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteText(Field field, const BytesColumn& column, int64_t row,
+                                             Writer* writer) {
   if (const std::string_view text = column.ValueOrEmpty(row); !text.empty()) {
     writer->String(field, text);
   }
 }
 
 template <typename Writer>
-void WriteId(Field field, const FixedBytesColumn& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteId(Field field, const FixedBytesColumn& column, int64_t row,
+                                           Writer* writer) {
   if (column.Has(row)) {
     writer->Id(field, column.Value(row));
   }
 }
 
 template <typename Writer>
-void WriteUInt32(Field field, const NumberColumn<uint32_t>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteUInt32(Field field, const NumberColumn<uint32_t>& column,
+                                               int64_t row, Writer* writer) {
   if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
     writer->UInt32(field, value);
   }
 }
 
 template <typename Writer>
-void WriteFixed32(Field field, const NumberColumn<uint32_t>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteFixed32(Field field, const NumberColumn<uint32_t>& column,
+                                                int64_t row, Writer* writer) {
   if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
     writer->Fixed32(field, value);
   }
 }
 
 template <typename Writer>
-void WriteEnum(Field field, const NumberColumn<int32_t>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteEnum(Field field, const NumberColumn<int32_t>& column,
+                                             int64_t row, Writer* writer) {
   if (const int32_t value = column.ValueOr(row, 0); value != 0) {
     writer->Enum(field, value);
   }
@@ -206,14 +211,16 @@ void WriteEnum(Field field, const NumberColumn<int32_t>& column, int64_t row, Wr
 
 /// A time: OTLP has it unsigned.
 template <typename Writer>
-void WriteTime(Field field, const NumberColumn<int64_t>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteTime(Field field, const NumberColumn<int64_t>& column,
+                                             int64_t row, Writer* writer) {
   if (const int64_t value = column.ValueOr(row, 0); value != 0) {
     writer->Fixed64(field, static_cast<uint64_t>(value));
   }
 }
 
 template <typename Writer>
-void WriteCount(Field field, const NumberColumn<uint64_t>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteCount(Field field, const NumberColumn<uint64_t>& column,
+                                              int64_t row, Writer* writer) {
   if (const uint64_t value = column.ValueOr(row, 0); value != 0) {
     writer->Fixed64(field, value);
   }
@@ -222,7 +229,8 @@ void WriteCount(Field field, const NumberColumn<uint64_t>& column, int64_t row, 
 /// A double without presence. -0.0 compares equal to the default and is written all the same: it
 /// is another value.
 template <typename Writer>
-void WriteDouble(Field field, const NumberColumn<double>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteDouble(Field field, const NumberColumn<double>& column,
+                                               int64_t row, Writer* writer) {
   if (const double value = column.ValueOr(row, 0); value != 0 || std::signbit(value)) {
     writer->Double(field, value);
   }
@@ -230,7 +238,8 @@ void WriteDouble(Field field, const NumberColumn<double>& column, int64_t row, W
 
 /// A double that is unset where null.
 template <typename Writer>
-void WriteOptional(Field field, const NumberColumn<double>& column, int64_t row, Writer* writer) {
+[[gnu::always_inline]] inline void WriteOptional(Field field, const NumberColumn<double>& column,
+                                                 int64_t row, Writer* writer) {
   if (column.Has(row)) {
     writer->Double(field, column.Value(row));
   }

@@ -35,16 +35,16 @@ class RequestWalk {
   void WriteResource(uint32_t resource) {
     const ResourceKey& key = grouping_.resources[resource];
     writer_.Message(resource_fields::kResource, Expect::kSmall, [&] {
-      if (key.id.has_value()) {
-        WriteAttributes(resource_fields::kAttributes, resource_attributes_, *key.id, stats_,
-                        &writer_);
+      if (key.id != kNoId) {
+        WriteAttributes(resource_fields::kAttributes, resource_attributes_,
+                        static_cast<uint32_t>(key.id), stats_, &writer_);
       }
       if (key.dropped_attributes_count != 0) {
         writer_.UInt32(resource_fields::kDroppedAttributesCount, key.dropped_attributes_count);
       }
     });
-    if (!key.schema_url.empty()) {
-      writer_.String(resource_fields::kSchemaUrl, key.schema_url);
+    if (!key.schema_url.text.empty()) {
+      writer_.String(resource_fields::kSchemaUrl, key.schema_url.text);
     }
     constexpr Field kField = RecordWalk::kFields.scopes;
     writer_.List(kField, [&] {
@@ -58,21 +58,22 @@ class RequestWalk {
   void WriteScope(uint32_t scope) {
     const ScopeKey& key = grouping_.scopes[scope];
     writer_.Message(scope_fields::kScope, Expect::kTiny, [&] {
-      if (!key.name.empty()) {
-        writer_.String(scope_fields::kName, key.name);
+      if (!key.name.text.empty()) {
+        writer_.String(scope_fields::kName, key.name.text);
       }
-      if (!key.version.empty()) {
-        writer_.String(scope_fields::kVersion, key.version);
+      if (!key.version.text.empty()) {
+        writer_.String(scope_fields::kVersion, key.version.text);
       }
-      if (key.id.has_value()) {
-        WriteAttributes(scope_fields::kAttributes, scope_attributes_, *key.id, stats_, &writer_);
+      if (key.id != kNoId) {
+        WriteAttributes(scope_fields::kAttributes, scope_attributes_, static_cast<uint32_t>(key.id),
+                        stats_, &writer_);
       }
       if (key.dropped_attributes_count != 0) {
         writer_.UInt32(scope_fields::kDroppedAttributesCount, key.dropped_attributes_count);
       }
     });
-    if (!key.schema_url.empty()) {
-      writer_.String(scope_fields::kSchemaUrl, key.schema_url);
+    if (!key.schema_url.text.empty()) {
+      writer_.String(scope_fields::kSchemaUrl, key.schema_url.text);
     }
     constexpr Field kField = RecordWalk::kFields.records;
     writer_.List(kField, [&] {

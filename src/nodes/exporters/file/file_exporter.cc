@@ -54,14 +54,15 @@ runtime::Task<Status> FileExporter::Export(engine::Pdata pdata, engine::Effects&
 
 Status FileExporter::Write(const otap::Batch& batch, Output* output) {
   otlp::EncodeStats stats;
-  std::string request;
   std::array<char, 4> length{};
   std::string_view head;
+  std::string_view request;
   if (config_.format == Format::kOtlpJson) {
-    ARROW_ASSIGN_OR_RAISE(request, otlp::EncodeJson(batch, &stats));
-    request += '\n';
+    ARROW_ASSIGN_OR_RAISE(buffer_, otlp::EncodeJson(batch, &stats));
+    buffer_ += '\n';
+    request = buffer_;
   } else {
-    ARROW_ASSIGN_OR_RAISE(request, otlp::EncodeRequest(batch, &stats));
+    ARROW_ASSIGN_OR_RAISE(request, otlp::EncodeRequestInto(batch, &buffer_, &stats));
     ARROW_ASSIGN_OR_RAISE(length, otlp::RequestHead(request.size()));
     head = {length.data(), length.size()};
   }

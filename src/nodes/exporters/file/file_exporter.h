@@ -44,6 +44,7 @@ class FileExporter final : public engine::Exporter {
   FileConfig config_;
   engine::InstanceInfo info_;
   std::array<Output, otap::kAllSignals.size()> outputs_;  ///< by signal
+  std::string buffer_;  ///< the request at hand; keeps its room for the next
   int64_t not_written_ = 0;
   std::string first_error_;
 };
