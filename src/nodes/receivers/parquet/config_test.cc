@@ -1,0 +1,119 @@
+#include "nodes/receivers/parquet/config.h"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/node_registry.h"
+#include "testing/pipeline_harness.h"
+
+namespace df::nodes::receivers::parquet {
+
+extern const engine::NodeDescriptor kDescriptor;
+
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// Checks a document whose receiver has this config (flow style); returns the problems, "" when
+/// there are none.
+std::string Problems(const std::string& config) {
+  const df::testing::PipelineHarness harness(fmt::format(R"(
+nodes:
+  receiver: {{kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
+             out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}}
+  sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}})",
+                                                         config),
+                                             {&kDescriptor});
+  return harness.status().ok() ? "" : harness.status().message();
+}
+
+class GoodConfig : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoodConfig, IsAccepted) { EXPECT_EQ(Problems(GetParam()), ""); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, GoodConfig,
+    ::testing::Values("base_uri: data", "base_uri: /data", "base_uri: \"file:///data\"",
+                      "base_uri: data, signal_types: [logs]",
+                      "base_uri: data, signal_types: [metrics, traces]",
+                      "base_uri: data, polling_interval: once",
+                      "base_uri: data, polling_interval: 250ms",
+                      "base_uri: data, polling_interval: 1h 30m",
+                      "base_uri: data, processing_options: {batch_size: 1}",
+                      "base_uri: data, processing_options: {batch_size: 65535, min_file_age: 10s, "
+                      "validate_relations: true}",
+                      "base_uri: data, processing_options: {completeness_grace: 0s}",
+                      "base_uri: data, resource_join: fail", "base_uri: data, memory_limit: 1GiB",
+                      "base_uri: data, max_concurrent_partitions: 4"));
+
+struct BadCase {
+  const char* config;
+  std::vector<std::string> words;
+};
+
+class BadConfig : public ::testing::TestWithParam<BadCase> {};
+
+TEST_P(BadConfig, IsRefusedWithTheReason) {
+  const std::string problems = Problems(GetParam().config);
+  ASSERT_NE(problems, "") << GetParam().config;
+  for (const std::string& word : GetParam().words) {
+    EXPECT_THAT(problems, HasSubstr(word)) << GetParam().config;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadConfig,
+    ::testing::Values(
+        BadCase{"signal_types: [logs]", {"base_uri", "missing"}},
+        BadCase{"base_uri: \"\"", {"base_uri"}}, BadCase{"base_uri: [a]", {"base_uri"}},
+        BadCase{"base_uri: \"s3://bucket/x\"", {"s3", "file://"}},
+        BadCase{"base_uri: \"file://relative\"", {"absolute"}},
+        BadCase{"base_uri: a, zzz: 1", {"zzz"}},
+        BadCase{"base_uri: a, base_url: b", {"base_url", "base_uri"}},
+        BadCase{"base_uri: a, signal_types: []", {"signal_types"}},
+        BadCase{"base_uri: a, signal_types: [profiles]", {"profiles", "logs"}},
+        BadCase{"base_uri: a, signal_types: [logs, logs]", {"logs"}},
+        BadCase{"base_uri: a, signal_types: logs", {"signal_types"}},
+        BadCase{"base_uri: a, signal_types: [Logs]", {"Logs"}},
+        BadCase{"base_uri: a, polling_interval: 0s", {"polling_interval", "once"}},
+        BadCase{"base_uri: a, polling_interval: 5", {"polling_interval", "unit"}},
+        BadCase{"base_uri: a, polling_interval: -1s", {"polling_interval"}},
+        BadCase{"base_uri: a, polling_interval: soon", {"soon"}},
+        BadCase{"base_uri: a, processing_options: {batch_size: 0}", {"batch_size", "1..65535"}},
+        BadCase{"base_uri: a, processing_options: {batch_size: 65536}", {"batch_size", "1..65535"}},
+        BadCase{"base_uri: a, processing_options: {batch_size: x}", {"batch_size", "x"}},
+        BadCase{"base_uri: a, processing_options: {batch_size: 1.5}", {"batch_size"}},
+        BadCase{"base_uri: a, processing_options: {batchsize: 1}", {"batchsize", "batch_size"}},
+        BadCase{"base_uri: a, processing_options: {min_file_age: 3 parsecs}",
+                {"min_file_age", "parsecs"}},
+        BadCase{"base_uri: a, processing_options: {validate_relations: maybe}",
+                {"validate_relations", "maybe"}},
+        BadCase{"base_uri: a, processing_options: 7", {"processing_options"}},
+        BadCase{"base_uri: a, resource_join: guess", {"guess", "infer"}},
+        BadCase{"base_uri: a, memory_limit: 1KiB", {"memory_limit"}},
+        BadCase{"base_uri: a, memory_limit: lots", {"memory_limit", "lots"}},
+        BadCase{"base_uri: a, max_concurrent_partitions: 0", {"max_concurrent_partitions"}},
+        BadCase{"base_uri: a, base_uri: b", {"base_uri"}}));
+
+TEST(Config, AllProblemsAreReportedAtOnceWithTheirPlaces) {
+  const std::string problems = Problems("resource_join: guess, polling_interval: 0s, zzz: 1");
+  EXPECT_THAT(problems, AllOf(HasSubstr("guess"), HasSubstr("polling_interval"), HasSubstr("zzz"),
+                              HasSubstr("base_uri")));
+}
+
+TEST(Config, DefaultsAreThoseOfTheReadme) {
+  const ParquetReceiverConfig config;
+  EXPECT_EQ(config.polling_interval.interval, std::chrono::seconds(5));
+  EXPECT_EQ(MakeReadOptions(config).batch_size, 8192);
+  EXPECT_EQ(MakeReadOptions(config).signals.size(), 3U);
+  EXPECT_EQ(MakeReadOptions(config).memory_limit_bytes, 256_MiB);
+  EXPECT_EQ(MakeFollowOptions(config).completeness_grace, std::chrono::seconds(10));
+}
+
+}  // namespace
+}  // namespace df::nodes::receivers::parquet
