@@ -8,10 +8,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,8 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
-
-constexpr uid_t kNobody = 65534;
 
 std::string ReadAll(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -36,6 +35,14 @@ void Redirect(const fs::path& path, int target) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   dup2(file, target);
   close(file);
+}
+
+// Takes from a root process the right to pass over file permissions, in what it executes next.
+// Another user would obey them too, but might not reach the program itself: a clone may lie in
+// root's home.
+bool LetPermissionsBindRoot() {
+  return prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0 &&
+         prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0) == 0;
 }
 
 }  // namespace
@@ -72,8 +79,7 @@ EngineProcess::EngineProcess(const fs::path& folder, const Options& options) : f
     if (chdir(folder_.c_str()) != 0) {
       _exit(126);
     }
-    if (options.as_nobody && geteuid() == 0 &&
-        (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0)) {
+    if (options.obeys_permissions && geteuid() == 0 && !LetPermissionsBindRoot()) {
       _exit(126);
     }
     execv(pointers[0], pointers.data());

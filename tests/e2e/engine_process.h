@@ -29,8 +29,8 @@ class EngineProcess {
  public:
   struct Options {
     std::vector<std::string> arguments;
-    /// Runs as a user that file permissions bind, when the test runs as root.
-    bool as_nobody = false;
+    /// File permissions bind the program, also when the test runs as root.
+    bool obeys_permissions = false;
   };
 
   /// Starts the program in `folder`, where its output is kept too.

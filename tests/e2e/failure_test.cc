@@ -87,9 +87,9 @@ class BrokenTree : public ::testing::Test {
 };
 
 TEST_F(BrokenTree, CostsItsBadUnitsOnlyAndNamesEachOnce) {
-  EngineProcess engine(
-      folder_.path(),
-      {.arguments = {"--num-cores", "1", "--pipeline", pipeline_.string()}, .as_nobody = true});
+  EngineProcess engine(folder_.path(),
+                       {.arguments = {"--num-cores", "1", "--pipeline", pipeline_.string()},
+                        .obeys_permissions = true});
   ASSERT_EQ(engine.Wait(), 0) << engine.Output() << engine.Log();
   for (const std::string signal : {"logs", "traces", "metrics"}) {
     const auto comparison =
@@ -114,7 +114,7 @@ TEST_F(BrokenTree, CostsItsBadUnitsOnlyAndNamesEachOnce) {
 TEST_F(BrokenTree, FailsUnderStrict) {
   EngineProcess engine(folder_.path(), {.arguments = {"--num-cores", "1", "--strict", "--pipeline",
                                                       pipeline_.string()},
-                                        .as_nobody = true});
+                                        .obeys_permissions = true});
   EXPECT_EQ(engine.Wait(), 1) << engine.Output() << engine.Log();
 }
 
