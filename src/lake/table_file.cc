@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include <arrow/buffer_builder.h>
 #include <arrow/io/buffered.h>
 #include <arrow/io/memory.h>
 #include <fmt/format.h>
@@ -21,6 +22,14 @@ namespace {
 /// A column chunk up to this size is fetched with one read; larger ones stream through a buffer of
 /// this size.
 constexpr int64_t kWholeChunkBytes = 1_MiB;
+
+/// Ids of a row group are kept whole, so a row group must be of a size that somebody meant.
+constexpr int64_t kMaxRowGroupRows = 100'000'000;
+constexpr int64_t kIdPieceRows = 256 << 10;
+
+/// No codec and no encoding of real telemetry makes more of a byte: larger claims would only cut
+/// slices too small.
+constexpr int64_t kMostExpansion = 256;
 
 constexpr otap::Column kWideId = {"id", otap::ColumnType::kUInt32};
 
@@ -159,17 +168,19 @@ Status TableFile::CheckRowGroups() {
   const parquet::FileMetaData& metadata = *footer_.metadata;
   for (int i = 0; i < metadata.num_row_groups(); ++i) {
     const auto row_group = metadata.RowGroup(i);
-    if (row_group->num_rows() < 0 || row_group->num_columns() != metadata.num_columns()) {
+    if (row_group->num_rows() < 0 || row_group->num_rows() > kMaxRowGroupRows ||
+        row_group->num_columns() != metadata.num_columns()) {
       Location where = location_;
       where.row_group = i;
-      return MakeError(
-          ErrorKind::kParquet,
-          fmt::format("found {} rows and {} columns, expected at least 0 and exactly {}",
-                      row_group->num_rows(), row_group->num_columns(), metadata.num_columns()),
-          where);
+      return MakeError(ErrorKind::kParquet,
+                       fmt::format("found {} rows and {} columns, expected 0 to {} and exactly {}",
+                                   row_group->num_rows(), row_group->num_columns(),
+                                   kMaxRowGroupRows, metadata.num_columns()),
+                       where);
     }
     num_rows_.push_back(row_group->num_rows());
-    bytes_.push_back(std::max<int64_t>(row_group->total_byte_size(), 0));
+    bytes_.push_back(std::clamp<int64_t>(row_group->total_byte_size(), 0,
+                                         footer_.file_size_bytes * kMostExpansion));
   }
   return Status::OK();
 }
@@ -268,20 +279,36 @@ Result<std::unique_ptr<LeafDecoder>> TableFile::OpenLeaf(int row_group, int leaf
 Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
   IdColumn ids;
   const int64_t rows = num_rows(row_group);
-  ids.values.assign(static_cast<size_t>(rows), 0);
-  LeafSlice slice;
-  if (has_leaf(leaf) && rows > 0) {
-    ARROW_ASSIGN_OR_RAISE(auto decoder, OpenLeaf(row_group, leaf, kWideId));
-    ARROW_ASSIGN_OR_RAISE(slice, decoder->Next(rows));
-  }
-  if (slice.values == nullptr) {
+  if (!has_leaf(leaf)) {
+    ids.values.assign(static_cast<size_t>(rows), 0);
     ARROW_ASSIGN_OR_RAISE(ids.validity, arrow::AllocateEmptyBitmap(rows));
     return ids;
   }
-  const auto& values = static_cast<const arrow::UInt32Array&>(*slice.values);
-  std::copy_n(values.raw_values(), rows, ids.values.data());
-  ids.validity = values.null_bitmap();
-  ids.num_valid = rows - values.null_count();
+  // In pieces: what the footer claims is only believed as far as pages bear it out.
+  ARROW_ASSIGN_OR_RAISE(const auto decoder, OpenLeaf(row_group, leaf, kWideId));
+  arrow::TypedBufferBuilder<bool> validity;
+  for (int64_t row = 0; row < rows; row += kIdPieceRows) {
+    const int64_t count = std::min(kIdPieceRows, rows - row);
+    ARROW_ASSIGN_OR_RAISE(const LeafSlice slice, decoder->Next(count));
+    const size_t begin = ids.values.size();
+    ids.values.resize(begin + static_cast<size_t>(count), 0);
+    ARROW_RETURN_NOT_OK(validity.Reserve(count));
+    if (slice.values == nullptr) {
+      validity.UnsafeAppend(count, false);
+      continue;
+    }
+    const auto& values = static_cast<const arrow::UInt32Array&>(*slice.values);
+    std::copy_n(values.raw_values(), count, ids.values.data() + begin);
+    ids.num_valid += count - values.null_count();
+    if (values.null_count() == 0) {
+      validity.UnsafeAppend(count, true);
+    } else {
+      validity.UnsafeAppend(values.null_bitmap_data(), values.offset(), count);
+    }
+  }
+  if (ids.num_valid < rows) {
+    ARROW_ASSIGN_OR_RAISE(ids.validity, validity.Finish());
+  }
   return ids;
 }
 
