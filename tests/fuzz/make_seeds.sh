@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Writes what the fuzz targets start from: real files of the sample data, one or two of each table.
+#
+# usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz and FOLDER/table_fuzz
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+target=$1
+
+# In the order of otap::AllTables(): table_fuzz takes its first byte as the position in it.
+tables=(resource_attrs scope_attrs univariate_metrics number_data_points summary_data_points histogram_data_points
+  exp_histogram_data_points number_dp_attrs summary_dp_attrs histogram_dp_attrs exp_histogram_dp_attrs
+  number_dp_exemplars histogram_dp_exemplars exp_histogram_dp_exemplars number_dp_exemplar_attrs
+  histogram_dp_exemplar_attrs exp_histogram_dp_exemplar_attrs multivariate_metrics metric_attrs logs log_attrs spans
+  span_attrs span_events span_links span_event_attrs span_link_attrs)
+
+mkdir -p "$target/footer_fuzz" "$target/table_fuzz"
+for position in "${!tables[@]}"; do
+  table=${tables[$position]}
+  for set in corner logs-2025; do
+    folder=$root/examples/data/$set/parquet/$table
+    [[ -d $folder ]] || continue
+    file=$(find "$folder" -name '*.parquet' | sort | sed -n 1p)
+    # A file ends with its footer, the footer's length in four bytes, little-endian, and PAR1.
+    length=$(tail -c 8 "$file" | head -c 4 | od -An -t u4 --endian=little | tr -d ' ')
+    tail -c $((length + 8)) "$file" | head -c "$length" >"$target/footer_fuzz/$set-$table"
+    {
+      printf '%b' "\\x$(printf '%02x' "$position")"
+      cat "$file"
+    } >"$target/table_fuzz/$set-$table"
+  done
+done
