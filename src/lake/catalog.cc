@@ -192,6 +192,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
       if (!summary.ok()) {
         report->Add(summary.status());
         ++report->files_failed;
+        files.has_unreadable[otap::TableIndex(table.kind)] = true;
         continue;
       }
       report->repaired_columns += (*summary)->num_repaired_columns;

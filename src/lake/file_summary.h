@@ -53,6 +53,8 @@ using FileSummaryPtr = std::shared_ptr<const FileSummary>;
 struct PartitionFiles {
   std::string partition;  ///< key path below the table folder, "" when there is none
   std::array<std::vector<FileSummaryPtr>, otap::kTableCount> tables;
+  /// By table: a file of it exists and could not be read, so what the others say may not be all.
+  std::array<bool, otap::kTableCount> has_unreadable{};
   const std::vector<FileSummaryPtr>& of(otap::TableKind kind) const {
     return tables[otap::TableIndex(kind)];
   }

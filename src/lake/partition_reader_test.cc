@@ -432,6 +432,35 @@ TEST(PartitionReader, BadPartitionDirectoriesCostThemselvesOnly) {
   EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kInvalidPartition);
 }
 
+TEST(PartitionReader, AnUnreadableAttributeFileNeverLendsRowsAnotherResource) {
+  // Four batches of one resource each in one file: only the attribute files tell where they start.
+  df::testing::RandomEngine random(11);
+  df::testing::RandomBatchOptions shape;
+  shape.upstream_columns_only = true;
+  shape.max_resources = 1;
+  shape.max_scopes_per_resource = 1;
+  shape.without_attributes = 0;
+  shape.null_struct = 0;
+  shape.missing_column = 0;
+  const auto sent = df::testing::RandomBatches(4, otap::Signal::kLogs, shape, random);
+  TemporaryFolder folder;
+  df::testing::LakeWriterOptions layout;
+  layout.child_rows_per_file = 1;  // one file a batch
+  const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+  EXPECT_EQ(ReplayTree(folder.path(), {}).report.rows_without_resource, 0);
+  int num_resource_files = 0;
+  for (const auto& file : written.files) {
+    if (file.table == otap::TableKind::kResourceAttrs && ++num_resource_files == 3) {
+      fs::resize_file(folder.path() / file.path, 50);
+    }
+  }
+  const Replayed replayed = ReplayTree(folder.path(), {});
+  EXPECT_EQ(replayed.report.rows_without_resource, 160);
+  for (const otap::BatchPtr& batch : replayed.batches) {
+    EXPECT_EQ(batch->table(otap::TableKind::kResourceAttrs), nullptr);
+  }
+}
+
 TEST(PartitionReader, DropPolicySendsUpstreamRowsWithoutResources) {
   df::testing::RandomEngine random(5);
   df::testing::RandomBatchOptions shape;

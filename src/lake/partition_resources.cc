@@ -29,6 +29,7 @@ PartitionResources::PartitionResources(const PartitionFiles& files, otap::Signal
     : files_(files), signal_(signal), policy_(policy), context_(context) {}
 
 ParentIdSet PartitionResources::ReadParents(otap::TableKind kind) {
+  is_complete_ = is_complete_ && !files_.has_unreadable[otap::TableIndex(kind)];
   std::vector<uint32_t> ids;
   for (const FileSummaryPtr& summary : files_.of(kind)) {
     const Location location{.partition = context_->partition,
@@ -75,7 +76,7 @@ void PartitionResources::LoadParents() {
 /// the nested ids reach every attribute row as they stand. In shifted files the attribute rows lie
 /// past all nested ids.
 bool PartitionResources::IsLiteral() const {
-  if (resources_.empty() && scopes_.empty()) {
+  if (!is_complete_ || (resources_.empty() && scopes_.empty())) {
     return false;
   }
   IdRange resources = kEmptyIdRange;

@@ -170,6 +170,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
         preparation->files.of(table.kind).push_back(std::move(summary));
         continue;
       }
+      preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
       if (is_following() && IsRetryable(problem) &&
           Age(entry.modified_nanos) < follow_.completeness_grace) {
         preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
