@@ -123,12 +123,16 @@ void PartitionResources::LoadRanges() {
   }
   std::sort(first_ids_.begin(), first_ids_.end());
   std::sort(last_ids_.begin(), last_ids_.end());
+  // What may have any id: root rows of other signals, and of files that could not be read.
   auto others = std::make_shared<std::vector<IdRange>>();
   for (const otap::Signal signal : otap::kAllSignals) {
     for (const FileSummaryPtr& file : files_.of(otap::RootTable(signal))) {
       if (signal != signal_ && file->num_rows() > 0) {
         others->push_back(IdsOf(*file).value_or(IdRange{0, UINT32_MAX}));
       }
+    }
+    if (files_.has_unreadable[otap::TableIndex(otap::RootTable(signal))]) {
+      others->push_back({0, UINT32_MAX});
     }
   }
   other_signals_ = std::move(others);
