@@ -1,8 +1,20 @@
 #include "lake/file_summary.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace df::lake {
+
+std::optional<IdRange> IdsOf(const FileSummary& file) {
+  IdRange range = kEmptyIdRange;
+  for (const RowGroupSummary& group : file.row_groups) {
+    if (!group.ids.has_value()) {
+      return std::nullopt;
+    }
+    range = {std::min(range.min, group.ids->min), std::max(range.max, group.ids->max)};
+  }
+  return range.min > range.max ? std::nullopt : std::optional(range);
+}
 
 std::string FullPath(const std::string& base, const std::string& path) {
   return base.empty() || base.back() == '/' ? base + path : base + "/" + path;

@@ -66,6 +66,10 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition);
 
+/// Returns the range of the ids of a root file over its row groups; nothing when statistics are
+/// missing or no row has one.
+std::optional<IdRange> IdsOf(const FileSummary& file);
+
 /// Returns the path of a file for the file system.
 std::string FullPath(const std::string& base, const std::string& path);
 

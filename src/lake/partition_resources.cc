@@ -7,23 +7,6 @@
 #include <fmt/format.h>
 
 namespace df::lake {
-namespace {
-
-/// Range of the ids of a file over its row groups; nothing when statistics are missing or no row
-/// has an id.
-std::optional<IdRange> IdsOf(const FileSummary& file) {
-  IdRange range = kEmptyIdRange;
-  for (const RowGroupSummary& group : file.row_groups) {
-    if (!group.ids.has_value()) {
-      return std::nullopt;
-    }
-    range = {std::min(range.min, group.ids->min), std::max(range.max, group.ids->max)};
-  }
-  return range.min > range.max ? std::nullopt : std::optional(range);
-}
-
-}  // namespace
-
 PartitionResources::PartitionResources(const PartitionFiles& files, otap::Signal signal,
                                        ResourceJoin policy, ReadContext* context)
     : files_(files), signal_(signal), policy_(policy), context_(context) {}

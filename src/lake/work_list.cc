@@ -10,18 +10,6 @@
 namespace df::lake {
 namespace {
 
-/// Range of the ids of a root file; nothing when statistics are missing or no row has one.
-std::optional<IdRange> IdsOf(const FileSummary& file) {
-  IdRange range = kEmptyIdRange;
-  for (const RowGroupSummary& group : file.row_groups) {
-    if (!group.ids.has_value()) {
-      return std::nullopt;
-    }
-    range = {std::min(range.min, group.ids->min), std::max(range.max, group.ids->max)};
-  }
-  return range.min > range.max ? std::nullopt : std::optional(range);
-}
-
 bool MayReferTo(const FileSummary& child, const std::optional<IdRange>& roots) {
   if (!roots.has_value()) {
     return true;
