@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 #include "engine/completion.h"
+#include "engine/memory_account.h"
 #include "engine/pdata.h"
+#include "runtime/channel.h"
 #include "runtime/event_loop.h"
 #include "telemetry/metric_set.h"
 
@@ -39,7 +41,15 @@ class Effects {
 
   /// Sends a batch and waits until every destination of the port has room. Returns false when the
   /// destination has ended: the batch is nacked then, and a drain is under way or near.
+  /// A receiver waits first while the memory of the pipeline is over its soft limit.
   runtime::Task<bool> Send(Pdata pdata, PortIndex port = kDefaultPort);
+
+  /// Hands a batch over if every destination of the port has room now (one of them, where the port
+  /// chooses). On kFull and kClosed it is still the caller's.
+  runtime::PushResult TrySend(Pdata& pdata, PortIndex port = kDefaultPort);
+
+  /// The port behind kDefaultPort.
+  PortIndex default_port() const;
 
   /// Returns the port of a name. Errors: Invalid when the document gives the node no such port.
   Result<PortIndex> FindPort(std::string_view name) const;
@@ -51,6 +61,9 @@ class Effects {
   /// the same id. A tick that finds the one before still waiting is left out. Not for receivers:
   /// they have SleepFor.
   void StartTimer(TimerId id, std::chrono::nanoseconds period);
+  /// Calls OnTimer once, at `deadline` or soon after, in place of an earlier timer of the same id.
+  /// Never left out.
+  void WakeAt(TimerId id, runtime::SteadyTime deadline);
   void CancelTimer(TimerId id);
 
   /// Waits. Returns false, and early, when a drain is requested.
@@ -59,6 +72,11 @@ class Effects {
   /// Is requested when receivers have to stop; subscribe to it to end other waits.
   runtime::Cancellation& drain();
   bool is_draining() { return drain().is_requested(); }
+  /// When a drain that is under way ends by force; nothing before that.
+  std::optional<runtime::SteadyTime> drain_deadline() const;
+
+  /// How full the memory of the pipeline is.
+  MemoryPressure memory_pressure() const;
 
   const InstanceInfo& info() const;
   const runtime::Clock& clock() const;

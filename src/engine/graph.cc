@@ -86,7 +86,7 @@ class GraphChecker {
     std::vector<std::string> known;
     for (const NodeDescriptor* descriptor : registry_.descriptors()) {
       if (!node.kind.has_value() || descriptor->kind == ToKind(*node.kind)) {
-        known.emplace_back(descriptor->urn);
+        known.emplace_back(descriptor->old_urn.empty() ? descriptor->urn : descriptor->old_urn);
       }
     }
     problems_->AddUnknown(

@@ -1,13 +1,13 @@
 #include "engine/inbox.h"
 
-#include <vector>
+#include <algorithm>
 
 namespace df::engine {
 
 Inbox::Inbox(runtime::EventLoop* loop, InboxLimits limits, telemetry::MetricSet* metrics)
     : wakeup_(loop),
       pdata_(loop, limits.pdata, &wakeup_),
-      control_(loop, {.max_messages = limits.max_control}, &wakeup_),
+      max_control_(limits.max_control),
       clock_(loop->clock()),
       full_waits_(metrics->Find("waits{reason=edge_full}")),
       full_wait_ns_(metrics->Find("wait_ns{reason=edge_full}")),
@@ -15,14 +15,37 @@ Inbox::Inbox(runtime::EventLoop* loop, InboxLimits limits, telemetry::MetricSet*
       empty_wait_ns_(metrics->Find("wait_ns{reason=edge_empty}")),
       ticks_left_out_(metrics->Find("timer_ticks_left_out")) {}
 
-void Inbox::PushTimer(TimerId id) {
-  const bool is_waiting =
-      std::find(waiting_timers_.begin(), waiting_timers_.end(), id) != waiting_timers_.end();
-  if (is_waiting || control_.TryPush(id, 0) != runtime::PushResult::kSent) {
+bool Inbox::IsWaiting(TimerId id) const {
+  return std::find(control_.begin(), control_.end(), id) != control_.end();
+}
+
+void Inbox::Append(TimerId id) {
+  if (control_.full()) {
+    control_.set_capacity(control_.capacity() * 2);
+  }
+  control_.push_back(id);
+  wakeup_.Notify();
+}
+
+void Inbox::PushTick(TimerId id) {
+  if (IsWaiting(id) || static_cast<int64_t>(control_.size()) >= max_control_) {
     ticks_left_out_.Add(1);
     return;
   }
-  waiting_timers_.push_back(id);
+  Append(id);
+}
+
+void Inbox::PushWake(TimerId id) {
+  if (!IsWaiting(id)) {
+    Append(id);
+  }
+}
+
+void Inbox::DropTimer(TimerId id) {
+  const auto waiting = std::find(control_.begin(), control_.end(), id);
+  if (waiting != control_.end()) {
+    control_.erase(waiting);
+  }
 }
 
 runtime::Task<InboxEvent> Inbox::Next() {
@@ -31,11 +54,11 @@ runtime::Task<InboxEvent> Inbox::Next() {
     const bool is_datas_turn =
         num_control_in_a_row_ >= kMaxControlInARow && pdata_.num_messages() > 0;
     if (!is_datas_turn) {
-      if (const std::optional<TimerId> timer = control_.TryPop()) {
-        std::erase(waiting_timers_, *timer);
+      if (!control_.empty()) {
         ++num_control_in_a_row_;
         event.kind = InboxEvent::Kind::kTimer;
-        event.timer = *timer;
+        event.timer = control_.front();
+        control_.pop_front();
         co_return std::move(event);
       }
     }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/circular_buffer.hpp>
+
 #include "engine/effects.h"
 #include "engine/pdata.h"
 #include "runtime/channel.h"
@@ -41,15 +43,32 @@ class Inbox {
   /// Waits for room and hands over. On kClosed the batch is still the caller's.
   auto Push(Pdata& pdata, int64_t size_bytes) { return pdata_.Push(pdata, size_bytes); }
 
-  /// Tells the node that a timer has fired; left out when this timer's last tick still waits or the
-  /// queue is full.
-  void PushTimer(TimerId id);
+  /// Tells the node that a periodic timer has fired; left out when this timer's last tick still
+  /// waits or the control queue is full.
+  void PushTick(TimerId id);
+
+  /// Tells the node that the time it asked for has come. Never left out: it stands in the queue
+  /// once at most, so the timers that a node has set are its bound.
+  void PushWake(TimerId id);
+
+  /// Takes back what still waits of a timer.
+  void DropTimer(TimerId id);
 
   /// Waits for the next event.
   runtime::Task<InboxEvent> Next();
 
   /// No sender is left.
   void Close() { pdata_.Close(); }
+
+  /// Brings the counters that are kept by the queues up to date.
+  void UpdateMetrics();
+
+  /// Hands over what has room now. On kFull and kClosed the batch is still the caller's.
+  runtime::PushResult TryPush(Pdata& pdata, int64_t size_bytes) {
+    return pdata_.TryPush(pdata, size_bytes);
+  }
+  bool HasRoom(int64_t size_bytes) const { return pdata_.HasRoom(size_bytes); }
+  bool is_closed() const { return pdata_.is_closed(); }
 
   /// The node has ended: nacks what waits, refuses what comes.
   void Refuse(const std::string& reason, NackCause cause);
@@ -58,12 +77,13 @@ class Inbox {
   int64_t num_batches() const { return pdata_.num_messages(); }
 
  private:
-  void UpdateMetrics();
+  bool IsWaiting(TimerId id) const;
+  void Append(TimerId id);
 
   runtime::Wakeup wakeup_;
   runtime::Channel<Pdata> pdata_;
-  runtime::Channel<TimerId> control_;
-  std::vector<TimerId> waiting_timers_;
+  int64_t max_control_;
+  boost::circular_buffer<TimerId> control_{16};
   int num_control_in_a_row_ = 0;
   const runtime::Clock& clock_;
   telemetry::Counter& full_waits_;

@@ -16,7 +16,7 @@ runtime::Task<> TakeSome(Inbox* inbox, int count, std::vector<InboxEvent::Kind>*
     const InboxEvent event = co_await inbox->Next();
     kinds->push_back(event.kind);
     if (event.kind == InboxEvent::Kind::kTimer) {
-      inbox->PushTimer(refilled_timer);
+      inbox->PushTick(refilled_timer);
     }
   }
 }
@@ -40,7 +40,7 @@ class InboxTest : public ::testing::Test {
 
 TEST_F(InboxTest, ControlComesBeforeData) {
   Push();
-  inbox_.PushTimer(1);
+  inbox_.PushTick(1);
   std::vector<InboxEvent::Kind> kinds;
   runtime::Task<> take = TakeSome(&inbox_, 3, &kinds, 1);
   take.Start();
@@ -50,7 +50,7 @@ TEST_F(InboxTest, ControlComesBeforeData) {
 TEST_F(InboxTest, ControlThatNeverEndsDoesNotStarveData) {
   Push();
   Push();
-  inbox_.PushTimer(1);
+  inbox_.PushTick(1);
   std::vector<InboxEvent::Kind> kinds;
   constexpr int kTaken = 2 * (Inbox::kMaxControlInARow + 1);
   runtime::Task<> take = TakeSome(&inbox_, kTaken, &kinds, 1);
@@ -62,7 +62,7 @@ TEST_F(InboxTest, ControlThatNeverEndsDoesNotStarveData) {
 
 TEST_F(InboxTest, AFullControlQueueLeavesTicksOut) {
   for (int id = 0; id < 6; ++id) {
-    inbox_.PushTimer(id);
+    inbox_.PushTick(id);
   }
   EXPECT_EQ(metrics_.Find("timer_ticks_left_out").value(), 2);
 }

@@ -16,6 +16,14 @@ std::string_view Name(NodeKind kind) {
   return "";
 }
 
+Status Controllable::OnConfig(const NodeConfigPtr&) {
+  return Status::NotImplemented("the node cannot change its configuration while it runs");
+}
+
+void Controllable::OnMemoryPressure(MemoryPressure) {}
+
+void Controllable::OnCollect() {}
+
 Status OneToOneProcessor::Start(Effects&) { return Status::OK(); }
 
 runtime::Task<Status> OneToOneProcessor::Process(Pdata pdata, Effects& effects) {
@@ -28,7 +36,9 @@ runtime::Task<Status> OneToOneProcessor::Process(Pdata pdata, Effects& effects) 
     pdata.token.Ack();
     co_return Status::OK();
   }
-  co_await effects.Send(Pdata{std::move(transformed).ValueUnsafe(), std::move(pdata.token)});
+  pdata.batch = std::move(transformed).ValueUnsafe();
+  pdata.charge = MemoryCharge();
+  co_await effects.Send(std::move(pdata));
   co_return Status::OK();
 }
 

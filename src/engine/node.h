@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "engine/effects.h"
+#include "engine/memory_account.h"
+#include "engine/node_config.h"
 #include "engine/pdata.h"
 #include "runtime/task.h"
 
@@ -24,11 +26,27 @@ struct NodeReport {
   int64_t num_problems = 0;        ///< things not replayed or not delivered; counts with --strict
 };
 
-/// A source of batches.
-class Receiver {
+/// Control calls that every node may answer; one that does not care leaves them out.
+class Controllable {
  public:
-  virtual ~Receiver() = default;
+  virtual ~Controllable() = default;
 
+  /// Applies a changed configuration while it runs; only for descriptors that say applies_config.
+  /// Like the two calls below it is made on the loop at once, also while the node waits inside
+  /// another call, so that control never stands behind data; it does not wait.
+  /// Errors: why it cannot be applied; the node goes on with what it had.
+  virtual Status OnConfig(const NodeConfigPtr& config);
+
+  /// The memory of the pipeline has become fuller or emptier.
+  virtual void OnMemoryPressure(MemoryPressure pressure);
+
+  /// Somebody is about to read the metrics: the moment to set gauges that cost something.
+  virtual void OnCollect();
+};
+
+/// A source of batches.
+class Receiver : public Controllable {
+ public:
   /// Sends batches until there are no more, or until a drain is requested: then it returns soon,
   /// without waiting for outcomes, which may still arrive until Report is called.
   /// An error ends the pipeline of this core.
@@ -39,10 +57,8 @@ class Receiver {
 };
 
 /// Takes batches and sends others.
-class Processor {
+class Processor : public Controllable {
  public:
-  virtual ~Processor() = default;
-
   /// Called once, before the first batch: for ports and timers.
   virtual Status Start(Effects& effects) = 0;
 
@@ -74,10 +90,8 @@ class OneToOneProcessor : public Processor {
 };
 
 /// Takes batches out of the pipeline.
-class Exporter {
+class Exporter : public Controllable {
  public:
-  virtual ~Exporter() = default;
-
   /// Called once, before the first batch: for timers; the place to open what it writes to.
   virtual Status Start(Effects& effects) = 0;
 

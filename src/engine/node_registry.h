@@ -10,20 +10,9 @@
 #include "base/error.h"
 #include "config/field_table.h"
 #include "engine/node.h"
+#include "engine/node_config.h"
 
 namespace df::engine {
-
-/// The checked configuration of a node. Owner: immutable, shared by all instances.
-struct NodeConfig {
-  virtual ~NodeConfig() = default;
-};
-using NodeConfigPtr = std::shared_ptr<const NodeConfig>;
-
-/// State of a node that all its instances share, one a process. Synchronises itself.
-struct NodeShared {
-  virtual ~NodeShared() = default;
-};
-using NodeSharedPtr = std::shared_ptr<NodeShared>;
 
 /// What a configuration may be checked against besides itself.
 struct ValidateContext {
@@ -33,7 +22,8 @@ struct ValidateContext {
 /// Describes one kind of node. Each node folder defines one, named kDescriptor, in factory.cc:
 ///
 ///   const engine::NodeDescriptor kDescriptor = {
-///       .urn = "urn:otel:noop:exporter",
+///       .urn = "urn:otel:exporter:noop",
+///       .old_urn = "urn:otel:noop:exporter",
 ///       .kind = engine::NodeKind::kExporter,
 ///       .summary = "takes every batch and forgets it",
 ///       .fields = [] { return config::Describe(NoopFields()); },
@@ -44,7 +34,9 @@ struct ValidateContext {
 ///       .make_exporter = MakeNoop,
 ///   };
 struct NodeDescriptor {
-  std::string_view urn;
+  std::string_view urn;  ///< "urn:otel:<kind>:<name>"
+  /// The name that the prototype's documents give it; empty when they had no such node.
+  std::string_view old_urn = {};
   NodeKind kind;
   std::string_view summary;  ///< half a sentence for --help
 
@@ -52,6 +44,9 @@ struct NodeDescriptor {
 
   /// Reads the `config` of a node; problems go to the section. Starts and touches nothing.
   NodeConfigPtr (*parse)(const config::Section& section, const ValidateContext& context) = nullptr;
+
+  /// The node has an OnConfig: a change of its configuration does not replace its pipeline.
+  bool applies_config = false;
 
   /// Makes what the instances share; null when they share nothing. Called before any instance.
   Result<NodeSharedPtr> (*make_shared)(const NodeConfig& config,
@@ -79,7 +74,7 @@ class NodeRegistry {
   explicit NodeRegistry(std::span<const NodeDescriptor* const> descriptors)
       : descriptors_(descriptors.begin(), descriptors.end()) {}
 
-  /// Returns the descriptor of a URN, or null.
+  /// Returns the descriptor of a URN, present or old, or null.
   const NodeDescriptor* Find(std::string_view urn) const;
 
   /// Returns the URNs of a kind.

@@ -35,22 +35,33 @@ Result<AnyNode> MakeNode(const CheckedNode& checked, const NodeSharedPtr& shared
   return Status::UnknownError("kind of node");
 }
 
-/// Ticks without drift: the next deadline counts from the last one, not from when it was served.
-class NodeRunner::PeriodicTimer {
+/// Periodic ticks go without drift: the next deadline counts from the last one, not from when it
+/// was served. One object serves an id for good, so that setting it again costs no allocation.
+class NodeRunner::NodeTimer {
  public:
-  PeriodicTimer(NodeRunner* runner, TimerId id, std::chrono::nanoseconds period)
-      : runner_(runner),
-        id_(id),
-        period_(period),
-        deadline_(runner->loop_->clock().Now() + period),
-        timer_(runner->loop_, [this] { Tick(); }) {
+  NodeTimer(NodeRunner* runner, TimerId id)
+      : runner_(runner), id_(id), timer_(runner->context_->loop, [this] { Fire(); }) {}
+
+  void Start(std::chrono::nanoseconds period) {
+    period_ = period;
+    deadline_ = runner_->context_->loop->clock().Now() + period;
     timer_.StartAt(deadline_);
   }
 
+  void WakeAt(runtime::SteadyTime deadline) {
+    period_ = std::chrono::nanoseconds(0);
+    deadline_ = deadline;
+    timer_.StartAt(deadline);
+  }
+
  private:
-  void Tick() {
-    runner_->inbox_.PushTimer(id_);
-    const runtime::SteadyTime now = runner_->loop_->clock().Now();
+  void Fire() {
+    if (period_ == std::chrono::nanoseconds(0)) {
+      runner_->inbox_.PushWake(id_);
+      return;
+    }
+    runner_->inbox_.PushTick(id_);
+    const runtime::SteadyTime now = runner_->context_->loop->clock().Now();
     deadline_ += period_;
     if (deadline_ <= now) {
       deadline_ = now + period_;
@@ -60,18 +71,16 @@ class NodeRunner::PeriodicTimer {
 
   NodeRunner* runner_;
   TimerId id_;
-  std::chrono::nanoseconds period_;
+  std::chrono::nanoseconds period_{0};
   runtime::SteadyTime deadline_;
   runtime::Timer timer_;
 };
 
-NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, runtime::EventLoop* loop,
-                       runtime::Cancellation* drain, InboxLimits limits,
-                       telemetry::Registry* registry)
+NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context,
+                       InboxLimits limits, telemetry::Registry* registry)
     : node_(std::move(node)),
       info_(std::move(info)),
-      loop_(loop),
-      drain_(drain),
+      context_(context),
       metrics_(registry->Add("node", Labels(info_))),
       batches_in_(metrics_.Find("batches_in")),
       items_in_(metrics_.Find("items_in")),
@@ -82,7 +91,9 @@ NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, runtime::EventLoop* loop
                 .nacked_permanent = &metrics_.Find("nacked{permanent=true}"),
                 .dropped = &metrics_.Find("dropped{reason=without_outcome}"),
                 .pending = &metrics_.Find("pending")},
-      inbox_(loop, limits, &metrics_),
+      memory_waits_(metrics_.Find("waits{reason=memory}")),
+      memory_wait_ns_(metrics_.Find("wait_ns{reason=memory}")),
+      inbox_(context->loop, limits, &metrics_),
       effects_(this) {}
 
 NodeRunner::~NodeRunner() = default;
@@ -140,10 +151,7 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
         }
         break;
       case InboxEvent::Kind::kTimer:
-        // A tick may still wait when its timer has been cancelled.
-        if (timers_.contains(event.timer)) {
-          status = co_await node->OnTimer(event.timer, effects_);
-        }
+        status = co_await node->OnTimer(event.timer, effects_);
         break;
       case InboxEvent::Kind::kEnd:
         timers_.clear();
@@ -174,19 +182,82 @@ Result<PortIndex> NodeRunner::FindPort(std::string_view name) const {
 }
 
 runtime::Task<bool> NodeRunner::Send(Pdata pdata, PortIndex port) {
+  if (pdata.charge.is_empty()) {
+    pdata.charge = context_->memory.Charge(pdata.batch->size_bytes());
+    if (std::holds_alternative<std::unique_ptr<Receiver>>(node_) &&
+        !context_->memory.Admits(pdata.charge.size_bytes())) {
+      const int64_t size_bytes = pdata.charge.size_bytes();
+      const runtime::SteadyTime start = context_->loop->clock().Now();
+      co_await context_->memory.WaitForRoom(size_bytes);
+      memory_waits_.Add(1);
+      memory_wait_ns_.Add((context_->loop->clock().Now() - start).count());
+    }
+  }
   batches_out_.Add(1);
   items_out_.Add(pdata.batch->num_items());
-  const PortIndex index = port == kDefaultPort ? default_port_ : port;
-  return ports_[static_cast<size_t>(index)].Send(std::move(pdata));
+  co_return co_await PortOf(port).Send(std::move(pdata));
+}
+
+runtime::PushResult NodeRunner::TrySend(Pdata& pdata, PortIndex port) {
+  if (pdata.charge.is_empty()) {
+    pdata.charge = context_->memory.Charge(pdata.batch->size_bytes());
+  }
+  const int64_t num_items = pdata.batch->num_items();
+  const runtime::PushResult result = PortOf(port).TrySend(pdata);
+  if (result == runtime::PushResult::kSent) {
+    batches_out_.Add(1);
+    items_out_.Add(num_items);
+  }
+  return result;
 }
 
 void NodeRunner::StartTimer(TimerId id, std::chrono::nanoseconds period) {
-  timers_[id] = std::make_unique<PeriodicTimer>(this, id, period);
+  std::unique_ptr<NodeTimer>& timer = timers_[id];
+  if (timer == nullptr) {
+    timer = std::make_unique<NodeTimer>(this, id);
+  }
+  timer->Start(period);
+}
+
+void NodeRunner::WakeAt(TimerId id, runtime::SteadyTime deadline) {
+  std::unique_ptr<NodeTimer>& timer = timers_[id];
+  if (timer == nullptr) {
+    timer = std::make_unique<NodeTimer>(this, id);
+  }
+  timer->WakeAt(deadline);
+}
+
+Controllable* NodeRunner::controllable() {
+  return std::visit([](auto& node) -> Controllable* { return node.get(); }, node_);
+}
+
+Status NodeRunner::ApplyConfig(const NodeConfigPtr& config) {
+  Controllable* node = controllable();
+  return node == nullptr ? Status::Invalid("the node has ended") : node->OnConfig(config);
+}
+
+void NodeRunner::TellMemoryPressure(MemoryPressure pressure) {
+  if (Controllable* node = controllable()) {
+    node->OnMemoryPressure(pressure);
+  }
+}
+
+void NodeRunner::Collect() {
+  inbox_.UpdateMetrics();
+  if (Controllable* node = controllable()) {
+    node->OnCollect();
+  }
 }
 
 runtime::Task<bool> Effects::Send(Pdata pdata, PortIndex port) {
   return runner_->Send(std::move(pdata), port);
 }
+
+runtime::PushResult Effects::TrySend(Pdata& pdata, PortIndex port) {
+  return runner_->TrySend(pdata, port);
+}
+
+PortIndex Effects::default_port() const { return runner_->default_port_; }
 
 Result<PortIndex> Effects::FindPort(std::string_view name) const { return runner_->FindPort(name); }
 
@@ -198,16 +269,25 @@ void Effects::StartTimer(TimerId id, std::chrono::nanoseconds period) {
   runner_->StartTimer(id, period);
 }
 
-void Effects::CancelTimer(TimerId id) { runner_->timers_.erase(id); }
+void Effects::WakeAt(TimerId id, runtime::SteadyTime deadline) { runner_->WakeAt(id, deadline); }
 
-runtime::Task<bool> Effects::SleepFor(std::chrono::nanoseconds duration) {
-  return runner_->loop_->SleepFor(duration, runner_->drain_);
+void Effects::CancelTimer(TimerId id) {
+  runner_->timers_.erase(id);
+  runner_->inbox_.DropTimer(id);
 }
 
-runtime::Cancellation& Effects::drain() { return *runner_->drain_; }
+runtime::Task<bool> Effects::SleepFor(std::chrono::nanoseconds duration) {
+  return runner_->context_->loop->SleepFor(duration, &runner_->context_->drain);
+}
+
+runtime::Cancellation& Effects::drain() { return runner_->context_->drain; }
+std::optional<runtime::SteadyTime> Effects::drain_deadline() const {
+  return runner_->context_->drain_deadline;
+}
+MemoryPressure Effects::memory_pressure() const { return runner_->context_->memory.pressure(); }
 const InstanceInfo& Effects::info() const { return runner_->info_; }
-const runtime::Clock& Effects::clock() const { return runner_->loop_->clock(); }
-runtime::EventLoop& Effects::loop() { return *runner_->loop_; }
+const runtime::Clock& Effects::clock() const { return runner_->context_->loop->clock(); }
+runtime::EventLoop& Effects::loop() { return *runner_->context_->loop; }
 telemetry::MetricSet& Effects::metrics() { return runner_->metrics_; }
 
 }  // namespace df::engine

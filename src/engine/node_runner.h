@@ -11,6 +11,7 @@
 
 #include "engine/graph.h"
 #include "engine/inbox.h"
+#include "engine/memory_account.h"
 #include "engine/node.h"
 #include "engine/out_port.h"
 #include "runtime/event_loop.h"
@@ -24,12 +25,23 @@ using AnyNode =
 Result<AnyNode> MakeNode(const CheckedNode& checked, const NodeSharedPtr& shared,
                          const InstanceInfo& info);
 
+/// What the nodes of one instance share.
+struct InstanceContext {
+  InstanceContext(runtime::EventLoop* instance_loop, MemoryAccount::Limits limits)
+      : loop(instance_loop), memory(instance_loop, limits) {}
+
+  runtime::EventLoop* loop;
+  runtime::Cancellation drain;
+  std::optional<runtime::SteadyTime> drain_deadline;
+  MemoryAccount memory;
+};
+
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
 class NodeRunner {
  public:
-  /// Everything is borrowed and outlives the runner, except the node.
-  NodeRunner(AnyNode node, InstanceInfo info, runtime::EventLoop* loop,
-             runtime::Cancellation* drain, InboxLimits limits, telemetry::Registry* registry);
+  /// `context` and `registry` are borrowed and outlive the runner.
+  NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context, InboxLimits limits,
+             telemetry::Registry* registry);
   ~NodeRunner();
   NodeRunner(const NodeRunner&) = delete;
   NodeRunner& operator=(const NodeRunner&) = delete;
@@ -51,34 +63,46 @@ class NodeRunner {
   /// Destroys the node, so that what it still holds is completed while its senders exist.
   void DestroyNode() { node_ = AnyNode(); }
 
+  /// The control calls of the node; nothing happens when it has been destroyed.
+  Status ApplyConfig(const NodeConfigPtr& config);
+  void TellMemoryPressure(MemoryPressure pressure);
+  void Collect();
+
   Inbox& inbox() { return inbox_; }
   const InstanceInfo& info() const { return info_; }
 
  private:
   friend class Effects;
-  class PeriodicTimer;
+  class NodeTimer;
 
   runtime::Task<Status> RunReceiver(Receiver* receiver);
   template <typename Node>
   runtime::Task<Status> RunConsumer(Node* node);
   Result<PortIndex> FindPort(std::string_view name) const;
   runtime::Task<bool> Send(Pdata pdata, PortIndex port);
+  runtime::PushResult TrySend(Pdata& pdata, PortIndex port);
+  OutPort& PortOf(PortIndex port) {
+    return ports_[static_cast<size_t>(port == kDefaultPort ? default_port_ : port)];
+  }
   void StartTimer(TimerId id, std::chrono::nanoseconds period);
+  void WakeAt(TimerId id, runtime::SteadyTime deadline);
+  Controllable* controllable();
 
   AnyNode node_;
   InstanceInfo info_;
-  runtime::EventLoop* loop_;
-  runtime::Cancellation* drain_;
+  InstanceContext* context_;
   telemetry::MetricSet& metrics_;
   telemetry::Counter& batches_in_;
   telemetry::Counter& items_in_;
   telemetry::Counter& batches_out_;
   telemetry::Counter& items_out_;
   OutcomeCounters outcomes_;
+  telemetry::Counter& memory_waits_;
+  telemetry::Counter& memory_wait_ns_;
   Inbox inbox_;
   std::vector<OutPort> ports_;
   PortIndex default_port_ = 0;
-  std::map<TimerId, std::unique_ptr<PeriodicTimer>> timers_;
+  std::map<TimerId, std::unique_ptr<NodeTimer>> timers_;
   Effects effects_;
 };
 

@@ -14,8 +14,10 @@ namespace {
 /// the tokens; the last outcome destroys it.
 class BroadcastJoin final : public CompletionHandler {
  public:
-  BroadcastJoin(CompletionToken upstream, const std::vector<OutPort::Destination>& destinations)
+  BroadcastJoin(CompletionToken upstream, MemoryCharge charge,
+                const std::vector<OutPort::Destination>& destinations)
       : upstream_(std::move(upstream)),
+        charge_(std::move(charge)),
         destinations_(destinations),
         num_left_(destinations.size()) {}
 
@@ -36,6 +38,7 @@ class BroadcastJoin final : public CompletionHandler {
 
  private:
   CompletionToken upstream_;
+  MemoryCharge charge_;  // one batch, however many hold it: given back when the last is done
   const std::vector<OutPort::Destination>& destinations_;
   size_t num_left_;
   Outcome joined_;
@@ -71,22 +74,23 @@ runtime::Task<bool> OutPort::SendToOne(Pdata pdata) {
   co_return false;
 }
 
-runtime::Task<bool> OutPort::Broadcast(Pdata pdata) {
-  const int64_t size_bytes = pdata.batch->size_bytes();
+std::vector<Pdata> OutPort::MakeCopies(Pdata pdata) {
   // Every copy has its token before the first is handed over: an early outcome must not look like
   // the last one.
+  auto join = std::make_unique<BroadcastJoin>(std::move(pdata.token), std::move(pdata.charge),
+                                              destinations_);
   std::vector<Pdata> copies;
-  if (pdata.token.is_pending()) {
-    auto join = std::make_unique<BroadcastJoin>(std::move(pdata.token), destinations_);
-    for (size_t i = 0; i < destinations_.size(); ++i) {
-      copies.push_back({pdata.batch, CompletionToken(join.get(), i)});
-    }
-    join.release();
-  } else {
-    copies.resize(destinations_.size());
-    std::for_each(copies.begin(), copies.end(), [&](Pdata& copy) { copy.batch = pdata.batch; });
+  copies.reserve(destinations_.size());
+  for (size_t i = 0; i < destinations_.size(); ++i) {
+    copies.emplace_back(pdata.batch, CompletionToken(join.get(), i));
   }
-  pdata.batch.reset();
+  join.release();
+  return copies;
+}
+
+runtime::Task<bool> OutPort::Broadcast(Pdata pdata) {
+  const int64_t size_bytes = pdata.batch->size_bytes();
+  std::vector<Pdata> copies = MakeCopies(std::move(pdata));
   bool is_sent = false;
   for (size_t i = 0; i < destinations_.size(); ++i) {
     if (co_await destinations_[i].inbox->Push(copies[i], size_bytes) ==
@@ -97,6 +101,38 @@ runtime::Task<bool> OutPort::Broadcast(Pdata pdata) {
     }
   }
   co_return is_sent;
+}
+
+runtime::PushResult OutPort::TrySend(Pdata& pdata) {
+  const int64_t size_bytes = pdata.batch->size_bytes();
+  if (destinations_.size() > 1 && strategy_ == config::DispatchStrategy::kBroadcast) {
+    for (const Destination& destination : destinations_) {
+      if (destination.inbox->is_closed()) {
+        return runtime::PushResult::kClosed;
+      }
+      if (!destination.inbox->HasRoom(size_bytes)) {
+        return runtime::PushResult::kFull;
+      }
+    }
+    std::vector<Pdata> copies = MakeCopies(std::move(pdata));
+    for (size_t i = 0; i < destinations_.size(); ++i) {
+      destinations_[i].inbox->TryPush(copies[i], size_bytes);
+    }
+    return runtime::PushResult::kSent;
+  }
+  runtime::PushResult result = runtime::PushResult::kClosed;
+  const size_t first = ChooseFirst();
+  for (size_t i = 0; i < destinations_.size(); ++i) {
+    Inbox* inbox = destinations_[(first + i) % destinations_.size()].inbox;
+    const runtime::PushResult pushed = inbox->TryPush(pdata, size_bytes);
+    if (pushed == runtime::PushResult::kSent) {
+      return pushed;
+    }
+    if (pushed == runtime::PushResult::kFull) {
+      result = pushed;
+    }
+  }
+  return result;
 }
 
 size_t OutPort::ChooseFirst() {

@@ -32,7 +32,12 @@ class OutPort {
   /// counts it as a nack.
   runtime::Task<bool> Send(Pdata pdata);
 
+  /// Hands over what has room now: to every destination (broadcast) or to the first that has, from
+  /// the one whose turn it is. On kFull and kClosed the batch is still the caller's.
+  runtime::PushResult TrySend(Pdata& pdata);
+
  private:
+  std::vector<Pdata> MakeCopies(Pdata pdata);
   runtime::Task<bool> SendToOne(Pdata pdata);
   runtime::Task<bool> Broadcast(Pdata pdata);
   size_t ChooseFirst();

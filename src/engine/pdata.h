@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "engine/completion.h"
+#include "engine/memory_account.h"
 #include "otap/batch.h"
 
 namespace df::engine {
 
-/// A batch and the duty to say what became of it. Move-only.
+/// A batch, the duty to say what became of it, and the bytes that it takes. Move-only. A node that
+/// keeps a batch for later keeps the whole message, so that its bytes stay counted.
 struct Pdata {
   Pdata() = default;
   // Not an aggregate: gcc 12 destroys a braced aggregate in a co_await expression twice.
@@ -17,6 +19,7 @@ struct Pdata {
 
   otap::BatchPtr batch;
   CompletionToken token;
+  MemoryCharge charge;  ///< made by the first Send
 };
 
 }  // namespace df::engine

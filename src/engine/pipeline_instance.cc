@@ -14,6 +14,7 @@ PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::Eve
     : pipeline_(pipeline),
       loop_(loop),
       options_(options),
+      context_(loop, options.memory),
       deadline_(loop, [this] { ForceEnd(); }),
       control_(loop, {.max_messages = pipeline.settings.default_pipeline_ctrl_msg_channel_size}) {}
 
@@ -54,7 +55,7 @@ Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared,
           fmt::format("node '{}': {}", checked.name, node.status().message()));
     }
     runners_.push_back(std::make_unique<NodeRunner>(std::move(node).ValueUnsafe(), std::move(info),
-                                                    loop_, &drain_, limits, registry));
+                                                    &context_, limits, registry));
     num_upstream_.push_back(checked.num_upstream);
   }
   return Status::OK();
@@ -76,8 +77,15 @@ void PipelineInstance::Connect() {
   }
 }
 
+void PipelineInstance::TellMemoryPressure(MemoryPressure pressure) {
+  for (const auto& runner : runners_) {
+    runner->TellMemoryPressure(pressure);
+  }
+}
+
 void PipelineInstance::Start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
+  context_.memory.OnChange([this](MemoryPressure pressure) { TellMemoryPressure(pressure); });
   num_running_ = runners_.size();
   for (size_t i = runners_.size(); i-- > 0;) {
     const Status status = runners_[i]->Start();
@@ -100,11 +108,12 @@ void PipelineInstance::Start(std::function<void()> on_end) {
 }
 
 void PipelineInstance::RequestDrain() {
-  if (drain_.is_requested() || has_ended_) {
+  if (context_.drain.is_requested() || has_ended_) {
     return;
   }
-  deadline_.StartAt(loop_->clock().Now() + options_.drain_timeout);
-  drain_.Request();
+  context_.drain_deadline = loop_->clock().Now() + options_.drain_timeout;
+  deadline_.StartAt(*context_.drain_deadline);
+  context_.drain.Request();
 }
 
 runtime::Task<> PipelineInstance::RunNode(size_t index) {

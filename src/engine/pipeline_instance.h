@@ -46,6 +46,7 @@ class PipelineInstance {
     int num_instances = 1;
     std::optional<int> core;
     std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
+    MemoryAccount::Limits memory;
   };
 
   /// Makes every node. `shared` has one entry a node (null where there is nothing to share).
@@ -85,11 +86,12 @@ class PipelineInstance {
   void OnNodeEnded(const NodeEnded& ended);
   void ForceEnd();
   void Finish();
+  void TellMemoryPressure(MemoryPressure pressure);
 
   const CheckedPipeline& pipeline_;
   runtime::EventLoop* loop_;
   Options options_;
-  runtime::Cancellation drain_;
+  InstanceContext context_;
   runtime::Timer deadline_;
   runtime::Channel<NodeEnded> control_;
   std::vector<std::unique_ptr<NodeRunner>> runners_;

@@ -14,8 +14,11 @@ TEST(Registry, EveryDescriptorIsComplete) {
   for (const engine::NodeDescriptor* descriptor : AllDescriptors()) {
     SCOPED_TRACE(descriptor->urn);
     EXPECT_TRUE(urns.emplace(descriptor->urn).second) << "the URN is taken";
-    EXPECT_TRUE(descriptor->urn.starts_with("urn:otel:"));
-    EXPECT_TRUE(descriptor->urn.ends_with(":" + std::string(Name(descriptor->kind))));
+    EXPECT_TRUE(
+        descriptor->urn.starts_with("urn:otel:" + std::string(Name(descriptor->kind)) + ":"));
+    if (!descriptor->old_urn.empty()) {
+      EXPECT_TRUE(urns.emplace(descriptor->old_urn).second) << "the old URN is taken";
+    }
     EXPECT_FALSE(descriptor->summary.empty());
     EXPECT_NE(descriptor->fields, nullptr);
     EXPECT_NE(descriptor->parse, nullptr);
@@ -43,8 +46,10 @@ TEST(Registry, FindsANodeByItsUrn) {
   const engine::NodeRegistry registry(AllDescriptors());
   ASSERT_NE(registry.Find("urn:otel:noop:exporter"), nullptr);
   EXPECT_EQ(registry.Find("urn:otel:noop:receiver"), nullptr);
+  EXPECT_EQ(registry.Find("urn:otel:exporter:noop"), registry.Find("urn:otel:noop:exporter"));
+  EXPECT_EQ(registry.Find(""), nullptr);
   EXPECT_THAT(registry.UrnsOf(engine::NodeKind::kExporter),
-              testing::Contains("urn:otel:noop:exporter"));
+              testing::Contains("urn:otel:exporter:noop"));
 }
 
 }  // namespace

@@ -52,6 +52,11 @@ class Channel {
     return PushResult::kSent;
   }
 
+  /// Tells whether TryPush would send a message of this size now.
+  bool HasRoom(int64_t size_bytes) const {
+    return !is_closed_ && pushers_.empty() && Fits(size_bytes);
+  }
+
   /// Waits until the message is admitted: kSent, or kClosed. `message` is moved from only when it
   /// is sent, and must stay where it is until then.
   auto Push(T& message, int64_t size_bytes) { return PushAwaiter(this, message, size_bytes); }

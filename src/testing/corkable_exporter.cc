@@ -82,7 +82,8 @@ void ExporterScript::Uncork() {
 
 const engine::NodeDescriptor& CorkableExporterDescriptor() {
   static const engine::NodeDescriptor descriptor = {
-      .urn = "urn:otel:test:corkable:exporter",
+      .urn = "urn:otel:exporter:test_corkable",
+      .old_urn = "urn:otel:test:corkable:exporter",
       .kind = engine::NodeKind::kExporter,
       .summary = "keeps what it gets for a test",
       .fields = [] { return config::Describe(CorkableFields()); },

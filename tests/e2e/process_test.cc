@@ -137,8 +137,8 @@ TEST_F(ProcessTest, WrongFlagsExitWithTwo) {
 TEST_F(ProcessTest, HelpNamesEveryNode) {
   Process process({"--help"});
   EXPECT_EQ(process.Wait(), 0);
-  EXPECT_THAT(process.output(), HasSubstr("urn:otel:noop:exporter"));
-  EXPECT_THAT(process.output(), HasSubstr("urn:otel:otap:parquet:receiver"));
+  EXPECT_THAT(process.output(), HasSubstr("urn:otel:exporter:noop"));
+  EXPECT_THAT(process.output(), HasSubstr("urn:otel:receiver:parquet"));
 }
 
 TEST_F(ProcessTest, ABadDocumentExitsWithTwoAndStartsNothing) {
@@ -165,7 +165,7 @@ TEST_F(ProcessTest, EndsByItselfWhenEverythingIsReplayed) {
   Process process({"-p", Pipeline("once"), "--num-cores", "1"});
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_THAT(process.output(), HasSubstr("finished after"));
-  EXPECT_THAT(process.output(), HasSubstr("sink (urn:otel:noop:exporter)"));
+  EXPECT_THAT(process.output(), HasSubstr("sink (urn:otel:exporter:noop)"));
 }
 
 TEST_F(ProcessTest, ASignalDrainsAndExitsWithZeroWithinTwoSeconds) {
