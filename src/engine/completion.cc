@@ -1,12 +1,30 @@
 #include "engine/completion.h"
 
+#include <exception>
+
 namespace df::engine {
 
+std::string_view Name(NackCause cause) {
+  switch (cause) {
+    case NackCause::kRefused:
+      return "refused";
+    case NackCause::kRouteFull:
+      return "route_full";
+    case NackCause::kRouteClosed:
+      return "route_closed";
+    case NackCause::kNodeEnded:
+      return "node_ended";
+    case NackCause::kDropped:
+      return "dropped_without_outcome";
+  }
+  return "";
+}
+
 CompletionToken::CompletionToken(CompletionHandler* handler, uint64_t calldata,
-                                 const OutcomeCounters* counters)
-    : handler_(handler), counters_(counters), calldata_(calldata) {
-  if (counters_ != nullptr) {
-    counters_->pending->Add(1);
+                                 const TokenSource* source)
+    : handler_(handler), source_(source), calldata_(calldata) {
+  if (source_ != nullptr) {
+    source_->pending->Add(1);
   }
 }
 
@@ -16,7 +34,7 @@ CompletionToken& CompletionToken::operator=(CompletionToken&& other) noexcept {
       Drop();
     }
     handler_ = std::exchange(other.handler_, nullptr);
-    counters_ = other.counters_;
+    source_ = other.source_;
     calldata_ = other.calldata_;
   }
   return *this;
@@ -28,21 +46,30 @@ void CompletionToken::Complete(const Outcome& outcome) {
   if (handler == nullptr) {
     return;
   }
-  if (counters_ != nullptr) {
-    counters_->pending->Add(-1);
+  const TokenSource* const source = source_;
+  if (source != nullptr) {
+    source->pending->Add(-1);
     if (outcome.is_ack) {
-      counters_->acked->Add(1);
+      source->acked->Add(1);
     } else {
-      (outcome.is_permanent ? counters_->nacked_permanent : counters_->nacked_retryable)->Add(1);
-      if (outcome.cause == NackCause::kDropped) {
-        counters_->dropped->Add(1);
-      }
+      source->nacked[static_cast<size_t>(outcome.cause)][outcome.is_permanent ? 1 : 0]->Add(1);
     }
   }
-  handler->OnOutcome(outcome, calldata_);
+  // Tokens fall in destructors too, where an exception would end the process.
+  try {
+    handler->OnOutcome(outcome, calldata_);
+  } catch (const std::exception& error) {
+    if (source != nullptr && source->on_handler_error) {
+      source->on_handler_error(error.what());
+    }
+  }
 }
 
 void CompletionToken::Drop() {
+  if (source_ != nullptr && source_->end_reason != nullptr) {
+    Complete(Outcome::Nack(*source_->end_reason, false, NackCause::kNodeEnded));
+    return;
+  }
   Complete(Outcome::Nack("dropped without outcome", false, NackCause::kDropped));
 }
 

@@ -1,8 +1,11 @@
 // What becomes of a batch, told to the node that sent it.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "telemetry/metric_set.h"
@@ -12,10 +15,15 @@ namespace df::engine {
 /// Why a batch was refused.
 enum class NackCause : uint8_t {
   kRefused,      ///< a node did not take it
+  kRouteFull,    ///< its destination has no room, and its sender does not wait
   kRouteClosed,  ///< its destination has ended
   kNodeEnded,    ///< it was still waiting when its pipeline was ended by force
   kDropped,      ///< its last owner let it fall without saying anything
 };
+inline constexpr size_t kNumNackCauses = 5;
+
+/// Returns "refused", "route_full" and so on, as they stand in metrics.
+std::string_view Name(NackCause cause);
 
 /// The one outcome of a batch.
 struct Outcome {
@@ -35,21 +43,26 @@ struct Outcome {
 class CompletionHandler {
  public:
   /// `calldata` is what the token was made with. Called exactly once a token, on the loop of the
-  /// instance, possibly after the node's own Run or Finish has returned; must not throw or wait.
+  /// instance, possibly after the node's own Run or Finish has returned; does not wait. One that
+  /// throws fails its pipeline.
   virtual void OnOutcome(const Outcome& outcome, uint64_t calldata) = 0;
 
  protected:
   ~CompletionHandler() = default;
 };
 
-/// Counters of outcomes.
-struct OutcomeCounters {
+/// What the tokens of one node have in common. Owner: the node's runner; outlives its tokens.
+struct TokenSource {
   telemetry::Counter* acked = nullptr;
-  telemetry::Counter* nacked_retryable = nullptr;
-  telemetry::Counter* nacked_permanent = nullptr;
-  telemetry::Counter* dropped = nullptr;  ///< let fall without outcome; also counted as nacked
-  /// Tokens made and without outcome yet.
-  telemetry::Counter* pending = nullptr;
+  /// By cause, then by whether it is permanent.
+  std::array<std::array<telemetry::Counter*, 2>, kNumNackCauses> nacked{};
+  telemetry::Counter* pending = nullptr;  ///< made, and without outcome yet
+
+  /// Why the pipeline is being ended; set while it is. What falls then is nacked with this.
+  const std::string* end_reason = nullptr;
+
+  /// A handler has thrown. Its outcome counts as said.
+  std::function<void(const std::string& what)> on_handler_error;
 };
 
 /// The right and duty to say once what became of a batch: Ack, Nack, or, when it is destroyed
@@ -60,10 +73,10 @@ class CompletionToken {
   /// A token that nobody waits for.
   CompletionToken() = default;
   CompletionToken(CompletionHandler* handler, uint64_t calldata,
-                  const OutcomeCounters* counters = nullptr);
+                  const TokenSource* source = nullptr);
   CompletionToken(CompletionToken&& other) noexcept
       : handler_(std::exchange(other.handler_, nullptr)),
-        counters_(other.counters_),
+        source_(other.source_),
         calldata_(other.calldata_) {}
   CompletionToken& operator=(CompletionToken&& other) noexcept;
   ~CompletionToken() {
@@ -86,7 +99,7 @@ class CompletionToken {
   void Drop();
 
   CompletionHandler* handler_ = nullptr;
-  const OutcomeCounters* counters_ = nullptr;
+  const TokenSource* source_ = nullptr;
   uint64_t calldata_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <random>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -74,19 +76,61 @@ TEST(CompletionToken, WithoutAHandlerSaysNothing) {
   token.Ack();
 }
 
+TEST(CompletionToken, AHandlerThatThrowsIsToldToTheSource) {
+  class Thrower final : public CompletionHandler {
+   public:
+    void OnOutcome(const Outcome&, uint64_t) override { throw std::runtime_error("oh"); }
+  };
+  telemetry::Counter acked, nacked, pending;
+  TokenSource source;
+  source.acked = &acked;
+  source.pending = &pending;
+  source.nacked.fill({&nacked, &nacked});
+  std::vector<std::string> errors;
+  source.on_handler_error = [&errors](const std::string& what) { errors.push_back(what); };
+  Thrower thrower;
+  CompletionToken(&thrower, 1, &source).Ack();
+  {
+    const CompletionToken falls(&thrower, 2, &source);
+  }
+  EXPECT_EQ(errors, (std::vector<std::string>{"oh", "oh"}));
+  EXPECT_EQ(pending.value(), 0);
+}
+
+TEST(CompletionToken, OneThatFallsWhileItsPipelineEndsSaysSo) {
+  telemetry::Counter acked, nacked, pending;
+  TokenSource source;
+  source.acked = &acked;
+  source.pending = &pending;
+  source.nacked.fill({&nacked, &nacked});
+  const std::string reason = "the end";
+  Listener listener;
+  {
+    const CompletionToken token(&listener, 1, &source);
+    source.end_reason = &reason;
+  }
+  ASSERT_EQ(listener.heard.size(), 1u);
+  EXPECT_EQ(listener.heard[0].outcome.cause, NackCause::kNodeEnded);
+  EXPECT_EQ(listener.heard[0].outcome.reason, "the end");
+}
+
 // Whatever is done with tokens, each gives exactly one outcome.
 TEST(CompletionToken, EverySequenceOfMovesGivesOneOutcomeEach) {
   const uint32_t seed = testing::UnitTest::GetInstance()->random_seed();
   SCOPED_TRACE(testing::Message() << "seed " << seed << " (GTEST_RANDOM_SEED)");
   std::mt19937 random(seed);
   telemetry::Counter acked, retryable, permanent, dropped, pending;
-  const OutcomeCounters counters = {&acked, &retryable, &permanent, &dropped, &pending};
+  TokenSource source;
+  source.acked = &acked;
+  source.pending = &pending;
+  source.nacked.fill({&retryable, &permanent});
+  source.nacked[static_cast<size_t>(NackCause::kDropped)] = {&dropped, nullptr};
   Listener listener;
   constexpr uint64_t kNumTokens = 2000;
   {
     std::vector<CompletionToken> slots(8);
     for (uint64_t i = 0; i < kNumTokens; ++i) {
-      slots[random() % slots.size()] = CompletionToken(&listener, i, &counters);
+      slots[random() % slots.size()] = CompletionToken(&listener, i, &source);
       CompletionToken& one = slots[random() % slots.size()];
       CompletionToken& other = slots[random() % slots.size()];
       switch (random() % 5) {
@@ -113,7 +157,7 @@ TEST(CompletionToken, EverySequenceOfMovesGivesOneOutcomeEach) {
   }
   EXPECT_EQ(times, std::vector<int>(kNumTokens, 1));
   EXPECT_EQ(pending.value(), 0);
-  EXPECT_EQ(acked.value() + retryable.value() + permanent.value(),
+  EXPECT_EQ(acked.value() + retryable.value() + permanent.value() + dropped.value(),
             static_cast<int64_t>(kNumTokens));
   EXPECT_GT(dropped.value(), 0);
 }

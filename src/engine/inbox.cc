@@ -80,6 +80,15 @@ runtime::Task<InboxEvent> Inbox::Next() {
   }
 }
 
+EdgeLeft Inbox::WhatIsLeft() const {
+  EdgeLeft left;
+  left.num_batches = pdata_.num_messages();
+  left.size_bytes = pdata_.size_bytes();
+  left.num_senders = pdata_.num_waiting_producers();
+  pdata_.ForEach([&left](const Pdata& pdata) { left.num_items += pdata.batch->num_items(); });
+  return left;
+}
+
 void Inbox::Refuse(const std::string& reason, NackCause cause) {
   pdata_.Close();
   while (std::optional<Pdata> pdata = pdata_.TryPop()) {

@@ -23,6 +23,17 @@ struct InboxLimits {
   int64_t max_control = 1;
 };
 
+/// What is still there of an edge and of the node behind it.
+struct EdgeLeft {
+  std::string node;            ///< the edge in front of it
+  int64_t num_batches = 0;     ///< waiting
+  int64_t num_items = 0;       ///< in those
+  int64_t size_bytes = 0;      ///< of those
+  int64_t num_senders = 0;     ///< batches for which a sender waits for room
+  int64_t num_in_node = 0;     ///< batches that the node's unfinished call was given: 0 or 1
+  int64_t num_unanswered = 0;  ///< batches that the node has sent and that have no outcome yet
+};
+
 /// The next thing for a node to do.
 struct InboxEvent {
   enum class Kind : uint8_t { kBatch, kTimer, kEnd };
@@ -72,6 +83,9 @@ class Inbox {
 
   /// The node has ended: nacks what waits, refuses what comes.
   void Refuse(const std::string& reason, NackCause cause);
+
+  /// What waits now, and how many senders wait to add to it; the rest of the fields stays 0.
+  EdgeLeft WhatIsLeft() const;
 
   int64_t size_bytes() const { return pdata_.size_bytes(); }
   int64_t num_batches() const { return pdata_.num_messages(); }

@@ -83,13 +83,19 @@ class MemoryCharge {
       : account_(std::exchange(other.account_, nullptr)),
         size_bytes_(std::exchange(other.size_bytes_, 0)) {}
   MemoryCharge& operator=(MemoryCharge&& other) noexcept {
-    std::swap(account_, other.account_);
-    std::swap(size_bytes_, other.size_bytes_);
+    if (this != &other) {
+      Release();
+      account_ = std::exchange(other.account_, nullptr);
+      size_bytes_ = std::exchange(other.size_bytes_, 0);
+    }
     return *this;
   }
-  ~MemoryCharge() {
+  ~MemoryCharge() { Release(); }
+
+  /// Gives the bytes back before its end.
+  void Release() {
     if (account_ != nullptr) {
-      account_->Release(size_bytes_);
+      std::exchange(account_, nullptr)->Release(std::exchange(size_bytes_, 0));
     }
   }
 

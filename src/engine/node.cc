@@ -37,7 +37,7 @@ runtime::Task<Status> OneToOneProcessor::Process(Pdata pdata, Effects& effects) 
     co_return Status::OK();
   }
   pdata.batch = std::move(transformed).ValueUnsafe();
-  pdata.charge = MemoryCharge();
+  pdata.charge.Release();
   co_await effects.Send(std::move(pdata));
   co_return Status::OK();
 }

@@ -86,15 +86,22 @@ NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context
       items_in_(metrics_.Find("items_in")),
       batches_out_(metrics_.Find("batches_out")),
       items_out_(metrics_.Find("items_out")),
-      outcomes_{.acked = &metrics_.Find("acked"),
-                .nacked_retryable = &metrics_.Find("nacked{permanent=false}"),
-                .nacked_permanent = &metrics_.Find("nacked{permanent=true}"),
-                .dropped = &metrics_.Find("dropped{reason=without_outcome}"),
-                .pending = &metrics_.Find("pending")},
       memory_waits_(metrics_.Find("waits{reason=memory}")),
       memory_wait_ns_(metrics_.Find("wait_ns{reason=memory}")),
       inbox_(context->loop, limits, &metrics_),
-      effects_(this) {}
+      effects_(this) {
+  tokens_.acked = &metrics_.Find("acked");
+  tokens_.pending = &metrics_.Find("pending");
+  for (size_t cause = 0; cause < kNumNackCauses; ++cause) {
+    const std::string_view name = Name(static_cast<NackCause>(cause));
+    tokens_.nacked[cause] = {
+        &metrics_.Find(fmt::format("nacked{{reason={},permanent=false}}", name)),
+        &metrics_.Find(fmt::format("nacked{{reason={},permanent=true}}", name))};
+  }
+  tokens_.on_handler_error = [this](const std::string& what) {
+    context_->on_node_error(info_.node, what);
+  };
+}
 
 NodeRunner::~NodeRunner() = default;
 
@@ -144,11 +151,13 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
       case InboxEvent::Kind::kBatch:
         batches_in_.Add(1);
         items_in_.Add(event.pdata.batch->num_items());
+        is_in_batch_ = true;
         if constexpr (std::is_same_v<Node, Processor>) {
           status = co_await node->Process(std::move(event.pdata), effects_);
         } else {
           status = co_await node->Export(std::move(event.pdata), effects_);
         }
+        is_in_batch_ = false;
         break;
       case InboxEvent::Kind::kTimer:
         status = co_await node->OnTimer(event.timer, effects_);
@@ -169,7 +178,11 @@ void NodeRunner::End(const std::string& reason, NackCause cause) {
 }
 
 NodeReport NodeRunner::Report() {
-  return std::visit([](auto& node) { return node->Report(); }, node_);
+  try {
+    return std::visit([](auto& node) { return node->Report(); }, node_);
+  } catch (const std::exception& error) {
+    return {.lines = {fmt::format("no report: {}", error.what())}, .num_problems = 1};
+  }
 }
 
 Result<PortIndex> NodeRunner::FindPort(std::string_view name) const {
@@ -262,7 +275,7 @@ PortIndex Effects::default_port() const { return runner_->default_port_; }
 Result<PortIndex> Effects::FindPort(std::string_view name) const { return runner_->FindPort(name); }
 
 CompletionToken Effects::MakeToken(CompletionHandler* handler, uint64_t calldata) {
-  return CompletionToken(handler, calldata, &runner_->outcomes_);
+  return CompletionToken(handler, calldata, &runner_->tokens_);
 }
 
 void Effects::StartTimer(TimerId id, std::chrono::nanoseconds period) {

@@ -34,6 +34,8 @@ struct InstanceContext {
   runtime::Cancellation drain;
   std::optional<runtime::SteadyTime> drain_deadline;
   MemoryAccount memory;
+  /// Called when a node fails outside its own calls; set before any node runs.
+  std::function<void(const std::string& node, const std::string& what)> on_node_error;
 };
 
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
@@ -58,6 +60,10 @@ class NodeRunner {
   /// Stops timers; what waits in front of the node is nacked.
   void End(const std::string& reason, NackCause cause);
 
+  /// From now on tokens of this node that fall are nacks of an ended node with this reason.
+  void Abandon(const std::string* reason) { tokens_.end_reason = reason; }
+
+  /// Asks the node; an exception out of it is a problem of the report.
   NodeReport Report();
 
   /// Destroys the node, so that what it still holds is completed while its senders exist.
@@ -67,6 +73,11 @@ class NodeRunner {
   Status ApplyConfig(const NodeConfigPtr& config);
   void TellMemoryPressure(MemoryPressure pressure);
   void Collect();
+
+  /// Batches sent with a token of this node that have no outcome yet.
+  int64_t num_unanswered() const { return tokens_.pending->value(); }
+  /// Whether a call with a batch is going on.
+  bool is_in_batch() const { return is_in_batch_; }
 
   Inbox& inbox() { return inbox_; }
   const InstanceInfo& info() const { return info_; }
@@ -96,12 +107,13 @@ class NodeRunner {
   telemetry::Counter& items_in_;
   telemetry::Counter& batches_out_;
   telemetry::Counter& items_out_;
-  OutcomeCounters outcomes_;
+  TokenSource tokens_;
   telemetry::Counter& memory_waits_;
   telemetry::Counter& memory_wait_ns_;
   Inbox inbox_;
   std::vector<OutPort> ports_;
   PortIndex default_port_ = 0;
+  bool is_in_batch_ = false;
   std::map<TimerId, std::unique_ptr<NodeTimer>> timers_;
   Effects effects_;
 };

@@ -9,6 +9,12 @@
 
 namespace df::engine {
 
+namespace {
+
+const std::string kForcedReason = "the pipeline was ended by force";
+
+}  // namespace
+
 PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
                                    const Options& options)
     : pipeline_(pipeline),
@@ -77,6 +83,22 @@ void PipelineInstance::Connect() {
   }
 }
 
+void PipelineInstance::Collect() {
+  for (const auto& runner : runners_) {
+    runner->Collect();
+  }
+}
+
+void PipelineInstance::OnNodeError(const std::string& node, const std::string& what) {
+  if (has_ended_) {
+    LogError("instance {}: node '{}': {}", options_.instance_index, node, what);
+    return;
+  }
+  result_.errors.push_back(fmt::format("node '{}': {}", node, what));
+  LogError("instance {}: {}", options_.instance_index, result_.errors.back());
+  RequestDrain();
+}
+
 void PipelineInstance::TellMemoryPressure(MemoryPressure pressure) {
   for (const auto& runner : runners_) {
     runner->TellMemoryPressure(pressure);
@@ -85,6 +107,9 @@ void PipelineInstance::TellMemoryPressure(MemoryPressure pressure) {
 
 void PipelineInstance::Start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
+  context_.on_node_error = [this](const std::string& node, const std::string& what) {
+    OnNodeError(node, what);
+  };
   context_.memory.OnChange([this](MemoryPressure pressure) { TellMemoryPressure(pressure); });
   num_running_ = runners_.size();
   for (size_t i = runners_.size(); i-- > 0;) {
@@ -154,19 +179,38 @@ void PipelineInstance::OnNodeEnded(const NodeEnded& ended) {
   }
 }
 
+std::vector<EdgeLeft> PipelineInstance::WhatIsLeft() const {
+  std::vector<EdgeLeft> left;
+  for (const auto& runner : runners_) {
+    EdgeLeft edge = runner->inbox().WhatIsLeft();
+    edge.node = runner->info().node;
+    edge.num_unanswered = runner->num_unanswered();
+    edge.num_in_node = runner->is_in_batch() ? 1 : 0;
+    if (edge.num_batches + edge.num_senders + edge.num_unanswered + edge.num_in_node > 0) {
+      left.push_back(std::move(edge));
+    }
+  }
+  return left;
+}
+
 void PipelineInstance::ForceEnd() {
   result_.was_forced = true;
-  for (const auto& runner : runners_) {
-    result_.num_abandoned += runner->inbox().num_batches();
+  result_.left = WhatIsLeft();
+  for (size_t i = 0; i < runners_.size(); ++i) {
+    if (pipeline_.nodes[i].descriptor->kind == NodeKind::kReceiver) {
+      result_.num_abandoned += runners_[i]->num_unanswered();
+    }
   }
-  LogError(
-      "instance {}: the drain is not done after {} s; it is ended by force with {} batches waiting",
-      options_.instance_index,
-      std::chrono::duration_cast<std::chrono::seconds>(options_.drain_timeout).count(),
-      result_.num_abandoned);
+  LogError("instance {}: the drain is not done after {} ms; ended by force, {} batches unanswered",
+           options_.instance_index,
+           std::chrono::duration_cast<std::chrono::milliseconds>(options_.drain_timeout).count(),
+           result_.num_abandoned);
+  for (const auto& runner : runners_) {
+    runner->Abandon(&kForcedReason);
+  }
   tasks_.clear();
   for (const auto& runner : runners_) {
-    runner->End("the pipeline was ended by force", NackCause::kNodeEnded);
+    runner->End(kForcedReason, NackCause::kNodeEnded);
   }
   Finish();
 }
@@ -178,8 +222,12 @@ void PipelineInstance::Finish() {
 }
 
 InstanceResult PipelineInstance::TakeResult() {
-  for (const auto& runner : runners_) {
-    result_.reports.push_back(runner->Report());
+  // From the last node to the first, each destroyed before the one in front of it is asked: what it
+  // still kept is an outcome that the sender's report counts.
+  result_.reports.resize(runners_.size());
+  for (size_t i = runners_.size(); i-- > 0;) {
+    result_.reports[i] = runners_[i]->Report();
+    runners_[i]->DestroyNode();
   }
   return std::move(result_);
 }

@@ -28,7 +28,8 @@ inline constexpr int64_t kEdgeBytes = 16_MiB;
 struct InstanceResult {
   std::vector<std::string> errors;  ///< "node 'x': cause"; empty when every node ended well
   bool was_forced = false;          ///< the drain took longer than it may
-  int64_t num_abandoned = 0;        ///< batches that were still waiting when it was forced
+  std::vector<EdgeLeft> left;       ///< of a forced end: nodes with anything left
+  int64_t num_abandoned = 0;        ///< batches of receivers that had no outcome when it was forced
   std::vector<NodeReport> reports;  ///< by node, in the order of the checked pipeline
 };
 
@@ -66,9 +67,21 @@ class PipelineInstance {
   /// Makes receivers stop; at the deadline the rest is ended by force.
   void RequestDrain();
 
-  bool has_ended() const { return has_ended_; }
+  /// Applies a changed configuration to a node; `node` counts as in the checked pipeline.
+  /// Errors: what the node says; it goes on with what it had.
+  Status ApplyConfig(size_t node, const NodeConfigPtr& config) {
+    return runners_[node]->ApplyConfig(config);
+  }
 
-  /// Asks every node for its report and returns how it went. Called once, after the end.
+  /// Brings gauges up to date; the nodes are asked for theirs.
+  void Collect();
+
+  bool has_ended() const { return has_ended_; }
+  bool is_draining() const { return context_.drain.is_requested(); }
+  const MemoryAccount& memory() const { return context_.memory; }
+
+  /// Asks every node for its report, destroys it, and returns how it went. Called once, after the
+  /// end.
   InstanceResult TakeResult();
 
  private:
@@ -87,6 +100,8 @@ class PipelineInstance {
   void ForceEnd();
   void Finish();
   void TellMemoryPressure(MemoryPressure pressure);
+  void OnNodeError(const std::string& node, const std::string& what);
+  std::vector<EdgeLeft> WhatIsLeft() const;
 
   const CheckedPipeline& pipeline_;
   runtime::EventLoop* loop_;

@@ -131,7 +131,14 @@ TEST(PipelineInstance, AtTheDeadlineTheRestIsNackedAndCounted) {
   ASSERT_TRUE(harness.has_ended());
   const InstanceResult result = harness.TakeResult();
   EXPECT_TRUE(result.was_forced);
-  EXPECT_EQ(result.num_abandoned, 3);
+  EXPECT_EQ(result.num_abandoned, 4);
+  ASSERT_THAT(result.left, SizeIs(2));
+  EXPECT_EQ(result.left[0].node, "source");
+  EXPECT_EQ(result.left[0].num_unanswered, 4);
+  EXPECT_EQ(result.left[1].node, "sink");
+  EXPECT_EQ(result.left[1].num_batches, 3);
+  EXPECT_EQ(result.left[1].num_items, 3);
+  EXPECT_EQ(result.left[1].num_in_node, 1);
   EXPECT_EQ(harness.source().num_outcomes, 4);
   EXPECT_EQ(harness.source().outcomes[3].cause, NackCause::kNodeEnded);
 }
@@ -143,7 +150,7 @@ TEST(PipelineInstance, ABatchThatIsLetFallIsNackedToItsSender) {
   harness.RunUntilIdle();
   ASSERT_EQ(harness.source().num_outcomes, 1);
   EXPECT_EQ(harness.source().outcomes[0].reason, "dropped without outcome");
-  EXPECT_EQ(harness.metric("source", "dropped{reason=without_outcome}"), 1);
+  EXPECT_EQ(harness.metric("source", "nacked{reason=dropped_without_outcome,permanent=false}"), 1);
 }
 
 TEST(PipelineInstance, ANodeThatFailsIsNamedAndTheRestDrains) {

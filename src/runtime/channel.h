@@ -93,6 +93,15 @@ class Channel {
   int64_t num_messages() const { return static_cast<int64_t>(buffer_.size()); }
   int64_t size_bytes() const { return size_bytes_; }
   const ChannelLimits& limits() const { return limits_; }
+  int64_t num_waiting_producers() const { return static_cast<int64_t>(pushers_.size()); }
+
+  /// Calls back for every buffered message, the oldest first.
+  template <typename Action>
+  void ForEach(Action action) const {
+    for (const Entry& entry : buffer_) {
+      action(entry.message);
+    }
+  }
 
   /// Waits of producers for room, and of the consumer for messages.
   const WaitCounter& full_waits() const { return full_waits_; }

@@ -5,6 +5,7 @@
 #include <arrow/array/builder_primitive.h>
 #include <arrow/util/logging.h>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 namespace df::testing {
 
@@ -13,7 +14,19 @@ PipelineHarness::PipelineHarness(std::string_view document,
                                  engine::PipelineInstance::Options options)
     : loop_(clock_), status_(Make(document, std::move(nodes), options)) {}
 
-PipelineHarness::~PipelineHarness() = default;
+PipelineHarness::~PipelineHarness() { Destroy(); }
+
+void PipelineHarness::Destroy() {
+  if (instance_ == nullptr) {
+    return;
+  }
+  instance_.reset();
+  for (const telemetry::Sample& sample : registry_.Collect()) {
+    if (sample.name == "pending" && sample.value != 0) {
+      ADD_FAILURE() << sample.value << " batches without their one outcome: " << sample.labels;
+    }
+  }
+}
 
 Status PipelineHarness::Make(std::string_view document,
                              std::vector<const engine::NodeDescriptor*> nodes,

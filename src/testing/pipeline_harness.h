@@ -52,9 +52,12 @@ class PipelineHarness {
   bool has_ended() const { return instance_->has_ended(); }
   engine::InstanceResult TakeResult() { return instance_->TakeResult(); }
   runtime::EventLoop& loop() { return loop_; }
+  engine::PipelineInstance& instance() { return *instance_; }
 
-  /// Ends the life of the pipeline; scripts stay readable.
-  void Destroy() { instance_.reset(); }
+  /// Ends the life of the pipeline; scripts stay readable. Whatever the test did, every batch that
+  /// a node has sent must have had its one outcome then: else the test fails. So does the
+  /// destructor.
+  void Destroy();
 
   /// Returns the value of a counter of a node.
   int64_t metric(std::string_view node, std::string_view name) const;
