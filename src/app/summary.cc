@@ -14,7 +14,7 @@ std::string HowItEnded(const controller::RunResult& result) {
     case controller::Outcome::kFailed:
       return "failed";
     case controller::Outcome::kForced:
-      return fmt::format("ended by force, {} batches were still waiting", result.num_abandoned);
+      return fmt::format("ended by force, {} batches without an outcome", result.num_abandoned);
     case controller::Outcome::kClean:
       break;
   }
