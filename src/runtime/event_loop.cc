@@ -89,10 +89,15 @@ void EventLoop::ArmTimers() {
   if (timers_.empty()) {
     return;
   }
-  const auto delay = timers_.begin()->first - clock_.Now();
-  io_->timer.expires_after(delay);
+  const SteadyTime deadline = timers_.begin()->first;
+  if (armed_.has_value() && *armed_ <= deadline) {
+    return;  // it wakes early enough, and the pass that it starts arms it again
+  }
+  armed_ = deadline;
+  io_->timer.expires_after(deadline - clock_.Now());
   io_->timer.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
+      armed_.reset();
       Pass();
     }
   });

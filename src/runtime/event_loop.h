@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include <boost/intrusive/list.hpp>
 
@@ -70,6 +71,7 @@ class EventLoop {
   std::unique_ptr<Io> io_;
   WaiterList ready_;
   std::multimap<SteadyTime, Timer*> timers_;
+  std::optional<SteadyTime> armed_;  // what the timer of the I/O library waits for
   bool is_pass_posted_ = false;
 };
 
