@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,12 @@ namespace df::config {
 struct Range {
   int64_t min = INT64_MIN;
   int64_t max = INT64_MAX;
+};
+
+/// Smallest and largest number allowed, both finite.
+struct NumberRange {
+  double min = std::numeric_limits<double>::lowest();
+  double max = std::numeric_limits<double>::max();
 };
 
 /// One key of a section that is read into an `S`.
@@ -167,6 +174,15 @@ Field<S> Integer(std::string name, int64_t S::* member, Range range, std::string
       std::move(name), IntegerType(range), std::move(description), member,
       [range](const Section& section) { return section.ReadInteger(range); },
       [](int64_t value) { return std::to_string(value); });
+}
+
+/// A number in a range, with or without a fraction.
+template <typename S>
+Field<S> Number(std::string name, double S::* member, NumberRange range, std::string description) {
+  return field_internal::Make<S>(
+      std::move(name), NumberType(range), std::move(description), member,
+      [range](const Section& section) { return section.ReadNumber(range); },
+      [](double value) { return fmt::format("{}", value); });
 }
 
 /// true or false.

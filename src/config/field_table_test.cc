@@ -91,6 +91,32 @@ TEST(FieldTable, KeysThatAreLeftOutKeepTheirDefaults) {
   EXPECT_EQ(paint.again, std::chrono::seconds(5));
 }
 
+struct Share {
+  double share = 0.25;
+};
+
+const FieldTable<Share>& ShareFields() {
+  static const FieldTable<Share> table = {Number("share", &Share::share, {0, 1}, "how much of it")};
+  return table;
+}
+
+TEST(FieldTable, NumbersMayHaveAFractionAndStayInTheirRange) {
+  for (const auto& [text, expected] : {std::pair("{share: 0.5}", 0.5), std::pair("{share: 1}", 1.0),
+                                       std::pair("{share: 1e-3}", 0.001), std::pair("{}", 0.25)}) {
+    Problems problems("s.yaml");
+    const ValuePtr root = ParseDocument(text, &problems);
+    EXPECT_EQ(Read(ShareFields(), Section(*root, "", &problems)).share, expected) << text;
+    EXPECT_THAT(problems.Lines(), ElementsAre());
+  }
+  for (const std::string text : {"1.5", "-0.1", "nan", "inf", "x", "'0.5'", "0.5x", "[]"}) {
+    Problems problems("s.yaml");
+    const ValuePtr root = ParseDocument("{share: " + text + "}", &problems);
+    Read(ShareFields(), Section(*root, "", &problems));
+    EXPECT_THAT(problems.Lines(), ElementsAre(HasSubstr("expected a number 0..1"))) << text;
+  }
+  EXPECT_EQ(Describe(ShareFields())[0].default_text, "0.25");
+}
+
 TEST(FieldTable, ReportsEveryProblemInTheOrderOfTheDocument) {
   Problems problems("p.yaml");
   ReadPaint("layers: 12\ncolor: red\ninner: {flags: 1}\nagain: twice\nlabels: [x]\n", &problems);

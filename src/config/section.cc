@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include <fmt/ranges.h>
 
@@ -26,6 +27,12 @@ std::string ShowNanos(int64_t nanos) { return FormatDuration(std::chrono::nanose
 
 std::string IntegerType(const Range& range) {
   return "integer" + RangeText(range, [](int64_t value) { return std::to_string(value); });
+}
+
+std::string NumberType(const NumberRange& range) {
+  return range.max == std::numeric_limits<double>::max()
+             ? fmt::format("number of at least {}", range.min)
+             : fmt::format("number {}..{}", range.min, range.max);
 }
 
 std::string NamesType(std::span<const std::string> names) {
@@ -110,6 +117,20 @@ std::optional<int64_t> Section::ReadInteger(const Range& range) const {
                          error == std::errc() && end == text.data() + text.size();
   if (!is_number || !IsIn(number, range)) {
     Add(fmt::format("found {}, expected an {}", value_->Describe(), IntegerType(range)));
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::optional<double> Section::ReadNumber(const NumberRange& range) const {
+  const std::string& text = value_->scalar;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = value_->kind == Value::Kind::kScalar && !value_->is_quoted &&
+                         error == std::errc() && end == text.data() + text.size();
+  // The comparison is false for NaN too.
+  if (!is_number || !(number >= range.min && number <= range.max)) {
+    Add(fmt::format("found {}, expected a {}", value_->Describe(), NumberType(range)));
     return std::nullopt;
   }
   return number;

@@ -17,6 +17,7 @@
 namespace df::config {
 
 struct Range;
+struct NumberRange;
 
 /// Reads typed values. Every Read returns nothing and adds a problem when the value is not what is
 /// expected. Owner: borrows the value and the problems.
@@ -47,6 +48,8 @@ class Section {
 
   std::optional<std::string> ReadString() const;
   std::optional<int64_t> ReadInteger(const Range& range) const;
+  /// Reads a decimal number that may have a fraction.
+  std::optional<double> ReadNumber(const NumberRange& range) const;
   std::optional<bool> ReadBool() const;
   std::optional<std::chrono::nanoseconds> ReadDuration(const Range& range) const;
   /// Returns an empty inner optional for null.
@@ -68,6 +71,7 @@ class Section {
 
 /// Texts for tables and messages.
 std::string IntegerType(const Range& range);
+std::string NumberType(const NumberRange& range);
 std::string NamesType(std::span<const std::string> names);  ///< "one of a, b"
 std::string ShowDuration(const std::chrono::nanoseconds& duration);
 std::string ShowSize(const int64_t& size_bytes);
