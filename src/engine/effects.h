@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/completion.h"
@@ -13,6 +15,7 @@
 #include "engine/pdata.h"
 #include "runtime/channel.h"
 #include "runtime/event_loop.h"
+#include "runtime/task.h"
 #include "telemetry/metric_set.h"
 
 namespace df::engine {
@@ -33,6 +36,26 @@ inline constexpr PortIndex kDefaultPort = -1;
 
 class NodeRunner;
 
+/// A Send under way: `co_await` it at once. Where there is room it neither waits nor allocates.
+class [[nodiscard]] SendOperation {
+ public:
+  SendOperation(NodeRunner* runner, Pdata pdata, PortIndex port)
+      : runner_(runner), port_(port), pdata_(std::move(pdata)) {}
+  SendOperation(const SendOperation&) = delete;
+  SendOperation& operator=(const SendOperation&) = delete;
+
+  bool await_ready();
+  bool await_suspend(std::coroutine_handle<> awaiting);
+  bool await_resume() { return waiting_.has_value() ? waiting_->await_resume() : true; }
+
+ private:
+  NodeRunner* runner_;
+  PortIndex port_;
+  Pdata pdata_;
+  runtime::Task<bool> finish_;
+  std::optional<runtime::Task<bool>::Awaiter> waiting_;
+};
+
 /// One a node instance, from before its first call until after its report.
 /// Calls: the loop of the instance.
 class Effects {
@@ -42,7 +65,9 @@ class Effects {
   /// Sends a batch and waits until every destination of the port has room. Returns false when the
   /// destination has ended: the batch is nacked then, and a drain is under way or near.
   /// A receiver waits first while the memory of the pipeline is over its soft limit.
-  runtime::Task<bool> Send(Pdata pdata, PortIndex port = kDefaultPort);
+  SendOperation Send(Pdata pdata, PortIndex port = kDefaultPort) {
+    return SendOperation(runner_, std::move(pdata), port);
+  }
 
   /// Hands a batch over if every destination of the port has room now (one of them, where the port
   /// chooses). On kFull and kClosed it is still the caller's.

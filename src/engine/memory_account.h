@@ -99,6 +99,9 @@ class MemoryCharge {
     }
   }
 
+  /// A charge of no bytes on the same account: for the copies of a batch that is counted already.
+  MemoryCharge Share() const { return {account_, 0}; }
+
   bool is_empty() const { return account_ == nullptr; }
   int64_t size_bytes() const { return size_bytes_; }
 

@@ -88,6 +88,8 @@ NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context
       items_out_(metrics_.Find("items_out")),
       memory_waits_(metrics_.Find("waits{reason=memory}")),
       memory_wait_ns_(metrics_.Find("wait_ns{reason=memory}")),
+      room_waits_(metrics_.Find("waits{reason=room}")),
+      room_wait_ns_(metrics_.Find("wait_ns{reason=room}")),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
   tokens_.acked = &metrics_.Find("acked");
@@ -194,21 +196,42 @@ Result<PortIndex> NodeRunner::FindPort(std::string_view name) const {
   return Status::Invalid(fmt::format("node '{}' has no out port '{}'", info_.node, name));
 }
 
-runtime::Task<bool> NodeRunner::Send(Pdata pdata, PortIndex port) {
+bool NodeRunner::BeginSend(Pdata& pdata, PortIndex port) {
   if (pdata.charge.is_empty()) {
     pdata.charge = context_->memory.Charge(pdata.batch->size_bytes());
-    if (std::holds_alternative<std::unique_ptr<Receiver>>(node_) &&
-        !context_->memory.Admits(pdata.charge.size_bytes())) {
-      const int64_t size_bytes = pdata.charge.size_bytes();
-      const runtime::SteadyTime start = context_->loop->clock().Now();
-      co_await context_->memory.WaitForRoom(size_bytes);
-      memory_waits_.Add(1);
-      memory_wait_ns_.Add((context_->loop->clock().Now() - start).count());
+    if (MustWaitForMemory(pdata)) {
+      return false;
     }
   }
+  const int64_t num_items = pdata.batch->num_items();
+  if (!PortOf(port).BeginSend(pdata)) {
+    return false;
+  }
+  batches_out_.Add(1);
+  items_out_.Add(num_items);
+  return true;
+}
+
+runtime::Task<bool> NodeRunner::FinishSend(Pdata pdata, PortIndex port) {
+  const runtime::Clock& clock = context_->loop->clock();
+  runtime::SteadyTime start = clock.Now();
   batches_out_.Add(1);
   items_out_.Add(pdata.batch->num_items());
-  co_return co_await PortOf(port).Send(std::move(pdata));
+  if (MustWaitForMemory(pdata)) {
+    const int64_t size_bytes = pdata.charge.size_bytes();
+    co_await context_->memory.WaitForRoom(size_bytes);
+    const runtime::SteadyTime now = clock.Now();
+    memory_waits_.Add(1);
+    memory_wait_ns_.Add((now - start).count());
+    start = now;
+    if (PortOf(port).BeginSend(pdata)) {
+      co_return true;
+    }
+  }
+  const bool is_sent = co_await PortOf(port).FinishSend(std::move(pdata));
+  room_waits_.Add(1);
+  room_wait_ns_.Add((clock.Now() - start).count());
+  co_return is_sent;
 }
 
 runtime::PushResult NodeRunner::TrySend(Pdata& pdata, PortIndex port) {
@@ -262,8 +285,12 @@ void NodeRunner::Collect() {
   }
 }
 
-runtime::Task<bool> Effects::Send(Pdata pdata, PortIndex port) {
-  return runner_->Send(std::move(pdata), port);
+bool SendOperation::await_ready() { return runner_->BeginSend(pdata_, port_); }
+
+bool SendOperation::await_suspend(std::coroutine_handle<> awaiting) {
+  finish_ = runner_->FinishSend(std::move(pdata_), port_);
+  waiting_.emplace(std::move(finish_).operator co_await());
+  return waiting_->await_suspend(awaiting);
 }
 
 runtime::PushResult Effects::TrySend(Pdata& pdata, PortIndex port) {

@@ -84,13 +84,19 @@ class NodeRunner {
 
  private:
   friend class Effects;
+  friend class SendOperation;
   class NodeTimer;
 
   runtime::Task<Status> RunReceiver(Receiver* receiver);
   template <typename Node>
   runtime::Task<Status> RunConsumer(Node* node);
   Result<PortIndex> FindPort(std::string_view name) const;
-  runtime::Task<bool> Send(Pdata pdata, PortIndex port);
+  bool MustWaitForMemory(const Pdata& pdata) const {
+    return std::holds_alternative<std::unique_ptr<Receiver>>(node_) &&
+           !context_->memory.Admits(pdata.charge.size_bytes());
+  }
+  bool BeginSend(Pdata& pdata, PortIndex port);
+  runtime::Task<bool> FinishSend(Pdata pdata, PortIndex port);
   runtime::PushResult TrySend(Pdata& pdata, PortIndex port);
   OutPort& PortOf(PortIndex port) {
     return ports_[static_cast<size_t>(port == kDefaultPort ? default_port_ : port)];
@@ -110,6 +116,8 @@ class NodeRunner {
   TokenSource tokens_;
   telemetry::Counter& memory_waits_;
   telemetry::Counter& memory_wait_ns_;
+  telemetry::Counter& room_waits_;
+  telemetry::Counter& room_wait_ns_;
   Inbox inbox_;
   std::vector<OutPort> ports_;
   PortIndex default_port_ = 0;

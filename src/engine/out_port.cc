@@ -53,16 +53,21 @@ OutPort::OutPort(std::string name, config::DispatchStrategy strategy,
       destinations_(std::move(destinations)),
       random_(seed) {}
 
-runtime::Task<bool> OutPort::Send(Pdata pdata) {
-  if (destinations_.size() > 1 && strategy_ == config::DispatchStrategy::kBroadcast) {
-    return Broadcast(std::move(pdata));
+bool OutPort::BeginSend(Pdata& pdata) {
+  if (is_broadcast()) {
+    return false;
   }
-  return SendToOne(std::move(pdata));
+  turn_ = ChooseFirst();
+  return destinations_[turn_].inbox->TryPush(pdata, pdata.batch->size_bytes()) ==
+         runtime::PushResult::kSent;
 }
 
-runtime::Task<bool> OutPort::SendToOne(Pdata pdata) {
+runtime::Task<bool> OutPort::FinishSend(Pdata pdata) {
+  if (is_broadcast()) {
+    co_return co_await Broadcast(std::move(pdata));
+  }
   const int64_t size_bytes = pdata.batch->size_bytes();
-  const size_t first = ChooseFirst();
+  const size_t first = turn_;
   for (size_t i = 0; i < destinations_.size(); ++i) {
     Inbox* inbox = destinations_[(first + i) % destinations_.size()].inbox;
     if (co_await inbox->Push(pdata, size_bytes) == runtime::PushResult::kSent) {
@@ -77,12 +82,14 @@ runtime::Task<bool> OutPort::SendToOne(Pdata pdata) {
 std::vector<Pdata> OutPort::MakeCopies(Pdata pdata) {
   // Every copy has its token before the first is handed over: an early outcome must not look like
   // the last one.
+  const MemoryCharge covered = pdata.charge.Share();
   auto join = std::make_unique<BroadcastJoin>(std::move(pdata.token), std::move(pdata.charge),
                                               destinations_);
   std::vector<Pdata> copies;
   copies.reserve(destinations_.size());
   for (size_t i = 0; i < destinations_.size(); ++i) {
     copies.emplace_back(pdata.batch, CompletionToken(join.get(), i));
+    copies.back().charge = covered.Share();
   }
   join.release();
   return copies;
@@ -105,7 +112,7 @@ runtime::Task<bool> OutPort::Broadcast(Pdata pdata) {
 
 runtime::PushResult OutPort::TrySend(Pdata& pdata) {
   const int64_t size_bytes = pdata.batch->size_bytes();
-  if (destinations_.size() > 1 && strategy_ == config::DispatchStrategy::kBroadcast) {
+  if (is_broadcast()) {
     for (const Destination& destination : destinations_) {
       if (destination.inbox->is_closed()) {
         return runtime::PushResult::kClosed;

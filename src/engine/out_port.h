@@ -27,18 +27,24 @@ class OutPort {
 
   const std::string& name() const { return name_; }
 
+  /// Hands the batch over if the destination whose turn it is has room now. Else returns false: the
+  /// batch is still the caller's, who goes on with FinishSend.
+  bool BeginSend(Pdata& pdata);
+
   /// Waits until the batch is handed over. Returns false when no destination takes it: it is nacked
   /// then. Of several destinations one that has ended is passed over, except by broadcast, which
   /// counts it as a nack.
-  runtime::Task<bool> Send(Pdata pdata);
+  runtime::Task<bool> FinishSend(Pdata pdata);
 
   /// Hands over what has room now: to every destination (broadcast) or to the first that has, from
   /// the one whose turn it is. On kFull and kClosed the batch is still the caller's.
   runtime::PushResult TrySend(Pdata& pdata);
 
  private:
+  bool is_broadcast() const {
+    return strategy_ == config::DispatchStrategy::kBroadcast && destinations_.size() > 1;
+  }
   std::vector<Pdata> MakeCopies(Pdata pdata);
-  runtime::Task<bool> SendToOne(Pdata pdata);
   runtime::Task<bool> Broadcast(Pdata pdata);
   size_t ChooseFirst();
 
@@ -46,6 +52,7 @@ class OutPort {
   config::DispatchStrategy strategy_;
   std::vector<Destination> destinations_;
   size_t next_ = 0;
+  size_t turn_ = 0;  // the destination that BeginSend has tried
   std::mt19937_64 random_;
 };
 

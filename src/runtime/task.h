@@ -124,17 +124,16 @@ class [[nodiscard]] Task {
   /// Tells whether the task has run to its end.
   bool is_done() const { return handle_ && handle_.promise().is_done(); }
 
-  auto operator co_await() && {
-    struct Awaiter {
-      std::coroutine_handle<promise_type> handle;
-      bool await_ready() { return false; }
-      bool await_suspend(std::coroutine_handle<> awaiting) {
-        return !promise_type::Start(handle, awaiting);
-      }
-      T await_resume() { return handle.promise().TakeValue(); }
-    };
-    return Awaiter{handle_};
-  }
+  /// Waits for the task; for awaiters that are made of others.
+  struct Awaiter {
+    std::coroutine_handle<promise_type> handle;
+    bool await_ready() { return false; }
+    bool await_suspend(std::coroutine_handle<> awaiting) {
+      return !promise_type::Start(handle, awaiting);
+    }
+    T await_resume() { return handle.promise().TakeValue(); }
+  };
+  Awaiter operator co_await() && { return Awaiter{handle_}; }
 
  private:
   std::coroutine_handle<promise_type> handle_;
