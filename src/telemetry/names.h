@@ -1,0 +1,197 @@
+// Every metric of the engine and every attribute, once. docs/metrics.md says what they mean; a test
+// compares the two. Names do not change: dashboards hang on them.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "telemetry/instrument.h"
+
+namespace df::telemetry::names {
+
+/// Scopes of metric sets.
+inline constexpr std::string_view kProcessScope = "df.process";
+inline constexpr std::string_view kCoreScope = "df.core";
+inline constexpr std::string_view kPipelineScope = "df.pipeline";
+inline constexpr std::string_view kNodeScope = "df.node";
+inline constexpr std::string_view kEdgeScope = "df.edge";
+
+/// Attributes of sets.
+inline constexpr std::string_view kPipelineGroupId = "pipeline.group.id";
+inline constexpr std::string_view kPipelineId = "pipeline.id";
+inline constexpr std::string_view kCoreId = "core.id";
+inline constexpr std::string_view kNodeId = "node.id";
+inline constexpr std::string_view kNodeType = "node.type";  ///< "receiver:parquet"
+/// Nodes: which copy; pipelines without pinned cores are told apart by it.
+inline constexpr std::string_view kInstanceIndex = "instance.index";
+
+/// Attributes of points.
+inline constexpr std::string_view kReason = "reason";
+inline constexpr std::string_view kOutcome = "outcome";      ///< "ack", "nack"
+inline constexpr std::string_view kPermanent = "permanent";  ///< "true", "false"
+inline constexpr std::string_view kSignal = "signal";        ///< "logs", "traces", "metrics"
+inline constexpr std::string_view kLevel = "level";  ///< "debug", "info", "warning", "error"
+
+using enum InstrumentKind;
+
+// Nodes (df.node): pipeline.group.id, pipeline.id, core.id, node.id, node.type.
+inline constexpr Instrument kNodeBatchesIn = {kCounter, "df.node.batches.in", "{batch}",
+                                              "Batches that the node has taken", "signal"};
+inline constexpr Instrument kNodeItemsIn = {
+    kCounter, "df.node.items.in", "{item}",
+    "Log records, spans and data points in the batches that the node has taken", "signal"};
+inline constexpr Instrument kNodeBatchesOut = {kCounter, "df.node.batches.out", "{batch}",
+                                               "Batches that the node has sent", "signal"};
+inline constexpr Instrument kNodeItemsOut = {
+    kCounter, "df.node.items.out", "{item}",
+    "Log records, spans and data points in the batches that the node has sent", "signal"};
+inline constexpr Instrument kNodeBatchesAcked = {
+    kCounter, "df.node.batches.acked", "{batch}",
+    "Batches sent with a token of the node that were delivered"};
+inline constexpr Instrument kNodeBatchesNacked = {
+    kCounter, "df.node.batches.nacked", "{batch}",
+    "Batches sent with a token of the node that were refused", "permanent,reason"};
+inline constexpr Instrument kNodeBatchesPending = {
+    kUpDownCounter, "df.node.batches.pending", "{batch}",
+    "Batches sent with a token of the node that have no outcome yet"};
+inline constexpr Instrument kNodeItemsDropped = {
+    kCounter, "df.node.items.dropped", "{item}",
+    "Log records, spans and data points that the node has left out on purpose", "reason"};
+inline constexpr Instrument kNodeBusyTime = {kCounter, "df.node.busy.time", "s",
+                                             "Time inside calls of the node without its waits"};
+inline constexpr Instrument kNodeWaits = {kCounter, "df.node.waits", "{wait}",
+                                          "How often the node or its inbox had to wait", "reason"};
+inline constexpr Instrument kNodeWaitTime = {
+    kCounter, "df.node.wait.time", "s", "How long the node or its inbox had to wait", "reason"};
+inline constexpr Instrument kNodeTicksLeftOut = {
+    kCounter, "df.node.timer.ticks_left_out", "{tick}",
+    "Ticks of timers that found the one before still waiting"};
+inline constexpr Instrument kNodeOutcomeLatency = {
+    kHistogram, "df.node.outcome.latency", "s",
+    "Time from sending a batch with a token of the node until its outcome", "outcome"};
+inline constexpr Instrument kNodeCallDuration = {kHistogram, "df.node.call.duration", "s",
+                                                 "Time of each call of the node with a batch"};
+
+// Receivers that read rows of files; in the set of their node.
+inline constexpr Instrument kReceiverRowsRead = {kCounter, "df.receiver.rows.read", "{row}",
+                                                 "Rows of root tables that were read and selected"};
+inline constexpr Instrument kReceiverRowsEmitted = {
+    kCounter, "df.receiver.rows.emitted", "{row}", "Rows of root tables that were sent in batches"};
+inline constexpr Instrument kReceiverRowsDropped = {
+    kCounter, "df.receiver.rows.dropped", "{row}",
+    "Rows of root tables that were read and could not be sent", "reason"};
+
+// Edges (df.edge): pipeline.group.id, pipeline.id, core.id, node.id, node.type of the destination.
+inline constexpr Instrument kEdgeBatches = {kUpDownCounter, "df.edge.batches", "{batch}",
+                                            "Batches that wait in front of the node"};
+inline constexpr Instrument kEdgeSize = {kUpDownCounter, "df.edge.size", "By",
+                                         "Bytes of the batches that wait in front of the node"};
+inline constexpr Instrument kEdgeBatchesLimit = {kGauge, "df.edge.batches.limit", "{batch}",
+                                                 "Most batches that may wait"};
+inline constexpr Instrument kEdgeSizeLimit = {kGauge, "df.edge.size.limit", "By",
+                                              "Most bytes that may wait"};
+inline constexpr Instrument kEdgeWaitDuration = {
+    kHistogram, "df.edge.wait.duration", "s",
+    "Time that each batch has waited in front of the node"};
+
+// Pipelines (df.pipeline): pipeline.group.id, pipeline.id, core.id.
+inline constexpr Instrument kPipelineUptime = {kGauge, "df.pipeline.uptime", "s",
+                                               "Time since the instance was started"};
+inline constexpr Instrument kPipelineRestarts = {
+    kCounter, "df.pipeline.restarts", "{restart}",
+    "How often the instance was started again after a failure"};
+inline constexpr Instrument kPipelineForcedDrains = {
+    kCounter, "df.pipeline.drains.forced", "{drain}", "Drains that missed their deadline"};
+inline constexpr Instrument kPipelineMemory = {kUpDownCounter, "df.pipeline.memory.usage", "By",
+                                               "Bytes of the batches that are in the pipeline"};
+inline constexpr Instrument kPipelineMemorySoftLimit = {kGauge, "df.pipeline.memory.soft_limit",
+                                                        "By", "Bytes from which on receivers wait"};
+inline constexpr Instrument kPipelineMemoryHardLimit = {
+    kGauge, "df.pipeline.memory.hard_limit", "By", "Bytes from which on batches are refused"};
+inline constexpr Instrument kPipelineMemoryPressure = {kGauge, "df.pipeline.memory.pressure", "1",
+                                                       "0: normal, 1: soft limit, 2: hard limit"};
+
+// Cores (df.core): core.id.
+inline constexpr Instrument kCoreCpuTime = {kCounter, "df.core.cpu.time", "s",
+                                            "Processor time of the thread of the core"};
+inline constexpr Instrument kCoreInstances = {kUpDownCounter, "df.core.instances", "{instance}",
+                                              "Pipeline instances that run on the core"};
+
+// The process (df.process): no attributes.
+inline constexpr Instrument kProcessCpuTime = {kCounter, "process.cpu.time", "s",
+                                               "Processor time of the process", "cpu.mode"};
+inline constexpr Instrument kProcessMemoryUsage = {kUpDownCounter, "process.memory.usage", "By",
+                                                   "Physical memory in use"};
+inline constexpr Instrument kProcessMemoryPeak = {kGauge, "df.process.memory.peak", "By",
+                                                  "Most physical memory that was ever in use"};
+inline constexpr Instrument kProcessMemoryVirtual = {kUpDownCounter, "process.memory.virtual", "By",
+                                                     "Virtual memory"};
+inline constexpr Instrument kProcessOpenFiles = {kUpDownCounter,
+                                                 "process.open_file_descriptor.count",
+                                                 "{file_descriptor}", "Open file descriptors"};
+inline constexpr Instrument kProcessThreads = {kUpDownCounter, "process.thread.count", "{thread}",
+                                               "Threads"};
+inline constexpr Instrument kProcessContextSwitches = {kCounter, "process.context_switches",
+                                                       "{context_switch}", "Context switches",
+                                                       "process.context_switch.type"};
+inline constexpr Instrument kProcessPageFaults = {kCounter, "process.paging.faults", "{fault}",
+                                                  "Page faults", "system.paging.fault.type"};
+inline constexpr Instrument kProcessUptime = {kGauge, "process.uptime", "s",
+                                              "Time since the process was started"};
+inline constexpr Instrument kBuildInfo = {kGauge, "df.build.info", "1",
+                                          "Always 1; the attributes tell what was built",
+                                          "build.compiler,build.type"};
+inline constexpr Instrument kLogRecords = {kCounter, "df.log.records", "{record}",
+                                           "Log records that were written", "level"};
+inline constexpr Instrument kLogSuppressed = {
+    kCounter, "df.log.records.suppressed", "{record}",
+    "Log records that were left out because their place wrote too many", "level"};
+
+/// All of the above, by scope.
+inline constexpr std::array kAll = {
+    &kNodeBatchesIn,
+    &kNodeItemsIn,
+    &kNodeBatchesOut,
+    &kNodeItemsOut,
+    &kNodeBatchesAcked,
+    &kNodeBatchesNacked,
+    &kNodeBatchesPending,
+    &kNodeItemsDropped,
+    &kNodeBusyTime,
+    &kNodeWaits,
+    &kNodeWaitTime,
+    &kNodeTicksLeftOut,
+    &kNodeOutcomeLatency,
+    &kNodeCallDuration,
+    &kReceiverRowsRead,
+    &kReceiverRowsEmitted,
+    &kReceiverRowsDropped,
+    &kEdgeBatches,
+    &kEdgeSize,
+    &kEdgeBatchesLimit,
+    &kEdgeSizeLimit,
+    &kEdgeWaitDuration,
+    &kPipelineUptime,
+    &kPipelineRestarts,
+    &kPipelineForcedDrains,
+    &kPipelineMemory,
+    &kPipelineMemorySoftLimit,
+    &kPipelineMemoryHardLimit,
+    &kPipelineMemoryPressure,
+    &kCoreCpuTime,
+    &kCoreInstances,
+    &kProcessCpuTime,
+    &kProcessMemoryUsage,
+    &kProcessMemoryPeak,
+    &kProcessMemoryVirtual,
+    &kProcessOpenFiles,
+    &kProcessThreads,
+    &kProcessContextSwitches,
+    &kProcessPageFaults,
+    &kProcessUptime,
+    &kBuildInfo,
+    &kLogRecords,
+    &kLogSuppressed,
+};
+
+}  // namespace df::telemetry::names
