@@ -23,6 +23,7 @@ class CorkableExporter final : public engine::Exporter {
   CorkableExporter(std::shared_ptr<const CorkableConfig> config,
                    std::shared_ptr<ExporterScript> script)
       : config_(std::move(config)), script_(std::move(script)) {}
+  ~CorkableExporter() override { script_->held.clear(); }
 
   Status Start(engine::Effects& effects) override {
     script_->uncorked.emplace(&effects.loop());
@@ -40,6 +41,10 @@ class CorkableExporter final : public engine::Exporter {
       co_return std::exchange(script_->next_status, Status::OK());
     }
     script_->taken.push_back(pdata.batch);
+    if (script_->holds) {
+      script_->held.push_back(std::move(pdata));
+      co_return Status::OK();
+    }
     if (script_->lets_fall) {
       co_return Status::OK();
     }
@@ -58,6 +63,9 @@ class CorkableExporter final : public engine::Exporter {
   }
 
   runtime::Task<Status> Finish(engine::Effects&) override {
+    while (!script_->held.empty()) {
+      co_await script_->uncorked->Wait();
+    }
     script_->has_finished = true;
     co_return Status::OK();
   }
@@ -75,6 +83,16 @@ class CorkableExporter final : public engine::Exporter {
 
 void ExporterScript::Uncork() {
   is_corked = false;
+  if (uncorked.has_value()) {
+    uncorked->Notify();
+  }
+}
+
+void ExporterScript::Answer(size_t index, const engine::Outcome& outcome) {
+  // Taken out first: an outcome may bring the next batch.
+  engine::Pdata pdata = std::move(held[index]);
+  held.erase(held.begin() + static_cast<std::ptrdiff_t>(index));
+  pdata.token.Complete(outcome);
   if (uncorked.has_value()) {
     uncorked->Notify();
   }

@@ -16,6 +16,8 @@ struct ExporterScript : engine::NodeShared {
   std::vector<otap::BatchPtr> taken;          ///< in order of arrival
   std::deque<engine::Outcome> next_outcomes;  ///< of the next batches; after that every one acks
   bool is_corked = false;                     ///< a corked exporter takes a batch and sits on it
+  bool holds = false;                         ///< keeps what it takes in `held` for the test
+  std::deque<engine::Pdata> held;             ///< in order of arrival; also stand in `taken`
   bool lets_fall = false;                     ///< destroys tokens without outcome
   Status start_status;                        ///< what Start returns
   Status next_status;                         ///< what the next Export returns, its batch let fall
@@ -24,6 +26,8 @@ struct ExporterScript : engine::NodeShared {
   std::optional<runtime::Wakeup> uncorked;
 
   void Uncork();
+  /// Completes a held batch and lets it go; `index` counts in `held`.
+  void Answer(size_t index, const engine::Outcome& outcome);
 };
 
 /// urn:otel:test:corkable:exporter; key `tick` (duration, none): a timer of that period.
