@@ -1,0 +1,178 @@
+#include "admin/openapi.h"
+
+namespace df::admin {
+
+std::string_view SchemasText() {
+  return R"json({
+  "Problem": {
+    "type": "object",
+    "description": "A refusal. code is stable, message is for people.",
+    "required": ["status", "code", "message", "problems"],
+    "additionalProperties": false,
+    "properties": {
+      "status": {"type": "integer"},
+      "code": {"type": "string"},
+      "message": {"type": "string"},
+      "problems": {"type": "array", "items": {"$ref": "#/components/schemas/RequestProblem"}}
+    }
+  },
+  "RequestProblem": {
+    "type": "object",
+    "required": ["path", "message"],
+    "additionalProperties": false,
+    "properties": {
+      "line": {"type": "integer", "description": "of the body, from 1"},
+      "column": {"type": "integer"},
+      "path": {"type": "string", "description": "a key path or the name of a parameter"},
+      "message": {"type": "string"}
+    }
+  },
+  "OperationProblem": {
+    "type": "object",
+    "required": ["status", "code", "message", "problems"],
+    "additionalProperties": false,
+    "properties": {
+      "status": {"type": "integer"},
+      "code": {"type": "string"},
+      "message": {"type": "string"},
+      "problems": {"type": "array", "items": {"$ref": "#/components/schemas/RequestProblem"}},
+      "operation": {"$ref": "#/components/schemas/Operation"}
+    }
+  },
+  "Phase": {
+    "type": "string",
+    "enum": ["pending", "starting", "running", "updating", "rolling_back", "draining", "stopped",
+             "rejected", "failed", "deleting", "deleted"]
+  },
+  "Instance": {
+    "type": "object",
+    "description": "One pipeline on one core.",
+    "required": ["index", "core", "phase", "generation", "restarts", "reason", "since"],
+    "additionalProperties": false,
+    "properties": {
+      "index": {"type": "integer"},
+      "core": {"type": ["integer", "null"]},
+      "phase": {"$ref": "#/components/schemas/Phase"},
+      "generation": {"type": "integer"},
+      "restarts": {"type": "integer", "description": "since the process began"},
+      "reason": {"type": "string", "description": "why it is in this phase; may be empty"},
+      "since": {"type": "string", "format": "date-time"}
+    }
+  },
+  "Operation": {
+    "type": "object",
+    "description": "What was asked of a pipeline and goes on, or has ended.",
+    "required": ["id", "kind", "state", "action", "reason", "started", "updated"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"type": "string"},
+      "kind": {"type": "string", "enum": ["rollout", "stop", "start", "delete"]},
+      "state": {"type": "string", "enum": ["pending", "running", "succeeded", "failed",
+                "rolling_back", "rolled_back", "rollback_failed"]},
+      "action": {"type": "string", "description": "of a rollout: create, noop, apply_in_place, resize or replace"},
+      "reason": {"type": "string", "description": "of a failure"},
+      "started": {"type": "string", "format": "date-time"},
+      "updated": {"type": "string", "format": "date-time"}
+    }
+  },
+  "PipelineStatus": {
+    "type": "object",
+    "required": ["group", "pipeline", "phase", "generation", "is_live", "is_ready", "instances",
+                 "operations"],
+    "additionalProperties": false,
+    "properties": {
+      "group": {"type": "string"},
+      "pipeline": {"type": "string"},
+      "phase": {"$ref": "#/components/schemas/Phase"},
+      "generation": {"type": "integer"},
+      "is_live": {"type": "boolean"},
+      "is_ready": {"type": "boolean"},
+      "instances": {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}},
+      "operations": {"type": "array", "items": {"$ref": "#/components/schemas/Operation"},
+                     "description": "the newest last; ended ones are kept for a while"}
+    }
+  },
+  "Pipeline": {
+    "type": "object",
+    "required": ["group", "pipeline", "generation", "phase", "document"],
+    "additionalProperties": false,
+    "properties": {
+      "group": {"type": "string"},
+      "pipeline": {"type": "string"},
+      "generation": {"type": "integer"},
+      "phase": {"$ref": "#/components/schemas/Phase"},
+      "document": {"description": "the effective document of the pipeline"}
+    }
+  },
+  "EngineStatus": {
+    "type": "object",
+    "required": ["generated_at", "version", "started_at", "uptime_seconds", "is_draining",
+                 "is_live", "is_ready", "memory", "pipelines"],
+    "additionalProperties": false,
+    "properties": {
+      "generated_at": {"type": "string", "format": "date-time"},
+      "version": {"type": "string"},
+      "started_at": {"type": "string", "format": "date-time"},
+      "uptime_seconds": {"type": "number"},
+      "is_draining": {"type": "boolean"},
+      "is_live": {"type": "boolean"},
+      "is_ready": {"type": "boolean"},
+      "memory": {
+        "type": "object",
+        "required": ["resident_bytes", "arrow_bytes"],
+        "additionalProperties": false,
+        "properties": {
+          "resident_bytes": {"type": "integer", "description": "of the process"},
+          "arrow_bytes": {"type": "integer", "description": "of columns, as their allocator counts"}
+        }
+      },
+      "pipelines": {"type": "array", "items": {"$ref": "#/components/schemas/PipelineStatus"}}
+    }
+  },
+  "Probe": {
+    "type": "object",
+    "required": ["status", "reasons"],
+    "additionalProperties": false,
+    "properties": {
+      "status": {"type": "string", "enum": ["ok", "failing"]},
+      "reasons": {
+        "type": "array",
+        "description": "why it is failing; empty for a client without the token",
+        "items": {
+          "type": "object",
+          "required": ["group", "pipeline", "reason"],
+          "additionalProperties": false,
+          "properties": {
+            "group": {"type": "string", "description": "empty: it is about the engine"},
+            "pipeline": {"type": "string"},
+            "reason": {"type": "string"}
+          }
+        }
+      }
+    }
+  },
+  "Shutdown": {
+    "type": "object",
+    "required": ["state", "pipelines"],
+    "additionalProperties": false,
+    "properties": {
+      "state": {"type": "string", "enum": ["draining", "ended"]},
+      "pipelines": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["group", "pipeline", "phase"],
+          "additionalProperties": false,
+          "properties": {
+            "group": {"type": "string"},
+            "pipeline": {"type": "string"},
+            "phase": {"$ref": "#/components/schemas/Phase"}
+          }
+        }
+      }
+    }
+  }
+})json";
+}
+
+}  // namespace df::admin

@@ -1,0 +1,177 @@
+#include "admin/operator_page.h"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+namespace df::admin {
+namespace {
+
+constexpr std::string_view kStyle = R"css(
+:root { color-scheme: light dark; --line: #8884; --bad: #c62828; --good: #2e7d32; --busy: #b26a00; }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 78rem; padding: 1rem; }
+header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: baseline; }
+h1 { font-size: 1.2rem; margin: 0; }
+h2 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
+h3 { font-size: .9rem; font-weight: 600; margin: .75rem 0 .25rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid var(--line); padding: .2rem .5rem; text-align: left; }
+th { font-weight: 600; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.good { color: var(--good); } .bad { color: var(--bad); } .busy { color: var(--busy); }
+#problem { color: var(--bad); min-height: 1.5em; }
+[hidden] { display: none; }
+)css";
+
+constexpr std::string_view kScript = R"js(
+'use strict';
+const kEvery = 2000;
+let token = '';
+const byId = (id) => document.getElementById(id);
+
+async function get(path) {
+  const headers = {Accept: 'application/json'};
+  if (token) headers.Authorization = 'Bearer ' + token;
+  const reply = await fetch(path, {headers, cache: 'no-store', credentials: 'omit'});
+  byId('login').hidden = reply.status !== 401;
+  if (!reply.ok) throw new Error(path + ': ' + reply.status);
+  return reply.json();
+}
+
+// Text only ever becomes text: a name of a pipeline is no markup.
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function table(columns, rows) {
+  const made = element('table');
+  const head = made.createTHead().insertRow();
+  for (const column of columns) head.append(element('th', column.title, column.kind));
+  const body = made.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    columns.forEach((column, i) => {
+      const cell = row[i];
+      const is_pair = cell !== null && typeof cell === 'object';
+      line.append(element('td', is_pair ? cell.text : String(cell),
+                          is_pair ? cell.kind : column.kind));
+    });
+  }
+  return made;
+}
+
+const phaseKind = (phase) => phase === 'running' ? 'good'
+    : phase === 'failed' || phase === 'rejected' ? 'bad' : 'busy';
+
+function size(bytes) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let i = 0;
+  while (bytes >= 1024 && i + 1 < units.length) { bytes /= 1024; ++i; }
+  return bytes.toFixed(i ? 1 : 0) + ' ' + units[i];
+}
+
+const kInstances = [{title: 'instance', kind: 'number'}, {title: 'core', kind: 'number'},
+    {title: 'phase'}, {title: 'generation', kind: 'number'}, {title: 'restarts', kind: 'number'},
+    {title: 'since'}, {title: 'reason'}];
+const kOperations = [{title: 'operation', kind: 'number'}, {title: 'kind'}, {title: 'state'},
+    {title: 'action'}, {title: 'updated'}, {title: 'reason'}];
+
+function showStatus(status) {
+  byId('version').textContent = status.version;
+  byId('uptime').textContent = 'up ' + Math.round(status.uptime_seconds) + ' s';
+  byId('memory').textContent = size(status.memory.resident_bytes) + ' resident, ' +
+      size(status.memory.arrow_bytes) + ' in columns';
+  const state = byId('state');
+  state.textContent = status.is_draining ? 'draining' : status.is_ready ? 'ready' : 'not ready';
+  state.className = status.is_ready ? 'good' : 'bad';
+  const pipelines = byId('pipelines');
+  pipelines.replaceChildren();
+  for (const pipeline of status.pipelines) {
+    const title = element('h2', pipeline.group + ' / ' + pipeline.pipeline + ': ');
+    title.append(element('span', pipeline.phase, phaseKind(pipeline.phase)));
+    pipelines.append(title);
+    pipelines.append(table(kInstances, pipeline.instances.map((i) => [
+        i.index, i.core === null ? '' : i.core, {text: i.phase, kind: phaseKind(i.phase)},
+        i.generation, i.restarts, i.since, i.reason])));
+    if (pipeline.operations.length) {
+      pipelines.append(element('h3', 'Operations'));
+      pipelines.append(table(kOperations, pipeline.operations.slice(-5).reverse().map((o) => [
+          o.id, o.kind, o.state, o.action, o.updated, o.reason])));
+    }
+  }
+}
+
+async function refresh() {
+  try {
+    showStatus(await get('/api/v1/status'));
+    byId('problem').textContent = '';
+  } catch (error) {
+    byId('problem').textContent = String(error.message || error);
+  }
+}
+
+byId('login').addEventListener('submit', (event) => {
+  event.preventDefault();
+  token = byId('token').value;
+  byId('token').value = '';
+  refresh();
+});
+
+(async () => {
+  for (;;) {
+    if (!document.hidden) await refresh();
+    await new Promise((done) => setTimeout(done, kEvery));
+  }
+})();
+)js";
+
+constexpr std::string_view kBody = R"html(
+<header>
+  <h1>df_engine</h1>
+  <span id="version"></span><span id="state"></span><span id="uptime"></span><span id="memory"></span>
+</header>
+<div id="problem" role="status"></div>
+<form id="login" hidden>
+  <label>Bearer token <input id="token" type="password" autocomplete="off"></label>
+  <button>Show</button>
+</form>
+<main>
+  <section id="pipelines"></section>
+</main>
+)html";
+
+std::string HashSource(std::string_view text) {
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
+  std::array<uint8_t, 64> encoded;
+  const int length = EVP_EncodeBlock(encoded.data(), digest.data(), digest.size());
+  return fmt::format("'sha256-{}'", std::string(encoded.begin(), encoded.begin() + length));
+}
+
+}  // namespace
+
+const std::string& OperatorPage() {
+  static const std::string page = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>df_engine</title>\n"
+      "<style>{}</style>\n</head>\n<body>{}<script>{}</script>\n</body>\n</html>\n",
+      kStyle, kBody, kScript);
+  return page;
+}
+
+const std::string& OperatorPagePolicy() {
+  static const std::string policy = fmt::format(
+      "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; "
+      "form-action 'none'; frame-ancestors 'none'",
+      HashSource(kScript), HashSource(kStyle));
+  return policy;
+}
+
+}  // namespace df::admin
