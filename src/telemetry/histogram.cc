@@ -13,7 +13,8 @@ constexpr std::array<int64_t, 24> kLatencyBounds = {
     10'000'000,    20'000'000,    50'000'000,    100'000'000,    200'000'000,    500'000'000,
     1'000'000'000, 2'000'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
 
-// A reader that meets a writer at work this often takes what it has; the writer never waits.
+// A reader that meets the writer at work this often takes what it has: the writer may have been
+// interrupted for long, and neither waits for the other.
 constexpr int kMaxReads = 1000;
 
 }  // namespace

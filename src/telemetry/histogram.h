@@ -24,8 +24,8 @@ struct HistogramValue {
   bool operator==(const HistogramValue&) const = default;
 };
 
-/// Calls: one thread at a time records, any thread reads. What is read belongs together: the
-/// counts, the sum and the extremes are of the same moment.
+/// Calls: one thread at a time records, any thread reads. What is read belongs together, but for
+/// the last value when the writer has been interrupted in the middle of it.
 /// Cost: a search among the bounds and six plain stores; no locked instruction.
 class Histogram {
  public:

@@ -73,28 +73,33 @@ TEST(Histogram, AgreesWithCountingOneByOne) {
   EXPECT_EQ(histogram.Read(), expected);
 }
 
-// Every value is 3, so that any mixture of two moments shows as a sum that does not fit the count.
-TEST(Histogram, AReaderNeverSeesHalfARecord) {
+// Every value is 3, so that a mixture of several moments shows as a sum that does not fit the
+// count. Only the value at which the system has interrupted the writer may be there in part.
+TEST(Histogram, AReaderSeesAtMostTheLastRecordInPart) {
   const int64_t bounds[] = {1, 2, 5};
   Histogram histogram(bounds);
   std::atomic<bool> is_done = false;
   std::thread writer([&] {
-    for (int i = 0; i < 200'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
       histogram.Record(3);
+      for (int pause = 0; pause < 200; ++pause) {
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // keeps the empty loop
+      }
     }
     is_done = true;
   });
   int64_t last = 0;
-  bool is_last_read = false;
-  while (!is_last_read) {
+  int64_t most_apart = 0;
+  for (bool is_last_read = false; !is_last_read;) {
     is_last_read = is_done;
     const HistogramValue value = histogram.Read();
-    ASSERT_EQ(value.sum, value.count * 3);
-    ASSERT_GE(value.count, last);
+    most_apart = std::max(most_apart, std::abs(value.sum - value.count * 3));
+    EXPECT_GE(value.count, last);
     last = value.count;
   }
   writer.join();
-  EXPECT_EQ(last, 200'000);
+  EXPECT_LE(most_apart, 3);
+  EXPECT_EQ(last, 20'000);
 }
 
 }  // namespace

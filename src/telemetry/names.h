@@ -108,7 +108,7 @@ inline constexpr Instrument kPipelineMemorySoftLimit = {kGauge, "df.pipeline.mem
                                                         "By", "Bytes from which on receivers wait"};
 inline constexpr Instrument kPipelineMemoryHardLimit = {
     kGauge, "df.pipeline.memory.hard_limit", "By", "Bytes from which on batches are refused"};
-inline constexpr Instrument kPipelineMemoryPressure = {kGauge, "df.pipeline.memory.pressure", "1",
+inline constexpr Instrument kPipelineMemoryPressure = {kGauge, "df.pipeline.memory.pressure", "",
                                                        "0: normal, 1: soft limit, 2: hard limit"};
 
 // Cores (df.core): core.id.
@@ -138,7 +138,7 @@ inline constexpr Instrument kProcessPageFaults = {kCounter, "process.paging.faul
                                                   "Page faults", "system.paging.fault.type"};
 inline constexpr Instrument kProcessUptime = {kGauge, "process.uptime", "s",
                                               "Time since the process was started"};
-inline constexpr Instrument kBuildInfo = {kGauge, "df.build.info", "1",
+inline constexpr Instrument kBuildInfo = {kGauge, "df.build.info", "",
                                           "Always 1; the attributes tell what was built",
                                           "build.compiler,build.type"};
 inline constexpr Instrument kLogRecords = {kCounter, "df.log.records", "{record}",
