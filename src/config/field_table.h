@@ -16,29 +16,19 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "config/field_schema.h"
 #include "config/section.h"
+#include "config/value_writer.h"
 
 namespace df::config {
-
-/// Smallest and largest value allowed.
-struct Range {
-  int64_t min = INT64_MIN;
-  int64_t max = INT64_MAX;
-};
-
-/// Smallest and largest number allowed, both finite.
-struct NumberRange {
-  double min = std::numeric_limits<double>::lowest();
-  double max = std::numeric_limits<double>::max();
-};
 
 /// One key of a section that is read into an `S`.
 template <typename S>
@@ -50,7 +40,16 @@ struct Field {
   std::function<void(const Section&, S*)> read;
   /// Writes the value of the member; of `S{}` it is the default.
   std::function<std::string(const S&)> show;
+  /// Returns the value of the member as it stands in a document; null: the key is left out.
+  /// Unset: the key is printed as it was written.
+  std::function<ValuePtr(const S&)> write;
+  /// Returns the value with every default filled in, of the section or, where it is null, of none.
+  /// Unset: what `write` gives after `read`.
+  std::function<ValuePtr(const Section*)> effective;
+  ValuePtr schema;  ///< JSON Schema of the value, without description and default; null: any
   bool is_required = false;
+  bool is_text = false;  ///< printed with its reference to the environment, if it has one
+  std::string refusal;   ///< not empty: the key is known elsewhere, not here; what to use instead
 
   /// Marks a key that has no default.
   Field Required() && {
@@ -62,13 +61,25 @@ struct Field {
 template <typename S>
 using FieldTable = std::vector<Field<S>>;
 
-/// One row of a printed table of keys.
+/// Checks keys of a section against each other; problems go to the section.
+template <typename S>
+using SectionCheck = void (*)(const Section& section, const S& value);
+
+/// One key, without the type that it is read into: for printed tables, schemas and documents.
 struct FieldDescription {
   std::string name;
   std::string type;
   std::string default_text;  ///< "required" when there is none
   std::string description;
+  bool is_required = false;
+  ValuePtr schema;         ///< as of Field
+  ValuePtr default_value;  ///< as it stands in a document; null when there is none
+  /// As of Field, never unset; a null result leaves the key out.
+  std::function<ValuePtr(const Section*)> effective;
 };
+
+template <typename S>
+void ReadInto(const FieldTable<S>& table, const Section& section, S* result);
 
 /// Reads a section. Unknown keys (the nearest one is offered), missing required keys and everything
 /// that a field refuses are added to the problems of the section. A section of kind kNull reads as
@@ -76,40 +87,97 @@ struct FieldDescription {
 template <typename S>
 S Read(const FieldTable<S>& table, const Section& section) {
   S result{};
+  ReadInto(table, section, &result);
+  return result;
+}
+
+/// Reads a section over what `result` holds already.
+template <typename S>
+void ReadInto(const FieldTable<S>& table, const Section& section, S* result) {
   std::vector<std::string> names;
+  std::vector<std::string> refused;
   for (const Field<S>& field : table) {
-    names.push_back(field.name);
+    (field.refusal.empty() ? names : refused).push_back(field.name);
   }
-  if (!section.CheckMap(names)) {
-    return result;
+  if (!section.CheckMap(names, refused)) {
+    return;
   }
   for (const Field<S>& field : table) {
-    if (const std::optional<Section> value = section.Find(field.name)) {
-      field.read(*value, &result);
+    const std::optional<Section> value = section.Find(field.name);
+    if (!field.refusal.empty()) {
+      if (value.has_value()) {
+        section.AddAtKey(field.name, fmt::format("key '{}' {}", field.name, field.refusal));
+      }
+    } else if (value.has_value()) {
+      field.read(*value, result);
     } else if (field.is_required) {
       section.Add(fmt::format("key '{}' is missing, expected {}", field.name, field.type));
     }
   }
-  return result;
 }
 
-/// Describes a table, for READMEs and --help.
+/// Writes every key that has a value, as it stands in a document.
+template <typename S>
+ValuePtr Write(const FieldTable<S>& table, const S& value) {
+  std::vector<std::pair<std::string, ValuePtr>> entries;
+  for (const Field<S>& field : table) {
+    if (field.write) {
+      entries.emplace_back(field.name, field.write(value));
+    }
+  }
+  return MakeMap(std::move(entries));
+}
+
+/// Returns one key of a section with its default filled in.
+template <typename S>
+ValuePtr Effective(const Field<S>& field, const Section* section) {
+  if (field.effective) {
+    return field.effective(section);
+  }
+  const bool keeps_text =
+      !field.write || (field.is_text && section != nullptr && !section->value().reference.empty());
+  if (keeps_text || (section == nullptr && field.is_required)) {
+    return section == nullptr ? nullptr : std::make_shared<const Value>(section->value());
+  }
+  S value{};
+  if (section != nullptr) {
+    field.read(*section, &value);
+  }
+  return field.write(value);
+}
+
+/// Describes a table, for READMEs, --help, schemas and printed documents.
 template <typename S>
 std::vector<FieldDescription> Describe(const FieldTable<S>& table) {
   std::vector<FieldDescription> rows;
   const S defaults{};
   for (const Field<S>& field : table) {
-    rows.push_back({field.name, field.type, field.is_required ? "required" : field.show(defaults),
-                    field.description});
+    if (!field.refusal.empty()) {
+      continue;
+    }
+    FieldDescription row;
+    row.name = field.name;
+    row.type = field.type;
+    row.default_text = field.is_required ? "required" : field.show(defaults);
+    row.description = field.description;
+    row.is_required = field.is_required;
+    row.schema = field.schema;
+    row.default_value = field.is_required || !field.write ? nullptr : field.write(defaults);
+    row.effective = [field](const Section* section) { return Effective(field, section); };
+    rows.push_back(std::move(row));
   }
   return rows;
 }
 
+/// Returns a section (null: an empty one) with every default filled in. Keys that no row describes
+/// stay as they are.
+ValuePtr EffectiveMap(const std::vector<FieldDescription>& rows, const Section* section);
+
 namespace field_internal {
 
-template <typename S, typename T, typename ReadValue, typename ShowValue>
+template <typename S, typename T, typename ReadValue, typename ShowValue, typename WriteValue>
 Field<S> Make(std::string name, std::string type, std::string description, T S::* member,
-              ReadValue read_value, ShowValue show_value) {
+              ReadValue read_value, ShowValue show_value, WriteValue write_value, ValuePtr schema) {
   Field<S> field;
   field.name = std::move(name);
   field.type = std::move(type);
@@ -120,7 +188,18 @@ Field<S> Make(std::string name, std::string type, std::string description, T S::
     }
   };
   field.show = [member, show_value](const S& in) { return show_value(in.*member); };
+  field.write = [member, write_value](const S& in) -> ValuePtr { return write_value(in.*member); };
+  field.schema = std::move(schema);
   return field;
+}
+
+template <typename S>
+S ReadChecked(const FieldTable<S>& table, const Section& section, SectionCheck<S> check) {
+  S value = Read(table, section);
+  if (check != nullptr) {
+    check(section, value);
+  }
+  return value;
 }
 
 template <typename T, typename ShowValue>
@@ -128,6 +207,18 @@ auto ShowOptional(ShowValue show_value) {
   return [show_value](const std::optional<T>& value) {
     return value.has_value() ? show_value(*value) : std::string("none");
   };
+}
+
+/// Writes a value as the plain scalar that shows it.
+template <typename T, typename ShowValue>
+auto WriteShown(ShowValue show_value) {
+  return [show_value](const T& value) { return MakePlain(show_value(value)); };
+}
+
+template <typename S>
+Field<S> AsText(Field<S> field) {
+  field.is_text = true;
+  return field;
 }
 
 template <typename E>
@@ -161,10 +252,12 @@ std::string ShowEnum(E value, const std::vector<std::pair<std::string, E>>& name
 /// Text that is not empty.
 template <typename S>
 Field<S> String(std::string name, std::string S::* member, std::string description) {
-  return field_internal::Make<S>(
+  return field_internal::AsText(field_internal::Make<S>(
       std::move(name), "text", std::move(description), member,
       [](const Section& section) { return section.ReadString(); },
-      [](const std::string& value) { return value; });
+      [](const std::string& value) { return value; },
+      [](const std::string& value) { return value.empty() ? nullptr : MakeText(value); },
+      TextSchema()));
 }
 
 /// A whole number in a range.
@@ -173,7 +266,7 @@ Field<S> Integer(std::string name, int64_t S::* member, Range range, std::string
   return field_internal::Make<S>(
       std::move(name), IntegerType(range), std::move(description), member,
       [range](const Section& section) { return section.ReadInteger(range); },
-      [](int64_t value) { return std::to_string(value); });
+      [](int64_t value) { return std::to_string(value); }, MakeInteger, IntegerSchema(range));
 }
 
 /// A number in a range, with or without a fraction.
@@ -182,7 +275,8 @@ Field<S> Number(std::string name, double S::* member, NumberRange range, std::st
   return field_internal::Make<S>(
       std::move(name), NumberType(range), std::move(description), member,
       [range](const Section& section) { return section.ReadNumber(range); },
-      [](double value) { return fmt::format("{}", value); });
+      [](double value) { return fmt::format("{}", value); },
+      [](double value) { return MakePlain(fmt::format("{}", value)); }, NumberSchema(range));
 }
 
 /// true or false.
@@ -191,7 +285,7 @@ Field<S> Bool(std::string name, bool S::* member, std::string description) {
   return field_internal::Make<S>(
       std::move(name), "true or false", std::move(description), member,
       [](const Section& section) { return section.ReadBool(); },
-      [](bool value) { return std::string(value ? "true" : "false"); });
+      [](bool value) { return std::string(value ? "true" : "false"); }, MakeBool, BoolSchema());
 }
 
 /// A duration as people write it; the range is in nanoseconds.
@@ -200,7 +294,8 @@ Field<S> Duration(std::string name, std::chrono::nanoseconds S::* member, std::s
                   Range range = {0, INT64_MAX}) {
   return field_internal::Make<S>(
       std::move(name), "duration", std::move(description), member,
-      [range](const Section& section) { return section.ReadDuration(range); }, ShowDuration);
+      [range](const Section& section) { return section.ReadDuration(range); }, ShowDuration,
+      field_internal::WriteShown<std::chrono::nanoseconds>(ShowDuration), DurationSchema());
 }
 
 /// A duration that may be left out or null.
@@ -210,7 +305,11 @@ Field<S> OptionalDuration(std::string name, std::optional<std::chrono::nanosecon
   return field_internal::Make<S>(
       std::move(name), "duration", std::move(description), member,
       [range](const Section& section) { return section.ReadOptionalDuration(range); },
-      field_internal::ShowOptional<std::chrono::nanoseconds>(ShowDuration));
+      field_internal::ShowOptional<std::chrono::nanoseconds>(ShowDuration),
+      [](const std::optional<std::chrono::nanoseconds>& value) {
+        return value.has_value() ? MakePlain(ShowDuration(*value)) : MakeNull();
+      },
+      OrNullSchema(DurationSchema()));
 }
 
 /// A number of bytes as people write it.
@@ -218,7 +317,8 @@ template <typename S>
 Field<S> Size(std::string name, int64_t S::* member, Range range, std::string description) {
   return field_internal::Make<S>(
       std::move(name), "size", std::move(description), member,
-      [range](const Section& section) { return section.ReadSize(range); }, ShowSize);
+      [range](const Section& section) { return section.ReadSize(range); }, ShowSize,
+      field_internal::WriteShown<int64_t>(ShowSize), SizeSchema());
 }
 
 /// One of several names.
@@ -227,10 +327,13 @@ Field<S> Enum(std::string name, E S::* member,
               std::vector<std::pair<std::string, std::type_identity_t<E>>> names,
               std::string description) {
   std::string type = NamesType(field_internal::NamesOf(names));
+  ValuePtr schema = NamesSchema(field_internal::NamesOf(names));
   return field_internal::Make<S>(
       std::move(name), std::move(type), std::move(description), member,
       [names](const Section& section) { return field_internal::ReadEnum<E>(section, names); },
-      [names](E value) { return field_internal::ShowEnum<E>(value, names); });
+      [names](E value) { return field_internal::ShowEnum<E>(value, names); },
+      [names](E value) { return MakeText(field_internal::ShowEnum<E>(value, names)); },
+      std::move(schema));
 }
 
 /// A list of some of several names, each at most once, not empty.
@@ -239,6 +342,7 @@ Field<S> EnumList(std::string name, std::vector<E> S::* member,
                   std::vector<std::pair<std::string, std::type_identity_t<E>>> names,
                   std::string description) {
   std::string type = "list of " + NamesType(field_internal::NamesOf(names)).substr(7);
+  ValuePtr schema = ListSchema(NamesSchema(field_internal::NamesOf(names)));
   return field_internal::Make<S>(
       std::move(name), std::move(type), std::move(description), member,
       [names](const Section& section) -> std::optional<std::vector<E>> {
@@ -258,27 +362,199 @@ Field<S> EnumList(std::string name, std::vector<E> S::* member,
           text += (text.empty() ? "" : ", ") + field_internal::ShowEnum<E>(value, names);
         }
         return "[" + text + "]";
-      });
+      },
+      [names](const std::vector<E>& values) {
+        std::vector<std::string> texts;
+        for (const E value : values) {
+          texts.push_back(field_internal::ShowEnum<E>(value, names));
+        }
+        return texts.empty() ? nullptr : MakeTexts(texts);
+      },
+      std::move(schema));
 }
 
 /// A map of text to text.
 template <typename S>
 Field<S> StringMap(std::string name, std::map<std::string, std::string> S::* member,
                    std::string description) {
-  return field_internal::Make<S>(
+  Field<S> field = field_internal::Make<S>(
       std::move(name), "map of text", std::move(description), member,
       [](const Section& section) { return section.ReadStringMap(); },
-      [](const std::map<std::string, std::string>&) { return std::string("{}"); });
+      [](const std::map<std::string, std::string>&) { return std::string("{}"); },
+      [](const std::map<std::string, std::string>& texts) {
+        std::vector<std::pair<std::string, ValuePtr>> entries;
+        for (const auto& [key, text] : texts) {
+          entries.emplace_back(key, MakeText(text));
+        }
+        return MakeMap(std::move(entries));
+      },
+      MapSchema(TextSchema()));
+  field.effective = [](const Section* section) {
+    return section == nullptr ? MakeMap({}) : std::make_shared<const Value>(section->value());
+  };
+  return field;
 }
 
 /// A map with keys of its own.
 template <typename S, typename Inner>
 Field<S> Group(std::string name, Inner S::* member, const FieldTable<Inner>& table,
-               std::string description) {
-  return field_internal::Make<S>(
+               std::string description, SectionCheck<Inner> check = nullptr) {
+  Field<S> field = field_internal::Make<S>(
       std::move(name), "map", std::move(description), member,
-      [&table](const Section& section) { return std::optional<Inner>(Read(table, section)); },
-      [](const Inner&) { return std::string("{}"); });
+      [&table, check](const Section& section) {
+        return std::optional<Inner>(field_internal::ReadChecked(table, section, check));
+      },
+      [](const Inner&) { return std::string("{}"); },
+      [&table](const Inner& inner) { return Write(table, inner); },
+      OrNullSchema(MapSchema(Describe(table))));
+  field.effective = [&table](const Section* section) {
+    return EffectiveMap(Describe(table), section);
+  };
+  return field;
+}
+
+/// A map with keys of its own that may be left out.
+template <typename S, typename Inner>
+Field<S> OptionalGroup(std::string name, std::optional<Inner> S::* member,
+                       const FieldTable<Inner>& table, std::string description,
+                       SectionCheck<Inner> check = nullptr) {
+  Field<S> field = field_internal::Make<S>(
+      std::move(name), "map", std::move(description), member,
+      [&table, check](const Section& section) {
+        return std::optional(std::optional(field_internal::ReadChecked(table, section, check)));
+      },
+      [](const std::optional<Inner>&) { return std::string("none"); },
+      [&table](const std::optional<Inner>& inner) {
+        return inner.has_value() ? Write(table, *inner) : nullptr;
+      },
+      OrNullSchema(MapSchema(Describe(table))));
+  field.effective = [&table](const Section* section) {
+    return section == nullptr ? nullptr : EffectiveMap(Describe(table), section);
+  };
+  return field;
+}
+
+/// A map whose keys are members of the section around it.
+template <typename S>
+Field<S> Subsection(std::string name, const FieldTable<S>& table, std::string description) {
+  Field<S> field;
+  field.name = std::move(name);
+  field.type = "map";
+  field.description = std::move(description);
+  field.read = [&table](const Section& section, S* out) { ReadInto(table, section, out); };
+  field.show = [](const S&) { return std::string("{}"); };
+  field.write = [&table](const S& in) -> ValuePtr {
+    ValuePtr map = Write(table, in);
+    return map->entries.empty() ? nullptr : map;
+  };
+  field.effective = [&table](const Section* section) -> ValuePtr {
+    ValuePtr map = EffectiveMap(Describe(table), section);
+    return map->kind == Value::Kind::kMap && map->entries.empty() ? nullptr : map;
+  };
+  field.schema = OrNullSchema(MapSchema(Describe(table)));
+  return field;
+}
+
+/// A list of maps, each with the same keys.
+template <typename S, typename Inner>
+Field<S> GroupList(std::string name, std::vector<Inner> S::* member, const FieldTable<Inner>& table,
+                   std::string description, SectionCheck<Inner> check = nullptr) {
+  Field<S> field = field_internal::Make<S>(
+      std::move(name), "list of maps", std::move(description), member,
+      [&table, check](const Section& section) -> std::optional<std::vector<Inner>> {
+        if (section.value().kind != Value::Kind::kList) {
+          section.Add(fmt::format("found {}, expected a list of maps", section.value().Describe()));
+          return std::nullopt;
+        }
+        std::vector<Inner> values;
+        for (const Section& item : section.Items()) {
+          values.push_back(field_internal::ReadChecked(table, item, check));
+        }
+        return values;
+      },
+      [](const std::vector<Inner>&) { return std::string("[]"); },
+      [&table](const std::vector<Inner>& values) {
+        std::vector<ValuePtr> items;
+        for (const Inner& inner : values) {
+          items.push_back(Write(table, inner));
+        }
+        return MakeList(std::move(items));
+      },
+      ListSchema(MapSchema(Describe(table))));
+  field.effective = [&table](const Section* section) {
+    std::vector<ValuePtr> items;
+    if (section != nullptr) {
+      for (const Section& item : section->Items()) {
+        items.push_back(EffectiveMap(Describe(table), &item));
+      }
+    }
+    return MakeList(std::move(items));
+  };
+  return field;
+}
+
+/// A list of texts that are not empty.
+template <typename S>
+Field<S> StringList(std::string name, std::vector<std::string> S::* member,
+                    std::string description) {
+  Field<S> field = field_internal::Make<S>(
+      std::move(name), "list of texts", std::move(description), member,
+      [](const Section& section) { return section.ReadStringList(); },
+      [](const std::vector<std::string>& texts) {
+        std::string text;
+        for (const std::string& item : texts) {
+          text += (text.empty() ? "" : ", ") + item;
+        }
+        return "[" + text + "]";
+      },
+      MakeTexts, ListSchema(TextSchema()));
+  field.effective = [member](const Section* section) {
+    return section == nullptr ? MakeTexts(S{}.*member)
+                              : std::make_shared<const Value>(section->value());
+  };
+  return field;
+}
+
+/// A value of any shape, read and written by functions.
+template <typename S, typename T>
+Field<S> Structured(std::string name, std::string type, T S::* member,
+                    std::function<std::optional<std::type_identity_t<T>>(const Section&)> read,
+                    std::function<ValuePtr(const std::type_identity_t<T>&)> write,
+                    std::function<std::string(const std::type_identity_t<T>&)> show,
+                    ValuePtr schema, std::string description) {
+  return field_internal::Make<S>(std::move(name), std::move(type), std::move(description), member,
+                                 std::move(read), std::move(show), std::move(write),
+                                 std::move(schema));
+}
+
+/// A key of other engines that is refused. `reason` continues "key 'x' ...", and says what to use
+/// instead where there is something.
+template <typename S>
+Field<S> Refused(std::string name, std::string reason) {
+  Field<S> field;
+  field.name = std::move(name);
+  field.refusal = std::move(reason);
+  return field;
+}
+
+/// A key of other engines that is accepted with a notice, because leaving it out changes nothing.
+/// `reason` continues "no effect: ..."; `check` adds what is wrong with the value all the same.
+template <typename S>
+Field<S> WithoutEffect(std::string name, std::string type, std::string reason, ValuePtr schema,
+                       std::function<void(const Section&)> check) {
+  Field<S> field;
+  field.name = std::move(name);
+  field.type = std::move(type);
+  field.description = "no effect: " + reason;
+  field.read = [reason, check](const Section& section, S*) {
+    check(section);
+    section.AddNotice("has no effect: " + reason);
+  };
+  field.show = [](const S&) { return std::string("none"); };
+  field.write = [](const S&) { return ValuePtr(); };
+  field.effective = [](const Section*) { return ValuePtr(); };
+  field.schema = std::move(schema);
+  return field;
 }
 
 /// Anything else that is written as one scalar. `parse` gets the text; its error says what was
@@ -302,7 +578,7 @@ Field<S> Custom(std::string name, std::string type, T S::* member,
         }
         return std::move(value).ValueUnsafe();
       },
-      show);
+      show, [show](const T& value) { return MakePlain(show(value)); }, ScalarSchema());
 }
 
 }  // namespace df::config

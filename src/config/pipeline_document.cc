@@ -1,183 +1,156 @@
 #include "config/pipeline_document.h"
 
-#include <array>
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/text.h"
+#include "config/pipeline_fields.h"
 
 namespace df::config {
 namespace {
 
-// More waiting messages than this are a slip of the pen: a queue grows as it fills.
-constexpr Range kChannelSize = {1, 1'000'000};
+/// Reads one pipeline; keeps what its connections share.
+class PipelineReader {
+ public:
+  PipelineReader(const Section& section, Problems* problems)
+      : section_(section), problems_(problems) {}
 
-const std::array<std::string, 2> kRootKeys = {"settings", "nodes"};
-const std::array<std::string, 6> kNodeKeys = {"kind",      "plugin_urn",       "description",
-                                              "out_ports", "default_out_port", "config"};
-const std::array<std::string, 2> kPortKeys = {"destinations", "dispatch_strategy"};
-const std::array<std::string, 3> kKinds = {"receiver", "processor", "exporter"};
-const std::array<std::string, 4> kStrategies = {"broadcast", "round_robin", "random",
-                                                "least_loaded"};
-
-std::optional<Reference> ReadReference(const Section& section) {
-  if (auto text = section.ReadString()) {
-    return Reference{std::move(*text), section.value().mark};
-  }
-  return std::nullopt;
-}
-
-void ReadDestinations(const Section& section, PortDocument* port) {
-  if (section.value().kind != Value::Kind::kList) {
-    section.Add(fmt::format("found {}, expected a list of node names", section.value().Describe()));
-    return;
-  }
-  if (section.value().items.empty()) {
-    section.Add("the list is empty, expected at least one node name");
-  }
-  for (const Section& item : section.Items()) {
-    const std::optional<Reference> destination = ReadReference(item);
-    if (!destination.has_value()) {
-      continue;
+  PipelineDocument Read() {
+    pipeline_.mark = section_.value().mark;
+    pipeline_.path = section_.path();
+    pipeline_.core_allocation_mark = pipeline_.mark;
+    pipeline_.core_allocation_path = pipeline_.path;
+    PipelineKeys keys = config::Read(PipelineFields(), section_);
+    pipeline_.own_policies = std::move(keys.policies);
+    if (!section_.Find("nodes").has_value()) {
+      return std::move(pipeline_);
     }
-    bool is_known = false;
-    for (const Reference& earlier : port->destinations) {
-      is_known |= earlier.name == destination->name;
+    AddNodes(*section_.Find("nodes"), std::move(keys.nodes));
+    for (const ConnectionKeys& connection : keys.connections) {
+      AddConnection(connection);
     }
-    if (is_known) {
-      item.Add(fmt::format("'{}' is named twice", PrintableText(destination->name)));
-    } else {
-      port->destinations.push_back(*destination);
+    CheckOutputs();
+    return std::move(pipeline_);
+  }
+
+ private:
+  void AddNodes(const Section& section, std::vector<NodeKeys> nodes) {
+    if (section.value().kind != Value::Kind::kMap) {
+      return;
     }
-  }
-}
-
-PortDocument ReadPort(const Section& section, const Value::Entry& entry) {
-  PortDocument port;
-  port.name = entry.key;
-  port.mark = entry.key_mark;
-  if (!section.CheckMap(kPortKeys)) {
-    return port;
-  }
-  if (const auto destinations = section.Find("destinations")) {
-    ReadDestinations(*destinations, &port);
-  } else {
-    section.problems()->Add(port.mark, fmt::format("{}: key 'destinations' is missing, expected a "
-                                                   "list of node names",
-                                                   section.path()));
-  }
-  if (const auto strategy = section.Find("dispatch_strategy")) {
-    if (const auto index = strategy->ReadName(kStrategies)) {
-      port.strategy = static_cast<DispatchStrategy>(*index);
-    }
-  } else if (port.destinations.size() > 1) {
-    section.problems()->Add(
-        port.mark, fmt::format("{}: key 'dispatch_strategy' is missing, expected {} for "
-                               "{} destinations",
-                               section.path(), NamesType(kStrategies), port.destinations.size()));
-  }
-  return port;
-}
-
-void ReadPorts(const Section& section, NodeDocument* node) {
-  if (section.value().kind == Value::Kind::kNull) {
-    return;
-  }
-  if (section.value().kind != Value::Kind::kMap) {
-    section.Add(fmt::format("found {}, expected a map of ports", section.value().Describe()));
-    return;
-  }
-  for (const Value::Entry& entry : section.value().entries) {
-    node->ports.push_back(ReadPort(*section.Find(entry.key), entry));
-  }
-}
-
-void ReadKind(const Section& section, NodeDocument* node) {
-  const auto kind = section.Find("kind");
-  if (!kind.has_value()) {
-    section.problems()->Add(node->mark, fmt::format("{}: key 'kind' is missing, expected {}",
-                                                    section.path(), NamesType(kKinds)));
-    return;
-  }
-  node->kind_mark = kind->value().mark;
-  if (const auto index = kind->ReadName(kKinds)) {
-    node->kind = static_cast<NodeKindName>(*index);
-  }
-}
-
-NodeDocument ReadNode(const Section& section, const Value::Entry& entry) {
-  NodeDocument node;
-  node.name = entry.key;
-  node.mark = entry.key_mark;
-  node.config = std::make_shared<const Value>(Value{.mark = entry.key_mark});
-  if (!section.CheckMap(kNodeKeys)) {
-    return node;
-  }
-  ReadKind(section, &node);
-  if (const auto urn = section.Find("plugin_urn")) {
-    node.urn = ReadReference(*urn).value_or(Reference{"", urn->value().mark});
-  } else {
-    section.problems()->Add(
-        node.mark, fmt::format("{}: key 'plugin_urn' is missing, expected a URN", section.path()));
-  }
-  if (const auto description = section.Find("description")) {
-    node.description = description->ReadString().value_or("");
-  }
-  if (const auto ports = section.Find("out_ports")) {
-    ReadPorts(*ports, &node);
-  }
-  if (const auto port = section.Find("default_out_port")) {
-    node.default_port = ReadReference(*port);
-  }
-  for (const Value::Entry& key : section.value().entries) {
-    if (key.key == "config") {
-      node.config = key.value;
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const Value::Entry& entry = section.value().entries[i];
+      NodeKeys& keys = nodes[i];
+      NodeDocument node;
+      node.name = entry.key;
+      node.mark = entry.key_mark;
+      node.path = section.path() + "." + PrintableText(entry.key);
+      CheckNodeName(entry, section.path(), problems_);
+      node.urn = std::move(keys.type);
+      node.kind = KindOf(node.urn.name);
+      node.description = std::move(keys.description);
+      node.outputs = std::move(keys.outputs);
+      node.default_port = std::move(keys.default_output);
+      node.config = keys.config != nullptr
+                        ? keys.config
+                        : std::make_shared<const Value>(Value{.mark = entry.key_mark});
+      index_.emplace(node.name, i);
+      names_.push_back(node.name);
+      pipeline_.nodes.push_back(std::move(node));
     }
   }
-  return node;
-}
+
+  static std::optional<NodeKindName> KindOf(std::string_view urn) {
+    if (urn.empty()) {
+      return std::nullopt;
+    }
+    if (urn.find(":receiver:") != std::string_view::npos) {
+      return NodeKindName::kReceiver;
+    }
+    return urn.find(":processor:") != std::string_view::npos ? NodeKindName::kProcessor
+                                                             : NodeKindName::kExporter;
+  }
+
+  void AddConnection(const ConnectionKeys& connection) {
+    for (const PortSelector& from : connection.from) {
+      const auto found = index_.find(from.node.name);
+      if (found == index_.end()) {
+        problems_->AddUnknown(
+            from.node.mark,
+            fmt::format("{}: '{}' is not a node", from.node.path, PrintableText(from.node.name)),
+            from.node.name, names_);
+        continue;
+      }
+      AddPort(from, connection, &pipeline_.nodes[found->second]);
+    }
+  }
+
+  void AddPort(const PortSelector& from, const ConnectionKeys& connection, NodeDocument* node) {
+    const std::string& path = from.node.path;
+    if (node->kind == NodeKindName::kExporter) {
+      problems_->Add(from.node.mark, fmt::format("{}: '{}' is an exporter, which sends no batches",
+                                                 path, PrintableText(node->name)));
+      return;
+    }
+    if (!node->outputs.empty()) {
+      std::vector<std::string> declared;
+      for (const Reference& output : node->outputs) {
+        declared.push_back(output.name);
+      }
+      if (std::find(declared.begin(), declared.end(), from.port) == declared.end()) {
+        problems_->AddUnknown(
+            from.node.mark,
+            fmt::format("{}: output '{}' is not declared by '{}', expected {}", path,
+                        PrintableText(from.port), PrintableText(node->name), NamesType(declared)),
+            from.port, declared);
+        return;
+      }
+    }
+    for (const PortDocument& port : node->ports) {
+      if (port.name == from.port) {
+        problems_->Add(
+            from.node.mark,
+            fmt::format("{}: output '{}' of '{}' is connected twice, first at line {}; "
+                        "expected one connection with a list",
+                        path, PrintableText(from.port), PrintableText(node->name), port.mark.line));
+        return;
+      }
+    }
+    node->ports.push_back({.name = from.port,
+                           .mark = from.node.mark,
+                           .path = path,
+                           .destinations = connection.to,
+                           .strategy = connection.dispatch});
+  }
+
+  /// An output that leads nowhere is no mistake: its node may never send to it. Whether it does is
+  /// for the reader to know.
+  void CheckOutputs() {
+    for (const NodeDocument& node : pipeline_.nodes) {
+      for (const Reference& output : node.outputs) {
+        const bool is_connected =
+            std::any_of(node.ports.begin(), node.ports.end(),
+                        [&](const PortDocument& port) { return port.name == output.name; });
+        if (!is_connected && node.kind != NodeKindName::kExporter) {
+          problems_->AddNotice(output.mark, fmt::format("{}: output '{}' is not connected",
+                                                        output.path, PrintableText(output.name)));
+        }
+      }
+    }
+  }
+
+  const Section& section_;
+  Problems* problems_;
+  PipelineDocument pipeline_;
+  std::map<std::string, size_t> index_;
+  std::vector<std::string> names_;
+};
 
 }  // namespace
 
-const FieldTable<PipelineSettings>& SettingsFields() {
-  static const FieldTable<PipelineSettings> table = {
-      Integer("default_pipeline_ctrl_msg_channel_size",
-              &PipelineSettings::default_pipeline_ctrl_msg_channel_size, kChannelSize,
-              "messages from the nodes of a pipeline to its engine that may wait"),
-      Integer("default_node_ctrl_msg_channel_size",
-              &PipelineSettings::default_node_ctrl_msg_channel_size, kChannelSize,
-              "messages from the engine to a node that may wait"),
-      Integer("default_pdata_channel_size", &PipelineSettings::default_pdata_channel_size,
-              kChannelSize, "batches that may wait in front of a node"),
-  };
-  return table;
-}
-
-PipelineDocument ReadPipelineDocument(const ValuePtr& root, Problems* problems) {
-  PipelineDocument document;
-  const Section section(*root, "", problems);
-  if (root->kind != Value::Kind::kMap) {
-    section.Add(fmt::format("found {}, expected a map with the key 'nodes'", root->Describe()));
-    return document;
-  }
-  section.CheckMap(kRootKeys);
-  if (const auto settings = section.Find("settings")) {
-    document.settings = Read(SettingsFields(), *settings);
-  }
-  const auto nodes = section.Find("nodes");
-  if (!nodes.has_value()) {
-    section.Add("key 'nodes' is missing, expected a map of nodes");
-    return document;
-  }
-  if (nodes->value().kind != Value::Kind::kMap || nodes->value().entries.empty()) {
-    nodes->Add(fmt::format(
-        "found {}, expected a map of nodes",
-        nodes->value().kind == Value::Kind::kMap ? "an empty map" : nodes->value().Describe()));
-    return document;
-  }
-  for (const Value::Entry& entry : nodes->value().entries) {
-    document.nodes.push_back(ReadNode(*nodes->Find(entry.key), entry));
-  }
-  return document;
+PipelineDocument ReadPipeline(const Section& section, Problems* problems) {
+  return PipelineReader(section, problems).Read();
 }
 
 }  // namespace df::config

@@ -1,5 +1,4 @@
-// A pipeline document in the prototype's form, read but not yet checked against the nodes that
-// exist.
+// A pipeline as a document describes it, the same for both forms of document.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +7,11 @@
 #include <vector>
 
 #include "config/field_table.h"
+#include "config/policies.h"
+#include "config/policy_set.h"
 #include "config/value.h"
 
 namespace df::config {
-
-/// `settings`: how many messages the queues hold.
-struct PipelineSettings {
-  int64_t default_pipeline_ctrl_msg_channel_size = 100;
-  int64_t default_node_ctrl_msg_channel_size = 100;
-  int64_t default_pdata_channel_size = 100;
-};
 
 /// How a port with several destinations hands out its batches.
 enum class DispatchStrategy : uint8_t {
@@ -31,11 +25,13 @@ enum class DispatchStrategy : uint8_t {
 struct Reference {
   std::string name;
   Mark mark;
+  std::string path;  ///< of keys, for problems
 };
 
 struct PortDocument {
   std::string name;
   Mark mark;
+  std::string path;
   std::vector<Reference> destinations;
   DispatchStrategy strategy = DispatchStrategy::kRoundRobin;
 };
@@ -45,25 +41,45 @@ enum class NodeKindName : uint8_t { kReceiver, kProcessor, kExporter };
 struct NodeDocument {
   std::string name;
   Mark mark;
+  std::string path;
   std::optional<NodeKindName> kind;  ///< empty when it was refused
-  Mark kind_mark;
-  Reference urn;
+  Reference urn;                     ///< v1: canonical; empty when it was refused
   std::string description;
-  std::vector<PortDocument> ports;
+  std::vector<PortDocument> ports;  ///< connected ones
+  std::vector<Reference> outputs;   ///< v1: the declared ones
   std::optional<Reference> default_port;
   ValuePtr config;  ///< a null value when there is none
 };
 
 struct PipelineDocument {
-  PipelineSettings settings;
+  std::string group;
+  std::string name;
+  Mark mark;
+  std::string path;           ///< of keys; empty where the pipeline is the whole document
+  bool is_prototype = false;  ///< written in the prototype's form
+  PolicySet own_policies;
+  Policies policies;  ///< resolved
+  /// Where the core allocation stands that was resolved; where the pipeline does when none is set.
+  Mark core_allocation_mark;
+  std::string core_allocation_path;
   std::vector<NodeDocument> nodes;  ///< in the order of the document
 };
 
-/// Reads `root`. Everything that is wrong with the form is added to `problems`; what is left is
-/// returned so that the rest can be checked as well.
-PipelineDocument ReadPipelineDocument(const ValuePtr& root, Problems* problems);
+/// Reads a pipeline in the prototype's form. Everything that is wrong with the form is added to
+/// `problems`; what is left is returned so that the rest can be checked as well.
+PipelineDocument ReadPrototypePipeline(const ValuePtr& root, Problems* problems);
+
+/// Reads an entry of `pipelines` of a v1 document.
+PipelineDocument ReadPipeline(const Section& section, Problems* problems);
+
+/// Queue sizes of the prototype's `settings`, in messages.
+struct PrototypeSettings {
+  int64_t default_pipeline_ctrl_msg_channel_size = 100;
+  int64_t default_node_ctrl_msg_channel_size = 100;
+  int64_t default_pdata_channel_size = 100;
+};
 
 /// The keys of `settings`.
-const FieldTable<PipelineSettings>& SettingsFields();
+const FieldTable<PrototypeSettings>& PrototypeSettingsFields();
 
 }  // namespace df::config

@@ -1,6 +1,7 @@
 #include "config/problems.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,15 +24,28 @@ void Problems::AddUnknown(Mark mark, std::string message, std::string_view name,
   Add(mark, std::move(message));
 }
 
-std::vector<std::string> Problems::Lines() const {
-  std::vector<Problem> sorted = problems_;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Problem& a, const Problem& b) { return a.mark < b.mark; });
+int Problems::AddSource(std::string name) {
+  sources_.push_back(std::move(name));
+  return static_cast<int>(sources_.size()) - 1;
+}
+
+void Problems::AddNotice(Mark mark, std::string message) {
+  notices_.push_back({mark, std::move(message)});
+}
+
+std::vector<std::string> Problems::Lines() const { return LinesOf(problems_); }
+
+std::vector<std::string> Problems::NoticeLines() const { return LinesOf(notices_); }
+
+std::vector<std::string> Problems::LinesOf(std::vector<Problem> list) const {
+  std::stable_sort(list.begin(), list.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.mark.source, a.mark) < std::tie(b.mark.source, b.mark);
+  });
   std::vector<std::string> lines;
-  lines.reserve(sorted.size());
-  for (const Problem& problem : sorted) {
-    lines.push_back(fmt::format("{}:{}:{}: {}", document_, problem.mark.line, problem.mark.column,
-                                problem.message));
+  lines.reserve(list.size());
+  for (const Problem& problem : list) {
+    lines.push_back(fmt::format("{}:{}:{}: {}", sources_[static_cast<size_t>(problem.mark.source)],
+                                problem.mark.line, problem.mark.column, problem.message));
   }
   return lines;
 }

@@ -10,10 +10,11 @@
 
 namespace df::config {
 
-/// A place in a document; both count from 1.
+/// A place; line and column count from 1.
 struct Mark {
   int line = 1;
   int column = 1;
+  int source = 0;  ///< of Problems: 0 is the document
   auto operator<=>(const Mark&) const = default;
 };
 
@@ -22,11 +23,14 @@ struct Problem {
   std::string message;
 };
 
-/// Collects the problems of one document.
+/// Collects the problems of one document, and notices: what is accepted and has no effect.
 class Problems {
  public:
   /// `document` names the source in messages: a path as the user gave it.
-  explicit Problems(std::string document) : document_(std::move(document)) {}
+  explicit Problems(std::string document) : sources_({std::move(document)}) {}
+
+  /// Adds a source besides the document, a flag for example, and returns its number for marks.
+  int AddSource(std::string name);
 
   /// Adds a problem. `message` says the key path, what was found and what was expected.
   void Add(Mark mark, std::string message);
@@ -35,19 +39,27 @@ class Problems {
   void AddUnknown(Mark mark, std::string message, std::string_view name,
                   std::span<const std::string> known);
 
+  /// Adds a notice. `message` says the key path, and why it has no effect.
+  void AddNotice(Mark mark, std::string message);
+
   bool empty() const { return problems_.empty(); }
   size_t size() const { return problems_.size(); }
-  const std::string& document() const { return document_; }
+  const std::string& document() const { return sources_[0]; }
 
   /// Returns "document:line:column: message" of each, in the order of the document.
   std::vector<std::string> Lines() const;
+  /// The same of the notices.
+  std::vector<std::string> NoticeLines() const;
 
   /// Returns OK, or an error of kind config with all lines.
   Status ToStatus() const;
 
  private:
-  std::string document_;
+  std::vector<std::string> LinesOf(std::vector<Problem> list) const;
+
+  std::vector<std::string> sources_;
   std::vector<Problem> problems_;
+  std::vector<Problem> notices_;
 };
 
 }  // namespace df::config

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
+#include <functional>
 
 #include <fmt/ranges.h>
 
 #include "base/text.h"
-#include "config/field_table.h"
 
 namespace df::config {
 namespace {
@@ -43,7 +42,12 @@ std::string ShowDuration(const std::chrono::nanoseconds& duration) {
   return FormatDuration(duration);
 }
 
-std::string ShowSize(const int64_t& size_bytes) { return FormatSize(size_bytes); }
+std::string ShowSize(const int64_t& size_bytes) {
+  // A fraction of a unit would be rounded.
+  std::string text = FormatSize(size_bytes);
+  const auto read_back = ParseSize(text);
+  return read_back.ok() && *read_back == size_bytes ? text : fmt::format("{}B", size_bytes);
+}
 
 void Section::Add(std::string_view message) const {
   problems_->Add(value_->mark,
@@ -55,7 +59,21 @@ void Section::AddUnknown(std::string_view message, std::string_view name,
   problems_->AddUnknown(value_->mark, fmt::format("{}: {}", path_, message), name, known);
 }
 
-bool Section::CheckMap(std::span<const std::string> names) const {
+void Section::AddAtKey(std::string_view key, std::string_view message) const {
+  for (const Value::Entry& entry : value_->entries) {
+    if (entry.key == key) {
+      problems_->Add(entry.key_mark,
+                     path_.empty() ? std::string(message) : fmt::format("{}: {}", path_, message));
+    }
+  }
+}
+
+void Section::AddNotice(std::string_view message) const {
+  problems_->AddNotice(value_->mark, fmt::format("{}: {}", path_, message));
+}
+
+bool Section::CheckMap(std::span<const std::string> names,
+                       std::span<const std::string> passed_over) const {
   if (value_->kind == Value::Kind::kNull) {
     return true;
   }
@@ -64,7 +82,8 @@ bool Section::CheckMap(std::span<const std::string> names) const {
     return false;
   }
   for (const Value::Entry& entry : value_->entries) {
-    if (std::find(names.begin(), names.end(), entry.key) != names.end()) {
+    if (std::find(names.begin(), names.end(), entry.key) != names.end() ||
+        std::find(passed_over.begin(), passed_over.end(), entry.key) != passed_over.end()) {
       continue;
     }
     const std::string where = path_.empty() ? "" : path_ + ": ";

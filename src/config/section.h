@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -16,8 +17,17 @@
 
 namespace df::config {
 
-struct Range;
-struct NumberRange;
+/// Smallest and largest value allowed.
+struct Range {
+  int64_t min = INT64_MIN;
+  int64_t max = INT64_MAX;
+};
+
+/// Smallest and largest number allowed, both finite.
+struct NumberRange {
+  double min = std::numeric_limits<double>::lowest();
+  double max = std::numeric_limits<double>::max();
+};
 
 /// Reads typed values. Every Read returns nothing and adds a problem when the value is not what is
 /// expected. Owner: borrows the value and the problems.
@@ -33,12 +43,20 @@ class Section {
   /// Adds a problem at this value: "<path>: <message>".
   void Add(std::string_view message) const;
 
+  /// Adds a problem at a key of this map; `message` begins behind the path of the map.
+  void AddAtKey(std::string_view key, std::string_view message) const;
+
+  /// Adds a notice at this value.
+  void AddNotice(std::string_view message) const;
+
   /// Adds a problem about a name in this value; the nearest of `known` is offered.
   void AddUnknown(std::string_view message, std::string_view name,
                   std::span<const std::string> known) const;
 
-  /// Tells whether this is a map (or nothing), and adds a problem for every key not in `names`.
-  bool CheckMap(std::span<const std::string> names) const;
+  /// Tells whether this is a map (or nothing), and adds a problem for every key that is neither in
+  /// `names` nor in `passed_over`.
+  bool CheckMap(std::span<const std::string> names,
+                std::span<const std::string> passed_over = {}) const;
 
   /// Returns the value of a key of a map.
   std::optional<Section> Find(std::string_view key) const;

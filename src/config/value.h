@@ -27,6 +27,7 @@ class Value {
   Mark mark;
   std::string scalar;           ///< kScalar: the text without quotes
   bool is_quoted = false;       ///< kScalar: it is text whatever it looks like
+  std::string reference;        ///< the scalar as written, when it names an environment variable
   std::vector<ValuePtr> items;  ///< kList
   std::vector<Entry> entries;   ///< kMap, in the order of the document
 

@@ -7,9 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "config/engine_document.h"
 
 namespace df::engine {
 namespace {
+
+// The port of a connection that names none.
+constexpr std::string_view kImplicitPort = "default";
 
 NodeKind ToKind(config::NodeKindName kind) {
   switch (kind) {
@@ -21,10 +25,6 @@ NodeKind ToKind(config::NodeKindName kind) {
       return NodeKind::kExporter;
   }
   return NodeKind::kReceiver;
-}
-
-std::string KeyPath(const config::NodeDocument& node) {
-  return fmt::format("nodes.{}", PrintableText(node.name));
 }
 
 /// Checks one document; keeps what the checks share.
@@ -41,6 +41,7 @@ class GraphChecker {
   }
 
   std::optional<CheckedPipeline> Check() {
+    const size_t num_before = problems_->size();
     for (size_t i = 0; i < document_.nodes.size(); ++i) {
       CheckNode(i);
     }
@@ -49,7 +50,7 @@ class GraphChecker {
     }
     const std::vector<size_t> order = FindOrder();
     CheckReachable();
-    if (!problems_->empty()) {
+    if (problems_->size() != num_before) {
       return std::nullopt;
     }
     return InOrder(order);
@@ -65,10 +66,10 @@ class GraphChecker {
     if (node.urn.name.empty()) {
       return;
     }
-    const std::string path = KeyPath(node) + ".plugin_urn";
+    const std::string& path = node.urn.path;
     const NodeDescriptor* descriptor = registry_.Find(node.urn.name);
-    if (descriptor == nullptr) {
-      AddUnknownUrn(node, path);
+    if (descriptor == nullptr || (!document_.is_prototype && descriptor->urn != node.urn.name)) {
+      AddUnknownUrn(node);
       return;
     }
     if (node.kind.has_value() && ToKind(*node.kind) != descriptor->kind) {
@@ -78,45 +79,56 @@ class GraphChecker {
       return;
     }
     nodes_[index].descriptor = descriptor;
-    const config::Section section(*node.config, KeyPath(node) + ".config", problems_);
+    const config::Section section(*node.config, node.path + ".config", problems_);
     nodes_[index].config = descriptor->parse(section, context_);
   }
 
-  void AddUnknownUrn(const config::NodeDocument& node, const std::string& path) {
+  void AddUnknownUrn(const config::NodeDocument& node) {
+    const auto written = [&](std::string_view urn) {
+      constexpr std::string_view kPrefix = "urn:otel:";
+      return std::string(
+          document_.is_prototype || !urn.starts_with(kPrefix) ? urn : urn.substr(kPrefix.size()));
+    };
     std::vector<std::string> known;
     for (const NodeDescriptor* descriptor : registry_.descriptors()) {
       if (!node.kind.has_value() || descriptor->kind == ToKind(*node.kind)) {
-        known.emplace_back(descriptor->old_urn.empty() ? descriptor->urn : descriptor->old_urn);
+        const bool is_old = document_.is_prototype && !descriptor->old_urn.empty();
+        known.push_back(written(is_old ? descriptor->old_urn : descriptor->urn));
       }
     }
+    const std::string name = written(node.urn.name);
     problems_->AddUnknown(
         node.urn.mark,
-        fmt::format("{}: unknown URN '{}', expected {}", path, PrintableText(node.urn.name),
+        fmt::format("{}: unknown {} '{}', expected {}", node.urn.path,
+                    document_.is_prototype ? "URN" : "type", PrintableText(name),
                     known.empty() ? "one that is built in" : config::NamesType(known)),
-        node.urn.name, known);
+        name, known);
   }
 
   void CheckPorts(size_t index) {
     const config::NodeDocument& node = document_.nodes[index];
-    const std::string path = KeyPath(node);
     if (node.kind == config::NodeKindName::kExporter) {
       for (const config::PortDocument& port : node.ports) {
-        problems_->Add(port.mark, fmt::format("{}.out_ports.{}: an exporter has no out ports", path,
-                                              PrintableText(port.name)));
+        problems_->Add(port.mark, fmt::format("{}: an exporter has no out ports", port.path));
       }
       return;
     }
     if (node.ports.empty() && node.kind.has_value()) {
-      problems_->Add(node.mark, fmt::format("{}: a {} needs an out port with a destination", path,
-                                            Name(ToKind(*node.kind))));
+      problems_->Add(node.mark,
+                     document_.is_prototype
+                         ? fmt::format("{}: a {} needs an out port with a destination", node.path,
+                                       Name(ToKind(*node.kind)))
+                         : fmt::format("{}: no connection leads from this {}, expected one",
+                                       node.path, Name(ToKind(*node.kind))));
+      has_bad_edge_ |= !document_.is_prototype;
     }
     for (const config::PortDocument& port : node.ports) {
-      CheckDestinations(index, port, fmt::format("{}.out_ports.{}", path, port.name));
+      CheckDestinations(index, port);
     }
-    CheckDefaultPort(index, path);
+    CheckDefaultPort(index);
   }
 
-  void CheckDestinations(size_t index, const config::PortDocument& port, const std::string& path) {
+  void CheckDestinations(size_t index, const config::PortDocument& port) {
     CheckedPort checked{.name = port.name, .strategy = port.strategy};
     has_bad_edge_ |= port.destinations.empty();
     for (const config::Reference& destination : port.destinations) {
@@ -124,7 +136,7 @@ class GraphChecker {
       if (found == index_.end()) {
         has_bad_edge_ = true;
         problems_->AddUnknown(destination.mark,
-                              fmt::format("{}: destination '{}' is not a node", path,
+                              fmt::format("{}: destination '{}' is not a node", destination.path,
                                           PrintableText(destination.name)),
                               destination.name, names_);
         continue;
@@ -133,7 +145,7 @@ class GraphChecker {
         has_bad_edge_ = true;
         problems_->Add(destination.mark,
                        fmt::format("{}: destination '{}' is a receiver, which takes no batches",
-                                   path, PrintableText(destination.name)));
+                                   destination.path, PrintableText(destination.name)));
         continue;
       }
       checked.destinations.push_back(found->second);
@@ -141,27 +153,33 @@ class GraphChecker {
     nodes_[index].ports.push_back(std::move(checked));
   }
 
-  void CheckDefaultPort(size_t index, const std::string& path) {
+  void CheckDefaultPort(size_t index) {
     const config::NodeDocument& node = document_.nodes[index];
-    if (!node.default_port.has_value()) {
-      if (node.ports.size() > 1) {
-        problems_->Add(node.mark,
-                       fmt::format("{}: key 'default_out_port' is missing, expected it with {} "
-                                   "out ports",
-                                   path, node.ports.size()));
-      }
-      return;
-    }
     std::vector<std::string> ports;
     for (const config::PortDocument& port : node.ports) {
       ports.push_back(port.name);
     }
+    if (!node.default_port.has_value()) {
+      const auto found = std::find(ports.begin(), ports.end(), kImplicitPort);
+      if (ports.size() > 1 && !document_.is_prototype && found != ports.end()) {
+        nodes_[index].default_port = static_cast<PortIndex>(found - ports.begin());
+      } else if (ports.size() > 1) {
+        problems_->Add(
+            node.mark,
+            fmt::format("{}: key '{}' is missing, expected it with {} {}", node.path,
+                        document_.is_prototype ? "default_out_port" : "default_output",
+                        ports.size(), document_.is_prototype ? "out ports" : "connected outputs"));
+      }
+      return;
+    }
     const auto found = std::find(ports.begin(), ports.end(), node.default_port->name);
     if (found == ports.end()) {
-      problems_->AddUnknown(node.default_port->mark,
-                            fmt::format("{}.default_out_port: '{}' is not an out port of this node",
-                                        path, PrintableText(node.default_port->name)),
-                            node.default_port->name, ports);
+      problems_->AddUnknown(
+          node.default_port->mark,
+          fmt::format("{}: '{}' is not {} of this node", node.default_port->path,
+                      PrintableText(node.default_port->name),
+                      document_.is_prototype ? "an out port" : "a connected output"),
+          node.default_port->name, ports);
       return;
     }
     nodes_[index].default_port = static_cast<PortIndex>(found - ports.begin());
@@ -232,8 +250,8 @@ class GraphChecker {
       for (const config::Reference& destination : port.destinations) {
         if (destination.name == first) {
           problems_->Add(destination.mark,
-                         fmt::format("{}.out_ports.{}: the destination closes a cycle: {}{}",
-                                     KeyPath(last), port.name, text, PrintableText(first)));
+                         fmt::format("{}: the destination closes a cycle: {}{}", destination.path,
+                                     text, PrintableText(first)));
           return;
         }
       }
@@ -252,7 +270,9 @@ class GraphChecker {
       }
     }
     if (open.empty() && !nodes_.empty()) {
-      problems_->Add(document_.nodes[0].mark, "nodes: there is no receiver, expected at least one");
+      problems_->Add(document_.nodes[0].mark,
+                     fmt::format("{}nodes: there is no receiver, expected at least one",
+                                 document_.path.empty() ? "" : document_.path + "."));
       return;
     }
     if (has_bad_edge_) {
@@ -272,7 +292,7 @@ class GraphChecker {
       if (!is_reached[i]) {
         problems_->Add(document_.nodes[i].mark,
                        fmt::format("{}: no receiver sends to this node, directly or through others",
-                                   KeyPath(document_.nodes[i])));
+                                   document_.nodes[i].path));
       }
     }
   }
@@ -282,7 +302,8 @@ class GraphChecker {
     for (size_t i = 0; i < order.size(); ++i) {
       position[order[i]] = i;
     }
-    CheckedPipeline pipeline{.settings = document_.settings};
+    CheckedPipeline pipeline{
+        .group = document_.group, .name = document_.name, .policies = document_.policies};
     for (const size_t index : order) {
       pipeline.nodes.push_back(std::move(nodes_[index]));
     }
@@ -329,11 +350,21 @@ Result<CheckedPipeline> LoadPipeline(std::string_view text, const std::string& n
   if (root == nullptr) {
     return problems.ToStatus();
   }
-  const config::PipelineDocument document = config::ReadPipelineDocument(root, &problems);
-  std::optional<CheckedPipeline> pipeline = CheckPipeline(document, registry, context, &problems);
-  if (!pipeline.has_value()) {
-    return problems.ToStatus();
+  config::PipelineDocument document;
+  if (root->Find("connections") != nullptr) {
+    document = config::ReadOnePipeline(root, std::string(config::kDefaultGroup),
+                                       std::string(config::kDefaultPipeline), {}, &problems);
+  } else {
+    config::EngineDocument engine = config::ReadEngineDocument(root, &problems);
+    if (engine.pipelines.size() != 1) {
+      problems.Add(root->mark, fmt::format("groups: found {} pipelines, expected one",
+                                           engine.pipelines.size()));
+      return problems.ToStatus();
+    }
+    document = std::move(engine.pipelines[0]);
   }
+  std::optional<CheckedPipeline> pipeline = CheckPipeline(document, registry, context, &problems);
+  ARROW_RETURN_NOT_OK(problems.ToStatus());
   return std::move(*pipeline);
 }
 

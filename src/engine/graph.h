@@ -30,19 +30,23 @@ struct CheckedNode {
 /// Shape: acyclic; nodes in an order in which every node comes before its destinations; every node
 /// is reached from a receiver.
 struct CheckedPipeline {
-  config::PipelineSettings settings;
+  std::string group;
+  std::string name;
+  config::Policies policies;
+  std::vector<int> cores;  ///< one instance each, ascending; empty where the caller decides
   std::vector<CheckedNode> nodes;
 };
 
 /// Checks a document against the nodes that exist. Everything that is wrong is added to `problems`;
-/// a pipeline is returned only when nothing is. Starts and touches nothing.
+/// a pipeline is returned only when it has none of its own. Starts and touches nothing.
 std::optional<CheckedPipeline> CheckPipeline(const config::PipelineDocument& document,
                                              const NodeRegistry& registry,
                                              const ValidateContext& context,
                                              config::Problems* problems);
 
-/// Parses and checks the text of a document; `name` stands for it in messages. Errors: config, with
-/// every problem on a line of its own.
+/// Parses and checks a document that is one pipeline: in the prototype's form, an entry of
+/// `pipelines`, or a v1 document with a single pipeline. `name` stands for it in messages; nothing
+/// is substituted. Errors: config, with every problem on a line of its own.
 Result<CheckedPipeline> LoadPipeline(std::string_view text, const std::string& name,
                                      const NodeRegistry& registry, const ValidateContext& context);
 

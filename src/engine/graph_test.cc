@@ -88,8 +88,8 @@ TEST(Graph, OrdersNodesUpstreamFirstAndReadsTheirConfiguration) {
     names.push_back(node.name);
   }
   EXPECT_THAT(names, ElementsAre("in", "mid", "out"));
-  EXPECT_EQ(pipeline->settings.default_pdata_channel_size, 8);
-  EXPECT_EQ(pipeline->settings.default_node_ctrl_msg_channel_size, 100);
+  EXPECT_EQ(pipeline->policies.channel_capacity.pdata, 8);
+  EXPECT_EQ(pipeline->policies.channel_capacity.control_node, 100);
   EXPECT_EQ(dynamic_cast<const ProbeConfig&>(*pipeline->nodes[1].config).limit, 5);
   EXPECT_THAT(pipeline->nodes[0].ports[0].destinations, ElementsAre(1u));
   EXPECT_EQ(pipeline->nodes[2].num_upstream, 1);
@@ -142,7 +142,8 @@ const BadDocument kBadDocuments[] = {
     {"NotUtf8", "", "nodes: \"\xff\"", "1:1: the document is not valid UTF-8"},
     {"Syntax", "", "nodes: {a: [", "1:1: the YAML cannot be read"},
     {"Tab", "", "nodes:\n\tin: x", "2:4: the YAML cannot be read"},
-    {"RootIsList", "", "- a", "1:1: found a list, expected a map with the key 'nodes'"},
+    {"RootIsList", "", "- a",
+     "1:1: found a list, expected a map with the key 'version' or 'nodes'"},
     {"RootIsText", "", "hello", "1:1: found 'hello', expected a map"},
     {"TwoDocuments", "", std::string(kGood) + "---\na: b\n", "17:1: a second document begins here"},
     {"NoNodes", "", "settings: {}", "1:1: key 'nodes' is missing"},
@@ -151,7 +152,7 @@ const BadDocument kBadDocuments[] = {
     {"NodesIsList", "", "nodes: [a]", "1:8: nodes: found a list"},
     {"UnknownRootKey", "settings:", "setings:",
      "1:1: unknown key 'setings', expected one of "
-     "settings, nodes; did you mean 'settings'?"},
+     "type, settings, nodes; did you mean 'settings'?"},
     {"UnknownSetting", "default_pdata_channel_size", "default_pdata_chanel_size",
      "2:3: settings: unknown key 'default_pdata_chanel_size'"},
     {"SettingIsZero", "channel_size: 8", "channel_size: 0",

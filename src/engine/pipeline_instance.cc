@@ -22,7 +22,7 @@ PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::Eve
       options_(options),
       context_(loop, options.memory),
       deadline_(loop, [this] { ForceEnd(); }),
-      control_(loop, {.max_messages = pipeline.settings.default_pipeline_ctrl_msg_channel_size}) {}
+      control_(loop, {.max_messages = pipeline.policies.channel_capacity.control_pipeline}) {}
 
 Result<std::unique_ptr<PipelineInstance>> PipelineInstance::Make(
     const CheckedPipeline& pipeline, std::span<const NodeSharedPtr> shared,
@@ -45,10 +45,10 @@ PipelineInstance::~PipelineInstance() {
 
 Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared,
                                    telemetry::Registry* registry) {
-  const config::PipelineSettings& settings = pipeline_.settings;
+  const config::ChannelCapacityPolicy& capacity = pipeline_.policies.channel_capacity;
   const InboxLimits limits = {
-      .pdata = {.max_messages = settings.default_pdata_channel_size, .max_bytes = kEdgeBytes},
-      .max_control = settings.default_node_ctrl_msg_channel_size};
+      .pdata = {.max_messages = capacity.pdata, .max_bytes = capacity.pdata_bytes},
+      .max_control = capacity.control_node};
   for (size_t i = 0; i < pipeline_.nodes.size(); ++i) {
     const CheckedNode& checked = pipeline_.nodes[i];
     InstanceInfo info{.node = checked.name,

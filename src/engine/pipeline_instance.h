@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "base/units.h"
 #include "engine/graph.h"
 #include "engine/node.h"
 #include "engine/node_runner.h"
@@ -18,11 +17,6 @@
 #include "telemetry/metric_set.h"
 
 namespace df::engine {
-
-/// Bytes that may wait in front of one node, besides the messages of `settings`. A batch of 8,192
-/// records is a few MiB, so the node in front stays some batches ahead, and a pipeline of a few
-/// nodes stays small beside the budgets of its receivers.
-inline constexpr int64_t kEdgeBytes = 16_MiB;
 
 /// How a pipeline has ended.
 struct InstanceResult {

@@ -1,0 +1,168 @@
+#include "config/environment.h"
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace df::config {
+namespace {
+
+constexpr std::string_view kOpen = "${env:";
+
+bool IsVariableName(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) {
+    return false;
+  }
+  for (const char c : name) {
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) {
+      return false;
+    }
+  }
+  return true;
+}
+
+class Substitution {
+ public:
+  Substitution(const Environment& environment, Problems* problems)
+      : environment_(environment), problems_(problems) {}
+
+  ValuePtr Apply(const ValuePtr& value) {
+    // Aliases share their value, and still do afterwards.
+    const auto [known, is_new] = done_.try_emplace(value.get());
+    if (!is_new) {
+      return known->second;
+    }
+    ValuePtr changed = value->kind == Value::Kind::kScalar ? Scalar(value) : Container(value);
+    done_[value.get()] = changed;
+    return changed;
+  }
+
+ private:
+  ValuePtr Container(const ValuePtr& value) {
+    auto copy = std::make_shared<Value>(*value);
+    bool has_changed = false;
+    for (ValuePtr& item : copy->items) {
+      ValuePtr changed = Apply(item);
+      has_changed |= changed != item;
+      item = std::move(changed);
+    }
+    for (Value::Entry& entry : copy->entries) {
+      ValuePtr changed = Apply(entry.value);
+      has_changed |= changed != entry.value;
+      entry.value = std::move(changed);
+    }
+    return has_changed ? ValuePtr(std::move(copy)) : value;
+  }
+
+  ValuePtr Scalar(const ValuePtr& value) {
+    if (value->scalar.find('$') == std::string::npos) {
+      return value;
+    }
+    bool has_reference = false;
+    auto copy = std::make_shared<Value>(*value);
+    copy->scalar = Expand(value->scalar, value->mark, &has_reference);
+    if (has_reference) {
+      copy->reference = value->scalar;
+      const bool reads_as_nothing =
+          copy->scalar.empty() || copy->scalar == "null" || copy->scalar == "~";
+      if (!copy->is_quoted && reads_as_nothing) {
+        copy->kind = Value::Kind::kNull;
+      }
+    }
+    return copy;
+  }
+
+  std::string Expand(std::string_view text, Mark mark, bool* has_reference) {
+    std::string expanded;
+    while (!text.empty()) {
+      const size_t dollar = text.find('$');
+      expanded += text.substr(0, dollar);
+      if (dollar == std::string_view::npos) {
+        break;
+      }
+      text.remove_prefix(dollar);
+      if (text.starts_with("$$")) {
+        expanded += '$';
+        text.remove_prefix(2);
+      } else if (text.starts_with(kOpen)) {
+        *has_reference = true;
+        const size_t close = text.find('}');
+        if (close == std::string_view::npos) {
+          problems_->Add(
+              mark, fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
+          break;
+        }
+        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), mark);
+        text.remove_prefix(close + 1);
+      } else {
+        expanded += '$';
+        text.remove_prefix(1);
+      }
+    }
+    return expanded;
+  }
+
+  std::string Lookup(std::string_view inside, Mark mark) {
+    const size_t separator = inside.find(":-");
+    const std::string name(inside.substr(0, separator));
+    if (!IsVariableName(name)) {
+      problems_->Add(mark, fmt::format("'{}' is not the name of a variable, expected letters, "
+                                       "digits and _, as in ${{env:NAME}} or ${{env:NAME:-text}}",
+                                       PrintableText(name)));
+      return "";
+    }
+    std::optional<std::string> value = environment_(name);
+    if (!value.has_value() && separator != std::string_view::npos) {
+      value = std::string(inside.substr(separator + 2));
+    }
+    if (!value.has_value()) {
+      problems_->Add(mark, fmt::format("environment variable '{0}' is not set, expected it or a "
+                                       "default, as in ${{env:{0}:-text}}",
+                                       name));
+    } else if (!IsValidUtf8(*value)) {
+      problems_->Add(mark,
+                     fmt::format("the value of environment variable '{}' is not UTF-8", name));
+      return "";
+    }
+    return value.value_or("");
+  }
+
+  const Environment& environment_;
+  Problems* problems_;
+  std::map<const Value*, ValuePtr> done_;
+};
+
+}  // namespace
+
+Environment ProcessEnvironment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+}
+
+Environment EmptyEnvironment() {
+  return [](const std::string&) { return std::optional<std::string>(); };
+}
+
+ValuePtr SubstituteEnvironment(const ValuePtr& root, const Environment& environment,
+                               Problems* problems) {
+  return Substitution(environment, problems).Apply(root);
+}
+
+std::string EscapeReferences(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    escaped += c;
+    if (c == '$') {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace df::config
