@@ -1,5 +1,6 @@
 #include "runtime/event_loop.h"
 
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -50,11 +51,22 @@ bool EventLoop::RunReady() {
   WaiterList pass;
   pass.swap(ready_);
   while (!pass.empty()) {
-    Waiter& waiter = pass.front();
-    pass.pop_front();
+    auto next = pass.begin();
+    if (order_ != nullptr) [[unlikely]] {
+      std::advance(next, order_->Choose(pass.size()));
+    }
+    Waiter& waiter = *next;
+    pass.erase(next);
     waiter.handle.resume();
   }
   return true;
+}
+
+std::optional<SteadyTime> EventLoop::NextDeadline() const {
+  if (timers_.empty()) {
+    return std::nullopt;
+  }
+  return timers_.begin()->first;
 }
 
 bool EventLoop::FireDueTimers() {

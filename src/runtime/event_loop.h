@@ -25,6 +25,17 @@ using WaiterList = boost::intrusive::list<Waiter, boost::intrusive::constant_tim
 class Timer;
 class Cancellation;
 
+/// Decides which of the coroutines that are ready goes on next; simulations try orders with it.
+class ReadyOrder {
+ public:
+  /// Returns a number below `num_ready` (> 0); the coroutines count in the order in which they
+  /// became ready.
+  virtual size_t Choose(size_t num_ready) = 0;
+
+ protected:
+  ~ReadyOrder() = default;
+};
+
 /// Runs everything of one core on the thread that calls Run.
 /// Calls: everything from the thread of the loop, except Post and Stop.
 class EventLoop {
@@ -42,6 +53,12 @@ class EventLoop {
 
   /// Runs what is ready and due, until nothing is left to do now. For tests with their own clock.
   void RunUntilIdle();
+
+  /// Lets `order` choose from now on; null: first come, first served. Borrowed.
+  void SetReadyOrder(ReadyOrder* order) { order_ = order; }
+
+  /// When the next timer fires; nothing when none is set. A simulation moves its clock there.
+  std::optional<SteadyTime> NextDeadline() const;
 
   /// Makes Run return soon; what is still waiting stays where it is. Calls: from any thread.
   void Stop();
@@ -70,6 +87,7 @@ class EventLoop {
   const Clock& clock_;
   std::unique_ptr<Io> io_;
   WaiterList ready_;
+  ReadyOrder* order_ = nullptr;
   std::multimap<SteadyTime, Timer*> timers_;
   std::optional<SteadyTime> armed_;  // what the timer of the I/O library waits for
   bool is_pass_posted_ = false;

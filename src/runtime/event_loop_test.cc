@@ -156,5 +156,56 @@ TEST(Cores, AThreadCanBeBoundToEveryAllowedCore) {
   }
 }
 
+Task<> WaitAndNote(Wakeup* wakeup, int number, std::vector<int>* order) {
+  co_await wakeup->Wait();
+  order->push_back(number);
+}
+
+class LastFirst final : public ReadyOrder {
+ public:
+  size_t Choose(size_t num_ready) override { return num_ready - 1; }
+};
+
+TEST(EventLoop, AnOrderChoosesAmongWhatIsReady) {
+  const testing::SimulatedClock clock;
+  EventLoop loop(clock);
+  LastFirst last_first;
+  for (ReadyOrder* chosen : std::initializer_list<ReadyOrder*>{nullptr, &last_first}) {
+    loop.SetReadyOrder(chosen);
+    Wakeup wakeup(&loop);
+    std::vector<int> order;
+    std::vector<Task<>> tasks;
+    for (int number = 0; number < 4; ++number) {
+      tasks.push_back(WaitAndNote(&wakeup, number, &order));
+      tasks.back().Start();
+    }
+    for (int number = 0; number < 4; ++number) {
+      wakeup.Notify();
+    }
+    loop.RunUntilIdle();
+    if (chosen == nullptr) {
+      EXPECT_THAT(order, ::testing::ElementsAre(0, 1, 2, 3));
+    } else {
+      EXPECT_THAT(order, ::testing::ElementsAre(3, 2, 1, 0));
+    }
+  }
+}
+
+TEST(EventLoop, TheNextDeadlineIsThatOfTheFirstTimer) {
+  testing::SimulatedClock clock;
+  EventLoop loop(clock);
+  EXPECT_EQ(loop.NextDeadline(), std::nullopt);
+  Timer late(&loop, [] {});
+  Timer early(&loop, [] {});
+  late.StartAt(clock.Now() + seconds(2));
+  early.StartAt(clock.Now() + seconds(1));
+  EXPECT_EQ(loop.NextDeadline(), clock.Now() + seconds(1));
+  clock.Advance(seconds(1));
+  loop.RunUntilIdle();
+  EXPECT_EQ(loop.NextDeadline(), clock.Now() + seconds(1));
+  late.Cancel();
+  EXPECT_EQ(loop.NextDeadline(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace df::runtime
