@@ -20,11 +20,14 @@ std::string_view Name(NackCause cause) {
   return "";
 }
 
-CompletionToken::CompletionToken(CompletionHandler* handler, uint64_t calldata,
-                                 const TokenSource* source)
+CompletionToken::CompletionToken(CompletionHandler* handler, uint64_t calldata, TokenSource* source)
     : handler_(handler), source_(source), calldata_(calldata) {
   if (source_ != nullptr) {
+    ++source_->num_pending;
     source_->pending->Add(1);
+    if (source_->clock != nullptr) {
+      made_at_ = source_->clock->Now();
+    }
   }
 }
 
@@ -36,6 +39,7 @@ CompletionToken& CompletionToken::operator=(CompletionToken&& other) noexcept {
     handler_ = std::exchange(other.handler_, nullptr);
     source_ = other.source_;
     calldata_ = other.calldata_;
+    made_at_ = other.made_at_;
   }
   return *this;
 }
@@ -46,13 +50,17 @@ void CompletionToken::Complete(const Outcome& outcome) {
   if (handler == nullptr) {
     return;
   }
-  const TokenSource* const source = source_;
+  TokenSource* const source = source_;
   if (source != nullptr) {
+    --source->num_pending;
     source->pending->Add(-1);
     if (outcome.is_ack) {
       source->acked->Add(1);
     } else {
       source->nacked[static_cast<size_t>(outcome.cause)][outcome.is_permanent ? 1 : 0]->Add(1);
+    }
+    if (source->clock != nullptr) {
+      source->latency[outcome.is_ack ? 1 : 0]->Record((source->clock->Now() - made_at_).count());
     }
   }
   // Tokens fall in destructors too, where an exception would end the process.

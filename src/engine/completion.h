@@ -8,7 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "telemetry/metric_set.h"
+#include "runtime/clock.h"
+#include "telemetry/histogram.h"
+#include "telemetry/instrument.h"
 
 namespace df::engine {
 
@@ -53,10 +55,16 @@ class CompletionHandler {
 
 /// What the tokens of one node have in common. Owner: the node's runner; outlives its tokens.
 struct TokenSource {
+  int64_t num_pending = 0;  ///< tokens made, and without outcome yet
+  telemetry::Gauge* pending = nullptr;
   telemetry::Counter* acked = nullptr;
   /// By cause, then by whether it is permanent.
   std::array<std::array<telemetry::Counter*, 2>, kNumNackCauses> nacked{};
-  telemetry::Counter* pending = nullptr;  ///< made, and without outcome yet
+
+  /// From the making of a token to its outcome, of nacks and of acks; null: not measured, and no
+  /// clock is read.
+  std::array<telemetry::Histogram*, 2> latency{};
+  const runtime::Clock* clock = nullptr;
 
   /// Why the pipeline is being ended; set while it is. What falls then is nacked with this.
   const std::string* end_reason = nullptr;
@@ -72,12 +80,12 @@ class CompletionToken {
  public:
   /// A token that nobody waits for.
   CompletionToken() = default;
-  CompletionToken(CompletionHandler* handler, uint64_t calldata,
-                  const TokenSource* source = nullptr);
+  CompletionToken(CompletionHandler* handler, uint64_t calldata, TokenSource* source = nullptr);
   CompletionToken(CompletionToken&& other) noexcept
       : handler_(std::exchange(other.handler_, nullptr)),
         source_(other.source_),
-        calldata_(other.calldata_) {}
+        calldata_(other.calldata_),
+        made_at_(other.made_at_) {}
   CompletionToken& operator=(CompletionToken&& other) noexcept;
   ~CompletionToken() {
     if (handler_ != nullptr) {
@@ -99,8 +107,9 @@ class CompletionToken {
   void Drop();
 
   CompletionHandler* handler_ = nullptr;
-  const TokenSource* source_ = nullptr;
+  TokenSource* source_ = nullptr;
   uint64_t calldata_ = 0;
+  runtime::SteadyTime made_at_;  // where the source measures latency
 };
 
 }  // namespace df::engine

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/simulated_clock.h"
+
 namespace df::engine {
 namespace {
 
@@ -81,7 +83,8 @@ TEST(CompletionToken, AHandlerThatThrowsIsToldToTheSource) {
    public:
     void OnOutcome(const Outcome&, uint64_t) override { throw std::runtime_error("oh"); }
   };
-  telemetry::Counter acked, nacked, pending;
+  telemetry::Counter acked, nacked;
+  telemetry::Gauge pending;
   TokenSource source;
   source.acked = &acked;
   source.pending = &pending;
@@ -98,7 +101,8 @@ TEST(CompletionToken, AHandlerThatThrowsIsToldToTheSource) {
 }
 
 TEST(CompletionToken, OneThatFallsWhileItsPipelineEndsSaysSo) {
-  telemetry::Counter acked, nacked, pending;
+  telemetry::Counter acked, nacked;
+  telemetry::Gauge pending;
   TokenSource source;
   source.acked = &acked;
   source.pending = &pending;
@@ -116,15 +120,21 @@ TEST(CompletionToken, OneThatFallsWhileItsPipelineEndsSaysSo) {
 
 // Whatever is done with tokens, each gives exactly one outcome.
 TEST(CompletionToken, EverySequenceOfMovesGivesOneOutcomeEach) {
-  const uint32_t seed = testing::UnitTest::GetInstance()->random_seed();
-  SCOPED_TRACE(testing::Message() << "seed " << seed << " (GTEST_RANDOM_SEED)");
+  const uint32_t seed = ::testing::UnitTest::GetInstance()->random_seed();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed << " (GTEST_RANDOM_SEED)");
   std::mt19937 random(seed);
-  telemetry::Counter acked, retryable, permanent, dropped, pending;
+  telemetry::Counter acked, retryable, permanent, dropped;
+  telemetry::Gauge pending;
   TokenSource source;
   source.acked = &acked;
   source.pending = &pending;
   source.nacked.fill({&retryable, &permanent});
   source.nacked[static_cast<size_t>(NackCause::kDropped)] = {&dropped, nullptr};
+  testing::SimulatedClock clock;
+  telemetry::Histogram nack_latency(telemetry::LatencyBounds());
+  telemetry::Histogram ack_latency(telemetry::LatencyBounds());
+  source.latency = {&nack_latency, &ack_latency};
+  source.clock = &clock;
   Listener listener;
   constexpr uint64_t kNumTokens = 2000;
   {
@@ -160,6 +170,9 @@ TEST(CompletionToken, EverySequenceOfMovesGivesOneOutcomeEach) {
   EXPECT_EQ(acked.value() + retryable.value() + permanent.value() + dropped.value(),
             static_cast<int64_t>(kNumTokens));
   EXPECT_GT(dropped.value(), 0);
+  EXPECT_EQ(source.num_pending, 0);
+  EXPECT_EQ(ack_latency.Read().count, acked.value());
+  EXPECT_EQ(nack_latency.Read().count, static_cast<int64_t>(kNumTokens) - acked.value());
 }
 
 }  // namespace

@@ -173,7 +173,8 @@ TEST_F(ControlTest, AReceiverWaitsOverTheSoftLimitAndEveryNodeHearsOfIt) {
   const int64_t size_bytes = testing::SmallLogs(100)->size_bytes();
   testing::PipelineHarness harness(
       std::string(kDocument).substr(std::string(kDocument).find("nodes:")), {&kProbe},
-      {.memory = {.soft_bytes = 3 * size_bytes, .hard_bytes = 5 * size_bytes}});
+      {.memory =
+           MemoryAccount::Limits{.soft_bytes = 3 * size_bytes, .hard_bytes = 5 * size_bytes}});
   harness.sink().is_corked = true;
   for (int i = 0; i < 10; ++i) {
     harness.source().Send(testing::SmallLogs(100));

@@ -22,6 +22,8 @@ namespace df::engine {
 
 /// Which copy of a node this is.
 struct InstanceInfo {
+  std::string group;        ///< of the document
+  std::string pipeline;     ///< of the document
   std::string node;         ///< name in the document
   int instance_index = 0;   ///< 0 .. num_instances - 1
   int num_instances = 1;    ///< pipelines of this document in the process, one a core

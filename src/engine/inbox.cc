@@ -4,16 +4,20 @@
 
 namespace df::engine {
 
-Inbox::Inbox(runtime::EventLoop* loop, InboxLimits limits, telemetry::MetricSet* metrics)
+Inbox::Inbox(runtime::EventLoop* loop, InboxLimits limits, NodeMetrics* metrics)
     : wakeup_(loop),
       pdata_(loop, limits.pdata, &wakeup_),
-      max_control_(limits.max_control),
       clock_(loop->clock()),
-      full_waits_(metrics->Find("waits{reason=edge_full}")),
-      full_wait_ns_(metrics->Find("wait_ns{reason=edge_full}")),
-      empty_waits_(metrics->Find("waits{reason=edge_empty}")),
-      empty_wait_ns_(metrics->Find("wait_ns{reason=edge_empty}")),
-      ticks_left_out_(metrics->Find("timer_ticks_left_out")) {}
+      metrics_(metrics),
+      limits_(limits) {
+  metrics_->edge_batches_limit->Set(limits.pdata.max_messages);
+  metrics_->edge_bytes_limit->Set(limits.pdata.max_bytes);
+}
+
+Inbox::~Inbox() {
+  metrics_->edge_batches->Add(-shown_batches_);
+  metrics_->edge_bytes->Add(-shown_bytes_);
+}
 
 bool Inbox::IsWaiting(TimerId id) const {
   return std::find(control_.begin(), control_.end(), id) != control_.end();
@@ -28,8 +32,8 @@ void Inbox::Append(TimerId id) {
 }
 
 void Inbox::PushTick(TimerId id) {
-  if (IsWaiting(id) || static_cast<int64_t>(control_.size()) >= max_control_) {
-    ticks_left_out_.Add(1);
+  if (IsWaiting(id) || static_cast<int64_t>(control_.size()) >= limits_.max_control) {
+    metrics_->ticks_left_out->Add(1);
     return;
   }
   Append(id);
@@ -48,7 +52,7 @@ void Inbox::DropTimer(TimerId id) {
   }
 }
 
-runtime::Task<InboxEvent> Inbox::Next() {
+runtime::Task<InboxEvent> Inbox::Next(runtime::SteadyTime* now) {
   InboxEvent event;
   while (true) {
     const bool is_datas_turn =
@@ -67,16 +71,21 @@ runtime::Task<InboxEvent> Inbox::Next() {
       UpdateMetrics();
       event.kind = InboxEvent::Kind::kBatch;
       event.pdata = std::move(*pdata);
+      if (metrics_->edge_wait != nullptr) {
+        metrics_->edge_wait->Record((clock_.Now() - event.pdata.queued_at).count());
+      }
       co_return std::move(event);
     }
     if (pdata_.is_drained()) {
       UpdateMetrics();
       co_return std::move(event);
     }
-    const runtime::SteadyTime start = clock_.Now();
     co_await wakeup_.Wait();
-    empty_waits_.Add(1);
-    empty_wait_ns_.Add((clock_.Now() - start).count());
+    if (metrics_->has_times()) {
+      const runtime::SteadyTime end = clock_.Now();
+      metrics_->empty_wait.Add(end - *now);
+      *now = end;
+    }
   }
 }
 
@@ -94,11 +103,7 @@ void Inbox::Refuse(const std::string& reason, NackCause cause) {
   while (std::optional<Pdata> pdata = pdata_.TryPop()) {
     pdata->token.Nack(reason, false, cause);
   }
-}
-
-void Inbox::UpdateMetrics() {
-  full_waits_.Set(pdata_.full_waits().num_waits());
-  full_wait_ns_.Set(pdata_.full_waits().waited().count());
+  UpdateMetrics();
 }
 
 }  // namespace df::engine

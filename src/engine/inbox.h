@@ -11,6 +11,7 @@
 #include <boost/circular_buffer.hpp>
 
 #include "engine/effects.h"
+#include "engine/node_metrics.h"
 #include "engine/pdata.h"
 #include "runtime/channel.h"
 #include "telemetry/metric_set.h"
@@ -48,11 +49,15 @@ class Inbox {
  public:
   static constexpr int kMaxControlInARow = 32;
 
-  /// Edge counters go to `metrics`.
-  Inbox(runtime::EventLoop* loop, InboxLimits limits, telemetry::MetricSet* metrics);
+  /// `metrics` is borrowed.
+  Inbox(runtime::EventLoop* loop, InboxLimits limits, NodeMetrics* metrics);
+  ~Inbox();
 
   /// Waits for room and hands over. On kClosed the batch is still the caller's.
-  auto Push(Pdata& pdata, int64_t size_bytes) { return pdata_.Push(pdata, size_bytes); }
+  auto Push(Pdata& pdata, int64_t size_bytes) {
+    Stamp(pdata);
+    return pdata_.Push(pdata, size_bytes);
+  }
 
   /// Tells the node that a periodic timer has fired; left out when this timer's last tick still
   /// waits or the control queue is full.
@@ -65,18 +70,29 @@ class Inbox {
   /// Takes back what still waits of a timer.
   void DropTimer(TimerId id);
 
-  /// Waits for the next event.
-  runtime::Task<InboxEvent> Next();
+  /// Waits for the next event. `now` is the present moment before and after, where times are
+  /// measured: a wait moves it on.
+  runtime::Task<InboxEvent> Next(runtime::SteadyTime* now);
 
   /// No sender is left.
   void Close() { pdata_.Close(); }
 
-  /// Brings the counters that are kept by the queues up to date.
-  void UpdateMetrics();
+  /// Brings the gauges of what waits up to date.
+  void UpdateMetrics() {
+    const int64_t num_batches = pdata_.num_messages();
+    const int64_t size_bytes = pdata_.size_bytes();
+    metrics_->edge_batches->Add(num_batches - shown_batches_);
+    metrics_->edge_bytes->Add(size_bytes - shown_bytes_);
+    shown_batches_ = num_batches;
+    shown_bytes_ = size_bytes;
+  }
 
   /// Hands over what has room now. On kFull and kClosed the batch is still the caller's.
   runtime::PushResult TryPush(Pdata& pdata, int64_t size_bytes) {
-    return pdata_.TryPush(pdata, size_bytes);
+    Stamp(pdata);
+    const runtime::PushResult result = pdata_.TryPush(pdata, size_bytes);
+    UpdateMetrics();
+    return result;
   }
   bool HasRoom(int64_t size_bytes) const { return pdata_.HasRoom(size_bytes); }
   bool is_closed() const { return pdata_.is_closed(); }
@@ -93,18 +109,22 @@ class Inbox {
  private:
   bool IsWaiting(TimerId id) const;
   void Append(TimerId id);
+  void Stamp(Pdata& pdata) const {
+    if (metrics_->edge_wait != nullptr) {
+      pdata.queued_at = clock_.Now();
+    }
+  }
 
   runtime::Wakeup wakeup_;
   runtime::Channel<Pdata> pdata_;
-  int64_t max_control_;
   boost::circular_buffer<TimerId> control_{16};
   int num_control_in_a_row_ = 0;
   const runtime::Clock& clock_;
-  telemetry::Counter& full_waits_;
-  telemetry::Counter& full_wait_ns_;
-  telemetry::Counter& empty_waits_;
-  telemetry::Counter& empty_wait_ns_;
-  telemetry::Counter& ticks_left_out_;
+  NodeMetrics* metrics_;
+  InboxLimits limits_;
+  // What the gauges have of this inbox; another generation of the node may have its part too.
+  int64_t shown_batches_ = 0;
+  int64_t shown_bytes_ = 0;
 };
 
 }  // namespace df::engine

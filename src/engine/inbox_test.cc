@@ -12,8 +12,9 @@ namespace {
 
 runtime::Task<> TakeSome(Inbox* inbox, int count, std::vector<InboxEvent::Kind>* kinds,
                          int refilled_timer) {
+  runtime::SteadyTime now(std::chrono::seconds(1));  // where simulated clocks begin
   for (int i = 0; i < count; ++i) {
-    const InboxEvent event = co_await inbox->Next();
+    const InboxEvent event = co_await inbox->Next(&now);
     kinds->push_back(event.kind);
     if (event.kind == InboxEvent::Kind::kTimer) {
       inbox->PushTick(refilled_timer);
@@ -34,7 +35,8 @@ class InboxTest : public ::testing::Test {
   testing::SimulatedClock clock_;
   runtime::EventLoop loop_{clock_};
   telemetry::Registry registry_;
-  telemetry::MetricSet& metrics_ = registry_.Add("node", "node=a");
+  NodeMetrics metrics_{
+      &registry_, {.node = "a"}, "processor:test", config::MetricsLevel::kDetailed};
   Inbox inbox_{&loop_, {.pdata = {.max_messages = 10}, .max_control = 4}, &metrics_};
 };
 
@@ -64,7 +66,7 @@ TEST_F(InboxTest, AFullControlQueueLeavesTicksOut) {
   for (int id = 0; id < 6; ++id) {
     inbox_.PushTick(id);
   }
-  EXPECT_EQ(metrics_.Find("timer_ticks_left_out").value(), 2);
+  EXPECT_EQ(metrics_.ticks_left_out->value(), 2);
 }
 
 TEST_F(InboxTest, TheEndComesAfterEveryBatch) {
@@ -85,8 +87,8 @@ TEST_F(InboxTest, TheTimeWithoutWorkIsCounted) {
   clock_.Advance(std::chrono::seconds(3));
   Push();
   loop_.RunUntilIdle();
-  EXPECT_EQ(metrics_.Find("waits{reason=edge_empty}").value(), 1);
-  EXPECT_EQ(metrics_.Find("wait_ns{reason=edge_empty}").value(), 3'000'000'000);
+  EXPECT_EQ(metrics_.empty_wait.waits->value(), 1);
+  EXPECT_EQ(metrics_.empty_wait.time->value(), 3'000'000'000);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include "runtime/event_loop.h"
 #include "runtime/task.h"
-#include "telemetry/metric_set.h"
 
 namespace df::engine {
 
@@ -40,6 +39,7 @@ class MemoryAccount {
   /// Takes bytes on; never refuses.
   MemoryCharge Charge(int64_t size_bytes);
 
+  const Limits& limits() const { return limits_; }
   int64_t used_bytes() const { return used_bytes_; }
   int64_t peak_bytes() const { return peak_bytes_; }
   MemoryPressure pressure() const { return pressure_; }

@@ -15,10 +15,6 @@ Result<AnyNode> Make(Factory factory, const CheckedNode& checked, const NodeShar
   return AnyNode(std::move(node));
 }
 
-std::string Labels(const InstanceInfo& info) {
-  return fmt::format("instance={} node={}", info.instance_index, info.node);
-}
-
 }  // namespace
 
 Result<AnyNode> MakeNode(const CheckedNode& checked, const NodeSharedPtr& shared,
@@ -76,29 +72,20 @@ class NodeRunner::NodeTimer {
   runtime::Timer timer_;
 };
 
-NodeRunner::NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context,
-                       InboxLimits limits, telemetry::Registry* registry)
+NodeRunner::NodeRunner(AnyNode node, std::string_view node_type, InstanceInfo info,
+                       InstanceContext* context, InboxLimits limits)
     : node_(std::move(node)),
       info_(std::move(info)),
       context_(context),
-      metrics_(registry->Add("node", Labels(info_))),
-      batches_in_(metrics_.Find("batches_in")),
-      items_in_(metrics_.Find("items_in")),
-      batches_out_(metrics_.Find("batches_out")),
-      items_out_(metrics_.Find("items_out")),
-      memory_waits_(metrics_.Find("waits{reason=memory}")),
-      memory_wait_ns_(metrics_.Find("wait_ns{reason=memory}")),
-      room_waits_(metrics_.Find("waits{reason=room}")),
-      room_wait_ns_(metrics_.Find("wait_ns{reason=room}")),
+      metrics_(context->registry, info_, node_type, context->metrics_level),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
-  tokens_.acked = &metrics_.Find("acked");
-  tokens_.pending = &metrics_.Find("pending");
-  for (size_t cause = 0; cause < kNumNackCauses; ++cause) {
-    const std::string_view name = Name(static_cast<NackCause>(cause));
-    tokens_.nacked[cause] = {
-        &metrics_.Find(fmt::format("nacked{{reason={},permanent=false}}", name)),
-        &metrics_.Find(fmt::format("nacked{{reason={},permanent=true}}", name))};
+  tokens_.pending = metrics_.pending;
+  tokens_.acked = metrics_.acked;
+  tokens_.nacked = metrics_.nacked;
+  if (metrics_.has_times()) {
+    tokens_.latency = metrics_.outcome_latency;
+    tokens_.clock = &context->loop->clock();
   }
   tokens_.on_handler_error = [this](const std::string& what) {
     context_->on_node_error(info_.node, what);
@@ -146,13 +133,19 @@ runtime::Task<Status> NodeRunner::RunReceiver(Receiver* receiver) {
 
 template <typename Node>
 runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
+  const runtime::Clock& clock = context_->loop->clock();
+  const bool has_times = metrics_.has_times();
+  runtime::SteadyTime now = has_times ? clock.Now() : runtime::SteadyTime();
   while (true) {
-    InboxEvent event = co_await inbox_.Next();
+    InboxEvent event = co_await inbox_.Next(&now);
     Status status;
-    switch (event.kind) {
-      case InboxEvent::Kind::kBatch:
-        batches_in_.Add(1);
-        items_in_.Add(event.pdata.batch->num_items());
+    waited_ = std::chrono::nanoseconds(0);
+    const InboxEvent::Kind kind = event.kind;
+    switch (kind) {
+      case InboxEvent::Kind::kBatch: {
+        const auto signal = static_cast<size_t>(event.pdata.batch->signal());
+        metrics_.batches_in[signal]->Add(1);
+        metrics_.items_in[signal]->Add(event.pdata.batch->num_items());
         is_in_batch_ = true;
         if constexpr (std::is_same_v<Node, Processor>) {
           status = co_await node->Process(std::move(event.pdata), effects_);
@@ -161,14 +154,25 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
         }
         is_in_batch_ = false;
         break;
+      }
       case InboxEvent::Kind::kTimer:
         status = co_await node->OnTimer(event.timer, effects_);
         break;
       case InboxEvent::Kind::kEnd:
         timers_.clear();
-        co_return co_await node->Finish(effects_);
+        status = co_await node->Finish(effects_);
+        break;
     }
-    if (!status.ok()) {
+    if (has_times) {
+      const runtime::SteadyTime end = clock.Now();
+      const std::chrono::nanoseconds busy = end - now - waited_;
+      metrics_.busy_time->Add(busy.count());
+      if (metrics_.call_duration != nullptr && kind == InboxEvent::Kind::kBatch) {
+        metrics_.call_duration->Record(busy.count());
+      }
+      now = end;
+    }
+    if (!status.ok() || kind == InboxEvent::Kind::kEnd) {
       co_return status;
     }
   }
@@ -203,34 +207,36 @@ bool NodeRunner::BeginSend(Pdata& pdata, PortIndex port) {
       return false;
     }
   }
+  const auto signal = static_cast<size_t>(pdata.batch->signal());
   const int64_t num_items = pdata.batch->num_items();
   if (!PortOf(port).BeginSend(pdata)) {
     return false;
   }
-  batches_out_.Add(1);
-  items_out_.Add(num_items);
+  metrics_.batches_out[signal]->Add(1);
+  metrics_.items_out[signal]->Add(num_items);
   return true;
 }
 
 runtime::Task<bool> NodeRunner::FinishSend(Pdata pdata, PortIndex port) {
   const runtime::Clock& clock = context_->loop->clock();
+  const auto signal = static_cast<size_t>(pdata.batch->signal());
+  metrics_.batches_out[signal]->Add(1);
+  metrics_.items_out[signal]->Add(pdata.batch->num_items());
   runtime::SteadyTime start = clock.Now();
-  batches_out_.Add(1);
-  items_out_.Add(pdata.batch->num_items());
   if (MustWaitForMemory(pdata)) {
     const int64_t size_bytes = pdata.charge.size_bytes();
     co_await context_->memory.WaitForRoom(size_bytes);
-    const runtime::SteadyTime now = clock.Now();
-    memory_waits_.Add(1);
-    memory_wait_ns_.Add((now - start).count());
-    start = now;
+    const runtime::SteadyTime end = clock.Now();
+    metrics_.memory_wait.Add(end - start);
+    start = end;
     if (PortOf(port).BeginSend(pdata)) {
       co_return true;
     }
   }
   const bool is_sent = co_await PortOf(port).FinishSend(std::move(pdata));
-  room_waits_.Add(1);
-  room_wait_ns_.Add((clock.Now() - start).count());
+  const std::chrono::nanoseconds waited = clock.Now() - start;
+  metrics_.room_wait.Add(waited);
+  waited_ += waited;
   co_return is_sent;
 }
 
@@ -238,11 +244,12 @@ runtime::PushResult NodeRunner::TrySend(Pdata& pdata, PortIndex port) {
   if (pdata.charge.is_empty()) {
     pdata.charge = context_->memory.Charge(pdata.batch->size_bytes());
   }
+  const auto signal = static_cast<size_t>(pdata.batch->signal());
   const int64_t num_items = pdata.batch->num_items();
   const runtime::PushResult result = PortOf(port).TrySend(pdata);
   if (result == runtime::PushResult::kSent) {
-    batches_out_.Add(1);
-    items_out_.Add(num_items);
+    metrics_.batches_out[signal]->Add(1);
+    metrics_.items_out[signal]->Add(num_items);
   }
   return result;
 }
@@ -328,6 +335,6 @@ MemoryPressure Effects::memory_pressure() const { return runner_->context_->memo
 const InstanceInfo& Effects::info() const { return runner_->info_; }
 const runtime::Clock& Effects::clock() const { return runner_->context_->loop->clock(); }
 runtime::EventLoop& Effects::loop() { return *runner_->context_->loop; }
-telemetry::MetricSet& Effects::metrics() { return runner_->metrics_; }
+telemetry::MetricSet& Effects::metrics() { return *runner_->metrics_.node; }
 
 }  // namespace df::engine

@@ -13,6 +13,7 @@
 #include "engine/inbox.h"
 #include "engine/memory_account.h"
 #include "engine/node.h"
+#include "engine/node_metrics.h"
 #include "engine/out_port.h"
 #include "runtime/event_loop.h"
 
@@ -27,10 +28,16 @@ Result<AnyNode> MakeNode(const CheckedNode& checked, const NodeSharedPtr& shared
 
 /// What the nodes of one instance share.
 struct InstanceContext {
-  InstanceContext(runtime::EventLoop* instance_loop, MemoryAccount::Limits limits)
-      : loop(instance_loop), memory(instance_loop, limits) {}
+  InstanceContext(runtime::EventLoop* instance_loop, telemetry::Registry* instance_registry,
+                  config::MetricsLevel level, MemoryAccount::Limits limits)
+      : loop(instance_loop),
+        registry(instance_registry),
+        metrics_level(level),
+        memory(instance_loop, limits) {}
 
   runtime::EventLoop* loop;
+  telemetry::Registry* registry;
+  config::MetricsLevel metrics_level;
   runtime::Cancellation drain;
   std::optional<runtime::SteadyTime> drain_deadline;
   MemoryAccount memory;
@@ -41,9 +48,9 @@ struct InstanceContext {
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
 class NodeRunner {
  public:
-  /// `context` and `registry` are borrowed and outlive the runner.
-  NodeRunner(AnyNode node, InstanceInfo info, InstanceContext* context, InboxLimits limits,
-             telemetry::Registry* registry);
+  /// `context` is borrowed and outlives the runner. `node_type` is the short form of its URN.
+  NodeRunner(AnyNode node, std::string_view node_type, InstanceInfo info, InstanceContext* context,
+             InboxLimits limits);
   ~NodeRunner();
   NodeRunner(const NodeRunner&) = delete;
   NodeRunner& operator=(const NodeRunner&) = delete;
@@ -75,7 +82,7 @@ class NodeRunner {
   void Collect();
 
   /// Batches sent with a token of this node that have no outcome yet.
-  int64_t num_unanswered() const { return tokens_.pending->value(); }
+  int64_t num_unanswered() const { return tokens_.num_pending; }
   /// Whether a call with a batch is going on.
   bool is_in_batch() const { return is_in_batch_; }
 
@@ -108,20 +115,13 @@ class NodeRunner {
   AnyNode node_;
   InstanceInfo info_;
   InstanceContext* context_;
-  telemetry::MetricSet& metrics_;
-  telemetry::Counter& batches_in_;
-  telemetry::Counter& items_in_;
-  telemetry::Counter& batches_out_;
-  telemetry::Counter& items_out_;
+  NodeMetrics metrics_;
   TokenSource tokens_;
-  telemetry::Counter& memory_waits_;
-  telemetry::Counter& memory_wait_ns_;
-  telemetry::Counter& room_waits_;
-  telemetry::Counter& room_wait_ns_;
   Inbox inbox_;
   std::vector<OutPort> ports_;
   PortIndex default_port_ = 0;
   bool is_in_batch_ = false;
+  std::chrono::nanoseconds waited_{0};  // for room, in the call that goes on
   std::map<TimerId, std::unique_ptr<NodeTimer>> timers_;
   Effects effects_;
 };

@@ -6,6 +6,7 @@
 #include "engine/completion.h"
 #include "engine/memory_account.h"
 #include "otap/batch.h"
+#include "runtime/clock.h"
 
 namespace df::engine {
 
@@ -19,7 +20,8 @@ struct Pdata {
 
   otap::BatchPtr batch;
   CompletionToken token;
-  MemoryCharge charge;  ///< made by the first Send
+  MemoryCharge charge;            ///< made by the first Send
+  runtime::SteadyTime queued_at;  ///< when it was put into the queue, where that is measured
 };
 
 }  // namespace df::engine

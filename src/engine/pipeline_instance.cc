@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "telemetry/names.h"
 
 namespace df::engine {
 
@@ -13,22 +14,70 @@ namespace {
 
 const std::string kForcedReason = "the pipeline was ended by force";
 
+/// "receiver:parquet" of "urn:otel:receiver:parquet".
+std::string_view ShortType(std::string_view urn) {
+  constexpr std::string_view kPrefix = "urn:otel:";
+  return urn.starts_with(kPrefix) ? urn.substr(kPrefix.size()) : urn;
+}
+
 }  // namespace
 
 PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
-                                   const Options& options)
+                                   telemetry::Registry* registry, const Options& options)
     : pipeline_(pipeline),
       loop_(loop),
       options_(options),
-      context_(loop, options.memory),
+      context_(loop,
+               pipeline.policies.telemetry.runtime_metrics == config::MetricsLevel::kNone
+                   ? &unseen_
+                   : registry,
+               pipeline.policies.telemetry.runtime_metrics,
+               options.memory.value_or(MemoryAccount::Limits{pipeline.policies.memory.soft_limit,
+                                                             pipeline.policies.memory.hard_limit})),
+      metrics_(context_.registry, PipelineAttributes(InfoOf({}))),
+      started_(loop->clock().Now()),
       deadline_(loop, [this] { ForceEnd(); }),
-      control_(loop, {.max_messages = pipeline.policies.channel_capacity.control_pipeline}) {}
+      collect_(loop,
+               [this] {
+                 Collect();
+                 collect_.StartAt(loop_->clock().Now() + options_.collect_interval);
+               }),
+      control_(loop, {.max_messages = pipeline.policies.channel_capacity.control_pipeline}) {
+  metrics_.soft_limit->Set(context_.memory.limits().soft_bytes);
+  metrics_.hard_limit->Set(context_.memory.limits().hard_bytes);
+}
+
+PipelineInstance::Metrics::Metrics(telemetry::Registry* registry,
+                                   const telemetry::Attributes& attributes) {
+  namespace names = telemetry::names;
+  telemetry::MetricSet& set = registry->FindOrAdd(names::kPipelineScope, attributes);
+  uptime = &set.AddGauge(names::kPipelineUptime);
+  memory = &set.AddGauge(names::kPipelineMemory);
+  soft_limit = &set.AddGauge(names::kPipelineMemorySoftLimit);
+  hard_limit = &set.AddGauge(names::kPipelineMemoryHardLimit);
+  pressure = &set.AddGauge(names::kPipelineMemoryPressure);
+  forced_drains = &set.AddCounter(names::kPipelineForcedDrains);
+}
+
+InstanceInfo PipelineInstance::InfoOf(const CheckedNode& node) const {
+  return {.group = pipeline_.group,
+          .pipeline = pipeline_.name,
+          .node = node.name,
+          .instance_index = options_.instance_index,
+          .num_instances = options_.num_instances,
+          .core = options_.core};
+}
+
+std::chrono::nanoseconds PipelineInstance::drain_timeout() const {
+  return options_.drain_timeout.value_or(pipeline_.policies.shutdown.drain_timeout);
+}
 
 Result<std::unique_ptr<PipelineInstance>> PipelineInstance::Make(
     const CheckedPipeline& pipeline, std::span<const NodeSharedPtr> shared,
     runtime::EventLoop* loop, telemetry::Registry* registry, const Options& options) {
-  std::unique_ptr<PipelineInstance> instance(new PipelineInstance(pipeline, loop, options));
-  ARROW_RETURN_NOT_OK(instance->MakeNodes(shared, registry));
+  std::unique_ptr<PipelineInstance> instance(
+      new PipelineInstance(pipeline, loop, registry, options));
+  ARROW_RETURN_NOT_OK(instance->MakeNodes(shared));
   instance->Connect();
   return instance;
 }
@@ -41,27 +90,25 @@ PipelineInstance::~PipelineInstance() {
     (*runner)->End("the pipeline has ended", NackCause::kNodeEnded);
     (*runner)->DestroyNode();
   }
+  metrics_.memory->Add(-shown_bytes_);
 }
 
-Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared,
-                                   telemetry::Registry* registry) {
+Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared) {
   const config::ChannelCapacityPolicy& capacity = pipeline_.policies.channel_capacity;
   const InboxLimits limits = {
       .pdata = {.max_messages = capacity.pdata, .max_bytes = capacity.pdata_bytes},
       .max_control = capacity.control_node};
   for (size_t i = 0; i < pipeline_.nodes.size(); ++i) {
     const CheckedNode& checked = pipeline_.nodes[i];
-    InstanceInfo info{.node = checked.name,
-                      .instance_index = options_.instance_index,
-                      .num_instances = options_.num_instances,
-                      .core = options_.core};
+    InstanceInfo info = InfoOf(checked);
     Result<AnyNode> node = MakeNode(checked, shared[i], info);
     if (!node.ok()) {
       return node.status().WithMessage(
           fmt::format("node '{}': {}", checked.name, node.status().message()));
     }
-    runners_.push_back(std::make_unique<NodeRunner>(std::move(node).ValueUnsafe(), std::move(info),
-                                                    &context_, limits, registry));
+    runners_.push_back(std::make_unique<NodeRunner>(std::move(node).ValueUnsafe(),
+                                                    ShortType(checked.descriptor->urn),
+                                                    std::move(info), &context_, limits));
     num_upstream_.push_back(checked.num_upstream);
   }
   return Status::OK();
@@ -84,6 +131,9 @@ void PipelineInstance::Connect() {
 }
 
 void PipelineInstance::Collect() {
+  metrics_.uptime->Set((loop_->clock().Now() - started_).count());
+  metrics_.memory->Add(context_.memory.used_bytes() - shown_bytes_);
+  shown_bytes_ = context_.memory.used_bytes();
   for (const auto& runner : runners_) {
     runner->Collect();
   }
@@ -100,6 +150,7 @@ void PipelineInstance::OnNodeError(const std::string& node, const std::string& w
 }
 
 void PipelineInstance::TellMemoryPressure(MemoryPressure pressure) {
+  metrics_.pressure->Set(static_cast<int64_t>(pressure));
   for (const auto& runner : runners_) {
     runner->TellMemoryPressure(pressure);
   }
@@ -124,6 +175,9 @@ void PipelineInstance::Start(std::function<void()> on_end) {
     loop_->Post([this] { Finish(); });
     return;
   }
+  if (options_.collect_interval > std::chrono::nanoseconds(0)) {
+    collect_.StartAt(loop_->clock().Now() + options_.collect_interval);
+  }
   tasks_.push_back(Manage());
   tasks_.back().Start();
   for (size_t i = runners_.size(); i-- > 0;) {
@@ -132,11 +186,15 @@ void PipelineInstance::Start(std::function<void()> on_end) {
   }
 }
 
-void PipelineInstance::RequestDrain() {
-  if (context_.drain.is_requested() || has_ended_) {
+void PipelineInstance::RequestDrain(std::optional<std::chrono::nanoseconds> timeout) {
+  const runtime::SteadyTime deadline = loop_->clock().Now() + timeout.value_or(drain_timeout());
+  if (has_ended_ || (context_.drain_deadline.has_value() && *context_.drain_deadline <= deadline)) {
     return;
   }
-  context_.drain_deadline = loop_->clock().Now() + options_.drain_timeout;
+  if (timeout.has_value()) {
+    options_.drain_timeout = timeout;
+  }
+  context_.drain_deadline = deadline;
   deadline_.StartAt(*context_.drain_deadline);
   context_.drain.Request();
 }
@@ -195,6 +253,7 @@ std::vector<EdgeLeft> PipelineInstance::WhatIsLeft() const {
 
 void PipelineInstance::ForceEnd() {
   result_.was_forced = true;
+  metrics_.forced_drains->Add(1);
   result_.left = WhatIsLeft();
   for (size_t i = 0; i < runners_.size(); ++i) {
     if (pipeline_.nodes[i].descriptor->kind == NodeKind::kReceiver) {
@@ -203,7 +262,7 @@ void PipelineInstance::ForceEnd() {
   }
   LogError("instance {}: the drain is not done after {} ms; ended by force, {} batches unanswered",
            options_.instance_index,
-           std::chrono::duration_cast<std::chrono::milliseconds>(options_.drain_timeout).count(),
+           std::chrono::duration_cast<std::chrono::milliseconds>(drain_timeout()).count(),
            result_.num_abandoned);
   for (const auto& runner : runners_) {
     runner->Abandon(&kForcedReason);
@@ -217,6 +276,7 @@ void PipelineInstance::ForceEnd() {
 
 void PipelineInstance::Finish() {
   deadline_.Cancel();
+  collect_.Cancel();
   has_ended_ = true;
   on_end_();
 }
@@ -229,6 +289,7 @@ InstanceResult PipelineInstance::TakeResult() {
     result_.reports[i] = runners_[i]->Report();
     runners_[i]->DestroyNode();
   }
+  Collect();
   return std::move(result_);
 }
 

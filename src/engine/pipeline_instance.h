@@ -40,8 +40,11 @@ class PipelineInstance {
     int instance_index = 0;
     int num_instances = 1;
     std::optional<int> core;
-    std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
-    MemoryAccount::Limits memory;
+    /// In place of what the policies of the pipeline say.
+    std::optional<std::chrono::nanoseconds> drain_timeout;
+    std::optional<MemoryAccount::Limits> memory;
+    /// How often gauges are brought up to date and nodes asked for theirs; 0: only by Collect.
+    std::chrono::nanoseconds collect_interval{0};
   };
 
   /// Makes every node. `shared` has one entry a node (null where there is nothing to share).
@@ -58,8 +61,9 @@ class PipelineInstance {
   /// has ended; the instance may be destroyed only after that or after the loop has stopped.
   void Start(std::function<void()> on_end);
 
-  /// Makes receivers stop; at the deadline the rest is ended by force.
-  void RequestDrain();
+  /// Makes receivers stop; at the deadline the rest is ended by force. `timeout` counts in place of
+  /// what the options say. When it is called again the earlier deadline counts.
+  void RequestDrain(std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
 
   /// Applies a changed configuration to a node; `node` counts as in the checked pipeline.
   /// Errors: what the node says; it goes on with what it had.
@@ -74,6 +78,9 @@ class PipelineInstance {
   bool is_draining() const { return context_.drain.is_requested(); }
   const MemoryAccount& memory() const { return context_.memory; }
 
+  /// What waits now, by node; nodes without anything are left out.
+  std::vector<EdgeLeft> WhatIsLeft() const;
+
   /// Asks every node for its report, destroys it, and returns how it went. Called once, after the
   /// end.
   InstanceResult TakeResult();
@@ -84,9 +91,22 @@ class PipelineInstance {
     Status status;
   };
 
+  /// The metrics of the instance itself.
+  struct Metrics {
+    Metrics(telemetry::Registry* registry, const telemetry::Attributes& attributes);
+    telemetry::Gauge* uptime;
+    telemetry::Gauge* memory;
+    telemetry::Gauge* soft_limit;
+    telemetry::Gauge* hard_limit;
+    telemetry::Gauge* pressure;
+    telemetry::Counter* forced_drains;
+  };
+
   PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
-                   const Options& options);
-  Status MakeNodes(std::span<const NodeSharedPtr> shared, telemetry::Registry* registry);
+                   telemetry::Registry* registry, const Options& options);
+  InstanceInfo InfoOf(const CheckedNode& node) const;
+  std::chrono::nanoseconds drain_timeout() const;
+  Status MakeNodes(std::span<const NodeSharedPtr> shared);
   void Connect();
   runtime::Task<> RunNode(size_t index);
   runtime::Task<> Manage();
@@ -95,13 +115,17 @@ class PipelineInstance {
   void Finish();
   void TellMemoryPressure(MemoryPressure pressure);
   void OnNodeError(const std::string& node, const std::string& what);
-  std::vector<EdgeLeft> WhatIsLeft() const;
 
   const CheckedPipeline& pipeline_;
   runtime::EventLoop* loop_;
   Options options_;
+  telemetry::Registry unseen_;  // has the metrics when none are wanted
   InstanceContext context_;
+  Metrics metrics_;
+  runtime::SteadyTime started_;
+  int64_t shown_bytes_ = 0;  // what the gauge of memory has of this instance
   runtime::Timer deadline_;
+  runtime::Timer collect_;
   runtime::Channel<NodeEnded> control_;
   std::vector<std::unique_ptr<NodeRunner>> runners_;
   std::vector<int> num_upstream_;  ///< senders that have not ended, by node

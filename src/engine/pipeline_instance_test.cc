@@ -150,7 +150,7 @@ TEST(PipelineInstance, ABatchThatIsLetFallIsNackedToItsSender) {
   harness.RunUntilIdle();
   ASSERT_EQ(harness.source().num_outcomes, 1);
   EXPECT_EQ(harness.source().outcomes[0].reason, "dropped without outcome");
-  EXPECT_EQ(harness.metric("source", "nacked{reason=dropped_without_outcome,permanent=false}"), 1);
+  EXPECT_EQ(harness.metric("source", "nacked", {{"reason", "dropped_without_outcome"}}), 1);
 }
 
 TEST(PipelineInstance, ANodeThatFailsIsNamedAndTheRestDrains) {
@@ -330,7 +330,7 @@ TEST(PipelineInstance, ATickThatFindsTheLastOneWaitingIsLeftOut) {
   harness.sink().Uncork();
   harness.RunUntilIdle();
   EXPECT_EQ(harness.sink().num_timer_calls, 1);
-  EXPECT_EQ(harness.metric("sink", "timer_ticks_left_out"), 4);
+  EXPECT_EQ(harness.metric("sink", "df.node.timer.ticks_left_out"), 4);
 }
 
 TEST(PipelineInstance, ADiamondClosesItsEndAfterBothBranches) {

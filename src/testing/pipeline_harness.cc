@@ -1,5 +1,6 @@
 #include "testing/pipeline_harness.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/array/builder_primitive.h>
@@ -21,10 +22,10 @@ void PipelineHarness::Destroy() {
     return;
   }
   instance_.reset();
-  for (const telemetry::Sample& sample : registry_.Collect()) {
-    if (sample.name == "pending" && sample.value != 0) {
-      ADD_FAILURE() << sample.value << " batches without their one outcome: " << sample.labels;
-    }
+  const telemetry::MetricSnapshot snapshot = registry_.Snapshot();
+  for (const char* name :
+       {"df.node.batches.pending", "df.edge.batches", "df.edge.size", "df.pipeline.memory.usage"}) {
+    EXPECT_EQ(snapshot.Sum(name), 0) << name << " when everything has ended";
   }
 }
 
@@ -82,12 +83,21 @@ void PipelineHarness::Advance(std::chrono::nanoseconds duration) {
   RunUntilIdle();
 }
 
-int64_t PipelineHarness::metric(std::string_view node, std::string_view name) const {
-  for (const telemetry::Sample& sample : registry_.Collect()) {
-    if (sample.name == name && sample.labels.ends_with(fmt::format("node={}", node))) {
-      return sample.value;
+int64_t PipelineHarness::metric(std::string_view node, std::string_view name,
+                                const telemetry::Attributes& attributes) {
+  std::vector<telemetry::Attributes::Entry> entries = attributes.entries();
+  entries.emplace_back("node.id", node);
+  const telemetry::Attributes wanted(std::move(entries));
+  std::string dotted(name);
+  std::replace(dotted.begin(), dotted.end(), '_', '.');
+  const telemetry::MetricSnapshot snapshot = registry_.Snapshot();
+  for (const std::string& full :
+       {std::string(name), "df.node." + dotted, "df.node.batches." + dotted}) {
+    if (snapshot.Find(full) != nullptr) {
+      return snapshot.Sum(full, wanted);
     }
   }
+  ADD_FAILURE() << "no metric '" << name << "'";
   return -1;
 }
 

@@ -59,8 +59,11 @@ class PipelineHarness {
   /// destructor.
   void Destroy();
 
-  /// Returns the value of a counter of a node.
-  int64_t metric(std::string_view node, std::string_view name) const;
+  /// Returns the sum of the points of a metric of a node that have all of `attributes`. `name` is
+  /// the name of an instrument, or what follows "df.node." or "df.node.batches." in it, with '_'
+  /// for '.': "items_in", "acked".
+  int64_t metric(std::string_view node, std::string_view name,
+                 const telemetry::Attributes& attributes = {});
 
  private:
   Status Make(std::string_view document, std::vector<const engine::NodeDescriptor*> nodes,
