@@ -25,46 +25,54 @@ bool IsVariableName(std::string_view name) {
   return true;
 }
 
+/// Where a scalar stands.
+struct Place {
+  Mark mark;
+  std::string path;
+};
+
 class Substitution {
  public:
   Substitution(const Environment& environment, Problems* problems)
       : environment_(environment), problems_(problems) {}
 
-  ValuePtr Apply(const ValuePtr& value) {
+  ValuePtr Apply(const ValuePtr& value, const std::string& path) {
     // Aliases share their value, and still do afterwards.
     const auto [known, is_new] = done_.try_emplace(value.get());
     if (!is_new) {
       return known->second;
     }
-    ValuePtr changed = value->kind == Value::Kind::kScalar ? Scalar(value) : Container(value);
+    ValuePtr changed =
+        value->kind == Value::Kind::kScalar ? Scalar(value, path) : Container(value, path);
     done_[value.get()] = changed;
     return changed;
   }
 
  private:
-  ValuePtr Container(const ValuePtr& value) {
+  ValuePtr Container(const ValuePtr& value, const std::string& path) {
     auto copy = std::make_shared<Value>(*value);
     bool has_changed = false;
-    for (ValuePtr& item : copy->items) {
-      ValuePtr changed = Apply(item);
-      has_changed |= changed != item;
-      item = std::move(changed);
+    for (size_t i = 0; i < copy->items.size(); ++i) {
+      ValuePtr changed = Apply(copy->items[i], fmt::format("{}[{}]", path, i));
+      has_changed |= changed != copy->items[i];
+      copy->items[i] = std::move(changed);
     }
     for (Value::Entry& entry : copy->entries) {
-      ValuePtr changed = Apply(entry.value);
+      ValuePtr changed =
+          Apply(entry.value, path + (path.empty() ? "" : ".") + PrintableText(entry.key));
       has_changed |= changed != entry.value;
       entry.value = std::move(changed);
     }
     return has_changed ? ValuePtr(std::move(copy)) : value;
   }
 
-  ValuePtr Scalar(const ValuePtr& value) {
+  ValuePtr Scalar(const ValuePtr& value, const std::string& path) {
     if (value->scalar.find('$') == std::string::npos) {
       return value;
     }
     bool has_reference = false;
     auto copy = std::make_shared<Value>(*value);
-    copy->scalar = Expand(value->scalar, value->mark, &has_reference);
+    copy->scalar = Expand(value->scalar, {value->mark, path}, &has_reference);
     if (has_reference) {
       copy->reference = value->scalar;
       const bool reads_as_nothing =
@@ -76,7 +84,7 @@ class Substitution {
     return copy;
   }
 
-  std::string Expand(std::string_view text, Mark mark, bool* has_reference) {
+  std::string Expand(std::string_view text, const Place& place, bool* has_reference) {
     std::string expanded;
     while (!text.empty()) {
       const size_t dollar = text.find('$');
@@ -92,11 +100,11 @@ class Substitution {
         *has_reference = true;
         const size_t close = text.find('}');
         if (close == std::string_view::npos) {
-          problems_->Add(
-              mark, fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
+          Add(place,
+              fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
           break;
         }
-        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), mark);
+        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), place);
         text.remove_prefix(close + 1);
       } else {
         expanded += '$';
@@ -106,13 +114,13 @@ class Substitution {
     return expanded;
   }
 
-  std::string Lookup(std::string_view inside, Mark mark) {
+  std::string Lookup(std::string_view inside, const Place& place) {
     const size_t separator = inside.find(":-");
     const std::string name(inside.substr(0, separator));
     if (!IsVariableName(name)) {
-      problems_->Add(mark, fmt::format("'{}' is not the name of a variable, expected letters, "
-                                       "digits and _, as in ${{env:NAME}} or ${{env:NAME:-text}}",
-                                       PrintableText(name)));
+      Add(place, fmt::format("'{}' is not the name of a variable, expected letters, "
+                             "digits and _, as in ${{env:NAME}} or ${{env:NAME:-text}}",
+                             PrintableText(name)));
       return "";
     }
     std::optional<std::string> value = environment_(name);
@@ -120,15 +128,18 @@ class Substitution {
       value = std::string(inside.substr(separator + 2));
     }
     if (!value.has_value()) {
-      problems_->Add(mark, fmt::format("environment variable '{0}' is not set, expected it or a "
-                                       "default, as in ${{env:{0}:-text}}",
-                                       name));
+      Add(place, fmt::format("environment variable '{0}' is not set, expected it or a "
+                             "default, as in ${{env:{0}:-text}}",
+                             name));
     } else if (!IsValidUtf8(*value)) {
-      problems_->Add(mark,
-                     fmt::format("the value of environment variable '{}' is not UTF-8", name));
+      Add(place, fmt::format("the value of environment variable '{}' is not UTF-8", name));
       return "";
     }
     return value.value_or("");
+  }
+
+  void Add(const Place& place, const std::string& message) {
+    problems_->Add(place.mark, place.path.empty() ? message : place.path + ": " + message);
   }
 
   const Environment& environment_;
@@ -151,7 +162,7 @@ Environment EmptyEnvironment() {
 
 ValuePtr SubstituteEnvironment(const ValuePtr& root, const Environment& environment,
                                Problems* problems) {
-  return Substitution(environment, problems).Apply(root);
+  return Substitution(environment, problems).Apply(root, "");
 }
 
 std::string EscapeReferences(std::string_view text) {

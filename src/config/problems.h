@@ -42,6 +42,7 @@ class Problems {
   /// Adds a notice. `message` says the key path, and why it has no effect.
   void AddNotice(Mark mark, std::string message);
 
+  const std::vector<Problem>& problems() const { return problems_; }
   bool empty() const { return problems_.empty(); }
   size_t size() const { return problems_.size(); }
   const std::string& document() const { return sources_[0]; }

@@ -26,6 +26,7 @@ std::optional<CheckedPipeline> CheckOne(const config::PipelineDocument& document
   auto pipeline = CheckPipeline(document, registry, {.num_cores = num_cores}, problems);
   if (pipeline.has_value()) {
     pipeline->cores = std::move(cores);
+    pipeline->effective = EffectivePipeline(document, registry);
   }
   return pipeline;
 }

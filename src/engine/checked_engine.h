@@ -56,6 +56,10 @@ Result<CheckedPipeline> CheckPipelineText(std::string_view text, const std::stri
                                           const NodeRegistry& registry,
                                           const EngineContext& context);
 
+/// Returns the effective form of one pipeline, an entry of `pipelines` as PrintEngine writes it.
+config::ValuePtr EffectivePipeline(const config::PipelineDocument& pipeline,
+                                   const NodeRegistry& registry);
+
 /// Writes the effective document in v1 form: every key of every node with its value or default, and
 /// every policy as it holds for its pipeline. Text that was written with a reference to the
 /// environment still is. Printing what is read from the text gives the same text.

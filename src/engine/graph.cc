@@ -60,7 +60,7 @@ class GraphChecker {
   void CheckNode(size_t index) {
     const config::NodeDocument& node = document_.nodes[index];
     nodes_[index].name = node.name;
-    if (node.name.empty()) {
+    if (node.name.empty() && document_.is_prototype) {
       problems_->Add(node.mark, "nodes: a node has an empty name");
     }
     if (node.urn.name.empty()) {

@@ -35,6 +35,8 @@ struct CheckedPipeline {
   config::Policies policies;
   std::vector<int> cores;  ///< one instance each, ascending; empty where the caller decides
   std::vector<CheckedNode> nodes;
+  /// The entry of `pipelines` with every default; null where one pipeline was checked alone.
+  config::ValuePtr effective;
 };
 
 /// Checks a document against the nodes that exist. Everything that is wrong is added to `problems`;

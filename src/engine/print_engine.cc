@@ -81,27 +81,12 @@ ValuePtr PrintPolicies(const config::PolicySet& set) {
   return config::Write(config::PolicyFields(), set);
 }
 
-ValuePtr PrintPipeline(const config::PipelineDocument& pipeline, const NodeRegistry& registry) {
-  Entries nodes;
-  std::vector<ValuePtr> connections;
-  for (const config::NodeDocument& node : pipeline.nodes) {
-    nodes.emplace_back(node.name, PrintNode(node, registry));
-    for (const config::PortDocument& port : node.ports) {
-      connections.push_back(PrintConnection(node, port));
-    }
-  }
-  return MakeMap({{"type", MakeText("otap")},
-                  {"policies", PrintPolicies(config::FullPolicySet(pipeline.policies))},
-                  {"nodes", MakeMap(std::move(nodes))},
-                  {"connections", config::MakeList(std::move(connections))}});
-}
-
 ValuePtr PrintGroup(const config::EngineDocument& document, const config::GroupDocument& group,
                     const NodeRegistry& registry) {
   Entries pipelines;
   for (const config::PipelineDocument& pipeline : document.pipelines) {
     if (pipeline.group == group.name) {
-      pipelines.emplace_back(pipeline.name, PrintPipeline(pipeline, registry));
+      pipelines.emplace_back(pipeline.name, EffectivePipeline(pipeline, registry));
     }
   }
   const ValuePtr policies = PrintPolicies(group.policies);
@@ -142,6 +127,21 @@ ValuePtr NodeSchema(const NodeRegistry& registry) {
 }
 
 }  // namespace
+
+ValuePtr EffectivePipeline(const config::PipelineDocument& pipeline, const NodeRegistry& registry) {
+  Entries nodes;
+  std::vector<ValuePtr> connections;
+  for (const config::NodeDocument& node : pipeline.nodes) {
+    nodes.emplace_back(node.name, PrintNode(node, registry));
+    for (const config::PortDocument& port : node.ports) {
+      connections.push_back(PrintConnection(node, port));
+    }
+  }
+  return MakeMap({{"type", MakeText("otap")},
+                  {"policies", PrintPolicies(config::FullPolicySet(pipeline.policies))},
+                  {"nodes", MakeMap(std::move(nodes))},
+                  {"connections", config::MakeList(std::move(connections))}});
+}
 
 std::string PrintEngine(const config::EngineDocument& document, const NodeRegistry& registry) {
   Entries groups;
