@@ -237,6 +237,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(const config::AdminSetti
   EngineView engine = {.control = control,
                        .clock = options.clock,
                        .version = std::move(options.version),
+                       .resource = std::move(options.resource),
                        .started = options.clock->WallNow(),
                        .started_steady = options.clock->Now()};
   auto server = std::make_unique<Server>(settings, std::move(tls),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace df::admin {
 
 struct AdminOptions {
   std::string version;  ///< of the program, as `status` tells it
+  /// Attributes of the engine's own telemetry, as `target_info` tells them.
+  std::map<std::string, std::string> resource;
   const runtime::Clock* clock = &runtime::SystemClock();
 };
 

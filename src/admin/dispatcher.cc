@@ -91,7 +91,10 @@ std::variant<Reply, Call> Dispatcher::Admit(const RequestHead& head) const {
   }
   Call call;
   call.media_type = ChooseMediaType(head.accept, match.route->produces);
-  if (call.media_type.empty()) {
+  const bool has_format =
+      std::any_of(target->query.begin(), target->query.end(),
+                  [](const auto& parameter) { return parameter.first == kFormatParameter; });
+  if (call.media_type.empty() && !has_format) {
     return ProblemReply(406, "not_acceptable",
                         fmt::format("this path gives {}", fmt::join(match.route->produces, ", ")));
   }

@@ -1,6 +1,7 @@
 // What the handlers know of the engine.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "controller/control_plane.h"
@@ -12,6 +13,7 @@ struct EngineView {
   controller::ControlPlane* control = nullptr;
   const runtime::Clock* clock = nullptr;
   std::string version;
+  std::map<std::string, std::string> resource;  ///< attributes of the engine's own telemetry
   runtime::WallTime started;
   runtime::SteadyTime started_steady;
 };

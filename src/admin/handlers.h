@@ -15,6 +15,11 @@ Answer PostShutdown(const Call& call, EngineView& engine);
 Answer GetOpenApi(const Call& call, EngineView& engine);
 Answer GetOperatorPage(const Call& call, EngineView& engine);
 
+Answer GetMetrics(const Call& call, EngineView& engine);
+Answer GetLogs(const Call& call, EngineView& engine);
+Answer GetLogLevel(const Call& call, EngineView& engine);
+Answer PutLogLevel(const Call& call, EngineView& engine);
+
 Answer GetPipeline(const Call& call, EngineView& engine);
 Answer PutPipeline(const Call& call, EngineView& engine);
 Answer DeletePipeline(const Call& call, EngineView& engine);

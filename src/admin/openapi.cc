@@ -96,7 +96,11 @@ Json Operation(const Route& route) {
   if (!route.body_types.empty()) {
     operation["requestBody"] = {{"required", true}, {"content", Json::object()}};
     for (const std::string_view type : route.body_types) {
-      operation["requestBody"]["content"][type] = Json::object();
+      Json& content = operation["requestBody"]["content"][type];
+      content = Json::object();
+      if (!route.body_schema.empty()) {
+        content["schema"] = SchemaReference(route.body_schema);
+      }
     }
   }
   Json responses = Json::object();
@@ -107,6 +111,12 @@ Json Operation(const Route& route) {
     const std::string status = std::to_string(rule.status);
     if (!responses.contains(status)) {
       responses[status] = {{"$ref", fmt::format("#/components/responses/{}", status)}};
+      continue;
+    }
+    // The route gives the status a meaning of its own beside the common one.
+    Json& schema = responses[status]["content"][kJson]["schema"];
+    if (schema != SchemaReference(rule.schema)) {
+      schema = {{"anyOf", Json::array({schema, SchemaReference(rule.schema)})}};
     }
   }
   operation["responses"] = std::move(responses);

@@ -151,6 +151,40 @@ std::string_view SchemasText() {
       }
     }
   },
+  "LogLevel": {
+    "type": "object",
+    "required": ["level"],
+    "additionalProperties": false,
+    "properties": {
+      "level": {"type": "string", "enum": ["debug", "info", "warning", "error"]}
+    }
+  },
+  "Logs": {
+    "type": "object",
+    "required": ["last_sequence", "num_missed", "records"],
+    "additionalProperties": false,
+    "properties": {
+      "last_sequence": {"type": "integer", "description": "of the newest record there is; 0: none"},
+      "num_missed": {"type": "integer",
+                     "description": "records after `after` that are not kept any more"},
+      "records": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["sequence", "time", "level", "event", "message", "attributes"],
+          "additionalProperties": false,
+          "properties": {
+            "sequence": {"type": "integer"},
+            "time": {"type": "string", "format": "date-time"},
+            "level": {"type": "string", "enum": ["debug", "info", "warning", "error"]},
+            "event": {"type": "string", "description": "a constant name; may be empty"},
+            "message": {"type": "string"},
+            "attributes": {"type": "object"}
+          }
+        }
+      }
+    }
+  },
   "Shutdown": {
     "type": "object",
     "required": ["state", "pipelines"],

@@ -23,6 +23,9 @@ th, td { border-bottom: 1px solid var(--line); padding: .2rem .5rem; text-align:
 th { font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); } .busy { color: var(--busy); }
+svg { vertical-align: middle; }
+polyline { fill: none; stroke: currentColor; stroke-width: 1.5; }
+.log { font-family: ui-monospace, monospace; font-size: 12px; }
 #problem { color: var(--bad); min-height: 1.5em; }
 [hidden] { display: none; }
 )css";
@@ -108,9 +111,86 @@ function showStatus(status) {
   }
 }
 
+// Sums of the cores: what a node and the queue in front of it have done so far, by name of metric.
+function readNodes(metrics) {
+  const nodes = new Map();
+  for (const metric of metrics.metrics) {
+    if (!/^df[.](node|edge)[.]/.test(metric.name)) continue;
+    for (const point of metric.points) {
+      if (point.value === undefined) continue;
+      const set = point.set;
+      const key = [set['pipeline.group.id'], set['pipeline.id'], set['node.id']].join(' / ');
+      if (!nodes.has(key)) nodes.set(key, {type: set['node.type'] || '', sums: {}});
+      const sums = nodes.get(key).sums;
+      sums[metric.name] = (sums[metric.name] || 0) + point.value;
+    }
+  }
+  return {seconds: metrics.time_unix_nano / 1e9, nodes};
+}
+
+const kKept = 60;  // points of a curve
+const history = new Map();
+let before = null;
+
+function curve(values) {
+  const svg = byId('curve').content.firstElementChild.cloneNode(true);
+  const top = Math.max(...values, 1);
+  const line = svg.firstElementChild;
+  line.setAttribute('points', values.map(
+      (value, i) => (i * 120 / (kKept - 1)).toFixed(1) + ',' +
+          (19 - 18 * value / top).toFixed(1)).join(' '));
+  return svg;
+}
+
+const count = (value) => Math.round(value).toLocaleString('en');
+const kNodes = [{title: 'node'}, {title: 'type'}, {title: 'items in/s', kind: 'number'},
+    {title: 'items out/s', kind: 'number'}, {title: 'batches in/s', kind: 'number'},
+    {title: 'acked/s', kind: 'number'}, {title: 'nacked/s', kind: 'number'},
+    {title: 'dropped/s', kind: 'number'}, {title: 'queue', kind: 'number'},
+    {title: 'queue bytes', kind: 'number'}, {title: 'busy', kind: 'number'},
+    {title: 'items in/s, last minutes'}];
+
+function showNodes(now) {
+  const seconds = before ? now.seconds - before.seconds : 0;
+  const rows = [];
+  const curves = [];
+  for (const [key, node] of [...now.nodes].sort()) {
+    const old = before && before.nodes.get(key);
+    const rate = (name) => old && seconds > 0
+        ? Math.max(0, ((node.sums[name] || 0) - (old.sums[name] || 0)) / seconds) : 0;
+    const items = rate('df.node.items.in') || rate('df.node.items.out');
+    const kept = history.get(key) || [];
+    history.set(key, [...kept, items].slice(-kKept));
+    curves.push(curve(history.get(key)));
+    const limit = node.sums['df.edge.batches.limit'] || 0;
+    const depth = node.sums['df.edge.batches'] || 0;
+    rows.push([key, node.type, count(rate('df.node.items.in')), count(rate('df.node.items.out')),
+        count(rate('df.node.batches.in')), count(rate('df.node.batches.acked')),
+        count(rate('df.node.batches.nacked')), count(rate('df.node.items.dropped')),
+        limit ? {text: depth + ' of ' + limit, kind: 'number' + (depth >= limit ? ' bad' : '')} : '',
+        limit ? size(node.sums['df.edge.size'] || 0) : '',
+        (100 * rate('df.node.busy.time')).toFixed(0) + ' %', '']);
+  }
+  const made = table(kNodes, rows);
+  curves.forEach((svg, i) => made.tBodies[0].rows[i].lastElementChild.append(svg));
+  byId('nodes').replaceChildren(made);
+  before = now;
+}
+
+function showLogs(logs) {
+  byId('logs').replaceChildren(table([{title: 'time'}, {title: 'level'}, {title: 'message'}],
+      logs.records.reverse().map((record) => [record.time,
+          {text: record.level, kind: record.level === 'error' ? 'bad'
+              : record.level === 'warning' ? 'busy' : ''},
+          [record.event, record.message, ...Object.entries(record.attributes).map(
+              ([key, value]) => key + '=' + value)].filter(Boolean).join(' ')])));
+}
+
 async function refresh() {
   try {
     showStatus(await get('/api/v1/status'));
+    showNodes(readNodes(await get('/api/v1/metrics?format=json')));
+    showLogs(await get('/api/v1/telemetry/logs?limit=20'));
     byId('problem').textContent = '';
   } catch (error) {
     byId('problem').textContent = String(error.message || error);
@@ -142,8 +222,13 @@ constexpr std::string_view kBody = R"html(
   <label>Bearer token <input id="token" type="password" autocomplete="off"></label>
   <button>Show</button>
 </form>
+<template id="curve"><svg width="120" height="20"><polyline/></svg></template>
 <main>
   <section id="pipelines"></section>
+  <h2>Nodes and the queues in front of them, all cores</h2>
+  <section id="nodes"></section>
+  <h2>Log</h2>
+  <section id="logs" class="log"></section>
 </main>
 )html";
 

@@ -12,12 +12,35 @@ using Type = ParameterRule::Type;
 constexpr std::array kJsonOnly = {kJson};
 constexpr std::array kHtmlOnly = {kHtml};
 constexpr std::array kDocumentTypes = {kYaml, kJson};
+constexpr std::array kMetricTypes = {kPrometheus, kOpenMetrics, kJson};
+
+constexpr std::array<std::string_view, 3> kMetricFormats = {"prometheus", "openmetrics", "json"};
+constexpr std::array kMetricParameters = {
+    ParameterRule{.name = kFormatParameter,
+                  .type = Type::kChoice,
+                  .description = "counts before the Accept header",
+                  .choices = kMetricFormats}};
+constexpr std::array kLogParameters = {
+    ParameterRule{.name = "after",
+                  .type = Type::kNumber,
+                  .default_value = "-1",
+                  .description = "records with a greater sequence, oldest first; -1: the newest",
+                  .min = -1},
+    ParameterRule{.name = "limit",
+                  .type = Type::kNumber,
+                  .default_value = "100",
+                  .description = "how many records",
+                  .min = 1,
+                  .max = 1000}};
 
 constexpr ParameterRule kWait = {"wait", Type::kFlag, "false",
                                  "answer when it has ended, not when it has been accepted"};
 constexpr ParameterRule kWaitTimeout = {
-    "timeout", Type::kDuration, "60s",
-    "with wait: how long to wait for the end; the operation goes on after that"};
+    .name = "timeout",
+    .type = Type::kDuration,
+    .default_value = "60s",
+    .description = "with wait: how long to wait for the end; the operation goes on after that",
+    .max = 600};
 constexpr ParameterRule kDrainTimeout = {
     "drain_timeout", Type::kDuration, "60s",
     "how long what is stopped may take to deliver what it holds"};
@@ -51,6 +74,14 @@ constexpr std::array kShutdownResponses = {
     ResponseRule{504, "with wait: not every pipeline has ended in time", "Shutdown"}};
 constexpr std::array kOpenApiResponses = {ResponseRule{200, "this document", ""}};
 constexpr std::array kPageResponses = {ResponseRule{200, "a page that shows the engine", ""}};
+constexpr std::array kMetricResponses = {ResponseRule{200, "every metric", ""}};
+constexpr std::array kLogResponses = {ResponseRule{200, "records that are still kept", "Logs"}};
+constexpr std::array kLogLevelResponses = {
+    ResponseRule{200, "the level from which on records are written", "LogLevel"}};
+constexpr std::array kPutLogLevelResponses = {
+    ResponseRule{200, "the level has been set", "LogLevel"},
+    ResponseRule{415, "the body is no JSON", "Problem"},
+    ResponseRule{422, "there is no such level", "Problem"}};
 constexpr std::array kPipelineResponses = {
     ResponseRule{200, "the pipeline's document and state", "Pipeline"}, kNoPipeline};
 constexpr std::array kPipelineStatusResponses = {
@@ -117,6 +148,38 @@ constexpr std::array kRoutes = {
           .produces = kJsonOnly,
           .responses = kDocumentResponses,
           .handler = GetDocument},
+    Route{.method = Method::kGet,
+          .path = "/api/v1/metrics",
+          .operation_id = "getMetrics",
+          .summary = "Every metric as Prometheus text, OpenMetrics or JSON",
+          .parameters = kMetricParameters,
+          .produces = kMetricTypes,
+          .responses = kMetricResponses,
+          .handler = GetMetrics},
+    Route{.method = Method::kGet,
+          .path = "/api/v1/telemetry/logs",
+          .operation_id = "getLogs",
+          .summary = "The last records of the log that the engine keeps in memory",
+          .parameters = kLogParameters,
+          .produces = kJsonOnly,
+          .responses = kLogResponses,
+          .handler = GetLogs},
+    Route{.method = Method::kGet,
+          .path = "/api/v1/log-level",
+          .operation_id = "getLogLevel",
+          .summary = "The level from which on records are written",
+          .produces = kJsonOnly,
+          .responses = kLogLevelResponses,
+          .handler = GetLogLevel},
+    Route{.method = Method::kPut,
+          .path = "/api/v1/log-level",
+          .operation_id = "putLogLevel",
+          .summary = "Sets the level until the process ends",
+          .body_types = kJsonOnly,
+          .body_schema = "LogLevel",
+          .produces = kJsonOnly,
+          .responses = kPutLogLevelResponses,
+          .handler = PutLogLevel},
     Route{.method = Method::kGet,
           .path = "/api/v1/openapi.json",
           .operation_id = "getOpenApi",

@@ -13,7 +13,7 @@ namespace df::admin {
 namespace {
 
 // Longer than any operation; it keeps sums with the clock from overflowing.
-constexpr std::chrono::hours kLongest{24};
+constexpr int64_t kMaxSeconds = 24 * 60 * 60;
 
 /// Compares a path with a template segment by segment. Returns whether it fits.
 bool Fits(std::string_view path_template, std::span<const std::string> path,
@@ -61,7 +61,10 @@ std::string CheckValue(const ParameterRule& rule, const std::string& value) {
       if (!duration.ok()) {
         return duration.status().message();
       }
-      return *duration <= kLongest ? "" : fmt::format("found '{}', expected at most 24h", value);
+      const std::chrono::seconds longest(std::min(rule.max, kMaxSeconds));
+      return *duration <= longest
+                 ? ""
+                 : fmt::format("found '{}', expected at most {}", value, FormatDuration(longest));
     }
     case ParameterRule::Type::kNumber: {
       const std::optional<int64_t> number = ParseNumber(value);

@@ -17,6 +17,9 @@ namespace df::admin {
 
 struct Call;
 
+/// A parameter of this name counts before the Accept header.
+inline constexpr std::string_view kFormatParameter = "format";
+
 /// A query parameter. Values are checked before a handler is called.
 struct ParameterRule {
   enum class Type : uint8_t { kFlag, kDuration, kNumber, kChoice };
@@ -26,14 +29,14 @@ struct ParameterRule {
   std::string_view description;
   std::span<const std::string_view> choices;  ///< kChoice
   int64_t min = 0;                            ///< kNumber
-  int64_t max = INT64_MAX;                    ///< kNumber
+  int64_t max = INT64_MAX;                    ///< kNumber; seconds of kDuration, 0..86400
 };
 
 /// A reply that a route may give beside those that every route may give.
 struct ResponseRule {
   int status = 200;
   std::string_view description;
-  std::string_view schema;  ///< of kJson, a name of openapi_schemas.h; empty: any JSON
+  std::string_view schema;  ///< of kJson, a name of SchemasText; empty: any JSON
 };
 
 struct Route {
@@ -44,6 +47,7 @@ struct Route {
   bool is_open = false;                          ///< answers without the token
   std::span<const ParameterRule> parameters;     ///< of the query
   std::span<const std::string_view> body_types;  ///< empty: the request has no body
+  std::string_view body_schema;                  ///< a name of SchemasText; empty: any
   std::span<const std::string_view> produces;    ///< media types of what is no refusal
   std::span<const ResponseRule> responses;
   Answer (*handler)(const Call& call, EngineView& engine) = nullptr;
