@@ -55,6 +55,8 @@ class MetricSet {
                           const Attributes& attributes = {});
 
   const SetIdentity& identity() const { return *identity_; }
+  /// The registry that the set belongs to.
+  Registry& registry() { return *registry_; }
 
   /// Returns the counter of a name, made when it is new.
   Counter& Find(std::string_view name);

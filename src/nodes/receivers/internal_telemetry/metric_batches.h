@@ -1,0 +1,23 @@
+// A snapshot of the registry as OTAP batches.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "otap/batch.h"
+#include "telemetry/snapshot.h"
+
+namespace df::nodes::receivers::internal_telemetry {
+
+using Resource = std::map<std::string, std::string>;
+
+/// Makes batches of a snapshot: one resource, a scope for each metric set with its attributes, and
+/// under it each metric of the set. Counters are cumulative monotonic sums, up-down counters
+/// cumulative sums, histograms have explicit bounds; all start when the set was made.
+/// Shape: a set is in one batch; a batch ends when it has `max_rows` metrics or soon after.
+Result<std::vector<otap::BatchPtr>> MakeMetricBatches(const telemetry::MetricSnapshot& snapshot,
+                                                      const Resource& resource, int64_t max_rows);
+
+}  // namespace df::nodes::receivers::internal_telemetry
