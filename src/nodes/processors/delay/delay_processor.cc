@@ -8,6 +8,10 @@
 namespace df::nodes::processors::delay {
 namespace {
 
+constexpr telemetry::Instrument kWaiting = {telemetry::InstrumentKind::kUpDownCounter,
+                                            "df.delay.batches.waiting", "{batch}",
+                                            "Batches that wait for their time"};
+
 constexpr engine::TimerId kDueTimer = 0;
 
 }  // namespace
@@ -16,7 +20,7 @@ Status DelayProcessor::Start(engine::Effects& effects) {
   effects_ = &effects;
   wakeup_.emplace(&effects.loop());
   timer_.emplace(&effects.loop(), [this] { OnDue(); });
-  pending_ = &effects.metrics().Find("waiting");
+  pending_ = &effects.metrics().AddGauge(kWaiting);
   on_drain_.emplace(&effects.drain(), [this] { OnDue(); });
   return Status::OK();
 }

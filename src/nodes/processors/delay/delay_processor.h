@@ -49,7 +49,7 @@ class DelayProcessor final : public engine::Processor {
   std::optional<runtime::Cancellation::Subscription> on_drain_;
   bool is_waiting_ = false;  ///< Process or Finish waits for the next due time
   int64_t num_sent_ = 0;
-  telemetry::Counter* pending_ = nullptr;
+  telemetry::Gauge* pending_ = nullptr;
 };
 
 }  // namespace df::nodes::processors::delay
