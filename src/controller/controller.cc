@@ -1,221 +1,341 @@
 #include "controller/controller.h"
 
+#include <condition_variable>
 #include <csignal>
-#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/logging.h"
-#include "engine/pipeline_instance.h"
-#include "runtime/event_loop.h"
+#include "engine/node_metrics.h"
 #include "runtime/signals.h"
-#include "runtime/worker_thread.h"
-#include "telemetry/metric_set.h"
+#include "telemetry/names.h"
 
 namespace df::controller {
 namespace {
 
-/// One core: its loop, its thread, and the pipeline that only that thread touches.
-class Core {
- public:
-  Core(const engine::CheckedPipeline& pipeline, std::span<const engine::NodeSharedPtr> shared,
-       telemetry::Registry* registry, engine::PipelineInstance::Options options,
-       std::function<void()> on_end)
-      : pipeline_(pipeline),
-        shared_(shared),
-        registry_(registry),
-        options_(options),
-        on_end_(std::move(on_end)) {}
+/// A core that is busy does not hold up whoever reads metrics for longer than this.
+constexpr std::chrono::milliseconds kMaxCollect{250};
 
-  void StartThread() {
-    thread_ = runtime::WorkerThread(fmt::format("df-core-{}", options_.instance_index),
-                                    options_.core, [this] { Run(); });
-  }
+/// Counts down to the end of what several threads do.
+struct Countdown {
+  std::mutex mutex;
+  std::condition_variable is_over;
+  size_t num_left = 0;
 
-  void RequestDrain() {
-    loop_.Post([this] {
-      if (instance_ != nullptr) {
-        instance_->RequestDrain();
-      }
-    });
-  }
-
-  /// Waits for the thread and returns how its pipeline has ended.
-  engine::InstanceResult Join() {
-    thread_.Join();
-    return std::move(result_);
-  }
-
- private:
-  void Run() {
-    auto made = engine::PipelineInstance::Make(pipeline_, shared_, &loop_, registry_, options_);
-    if (made.ok()) {
-      instance_ = std::move(made).ValueUnsafe();
-      instance_->Start([this] { loop_.Stop(); });
-      loop_.Run();
-      result_ = instance_->TakeResult();
-      instance_.reset();
-    } else {
-      result_.errors.push_back(made.status().message());
-      LogError("instance {}: {}", options_.instance_index, made.status().message());
+  void CountDown() {
+    const std::lock_guard lock(mutex);
+    if (--num_left == 0) {
+      is_over.notify_all();
     }
-    on_end_();
   }
-
-  const engine::CheckedPipeline& pipeline_;
-  std::span<const engine::NodeSharedPtr> shared_;
-  telemetry::Registry* registry_;
-  engine::PipelineInstance::Options options_;
-  std::function<void()> on_end_;
-  runtime::EventLoop loop_;
-  std::unique_ptr<engine::PipelineInstance> instance_;
-  engine::InstanceResult result_;
-  runtime::WorkerThread thread_;
 };
 
-Result<std::vector<engine::NodeSharedPtr>> MakeShared(const engine::CheckedPipeline& pipeline,
-                                                      int num_cores) {
-  std::vector<engine::NodeSharedPtr> shared;
-  for (const engine::CheckedNode& node : pipeline.nodes) {
-    engine::NodeSharedPtr made;
-    if (node.descriptor->make_shared != nullptr) {
-      auto result = node.descriptor->make_shared(*node.config, {.num_cores = num_cores});
-      if (!result.ok()) {
-        return result.status().WithMessage(
-            fmt::format("node '{}': {}", node.name, result.status().message()));
-      }
-      made = std::move(result).ValueUnsafe();
-    }
-    shared.push_back(std::move(made));
-  }
-  return shared;
-}
-
-engine::NodeReport MergeReports(const engine::CheckedNode& node, const engine::NodeShared* shared,
-                                std::span<const engine::NodeReport> reports) {
-  if (node.descriptor->merge_reports != nullptr) {
-    return node.descriptor->merge_reports(shared, reports);
-  }
-  engine::NodeReport merged;
-  for (size_t i = 0; i < reports.size(); ++i) {
-    merged.num_problems += reports[i].num_problems;
-    for (const std::string& line : reports[i].lines) {
-      merged.lines.push_back(reports.size() == 1 ? line : fmt::format("instance {}: {}", i, line));
-    }
-  }
-  return merged;
-}
-
-/// Waits on the main thread for cores to end and for signals.
-class Supervisor {
- public:
-  Supervisor(const RunOptions& options, size_t num_cores)
-      : options_(options),
-        num_running_(num_cores),
-        join_deadline_(&loop_, [this] { options_.on_force("a thread does not end"); }),
-        signals_(&loop_, [this](int signal) { OnSignal(signal); }) {}
-
-  void AddCore(Core* core) { cores_.push_back(core); }
-
-  /// Calls: from any thread.
-  void OnCoreEnded() {
-    loop_.Post([this] {
-      if (--num_running_ == 0) {
-        loop_.Stop();
-      }
-    });
-  }
-
-  std::optional<int> Wait() {
-    loop_.Run();
-    return signal_;
-  }
-
- private:
-  void OnSignal(int signal) {
-    const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
-    if (signal_.has_value()) {
-      options_.on_force(fmt::format("{} while draining", name));
-      return;
-    }
-    LogInfo("{}: draining; a second signal ends the process at once", name);
-    signal_ = signal;
-    join_deadline_.StartAt(loop_.clock().Now() + options_.drain_timeout + kJoinGrace);
-    for (Core* core : cores_) {
-      core->RequestDrain();
-    }
-  }
-
-  const RunOptions& options_;
-  runtime::EventLoop loop_;
-  size_t num_running_;
-  std::optional<int> signal_;
-  std::vector<Core*> cores_;
-  runtime::Timer join_deadline_;
-  runtime::SignalListener signals_;
-};
-
-void AddResult(engine::InstanceResult instance, RunResult* result,
-               std::vector<std::vector<engine::NodeReport>>* reports) {
-  if (instance.was_forced && result->outcome == Outcome::kClean) {
-    result->outcome = Outcome::kForced;
-  }
-  if (!instance.errors.empty()) {
-    result->outcome = Outcome::kFailed;
-  }
-  result->num_abandoned += instance.num_abandoned;
-  for (std::string& error : instance.errors) {
-    result->errors.push_back(std::move(error));
-  }
-  for (size_t i = 0; i < instance.reports.size(); ++i) {
-    (*reports)[i].push_back(std::move(instance.reports[i]));
-  }
-}
+Status IsShuttingDown() { return Status::Cancelled("the engine is shutting down"); }
 
 }  // namespace
 
-Result<RunResult> RunPipeline(const engine::CheckedPipeline& pipeline, const RunOptions& options) {
-  const auto start = runtime::SystemClock().Now();
-  const int num_cores = static_cast<int>(options.cores.size());
-  ARROW_ASSIGN_OR_RAISE(const std::vector<engine::NodeSharedPtr> shared,
-                        MakeShared(pipeline, num_cores));
-  telemetry::Registry registry;
-  Supervisor supervisor(options, options.cores.size());
-  std::vector<std::unique_ptr<Core>> cores;
-  for (int i = 0; i < num_cores; ++i) {
-    const std::optional<int> core =
-        options.pins_threads ? std::optional(options.cores[static_cast<size_t>(i)]) : std::nullopt;
-    cores.push_back(std::make_unique<Core>(
-        pipeline, shared, &registry,
-        engine::PipelineInstance::Options{.instance_index = i,
-                                          .num_instances = num_cores,
-                                          .core = core,
-                                          .drain_timeout = options.drain_timeout},
-        [&supervisor] { supervisor.OnCoreEnded(); }));
-    supervisor.AddCore(cores.back().get());
+Result<std::unique_ptr<Controller>> Controller::Make(std::vector<PipelinePlanPtr> plans,
+                                                     ControllerOptions options) {
+  std::vector<ConfigurationPtr> configurations;
+  for (PipelinePlanPtr& plan : plans) {
+    auto configuration = std::make_shared<Configuration>();
+    configuration->plan = std::move(plan);
+    ARROW_RETURN_NOT_OK(MakeShared(configuration.get()));
+    configurations.push_back(std::move(configuration));
   }
-  for (const auto& core : cores) {
-    core->StartThread();
-  }
+  return std::unique_ptr<Controller>(new Controller(std::move(configurations), std::move(options)));
+}
 
-  LogInfo("running on {} cores: {}", num_cores, fmt::join(options.cores, ","));
+Controller::Controller(std::vector<ConfigurationPtr> configurations, ControllerOptions options)
+    : options_(std::move(options)),
+      supervisor_({.stays_up = options_.stays_up, .seed = options_.seed}, &loop_.clock(), this),
+      first_(std::move(configurations)),
+      deadline_(&loop_,
+                [this] {
+                  const std::lock_guard lock(mutex_);
+                  supervisor_.OnTime();
+                  Follow();
+                }),
+      join_deadline_(&loop_, [this] { options_.on_force("a thread does not end"); }) {}
 
-  RunResult result;
-  result.signal = supervisor.Wait();
-  std::vector<std::vector<engine::NodeReport>> reports(pipeline.nodes.size());
-  for (const auto& core : cores) {
-    AddResult(core->Join(), &result, &reports);
+Controller::~Controller() = default;
+
+RunResult Controller::Run() {
+  const runtime::SteadyTime start = loop_.clock().Now();
+  const telemetry::CollectHook hook = registry_.OnCollect([this] { CollectFromCores(); });
+  {
+    const runtime::SignalListener signals(&loop_, [this](int signal) { OnSignal(signal); });
+    loop_.Post([this] {
+      const std::lock_guard lock(mutex_);
+      supervisor_.Begin(std::move(first_));
+      Follow();
+    });
+    loop_.Run();
   }
-  for (size_t i = 0; i < pipeline.nodes.size(); ++i) {
-    const engine::CheckedNode& node = pipeline.nodes[i];
-    result.nodes.push_back({node.name, std::string(node.descriptor->urn),
-                            MergeReports(node, shared[i].get(), reports[i])});
+  decltype(cores_) cores;
+  std::unique_ptr<CoreThread> preparation;
+  {
+    const std::lock_guard lock(mutex_);
+    cores = std::exchange(cores_, {});
+    preparation = std::move(preparation_);
   }
-  result.metrics = registry.Dump();
-  result.elapsed = runtime::SystemClock().Now() - start;
+  cores.clear();
+  preparation.reset();
+  const std::lock_guard lock(mutex_);
+  RunResult result = supervisor_.Summarize();
+  result.signal = signal_;
+  result.metrics = registry_.Dump();
+  result.elapsed = loop_.clock().Now() - start;
   return result;
+}
+
+void Controller::Follow() {
+  if (is_ending_) {
+    return;
+  }
+  if (supervisor_.is_done()) {
+    EndThreads();
+    return;
+  }
+  const std::optional<runtime::SteadyTime> next = supervisor_.NextDeadline();
+  if (next.has_value()) {
+    deadline_.StartAt(*next);
+  } else {
+    deadline_.Cancel();
+  }
+}
+
+void Controller::EndThreads() {
+  is_ending_ = true;
+  deadline_.Cancel();
+  num_threads_left_ = cores_.size() + (preparation_ != nullptr ? 1 : 0);
+  if (num_threads_left_ == 0) {
+    loop_.Stop();
+    return;
+  }
+  join_deadline_.StartAt(loop_.clock().Now() + kJoinGrace);
+  for (const auto& [core, thread] : cores_) {
+    thread->RequestEnd();
+  }
+  if (preparation_ != nullptr) {
+    preparation_->RequestEnd();
+  }
+}
+
+void Controller::OnThreadEnded() {
+  if (--num_threads_left_ == 0) {
+    join_deadline_.Cancel();
+    loop_.Stop();
+  }
+}
+
+void Controller::OnSignal(int signal) {
+  const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+  if (signal_.has_value()) {
+    options_.on_force(fmt::format("{} while draining", name));
+    return;
+  }
+  signal_ = signal;
+  LogInfo("{}: a second signal ends the process at once", name);
+  const std::lock_guard lock(mutex_);
+  supervisor_.Shutdown(name);
+  Follow();
+}
+
+void Controller::Tell(std::function<void(Supervisor&)> event) {
+  loop_.Post([this, event = std::move(event)] {
+    const std::lock_guard lock(mutex_);
+    event(supervisor_);
+    Follow();
+  });
+}
+
+std::unique_ptr<CoreThread> Controller::MakeThread(std::string name, std::optional<int> core) {
+  CoreThread::Options options{
+      .name = std::move(name), .core = core, .collect_interval = options_.collect_interval};
+  CoreThread::Events events;
+  events.on_started = [this](InstanceId id) {
+    Tell([id](Supervisor& supervisor) { supervisor.OnStarted(id); });
+  };
+  events.on_ended = [this](InstanceId id, engine::InstanceResult result) {
+    Tell([id, result = std::move(result)](Supervisor& supervisor) {
+      supervisor.OnEnded(id, result);
+    });
+  };
+  events.on_applied = [this](InstanceId id, const Status& status) {
+    Tell([id, status](Supervisor& supervisor) { supervisor.OnApplied(id, status); });
+  };
+  events.on_thread_ended = [this] { loop_.Post([this] { OnThreadEnded(); }); };
+  return std::make_unique<CoreThread>(std::move(options), &registry_, std::move(events));
+}
+
+CoreThread& Controller::CoreOf(int core) {
+  std::unique_ptr<CoreThread>& thread = cores_[core];
+  if (thread == nullptr) {
+    thread = MakeThread(fmt::format("df-core-{}", core),
+                        options_.pins_threads ? std::optional(core) : std::nullopt);
+  }
+  return *thread;
+}
+
+void Controller::StartInstance(const InstanceOrder& order) {
+  CoreOf(order.core).StartInstance(order);
+}
+
+void Controller::DrainInstance(int core, InstanceId id, std::chrono::nanoseconds timeout) {
+  CoreOf(core).DrainInstance(id, timeout);
+}
+
+void Controller::ApplyConfig(int core, InstanceId id, ConfigurationPtr configuration,
+                             std::vector<size_t> nodes) {
+  CoreOf(core).ApplyConfig(id, std::move(configuration), std::move(nodes));
+}
+
+void Controller::PrepareShared(uint64_t operation, ConfigurationPtr configuration) {
+  if (preparation_ == nullptr) {
+    preparation_ = MakeThread("df-prepare", std::nullopt);
+  }
+  preparation_->Post([this, operation, configuration = std::move(configuration)] {
+    const Status status = MakeShared(configuration.get());
+    Tell([operation, status](Supervisor& supervisor) {
+      supervisor.OnSharedMade(operation, status);
+    });
+  });
+}
+
+void Controller::CountRestart(const PipelineKey& key, int core, int instance_index) {
+  engine::InstanceInfo info;
+  info.group = key.group;
+  info.pipeline = key.pipeline;
+  info.instance_index = instance_index;
+  info.core = options_.pins_threads ? std::optional(core) : std::nullopt;
+  registry_.FindOrAdd(telemetry::names::kPipelineScope, engine::PipelineAttributes(info))
+      .AddCounter(telemetry::names::kPipelineRestarts)
+      .Add(1);
+}
+
+void Controller::ForgetPipeline(const PipelineKey& key) {
+  registry_.Retire({{std::string(telemetry::names::kPipelineGroupId), key.group},
+                    {std::string(telemetry::names::kPipelineId), key.pipeline}});
+}
+
+void Controller::EndProcess(const std::string& why) { options_.on_force(why); }
+
+void Controller::CollectFromCores() {
+  const auto countdown = std::make_shared<Countdown>();
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_ending_ || cores_.empty()) {
+      return;
+    }
+    countdown->num_left = cores_.size();
+    for (const auto& [core, thread] : cores_) {
+      thread->Collect([countdown] { countdown->CountDown(); });
+    }
+  }
+  std::unique_lock lock(countdown->mutex);
+  countdown->is_over.wait_for(lock, kMaxCollect, [&] { return countdown->num_left == 0; });
+}
+
+Result<OperationStatus> Controller::Ask(
+    std::function<Result<OperationStatus>(Supervisor&)> question) {
+  const std::lock_guard lock(mutex_);
+  if (is_ending_) {
+    return IsShuttingDown();
+  }
+  Result<OperationStatus> answer = question(supervisor_);
+  Tell([](Supervisor&) {});  // deadlines are the loop's
+  return answer;
+}
+
+std::vector<PipelineStatus> Controller::Pipelines() const {
+  const std::lock_guard lock(mutex_);
+  return supervisor_.Pipelines();
+}
+
+Result<PipelineStatus> Controller::Pipeline(const PipelineKey& key) const {
+  const std::lock_guard lock(mutex_);
+  return supervisor_.Pipeline(key);
+}
+
+std::string Controller::Document() const {
+  std::vector<PipelinePlanPtr> plans;
+  {
+    const std::lock_guard lock(mutex_);
+    plans = supervisor_.Plans();
+  }
+  if (options_.print != nullptr) {
+    return options_.print(plans);
+  }
+  std::vector<std::string> documents;
+  for (const PipelinePlanPtr& plan : plans) {
+    documents.push_back(plan->document);
+  }
+  return fmt::format("[{}]", fmt::join(documents, ","));
+}
+
+Result<std::string> Controller::PipelineDocument(const PipelineKey& key) const {
+  const std::lock_guard lock(mutex_);
+  ARROW_RETURN_NOT_OK(supervisor_.Pipeline(key));
+  for (const PipelinePlanPtr& plan : supervisor_.Plans()) {
+    if (plan->key() == key) {
+      return plan->document;
+    }
+  }
+  return Status::KeyError(fmt::format("pipeline {}/{} is being created", key.group, key.pipeline));
+}
+
+Result<OperationStatus> Controller::Put(const PipelineKey& key, std::string_view text,
+                                        const RolloutOptions& options) {
+  if (options_.check == nullptr) {
+    return Status::NotImplemented("pipelines cannot be changed");
+  }
+  std::vector<PipelinePlanPtr> others;
+  {
+    const std::lock_guard lock(mutex_);
+    others = supervisor_.Plans();
+  }
+  std::erase_if(others, [&](const PipelinePlanPtr& plan) { return plan->key() == key; });
+  ARROW_ASSIGN_OR_RAISE(const PipelinePlanPtr plan, options_.check(key, text, others));
+  return Ask([&](Supervisor& supervisor) { return supervisor.Put(key, plan, options); });
+}
+
+Result<OperationStatus> Controller::Stop(const PipelineKey& key,
+                                         std::chrono::nanoseconds drain_timeout) {
+  return Ask([&](Supervisor& supervisor) { return supervisor.Stop(key, drain_timeout); });
+}
+
+Result<OperationStatus> Controller::Start(const PipelineKey& key) {
+  return Ask([&](Supervisor& supervisor) { return supervisor.Start(key); });
+}
+
+Result<OperationStatus> Controller::Delete(const PipelineKey& key,
+                                           std::chrono::nanoseconds drain_timeout) {
+  return Ask([&](Supervisor& supervisor) { return supervisor.Delete(key, drain_timeout); });
+}
+
+Result<OperationStatus> Controller::Operation(const PipelineKey& key, uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return supervisor_.Operation(key, id);
+}
+
+void Controller::Shutdown(std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  supervisor_.Shutdown(reason);
+  Tell([](Supervisor&) {});
+}
+
+bool Controller::is_draining() const {
+  const std::lock_guard lock(mutex_);
+  return is_ending_ || supervisor_.is_draining();
+}
+
+Result<RunResult> RunPipelines(std::vector<PipelinePlanPtr> plans, ControllerOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const std::unique_ptr<Controller> controller,
+                        Controller::Make(std::move(plans), std::move(options)));
+  return controller->Run();
 }
 
 }  // namespace df::controller

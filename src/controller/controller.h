@@ -1,54 +1,117 @@
-// Runs a pipeline on the cores of a process, from start to exit code.
+// Runs the pipelines of a process on its cores, from start to end, and lets itself be told things.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "engine/graph.h"
-#include "engine/node.h"
+#include "controller/control_plane.h"
+#include "controller/core_thread.h"
+#include "controller/pipeline_plan.h"
+#include "controller/run_result.h"
+#include "controller/supervisor.h"
+#include "runtime/event_loop.h"
 
 namespace df::controller {
 
-struct RunOptions {
-  std::vector<int> cores = {0};  ///< one instance on each
-  bool pins_threads = true;      ///< false: instances run where the system puts them
-  std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
-  /// Called on the main thread when waiting has to end now (a second signal, or a thread that does
-  /// not end after the drain timeout); must not return.
+struct ControllerOptions {
+  bool pins_threads = true;  ///< false: the threads of cores run where the system puts them
+  /// Somebody may tell it things: pipelines that an operation has stopped do not end the process.
+  bool stays_up = false;
+  uint64_t seed = 0;  ///< of the jitter of restarts
+  /// How often instances bring their gauges up to date.
+  std::chrono::nanoseconds collect_interval = std::chrono::seconds(1);
+
+  /// Called when waiting has to end now (a second signal, or a thread that does not end after its
+  /// drain timeout); must not return. Calls: the thread that runs.
   std::function<void(const std::string& why)> on_force;
+
+  /// Checks the text of one pipeline and gives it its cores, beside `others`. Without it pipelines
+  /// cannot be put. Errors: config, every problem on a line of its own. Calls: any thread.
+  std::function<Result<PipelinePlanPtr>(const PipelineKey& key, std::string_view text,
+                                        std::span<const PipelinePlanPtr> others)>
+      check;
+  /// Prints the whole document with the plans that are in force. Calls: any thread.
+  std::function<std::string(std::span<const PipelinePlanPtr>)> print;
 };
 
-/// How much longer than the drain may last a thread may take before the process is ended.
-inline constexpr std::chrono::seconds kJoinGrace{2};
+/// One loop and one thread a core, made when a pipeline first needs the core, and shared by all
+/// pipelines; what they shall do is decided by a Supervisor.
+class Controller final : public ControlPlane, private InstanceHost {
+ public:
+  /// Makes what instances share; starts nothing. Plans have different keys.
+  /// Errors: of a node, naming it.
+  static Result<std::unique_ptr<Controller>> Make(std::vector<PipelinePlanPtr> plans,
+                                                  ControllerOptions options);
+  ~Controller();
 
-/// One node's part of the summary, over all cores.
-struct NodeSummary {
-  std::string name;
-  std::string urn;
-  engine::NodeReport report;
+  /// Runs until nothing runs any more, or until a shutdown has drained everything. SIGINT and
+  /// SIGTERM shut down; a second one forces. Calls: once.
+  RunResult Run();
+
+  std::vector<PipelineStatus> Pipelines() const override;
+  Result<PipelineStatus> Pipeline(const PipelineKey& key) const override;
+  std::string Document() const override;
+  Result<std::string> PipelineDocument(const PipelineKey& key) const override;
+  Result<OperationStatus> Put(const PipelineKey& key, std::string_view text,
+                              const RolloutOptions& options) override;
+  Result<OperationStatus> Stop(const PipelineKey& key,
+                               std::chrono::nanoseconds drain_timeout) override;
+  Result<OperationStatus> Start(const PipelineKey& key) override;
+  Result<OperationStatus> Delete(const PipelineKey& key,
+                                 std::chrono::nanoseconds drain_timeout) override;
+  Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const override;
+  void Shutdown(std::string_view reason) override;
+  bool is_draining() const override;
+  telemetry::Registry& metrics() override { return registry_; }
+
+ private:
+  Controller(std::vector<ConfigurationPtr> configurations, ControllerOptions options);
+
+  void StartInstance(const InstanceOrder& order) override;
+  void DrainInstance(int core, InstanceId id, std::chrono::nanoseconds timeout) override;
+  void ApplyConfig(int core, InstanceId id, ConfigurationPtr configuration,
+                   std::vector<size_t> nodes) override;
+  void PrepareShared(uint64_t operation, ConfigurationPtr configuration) override;
+  void CountRestart(const PipelineKey& key, int core, int instance_index) override;
+  void ForgetPipeline(const PipelineKey& key) override;
+  void EndProcess(const std::string& why) override;
+
+  CoreThread& CoreOf(int core);
+  std::unique_ptr<CoreThread> MakeThread(std::string name, std::optional<int> core);
+  void Tell(std::function<void(Supervisor&)> event);
+  Result<OperationStatus> Ask(std::function<Result<OperationStatus>(Supervisor&)> question);
+  void Follow();
+  void EndThreads();
+  void OnThreadEnded();
+  void OnSignal(int signal);
+  void CollectFromCores();
+
+  const ControllerOptions options_;
+  telemetry::Registry registry_;
+  runtime::EventLoop loop_;   // of the thread that runs
+  mutable std::mutex mutex_;  // guards what follows up to the threads
+  Supervisor supervisor_;
+  std::map<int, std::unique_ptr<CoreThread>> cores_;
+  std::unique_ptr<CoreThread> preparation_;  // for what may take long, and belongs to no core
+  std::vector<ConfigurationPtr> first_;      // until Run
+  bool is_ending_ = false;
+  // Only on the loop.
+  size_t num_threads_left_ = 0;
+  std::optional<int> signal_;
+  runtime::Timer deadline_;
+  runtime::Timer join_deadline_;
 };
 
-enum class Outcome {
-  kClean,   ///< every node of every core has ended well
-  kFailed,  ///< a node has failed
-  kForced,  ///< a drain took too long and was cut off
-};
-
-struct RunResult {
-  Outcome outcome = Outcome::kClean;
-  std::optional<int> signal;  ///< what began the drain; nothing when the receivers were done
-  std::chrono::nanoseconds elapsed{0};
-  std::vector<std::string> errors;
-  int64_t num_abandoned = 0;
-  std::vector<NodeSummary> nodes;
-  std::string metrics;  ///< every counter as text
-};
-
-/// Runs until every instance has ended. SIGINT or SIGTERM drains; another one forces.
-/// Errors: what a node's make_shared gives; nothing has been started then.
-Result<RunResult> RunPipeline(const engine::CheckedPipeline& pipeline, const RunOptions& options);
+/// Runs pipelines from start to end, with nobody to tell them anything but signals.
+Result<RunResult> RunPipelines(std::vector<PipelinePlanPtr> plans, ControllerOptions options);
 
 }  // namespace df::controller
