@@ -7,6 +7,12 @@
 namespace df::nodes::processors::fanout {
 namespace {
 
+/// A text without default: not printed where it was not written.
+config::Field<Destination> WhenGiven(config::Field<Destination> field) {
+  field.write = nullptr;
+  return field;
+}
+
 const config::FieldTable<Destination>& DestinationFields() {
   static const config::FieldTable<Destination> table = {
       config::String("port", &Destination::port, "out port of this node").Required(),
@@ -14,29 +20,11 @@ const config::FieldTable<Destination>& DestinationFields() {
       config::OptionalDuration("timeout", &Destination::timeout,
                                "without an outcome after this long it counts as refused",
                                {1, INT64_MAX / 2}),
-      config::String("fallback_for", &Destination::fallback_for,
-                     "gets only the batches that the destination of this port has refused"),
+      WhenGiven(
+          config::String("fallback_for", &Destination::fallback_for,
+                         "gets only the batches that the destination of this port has refused")),
   };
   return table;
-}
-
-config::Field<FanoutConfig> DestinationsField() {
-  config::Field<FanoutConfig> field;
-  field.name = "destinations";
-  field.type = "list of maps";
-  field.description = "where batches go: 1 to 64, one of them primary";
-  field.is_required = true;
-  field.read = [](const config::Section& section, FanoutConfig* config) {
-    if (section.value().kind != config::Value::Kind::kList) {
-      section.Add(fmt::format("found {}, expected a list of maps", section.value().Describe()));
-      return;
-    }
-    for (const config::Section& item : section.Items()) {
-      config->destinations.push_back(config::Read(DestinationFields(), item));
-    }
-  };
-  field.show = [](const FanoutConfig&) { return std::string("[]"); };
-  return field;
 }
 
 /// Checks the destinations of one section; keeps what the checks share.
@@ -126,7 +114,9 @@ const config::FieldTable<FanoutConfig>& FanoutFields() {
           "await_ack", &FanoutConfig::await_ack,
           {{"primary", AwaitAck::kPrimary}, {"all", AwaitAck::kAll}, {"none", AwaitAck::kNone}},
           "whose outcome the sender hears"),
-      DestinationsField(),
+      config::GroupList("destinations", &FanoutConfig::destinations, DestinationFields(),
+                        "where batches go: 1 to 64, one of them primary")
+          .Required(),
       config::Duration("timeout_check_interval", &FanoutConfig::timeout_check_interval,
                        "how often timeouts are looked for", {1'000'000, INT64_MAX / 2}),
       config::Integer("max_inflight", &FanoutConfig::max_inflight, {0, 10'000'000},

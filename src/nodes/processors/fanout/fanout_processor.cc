@@ -8,6 +8,23 @@
 namespace df::nodes::processors::fanout {
 namespace {
 
+using enum telemetry::InstrumentKind;
+constexpr telemetry::Instrument kActive = {kUpDownCounter, "df.fanout.batches.active", "{batch}",
+                                           "Batches without all outcomes"};
+constexpr telemetry::Instrument kThrottled = {
+    kCounter, "df.fanout.batches.throttled", "{batch}",
+    "Batches that waited because as many were in flight as may be"};
+constexpr telemetry::Instrument kLate = {kCounter, "df.fanout.outcomes.late", "{outcome}",
+                                         "Outcomes that came after their time"};
+constexpr telemetry::Instrument kTimedOut = {kCounter, "df.fanout.deliveries.timed_out",
+                                             "{delivery}", "Deliveries without outcome in time",
+                                             "destination"};
+constexpr telemetry::Instrument kFailed = {kCounter, "df.fanout.deliveries.failed", "{delivery}",
+                                           "Deliveries that were refused", "destination"};
+constexpr telemetry::Instrument kReplaced = {kCounter, "df.fanout.deliveries.replaced",
+                                             "{delivery}", "Deliveries taken over by a fallback",
+                                             "destination"};
+
 constexpr engine::TimerId kSendTimer = 0;
 
 }  // namespace
@@ -45,18 +62,18 @@ Status FanoutProcessor::Start(engine::Effects& effects) {
   wakeup_.emplace(&effects.loop());
   all_sent_.emplace(&effects.loop());
   check_timer_.emplace(&effects.loop(), [this] { CheckTimeouts(); });
-  active_ = &effects.metrics().Find("active");
-  throttled_ = &effects.metrics().Find("throttled");
-  late_ = &effects.metrics().Find("late_outcomes");
+  active_ = &effects.metrics().AddGauge(kActive);
+  throttled_ = &effects.metrics().AddCounter(kThrottled);
+  late_ = &effects.metrics().AddCounter(kLate);
   for (size_t i = 0; i < targets_.size(); ++i) {
     const std::string& port = config_->destinations[i].port;
     ARROW_ASSIGN_OR_RAISE(targets_[i].port, effects.FindPort(port));
-    const auto counter = [&](std::string_view name) {
-      return &effects.metrics().Find(fmt::format("{}{{destination={}}}", name, port));
+    const auto counter = [&](const telemetry::Instrument& instrument) {
+      return &effects.metrics().AddCounter(instrument, {{"destination", port}});
     };
-    targets_[i].timed_out = counter("timed_out");
-    targets_[i].failed = counter("failed");
-    targets_[i].replaced = counter("replaced");
+    targets_[i].timed_out = counter(kTimedOut);
+    targets_[i].failed = counter(kFailed);
+    targets_[i].replaced = counter(kReplaced);
   }
   return Status::OK();
 }

@@ -120,7 +120,7 @@ TEST_F(FanoutProcessorTest, NoneAcksAtOnce) {
   EXPECT_TRUE(source().outcomes.at(0).is_ack);
   Answer("a", Outcome::Nack("x", false));
   EXPECT_EQ(source().num_outcomes, 1);
-  EXPECT_EQ(harness_->metric("fanout", "failed{destination=a}"), 1);
+  EXPECT_EQ(harness_->metric("fanout", "df.fanout.deliveries.failed", {{"destination", "a"}}), 1);
 }
 
 TEST_F(FanoutProcessorTest, SequentialSendsToOneAfterTheOther) {
@@ -166,7 +166,7 @@ TEST_F(FanoutProcessorTest, FallbacksAreTriedInTheirChainAndTheLastRefusalCounts
   Answer("b", Outcome::Nack("y", false));
   Answer("c", Outcome::Nack("z", false));
   EXPECT_EQ(source().outcomes.at(1).reason, "destination 'c': z");
-  EXPECT_EQ(harness_->metric("fanout", "replaced{destination=a}"), 2);
+  EXPECT_EQ(harness_->metric("fanout", "df.fanout.deliveries.replaced", {{"destination", "a"}}), 2);
 }
 
 TEST_F(FanoutProcessorTest, AfterATimeoutTheFallbackIsTriedAndALateOutcomeIsNotHeard) {
@@ -176,10 +176,11 @@ TEST_F(FanoutProcessorTest, AfterATimeoutTheFallbackIsTriedAndALateOutcomeIsNotH
   EXPECT_EQ(num_held("b"), 0U);
   harness_->Advance(milliseconds(300));
   EXPECT_EQ(num_held("b"), 1U);
-  EXPECT_EQ(harness_->metric("fanout", "timed_out{destination=a}"), 1);
+  EXPECT_EQ(harness_->metric("fanout", "df.fanout.deliveries.timed_out", {{"destination", "a"}}),
+            1);
   Answer("a", Outcome::Ack());
   EXPECT_EQ(source().num_outcomes, 0);
-  EXPECT_EQ(harness_->metric("fanout", "late_outcomes"), 1);
+  EXPECT_EQ(harness_->metric("fanout", "df.fanout.outcomes.late"), 1);
   Answer("b", Outcome::Ack());
   EXPECT_EQ(source().num_outcomes, 1);
 }
@@ -212,7 +213,7 @@ TEST_F(FanoutProcessorTest, WhenAsManyAreInFlightAsMayInputWaits) {
     Answer(name, Outcome::Ack());
   }
   EXPECT_EQ(sink("a").taken.size(), 3U);
-  EXPECT_EQ(harness_->metric("fanout", "throttled"), 2);
+  EXPECT_EQ(harness_->metric("fanout", "df.fanout.batches.throttled"), 2);
 }
 
 TEST_F(FanoutProcessorTest, TimeoutsAreServedWhileInputWaits) {
@@ -265,6 +266,25 @@ TEST_F(FanoutProcessorTest, AForcedEndNacksWhatIsLeft) {
   EXPECT_EQ(source().num_outcomes, source().num_sent);
   for (const auto& [number, outcome] : source().outcomes) {
     EXPECT_FALSE(outcome.is_ack);
+  }
+}
+
+/// Returns the section as it is printed with its defaults.
+std::string Printed(const std::string& text) {
+  config::Problems problems("printed.yaml");
+  const config::ValuePtr root = config::ParseDocument(text, &problems);
+  const config::Section section(*root, "", &problems);
+  kDescriptor.parse(section, {});
+  const std::string printed = config::ToYaml(*config::EffectiveMap(kDescriptor.fields(), &section));
+  EXPECT_THAT(problems.Lines(), ::testing::ElementsAre()) << text;
+  return printed;
+}
+
+TEST_F(FanoutProcessorTest, APrintedConfigurationSaysTheSame) {
+  for (const char* text : {kThree, kChain}) {
+    const std::string printed = Printed(std::string("{") + text + "}");
+    EXPECT_EQ(Printed(printed), printed) << text;
+    EXPECT_THAT(printed, HasSubstr("max_inflight: 10000"));
   }
 }
 

@@ -12,6 +12,18 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+using enum telemetry::InstrumentKind;
+constexpr telemetry::Instrument kScheduled = {kCounter, "df.retry.scheduled", "{retry}",
+                                              "Attempts that were put off until later"};
+constexpr telemetry::Instrument kRecovered = {kCounter, "df.retry.recovered", "{batch}",
+                                              "Batches that were delivered by a later attempt"};
+constexpr telemetry::Instrument kTerminated = {kCounter, "df.retry.terminated", "{batch}",
+                                               "Batches that are not sent again", "reason"};
+constexpr telemetry::Instrument kWaiting = {kUpDownCounter, "df.retry.waiting", "{batch}",
+                                            "Batches that wait for their next attempt"};
+constexpr telemetry::Instrument kKept = {kUpDownCounter, "df.retry.kept", "{batch}",
+                                         "Batches that have no last word yet"};
+
 constexpr engine::TimerId kDueTimer = 0;
 constexpr engine::TimerId kUnansweredTimer = 1;
 
@@ -44,13 +56,13 @@ Status RetryProcessor::Start(engine::Effects& effects) {
   wakeup_.emplace(&effects.loop());
   due_timer_.emplace(&effects.loop(), [this] { OnDue(); });
   give_up_timer_.emplace(&effects.loop(), [this] { GiveUpWaiting(); });
-  scheduled_ = &effects.metrics().Find("retries_scheduled");
-  recovered_ = &effects.metrics().Find("recovered");
-  waiting_ = &effects.metrics().Find("waiting");
-  kept_ = &effects.metrics().Find("kept");
+  scheduled_ = &effects.metrics().AddCounter(kScheduled);
+  recovered_ = &effects.metrics().AddCounter(kRecovered);
+  waiting_ = &effects.metrics().AddGauge(kWaiting);
+  kept_ = &effects.metrics().AddGauge(kKept);
   for (size_t end = 0; end < kNumEnds; ++end) {
-    terminated_[end] = &effects.metrics().Find(
-        fmt::format("terminated{{reason={}}}", Name(static_cast<End>(end))));
+    terminated_[end] = &effects.metrics().AddCounter(
+        kTerminated, {{"reason", std::string(Name(static_cast<End>(end)))}});
   }
   if (config_->unanswered_check.has_value()) {
     effects.StartTimer(kUnansweredTimer, *config_->unanswered_check);

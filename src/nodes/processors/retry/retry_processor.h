@@ -77,8 +77,8 @@ class RetryProcessor final : public engine::Processor, public engine::Completion
   bool is_waiting_ = false;  ///< Process or Finish waits for an outcome or a due time
   telemetry::Counter* scheduled_ = nullptr;
   telemetry::Counter* recovered_ = nullptr;
-  telemetry::Counter* waiting_ = nullptr;
-  telemetry::Counter* kept_ = nullptr;
+  telemetry::Gauge* waiting_ = nullptr;
+  telemetry::Gauge* kept_ = nullptr;
   std::array<telemetry::Counter*, kNumEnds> terminated_{};
 };
 

@@ -70,7 +70,7 @@ TEST_F(RetryProcessorTest, AnAckGoesUpAtOnce) {
   EXPECT_EQ(num_attempts(), 1U);
   ASSERT_EQ(source().num_outcomes, 1);
   EXPECT_TRUE(source().outcomes.at(0).is_ack);
-  EXPECT_EQ(harness_->metric("retry", "retries_scheduled"), 0);
+  EXPECT_EQ(harness_->metric("retry", "df.retry.scheduled"), 0);
 }
 
 TEST_F(RetryProcessorTest, APermanentNackGoesUpUnchanged) {
@@ -81,7 +81,7 @@ TEST_F(RetryProcessorTest, APermanentNackGoesUpUnchanged) {
   const Outcome& outcome = source().outcomes.at(0);
   EXPECT_TRUE(outcome.is_permanent);
   EXPECT_EQ(outcome.reason, "broken");
-  EXPECT_EQ(harness_->metric("retry", "terminated{reason=permanent}"), 1);
+  EXPECT_EQ(harness_->metric("retry", "df.retry.terminated", {{"reason", "permanent"}}), 1);
 }
 
 TEST_F(RetryProcessorTest, ATemporaryNackIsSentAgainAfterAtLeastHalfTheWait) {
@@ -96,7 +96,7 @@ TEST_F(RetryProcessorTest, ATemporaryNackIsSentAgainAfterAtLeastHalfTheWait) {
   EXPECT_EQ(num_attempts(), 2U);
   EXPECT_EQ(harness_->sink().taken[0], harness_->sink().taken[1]);
   EXPECT_TRUE(source().outcomes.at(0).is_ack);
-  EXPECT_EQ(harness_->metric("retry", "recovered"), 1);
+  EXPECT_EQ(harness_->metric("retry", "df.retry.recovered"), 1);
 }
 
 TEST_F(RetryProcessorTest, WaitsGrowUpToTheLongest) {
@@ -156,7 +156,7 @@ TEST_F(RetryProcessorTest, AfterTheElapsedTimeTheLastReasonGoesUp) {
   EXPECT_FALSE(outcome.is_permanent);
   EXPECT_EQ(outcome.cause, NackCause::kRouteFull);
   EXPECT_THAT(outcome.reason, HasSubstr("later (given up after "));
-  EXPECT_EQ(harness_->metric("retry", "terminated{reason=max_elapsed_time}"), 1);
+  EXPECT_EQ(harness_->metric("retry", "df.retry.terminated", {{"reason", "max_elapsed_time"}}), 1);
   const size_t before = num_attempts();
   harness_->Advance(seconds(1000));
   EXPECT_EQ(num_attempts(), before);
@@ -308,7 +308,30 @@ TEST_F(RetryProcessorTest, ADestinationThatHasEndedIsNotTriedAgain) {
   Next(Outcome::Nack("gone", false, NackCause::kRouteClosed));
   Send();
   EXPECT_EQ(source().outcomes.at(0).cause, NackCause::kRouteClosed);
-  EXPECT_EQ(harness_->metric("retry", "terminated{reason=route_closed}"), 1);
+  EXPECT_EQ(harness_->metric("retry", "df.retry.terminated", {{"reason", "route_closed"}}), 1);
+}
+
+/// Returns the section as it is printed with its defaults.
+std::string Printed(const std::string& text) {
+  config::Problems problems("printed.yaml");
+  const config::ValuePtr root = config::ParseDocument(text, &problems);
+  const config::Section section(*root, "", &problems);
+  kDescriptor.parse(section, {});
+  const std::string printed = config::ToYaml(*config::EffectiveMap(kDescriptor.fields(), &section));
+  EXPECT_THAT(problems.Lines(), ::testing::ElementsAre()) << text;
+  return printed;
+}
+
+TEST_F(RetryProcessorTest, APrintedConfigurationSaysTheSameInEitherForm) {
+  for (const std::string text :
+       {"{}", "{initial_interval: 1s, multiplier: 2}",
+        "{initial_retry_delay_ms: 1000, max_pending_messages: 7, cleanup_interval_secs: 60}"}) {
+    const std::string printed = Printed(text);
+    EXPECT_EQ(Printed(printed), printed) << text;
+  }
+  EXPECT_THAT(Printed("{initial_retry_delay_ms: 1000}"),
+              ::testing::Not(HasSubstr("initial_interval")));
+  EXPECT_THAT(Printed("{}"), HasSubstr("max_elapsed_time: 5m"));
 }
 
 TEST_F(RetryProcessorTest, BadKeysAreRefused) {
