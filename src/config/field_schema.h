@@ -22,7 +22,7 @@ ValuePtr SizeSchema();
 ValuePtr NamesSchema(const std::vector<std::string>& names);
 /// Any scalar.
 ValuePtr ScalarSchema();
-/// A list with at least one item.
+/// A list of such items.
 ValuePtr ListSchema(ValuePtr item);
 /// A map from any key to `value`.
 ValuePtr MapSchema(ValuePtr value);
