@@ -1,8 +1,10 @@
 #include "telemetry/histogram.h"
 
 #include <atomic>
+#include <numeric>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -76,13 +78,15 @@ TEST(Histogram, AgreesWithCountingOneByOne) {
 // Every value is 3, so that a mixture of several moments shows as a sum that does not fit the
 // count. Only the value at which the system has interrupted the writer may be there in part.
 TEST(Histogram, AReaderSeesAtMostTheLastRecordInPart) {
-  const int64_t bounds[] = {1, 2, 5};
+  std::vector<int64_t> bounds(1'000);  // many, so that reading takes longer than recording
+  std::iota(bounds.begin(), bounds.end(), 3);
   Histogram histogram(bounds);
   std::atomic<bool> is_done = false;
   std::thread writer([&] {
     for (int i = 0; i < 20'000; ++i) {
       histogram.Record(3);
-      for (int pause = 0; pause < 200; ++pause) {
+      // A reader that looks across a burst sees many values in part if nothing stops it.
+      for (int pause = 0; i % 50 == 0 && pause < 5'000; ++pause) {
         std::atomic_signal_fence(std::memory_order_seq_cst);  // keeps the empty loop
       }
     }

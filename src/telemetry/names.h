@@ -22,7 +22,7 @@ inline constexpr std::string_view kPipelineId = "pipeline.id";
 inline constexpr std::string_view kCoreId = "core.id";
 inline constexpr std::string_view kNodeId = "node.id";
 inline constexpr std::string_view kNodeType = "node.type";  ///< "receiver:parquet"
-/// Nodes: which copy; pipelines without pinned cores are told apart by it.
+/// Which copy, in place of core.id where threads are not pinned.
 inline constexpr std::string_view kInstanceIndex = "instance.index";
 
 /// Attributes of points.
