@@ -1,27 +1,40 @@
 #include "nodes/processors/type_router/type_router_processor.h"
 
 #include <algorithm>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace df::nodes::processors::type_router {
+namespace {
+
+using enum telemetry::InstrumentKind;
+constexpr telemetry::Instrument kRouted = {kCounter, "df.type_router.batches.routed", "{batch}",
+                                           "Batches that were sent to a port", "signal"};
+constexpr telemetry::Instrument kParked = {kCounter, "df.type_router.batches.parked", "{batch}",
+                                           "Batches that were kept until their port had room",
+                                           "signal"};
+constexpr telemetry::Instrument kRejected = {
+    kCounter, "df.type_router.batches.rejected", "{batch}",
+    "Batches that were nacked because their port was full or closed", "reason,signal"};
+constexpr telemetry::Instrument kDropped = {kCounter, "df.type_router.batches.dropped", "{batch}",
+                                            "Batches without a port", "signal"};
+
+}  // namespace
 
 Status TypeRouterProcessor::Start(engine::Effects& effects) {
   effects_ = &effects;
   wakeup_.emplace(&effects.loop());
   for (const otap::Signal signal : otap::kAllSignals) {
-    const auto find = [&](std::string_view name, std::string_view reason) {
-      return &effects.metrics().Find(
-          fmt::format("{}{{signal={}{}}}", name, otap::Name(signal), reason));
-    };
+    telemetry::MetricSet& metrics = effects.metrics();
+    const std::string name(otap::Name(signal));
     counters_[static_cast<size_t>(signal)] = {
-        .routed = find("routed", ""),
-        .parked = find("parked", ""),
-        .rejected_full = find("rejected", ",reason=full"),
-        .rejected_closed = find("rejected", ",reason=closed"),
-        .dropped = find("dropped", ",reason=no_route"),
+        .routed = &metrics.AddCounter(kRouted, {{"signal", name}}),
+        .parked = &metrics.AddCounter(kParked, {{"signal", name}}),
+        .rejected_full = &metrics.AddCounter(kRejected, {{"reason", "full"}, {"signal", name}}),
+        .rejected_closed = &metrics.AddCounter(kRejected, {{"reason", "closed"}, {"signal", name}}),
+        .dropped = &metrics.AddCounter(kDropped, {{"signal", name}}),
     };
   }
   return FindRoutes(effects);

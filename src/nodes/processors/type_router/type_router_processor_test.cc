@@ -72,7 +72,7 @@ TEST_F(TypeRouterTest, EverySignalGoesToItsPort) {
   EXPECT_EQ(num_taken("metrics"), 2U);
   EXPECT_EQ(num_taken("traces"), 3U);
   EXPECT_EQ(source().num_outcomes, 6);
-  EXPECT_EQ(harness_->metric("router", "routed{signal=traces}"), 3);
+  EXPECT_EQ(harness_->metric("router", "df.type_router.batches.routed", {{"signal", "traces"}}), 3);
 }
 
 TEST_F(TypeRouterTest, OutcomesGoUpUnchanged) {
@@ -104,7 +104,8 @@ TEST_F(TypeRouterTest, ASignalDoesNotGoToThePortOfAnotherOne) {
   EXPECT_EQ(num_taken("logs"), 0U);
   EXPECT_TRUE(source().outcomes.at(0).is_permanent);
   EXPECT_EQ(source().outcomes.at(0).reason, "no port for traces");
-  EXPECT_EQ(harness_->metric("router", "dropped{signal=traces,reason=no_route}"), 1);
+  EXPECT_EQ(harness_->metric("router", "df.type_router.batches.dropped", {{"signal", "traces"}}),
+            1);
 }
 
 TEST_F(TypeRouterTest, AFullRouteRejectsForNowAndHoldsUpNoOther) {
@@ -117,7 +118,9 @@ TEST_F(TypeRouterTest, AFullRouteRejectsForNowAndHoldsUpNoOther) {
   const Outcome& outcome = source().outcomes.at(2);
   EXPECT_EQ(outcome.cause, NackCause::kRouteFull);
   EXPECT_FALSE(outcome.is_permanent);
-  EXPECT_EQ(harness_->metric("router", "rejected{signal=logs,reason=full}"), 2);
+  EXPECT_EQ(harness_->metric("router", "df.type_router.batches.rejected",
+                             {{"reason", "full"}, {"signal", "logs"}}),
+            2);
 }
 
 TEST_F(TypeRouterTest, WithBackpressureAFullRouteParksOneAndOthersPass) {
@@ -129,7 +132,7 @@ TEST_F(TypeRouterTest, WithBackpressureAFullRouteParksOneAndOthersPass) {
   Send(Signal::kLogs);  // waits in Process
   Send(Signal::kTraces, 1);
   EXPECT_EQ(num_taken("traces"), 5U) << "more than one was parked for a port";
-  EXPECT_EQ(harness_->metric("router", "parked{signal=logs}"), 1);
+  EXPECT_EQ(harness_->metric("router", "df.type_router.batches.parked", {{"signal", "logs"}}), 1);
   harness_->sink("logs").Uncork();
   harness_->RunUntilIdle();
   EXPECT_EQ(num_taken("logs"), 4U);
