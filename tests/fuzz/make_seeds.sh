@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes what the fuzz targets start from: real files of the sample data, one or two of each table.
 #
-# usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz and FOLDER/table_fuzz
+# usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz, FOLDER/table_fuzz and FOLDER/otlp_decode_fuzz
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 target=$1
@@ -28,4 +28,16 @@ for position in "${!tables[@]}"; do
       cat "$file"
     } >"$target/table_fuzz/$set-$table"
   done
+done
+
+# The first request of each file, behind the number of its signal.
+mkdir -p "$target/otlp_decode_fuzz"
+signals=(logs traces metrics)
+for number in "${!signals[@]}"; do
+  file=$root/examples/data/corner/${signals[$number]}.otlp
+  length=$(head -c 4 "$file" | od -An -t u4 --endian=big | tr -d ' ')
+  {
+    printf '%b' "\\x0$number"
+    head -c $((length + 4)) "$file" | tail -c "$length"
+  } >"$target/otlp_decode_fuzz/${signals[$number]}"
 done

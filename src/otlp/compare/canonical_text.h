@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "otlp/compare/message_shape.h"
+#include "otlp/message_shape.h"
 
 namespace df::otlp {
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_writer.hpp>
 
-#include "otlp/compare/message_shape.h"
+#include "otlp/message_shape.h"
 
 namespace df::otlp {
 namespace {

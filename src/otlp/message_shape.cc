@@ -1,4 +1,4 @@
-#include "otlp/compare/message_shape.h"
+#include "otlp/message_shape.h"
 
 #include <algorithm>
 #include <array>

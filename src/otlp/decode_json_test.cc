@@ -1,0 +1,137 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "otap/validate.h"
+#include "otlp/compare/item_counts.h"
+#include "otlp/decode.h"
+#include "otlp/encode.h"
+#include "testing/random_batch.h"
+
+namespace df::otlp {
+namespace {
+
+using otap::BatchPtr;
+using otap::Signal;
+using ::testing::StartsWith;
+
+std::string Logs(const std::string& records) {
+  return R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[)" + records + "]}]}]}";
+}
+
+/// The protobuf bytes of what JSON says; the message of the error when it is refused.
+std::string Read(const std::string& json, Signal signal = Signal::kLogs) {
+  Decoder decoder;
+  const auto batches = decoder.DecodeJson(signal, json);
+  if (!batches.ok()) {
+    return batches.status().message();
+  }
+  EXPECT_EQ(batches->size(), 1) << json;
+  const arrow::Status valid = otap::Validate(*batches->at(0));
+  EXPECT_TRUE(valid.ok()) << valid;
+  return EncodeRequest(*batches->at(0)).ValueOrDie();
+}
+
+class RandomJson : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomJson, ::testing::Range(1, 31));
+
+TEST_P(RandomJson, HoldsWhatProtobufHolds) {
+  testing::RandomEngine rng(static_cast<uint64_t>(GetParam()));
+  const Signal signal = otap::kAllSignals[static_cast<size_t>(GetParam()) % 3];
+  const BatchPtr batch = testing::RandomBatch(signal, {}, rng);
+  ItemCounts counts(signal, {});
+  ASSERT_TRUE(counts.AddExpected(EncodeRequest(*batch).ValueOrDie()).ok());
+  ASSERT_TRUE(counts.AddActual(Read(EncodeJson(*batch).ValueOrDie(), signal)).ok());
+  const Comparison comparison = counts.Compare();
+  EXPECT_TRUE(comparison.is_equal()) << "seed " << GetParam() << ' ' << comparison.Line(signal);
+}
+
+TEST(DecodeJson, TakesBothFormsOfNamesAndNumbers) {
+  const std::string camel = Logs(
+      R"({"timeUnixNano":"1","severityNumber":9,"traceId":"000102030405060708090a0b0c0d0e0f",)"
+      R"("body":{"intValue":"-3"},"flags":1,"attributes":[{"key":"k","value":{"doubleValue":2}}]})");
+  const std::string snake = Logs(
+      R"({"time_unix_nano":1,"severity_number":"9","trace_id":"000102030405060708090A0B0C0D0E0F",)"
+      R"("body":{"int_value":-3.0},"flags":"1e0","unknown":[{"a":1}],"span_id":null,)"
+      R"("attributes":[{"key":"k","value":{"double_value":"2.0"}}]})");
+  EXPECT_EQ(Read(camel), Read(snake));
+  EXPECT_THAT(Read(camel), StartsWith("\n"));
+}
+
+TEST(DecodeJson, TakesBothAlphabetsOfBase64) {
+  const std::string standard = Read(Logs(R"({"body":{"bytesValue":"+/8="}})"));
+  EXPECT_EQ(Read(Logs(R"({"body":{"bytesValue":"-_8"}})")), standard);
+  EXPECT_NE(standard.find("\xFB\xFF"), std::string::npos);
+}
+
+TEST(DecodeJson, TakesDoublesThatAreNoNumbers) {
+  const std::string request = Read(
+      Logs(R"({"body":{"arrayValue":{"values":[{"doubleValue":"NaN"},{"doubleValue":"-Infinity"},)"
+           R"({"doubleValue":"Infinity"}]}}})"));
+  EXPECT_NE(request.find(std::string("\0\0\0\0\0\0\xF8\x7F", 8)), std::string::npos);
+  EXPECT_NE(request.find(std::string("\0\0\0\0\0\0\xF0\xFF", 8)), std::string::npos);
+}
+
+TEST(DecodeJson, SaysWhereAValueIsWrong) {
+  const std::string kRecord = "resourceLogs[0].scopeLogs[0].logRecords[1].";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"({"timeUnixNano":-1})",
+       kRecord + "timeUnixNano: found a number, expected a whole number from 0 to "
+                 "18446744073709551615"},
+      {R"({"severityNumber":1.5})",
+       kRecord + "severityNumber: found a number, expected a whole number from -2147483648 to "
+                 "2147483647"},
+      {R"({"severityText":7})", kRecord + "severityText: found a number, expected a text"},
+      {R"({"traceId":"0g"})",
+       kRecord + "traceId: found another text, expected a text of hex digits"},
+      {R"({"body":{"bytesValue":"?"}})",
+       kRecord + "body.bytesValue: found another text, expected a text in base64"},
+      {R"({"body":{"boolValue":"true"}})",
+       kRecord + "body.boolValue: found a text, expected true or false"},
+      {R"({"body":[]})", kRecord + "body: found an array, expected an object"},
+      {R"({"attributes":{}})", kRecord + "attributes: found an object, expected an array"},
+      {R"({"attributes":[{"key":"k"},{"value":{"arrayValue":{"values":[{"doubleValue":"nan"}]}}}]})",
+       kRecord + "attributes[1].value.arrayValue.values[0].doubleValue: found a text, expected a "
+                 "number, or one of NaN, Infinity and -Infinity"}};
+  for (const auto& [record, message] : cases) {
+    EXPECT_EQ(Read(Logs("{}," + record)), message);
+  }
+  for (const char* text : {"", "{", "[]", "{\"resourceLogs\":[}", "{\"a\":\"\xFF\"}"}) {
+    EXPECT_THAT(Read(text), StartsWith("found ")) << text;
+  }
+}
+
+TEST(DecodeJson, DepthIsLimited) {
+  const auto nested = [](int depth) {
+    std::string value = "{}";
+    for (int i = 0; i < depth; ++i) {
+      value = R"({"arrayValue":{"values":[)" + value + "]}}";
+    }
+    return Logs(R"({"body":)" + value + "}");
+  };
+  EXPECT_THAT(Read(nested(128)), StartsWith("\n"));
+  EXPECT_THAT(Read(nested(129)), ::testing::HasSubstr("deeper than 128 arrays and maps"));
+}
+
+TEST(DecodeJson, DamageGivesAnErrorOrAValidBatch) {
+  testing::RandomEngine rng(7);
+  Decoder decoder;
+  int num_refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    const Signal signal = otap::kAllSignals[static_cast<size_t>(round) % 3];
+    std::string json =
+        EncodeJson(*testing::RandomBatch(signal, {.root_rows = 2}, rng)).ValueOrDie();
+    const auto at =
+        static_cast<size_t>(testing::Between(rng, 0, static_cast<int64_t>(json.size()) - 1));
+    json[at] = static_cast<char>(testing::Between(rng, 32, 126));
+    const auto batches = decoder.DecodeJson(signal, json);
+    num_refused += batches.ok() ? 0 : 1;
+    for (size_t i = 0; batches.ok() && i < batches->size(); ++i) {
+      const arrow::Status valid = otap::Validate(*batches->at(i));
+      ASSERT_TRUE(valid.ok()) << "round " << round << ": " << valid;
+    }
+  }
+  EXPECT_GT(num_refused, 0);
+}
+
+}  // namespace
+}  // namespace df::otlp
