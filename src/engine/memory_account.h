@@ -45,9 +45,9 @@ class MemoryAccount {
   MemoryPressure pressure() const { return pressure_; }
 
   /// Tells whether a batch of `size_bytes`, which is charged already, may go on: under the soft
-  /// limit, or when nothing else is held.
+  /// limit, or when nothing else is held but by those that wait.
   bool Admits(int64_t size_bytes) const {
-    return used_bytes_ <= limits_.soft_bytes || used_bytes_ <= size_bytes;
+    return used_bytes_ <= limits_.soft_bytes || used_bytes_ - waiting_bytes_ <= size_bytes;
   }
   /// Waits until Admits.
   runtime::Task<> WaitForRoom(int64_t size_bytes);
@@ -57,8 +57,17 @@ class MemoryAccount {
 
  private:
   friend class MemoryCharge;
+  /// Its bytes are charged and go nowhere: two that wait must not wait for each other.
   struct RoomWaiter : runtime::Waiter {
-    int64_t size_bytes = 0;
+    RoomWaiter(MemoryAccount* owner, int64_t bytes) : account(owner), size_bytes(bytes) {}
+    ~RoomWaiter() {
+      if (is_counted) {
+        account->waiting_bytes_ -= size_bytes;
+      }
+    }
+    MemoryAccount* account;
+    int64_t size_bytes;
+    bool is_counted = false;
   };
 
   void Release(int64_t size_bytes);
@@ -67,6 +76,7 @@ class MemoryAccount {
   runtime::EventLoop* loop_;
   Limits limits_;
   int64_t used_bytes_ = 0;
+  int64_t waiting_bytes_ = 0;  // part of used_bytes_
   int64_t peak_bytes_ = 0;
   MemoryPressure pressure_ = MemoryPressure::kNormal;
   runtime::WaiterList waiters_;

@@ -64,6 +64,26 @@ TEST_F(MemoryAccountTest, WaitersGoOnInTheirOrder) {
   EXPECT_THAT(order, ::testing::ElementsAre(1, 2));
 }
 
+TEST_F(MemoryAccountTest, TwoThatWaitDoNotWaitForEachOther) {
+  MemoryAccount account(&loop_, {.soft_bytes = 100, .hard_bytes = 200});
+  MemoryCharge held = account.Charge(90);
+  MemoryCharge first_charge = account.Charge(80);
+  MemoryCharge second_charge = account.Charge(70);
+  std::vector<int> order;
+  runtime::Task<> first = Wait(&account, 80, 1, &order);
+  runtime::Task<> second = Wait(&account, 70, 2, &order);
+  first.Start();
+  second.Start();
+  loop_.RunUntilIdle();
+  EXPECT_THAT(order, ::testing::IsEmpty());
+  held.Release();
+  loop_.RunUntilIdle();
+  EXPECT_THAT(order, ::testing::ElementsAre(1)) << "the second would exceed the limit";
+  first_charge.Release();
+  loop_.RunUntilIdle();
+  EXPECT_THAT(order, ::testing::ElementsAre(1, 2));
+}
+
 TEST_F(MemoryAccountTest, AWaiterThatIsDestroyedHoldsNobodyBack) {
   MemoryAccount account(&loop_, {.soft_bytes = 100, .hard_bytes = 200});
   MemoryCharge held = account.Charge(150);
