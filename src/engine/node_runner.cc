@@ -183,7 +183,17 @@ void NodeRunner::End(const std::string& reason, NackCause cause) {
   inbox_.Refuse(reason, cause);
 }
 
+void NodeRunner::Retire() {
+  if (num_unanswered() == 0) {
+    report_ = Report();
+    DestroyNode();
+  }
+}
+
 NodeReport NodeRunner::Report() {
+  if (report_.has_value()) {
+    return *report_;
+  }
   try {
     return std::visit([](auto& node) { return node->Report(); }, node_);
   } catch (const std::exception& error) {

@@ -70,6 +70,10 @@ class NodeRunner {
   /// From now on tokens of this node that fall are nacks of an ended node with this reason.
   void Abandon(const std::string* reason) { tokens_.end_reason = reason; }
 
+  /// The node has failed: takes its report and destroys it, so that what it still holds has an
+  /// outcome while others wait for one. A node that has batches downstream stays: it hears of them.
+  void Retire();
+
   /// Asks the node; an exception out of it is a problem of the report.
   NodeReport Report();
 
@@ -113,6 +117,7 @@ class NodeRunner {
   Controllable* controllable();
 
   AnyNode node_;
+  std::optional<NodeReport> report_;  // of a node that was destroyed before its pipeline
   InstanceInfo info_;
   InstanceContext* context_;
   NodeMetrics metrics_;

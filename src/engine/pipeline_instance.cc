@@ -222,6 +222,7 @@ void PipelineInstance::OnNodeEnded(const NodeEnded& ended) {
     LogError("instance {}: {}", options_.instance_index, result_.errors.back());
     runners_[ended.index]->End(fmt::format("node '{}' has failed", node.name),
                                NackCause::kRouteClosed);
+    runners_[ended.index]->Retire();
     RequestDrain();
   }
   std::vector<size_t> downstream;

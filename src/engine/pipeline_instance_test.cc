@@ -169,6 +169,20 @@ TEST(PipelineInstance, ANodeThatFailsIsNamedAndTheRestDrains) {
   EXPECT_THAT(harness.TakeResult().errors, ElementsAre("node 'sink': disk full"));
 }
 
+TEST(PipelineInstance, WhatAFailedNodeHoldsHasItsOutcomeAtOnce) {
+  testing::PipelineHarness harness(SourceAndSink());
+  harness.sink().holds = true;
+  harness.source().Send(testing::SmallLogs(1));
+  harness.RunUntilIdle();
+  ASSERT_EQ(harness.sink().held.size(), 1U);
+  harness.sink().next_status = Status::IOError("disk full");
+  harness.source().Send(testing::SmallLogs(1));
+  harness.RunUntilIdle();
+  ASSERT_TRUE(harness.has_ended());
+  EXPECT_EQ(harness.source().num_outcomes, 2) << "others may wait for these outcomes to end";
+  EXPECT_THAT(harness.TakeResult().reports.back().lines, ElementsAre("took 1 batches"));
+}
+
 TEST(PipelineInstance, ANodeThatDoesNotStartEndsThePipelineBeforeAnythingIsSent) {
   testing::PipelineHarness harness(SourceAndSink());
   harness.sink().start_status = Status::IOError("no such folder");
