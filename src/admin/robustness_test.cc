@@ -1,4 +1,5 @@
 // What a client may do to the server without hurting it.
+#include <array>
 #include <chrono>
 #include <memory>
 #include <random>
@@ -115,6 +116,20 @@ TEST_F(RobustnessTest, LargeBodiesAreRefusedBeforeTheyAreRead) {
                   "Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
                   kPipeline, body)));
   EXPECT_EQ(chunked->Receive().status, 413);
+}
+
+TEST_F(RobustnessTest, TheBodyOfARefusedRequestIsNoRequest) {
+  StartWith(std::chrono::seconds(20));
+  const auto client = Connect();
+  const std::string body = "POST /api/v1/shutdown HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_TRUE(client->Send(
+      fmt::format("PUT /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{}",
+                  body.size(), body)));
+  const ClientReply reply = client->Receive();
+  EXPECT_EQ(reply.status, 404);
+  EXPECT_EQ(reply.headers.at("connection"), "close");
+  EXPECT_TRUE(client->IsClosed());
+  control_.With([](State* state) { EXPECT_THAT(state->calls, IsEmpty()); });
 }
 
 TEST_F(RobustnessTest, LargeHeadersAreRefused) {
