@@ -7,7 +7,7 @@ find_package(Boost 1.81 REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_path(RE2_INCLUDE_DIR re2/re2.h REQUIRED)
-find_library(RE2_LIBRARY re2 REQUIRED)
+find_library(RE2_LIBRARY libre2.a REQUIRED)
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_writer.hpp REQUIRED)
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
@@ -18,9 +18,12 @@ add_library(otap_cbor INTERFACE)
 target_include_directories(otap_cbor SYSTEM INTERFACE ${CBOR_INCLUDE_DIR})
 target_link_libraries(otap_cbor INTERFACE ${CBOR_LIBRARY})
 
+# The wheel's libarrow_compute exports an RE2 of another version. Ours is linked statically and not exported, so that
+# neither is ever called in place of the other.
 add_library(otap_re2 INTERFACE)
 target_include_directories(otap_re2 SYSTEM INTERFACE ${RE2_INCLUDE_DIR})
-target_link_libraries(otap_re2 INTERFACE ${RE2_LIBRARY})
+target_link_libraries(otap_re2 INTERFACE ${RE2_LIBRARY} Threads::Threads)
+target_link_options(otap_re2 INTERFACE -Wl,--exclude-libs,libre2.a)
 
 # Arrow and Parquet: the system's own where it has one, else what deps/bootstrap.sh unpacked.
 # Compared here, since a version given to find_package would refuse any later major version.

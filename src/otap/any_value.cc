@@ -1,6 +1,8 @@
 #include "otap/any_value.h"
 
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace df::otap {
@@ -11,6 +13,27 @@ ValueType TypeOf(const AttributeValue& value) {
   constexpr std::array kTypes = {ValueType::kText, ValueType::kInteger, ValueType::kDouble,
                                  ValueType::kBool};
   return kTypes[value.index()];
+}
+
+AttributeValue ParseAttributeValue(std::string_view text, bool is_quoted) {
+  if (is_quoted) {
+    return std::string(text);
+  }
+  if (text == "true" || text == "false") {
+    return text == "true";
+  }
+  const char* end = text.data() + text.size();
+  int64_t integer = 0;
+  if (const auto read = std::from_chars(text.data(), end, integer);
+      read.ec == std::errc() && read.ptr == end) {
+    return integer;
+  }
+  double number = 0;
+  if (const auto read = std::from_chars(text.data(), end, number);
+      read.ec == std::errc() && read.ptr == end && std::isfinite(number)) {
+    return number;
+  }
+  return std::string(text);
 }
 
 BytesColumn::BytesColumn(std::shared_ptr<arrow::Array> array) : array_(std::move(array)) {

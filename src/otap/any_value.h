@@ -31,6 +31,10 @@ using AttributeValue = std::variant<std::string, int64_t, double, bool>;
 
 ValueType TypeOf(const AttributeValue& value);
 
+/// Reads a value as people write it: `true` and `false`, whole numbers and numbers with a fraction
+/// are what they look like, unless they are quoted; all else is text.
+AttributeValue ParseAttributeValue(std::string_view text, bool is_quoted);
+
 /// A text or binary column, plain or dictionary.
 class BytesColumn {
  public:

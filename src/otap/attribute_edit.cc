@@ -58,7 +58,8 @@ Result<ArrayPtr> ReplaceEntries(const arrow::DictionaryArray& keys, std::string_
     }
   }
   ARROW_ASSIGN_OR_RAISE(ArrayPtr replaced, renamed.Finish());
-  return arrow::DictionaryArray::FromArrays(keys.type(), keys.indices(), std::move(replaced));
+  // Not FromArrays: that would look at every row to see whether its code is in the dictionary.
+  return std::make_shared<arrow::DictionaryArray>(keys.type(), keys.indices(), std::move(replaced));
 }
 
 /// Lets rows of some codes have another, so that no two entries of a dictionary are equal.
@@ -77,7 +78,8 @@ Result<ArrayPtr> RedirectCodes(const arrow::DictionaryArray& keys, const std::ve
   ARROW_ASSIGN_OR_RAISE(auto validity, CopyValidity(codes));
   ArrayPtr redirected = arrow::MakeArray(arrow::ArrayData::Make(
       codes.type(), codes.length(), {std::move(validity), std::move(values)}));
-  return arrow::DictionaryArray::FromArrays(keys.type(), std::move(redirected), keys.dictionary());
+  return std::make_shared<arrow::DictionaryArray>(keys.type(), std::move(redirected),
+                                                  keys.dictionary());
 }
 
 Result<ArrayPtr> RenamedKeys(const ArrayPtr& column, const AttributeAction& action) {

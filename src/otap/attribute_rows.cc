@@ -22,7 +22,7 @@ Result<ArrayPtr> FirstEntry(const std::shared_ptr<arrow::DataType>& key_type, in
   ARROW_ASSIGN_OR_RAISE(const auto zero, arrow::MakeScalar(key_type, 0));
   ARROW_ASSIGN_OR_RAISE(ArrayPtr keys, arrow::MakeArrayFromScalar(*zero, length));
   const auto type = arrow::dictionary(key_type, entries->type());
-  return arrow::DictionaryArray::FromArrays(type, std::move(keys), std::move(entries));
+  return std::make_shared<arrow::DictionaryArray>(type, std::move(keys), std::move(entries));
 }
 
 Result<ArrayPtr> Repeat(const arrow::Scalar& value, int64_t length) {
@@ -113,9 +113,9 @@ arrow::Result<TablePtr> MakeTextRows(TableKind kind, std::span<const uint32_t> p
   }
   ARROW_ASSIGN_OR_RAISE(ArrayPtr entry_array, entries.Finish());
   ARROW_ASSIGN_OR_RAISE(ArrayPtr key_array, keys.Finish());
-  ARROW_ASSIGN_OR_RAISE(ArrayPtr coded, arrow::DictionaryArray::FromArrays(
-                                            arrow::dictionary(arrow::uint16(), arrow::utf8()),
-                                            std::move(key_array), std::move(entry_array)));
+  ArrayPtr coded =
+      std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::uint16(), arrow::utf8()),
+                                               std::move(key_array), std::move(entry_array));
   return MakeRows(kind, parents, key, ValueType::kText, {"str", std::move(coded)});
 }
 

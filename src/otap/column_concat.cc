@@ -157,8 +157,8 @@ Result<ArrayPtr> ConcatDictionaries(const Parts& parts) {
   ARROW_ASSIGN_OR_RAISE(ArrayPtr keys,
                         is_narrow ? JoinKeys<uint8_t>(parts, unified.transposes, key_type)
                                   : JoinKeys<uint16_t>(parts, unified.transposes, key_type));
-  return arrow::DictionaryArray::FromArrays(arrow::dictionary(key_type, unified.entries->type()),
-                                            std::move(keys), unified.entries);
+  return std::make_shared<arrow::DictionaryArray>(
+      arrow::dictionary(key_type, unified.entries->type()), std::move(keys), unified.entries);
 }
 
 Result<ArrayPtr> ConcatLeaf(const Parts& parts) {

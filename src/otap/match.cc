@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include "base/error.h"
 
@@ -36,26 +35,6 @@ void SetHits(const arrow::Array& codes, const std::vector<uint8_t>& hits, RowSet
 }
 
 }  // namespace
-
-arrow::Result<Pattern> Pattern::Compile(const std::string& expression) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  auto compiled = std::make_shared<re2::RE2>(expression, options);
-  if (!compiled->ok()) {
-    const std::string& part = compiled->error_arg();
-    const size_t at = part.empty() ? std::string::npos : expression.find(part);
-    return Status::Invalid(
-        fmt::format("{}{}", compiled->error(),
-                    at == std::string::npos ? "" : fmt::format(" (at character {})", at + 1)));
-  }
-  Pattern pattern;
-  pattern.compiled_ = std::move(compiled);
-  return pattern;
-}
-
-bool Pattern::Matches(std::string_view text) const {
-  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *compiled_);
-}
 
 bool TextMatcher::Matches(std::string_view text) const {
   return std::find(texts_.begin(), texts_.end(), text) != texts_.end() ||
