@@ -391,6 +391,13 @@ TEST(Pattern, SaysWhereItIsWrong) {
               ::testing::HasSubstr("at character 4"));
 }
 
+// Waited for ever while functions of the RE2 inside Arrow were called in place of ours.
+TEST(Pattern, MayEndAtTheEndOfTheTextOnly) {
+  const Pattern pattern = Pattern::Compile("/3$").ValueOrDie();
+  EXPECT_TRUE(pattern.Matches("/value/of/an/attribute/3"));
+  EXPECT_FALSE(pattern.Matches("/value/3/of/an/attribute"));
+}
+
 TEST(ValueMatcher, PatternReadsNumbersAsText) {
   const auto rows =
       MakeAttributeRows(TableKind::kLogAttrs, std::vector<uint32_t>{4, 9}, "status", int64_t{503})
