@@ -22,8 +22,10 @@ target_link_libraries(otap_cbor INTERFACE ${CBOR_LIBRARY})
 # neither is ever called in place of the other.
 add_library(otap_re2 INTERFACE)
 target_include_directories(otap_re2 SYSTEM INTERFACE ${RE2_INCLUDE_DIR})
-target_link_libraries(otap_re2 INTERFACE ${RE2_LIBRARY} Threads::Threads)
-target_link_options(otap_re2 INTERFACE -Wl,--exclude-libs,libre2.a)
+target_link_libraries(otap_re2 INTERFACE Threads::Threads)
+# All of it: of members that are left out the linker would take the symbols that Arrow has.
+target_link_options(otap_re2 INTERFACE
+  LINKER:--whole-archive,${RE2_LIBRARY},--no-whole-archive LINKER:--exclude-libs,libre2.a)
 
 # Arrow and Parquet: the system's own where it has one, else what deps/bootstrap.sh unpacked.
 # Compared here, since a version given to find_package would refuse any later major version.
