@@ -326,9 +326,10 @@ class RunningController {
 
   void WaitUntilReady() {
     const auto is_ready = [](const PipelineStatus& pipeline) { return pipeline.is_ready; };
-    while (!std::ranges::all_of(controller_->Pipelines(), is_ready) ||
-           controller_->Pipelines().empty()) {
+    std::vector<PipelineStatus> pipelines;
+    while (pipelines.empty() || !std::ranges::all_of(pipelines, is_ready)) {
       std::this_thread::yield();
+      pipelines = controller_->Pipelines();
     }
   }
 
