@@ -22,12 +22,12 @@ def measure(signal, path):
         requests.append(data[at + 4:at + 4 + size])
         at += 4 + size
     best = 0.0
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
-        start = time.perf_counter()
+    end = time.process_time() + 3
+    while time.process_time() < end:
+        start = time.process_time()
         for request in requests:
             kind.FromString(request)
-        best = max(best, sum(map(len, requests)) / (time.perf_counter() - start) / 1e6)
+        best = max(best, sum(map(len, requests)) / (time.process_time() - start) / 1e6)
     print(f"{signal:8} upb parse {best:6.0f} MB/s ({api_implementation.Type()})")
     return 0
 
