@@ -1,10 +1,21 @@
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <string_view>
 
 #include "app/command.h"
+#include "app/schema_command.h"
+#include "nodes/registry.h"
 
 namespace {
+
+int PrintSchema(int argc, char**) {
+  if (argc > 1) {
+    std::fputs("usage: df_engine schema\n", stderr);
+    return df::app::kExitUsage;
+  }
+  return df::app::SchemaCommand(df::engine::NodeRegistry(df::nodes::AllDescriptors()));
+}
 
 struct SubCommand {
   std::string_view name;
@@ -13,6 +24,7 @@ struct SubCommand {
 
 constexpr std::array kSubCommands = std::to_array<SubCommand>({
     {"run", df::app::RunCommand},
+    {"schema", PrintSchema},
 });
 
 }  // namespace

@@ -1,46 +1,41 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <arrow/compute/initialize.h>
 
+#include "admin/admin_server.h"
 #include "app/command.h"
+#include "app/load_document.h"
+#include "app/pipeline_plans.h"
+#include "app/print_config.h"
 #include "app/summary.h"
 #include "base/logging.h"
 #include "controller/controller.h"
-#include "engine/graph.h"
 #include "nodes/registry.h"
 #include "runtime/cores.h"
+#include "telemetry/process_metrics.h"
 
 namespace df::app {
 namespace {
 
 struct Flags {
-  std::string pipeline;
-  int num_cores = 0;
+  DocumentFlags document;
+  std::optional<int> num_cores;
   std::string core_ids;
   bool is_strict = false;
   bool validates_only = false;
+  bool prints_config = false;
   bool prints_metrics = false;
-  std::string log_level = "info";
+  std::string log_level;
+  std::string log_format = "text";
 };
-
-LogLevel ToLogLevel(std::string_view name) {
-  if (name == "debug") {
-    return LogLevel::kDebug;
-  }
-  if (name == "warning") {
-    return LogLevel::kWarning;
-  }
-  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
-}
 
 std::string Footer() {
   std::string text = "Nodes:\n";
@@ -54,36 +49,49 @@ std::string Footer() {
 }
 
 void AddFlags(CLI::App* app, Flags* flags) {
-  app->add_option("-p,--pipeline,-c", flags->pipeline, "Pipeline file (YAML or JSON)")
+  app->add_option("-c,--config,-p,--pipeline", flags->document.source,
+                  "The document (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
       ->required()
-      ->type_name("FILE");
+      ->type_name("SOURCE");
+  app->add_option("--set", flags->document.overrides,
+                  "Change the document: a dotted path and a YAML value; may be given again")
+      ->allow_extra_args(false)
+      ->type_name("PATH=VALUE");
   CLI::Option* num_cores =
       app->add_option("--num-cores", flags->num_cores,
-                      "Instances of the pipeline, one a core; 0 = every core the process may use")
+                      "Cores of pipelines that do not name theirs; 0 = every core the process may "
+                      "use, as without the flag")
           ->type_name("N")
-          ->check(CLI::Range(0, 4096).description(""))
-          ->capture_default_str();
+          ->check(CLI::Range(0, 4096).description(""));
   app->add_option("--core-id-range", flags->core_ids,
-                  "Cores to run on, one instance each: ids and ranges like 0-3,6")
+                  "The same by ids and ranges, like 0-3,6; both ends belong to a range")
       ->excludes(num_cores)
       ->type_name("IDS");
+  app->add_option("--http-admin-bind", flags->document.http_admin_bind,
+                  "Serve the admin interface on this address, like 127.0.0.1:8080")
+      ->type_name("HOST:PORT");
   app->add_flag("--strict", flags->is_strict,
                 "Exit with 1 when anything was left out, though everything else went well");
   app->add_flag("--validate-and-exit", flags->validates_only,
-                "Check the pipeline file and exit; starts and opens nothing");
-  app->add_flag("--metrics", flags->prints_metrics, "Print every counter at the end");
-  app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
+                "Check the document and exit; starts and opens nothing");
+  app->add_flag("--print-config", flags->prints_config,
+                "Print the document with every default and exit");
+  app->add_flag("--metrics", flags->prints_metrics, "Print every metric at the end");
+  app->add_option("--log-level", flags->log_level,
+                  "debug, info, warning or error; the document says it otherwise")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
-      ->type_name("LEVEL")
+      ->type_name("LEVEL");
+  app->add_option("--log-format", flags->log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->type_name("FORMAT")
       ->capture_default_str();
   app->set_version_flag("--version", "df_engine " DF_ENGINE_VERSION);
   app->footer(Footer);
 }
 
-Result<std::vector<int>> ChooseCores(const Flags& flags) {
-  const std::vector<int> allowed = runtime::AllowedCores();
-  if (!flags.core_ids.empty()) {
-    ARROW_ASSIGN_OR_RAISE(std::vector<int> cores, runtime::ParseCoreIds(flags.core_ids));
+Status ChooseCores(Flags* flags, const std::vector<int>& allowed) {
+  if (!flags->core_ids.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const std::vector<int> cores, runtime::ParseCoreIds(flags->core_ids));
     for (const int core : cores) {
       if (std::find(allowed.begin(), allowed.end(), core) == allowed.end()) {
         return Status::Invalid(
@@ -91,34 +99,15 @@ Result<std::vector<int>> ChooseCores(const Flags& flags) {
                         fmt::join(allowed, ",")));
       }
     }
-    return cores;
+    flags->document.core_allocation = AllocationOfIds(cores);
+  } else if (flags->num_cores.has_value()) {
+    if (static_cast<size_t>(*flags->num_cores) > allowed.size()) {
+      return Status::Invalid(fmt::format("--num-cores: found {}, but the process may use {} cores",
+                                         *flags->num_cores, allowed.size()));
+    }
+    flags->document.core_allocation = AllocationOfCount(*flags->num_cores);
   }
-  if (flags.num_cores == 0) {
-    return allowed;
-  }
-  if (static_cast<size_t>(flags.num_cores) > allowed.size()) {
-    return Status::Invalid(fmt::format("--num-cores: found {}, but the process may use {} cores",
-                                       flags.num_cores, allowed.size()));
-  }
-  return std::vector<int>(allowed.begin(), allowed.begin() + flags.num_cores);
-}
-
-Result<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return Status::IOError(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
-  }
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) {
-    return Status::IOError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  }
-  return text;
-}
-
-Result<engine::CheckedPipeline> Load(const Flags& flags, int num_cores) {
-  ARROW_ASSIGN_OR_RAISE(const std::string text, ReadFile(flags.pipeline));
-  return engine::LoadPipeline(text, flags.pipeline, engine::NodeRegistry(nodes::AllDescriptors()),
-                              {.num_cores = num_cores});
+  return Status::OK();
 }
 
 int Fail(const Status& status, int exit_code) {
@@ -132,32 +121,93 @@ int Fail(const Status& status, int exit_code) {
   std::_Exit(kExitForced);
 }
 
-int Run(const Flags& flags) {
-  SetLogLevel(ToLogLevel(flags.log_level));
-  const Result<std::vector<int>> cores = ChooseCores(flags);
-  if (!cores.ok()) {
-    return Fail(cores.status(), kExitUsage);
-  }
-  const auto pipeline = Load(flags, static_cast<int>(cores->size()));
-  if (!pipeline.ok()) {
-    return Fail(pipeline.status(), kExitUsage);
-  }
-  if (flags.validates_only) {
-    fmt::print("{}: valid, {} nodes\n", flags.pipeline, pipeline->nodes.size());
-    return kExitClean;
-  }
-  if (const Status status = arrow::compute::Initialize(); !status.ok()) {
+void SetUpLog(const Flags& flags, const config::EngineTelemetrySettings& settings) {
+  const std::string& level = flags.log_level.empty() ? settings.log_level : flags.log_level;
+  SetLogLevel(FindLogLevel(level).value_or(LogLevel::kInfo));
+  ProcessLog().SetFormat(flags.log_format == "json" ? Log::Format::kJson : Log::Format::kText);
+}
+
+controller::ControllerOptions OptionsOf(const engine::CheckedEngine& engine,
+                                        const engine::NodeRegistry& registry,
+                                        const std::vector<int>& allowed_cores) {
+  controller::ControllerOptions options;
+  options.stays_up = engine.settings.http_admin.has_value();
+  options.seed = static_cast<uint64_t>(runtime::SystemClock().WallNow().time_since_epoch().count());
+  options.collect_interval = engine.settings.telemetry.reporting_interval;
+  options.on_force = EndByForce;
+  options.check = [&](const controller::PipelineKey& key, std::string_view text,
+                      std::span<const controller::PipelinePlanPtr> others) {
+    return CheckPlan(key, text, others, engine.document, registry, allowed_cores);
+  };
+  options.print = [&](std::span<const controller::PipelinePlanPtr> plans) {
+    return PrintPlans(plans, engine.document);
+  };
+  return options;
+}
+
+int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
+              const engine::NodeRegistry& registry, const std::vector<int>& allowed_cores) {
+  const Status status = arrow::compute::Initialize();
+  if (!status.ok()) {
     return Fail(status, kExitFailed);
   }
-  const auto result = controller::RunPipeline(*pipeline, {.cores = *cores, .on_force = EndByForce});
-  if (!result.ok()) {
-    return Fail(result.status(), kExitFailed);
+  auto running = controller::Controller::Make(MakePlans(engine.pipelines),
+                                              OptionsOf(engine, registry, allowed_cores));
+  if (!running.ok()) {
+    return Fail(running.status(), kExitFailed);
   }
-  fmt::print("{}", FormatSummary(flags.pipeline, *result));
+  const telemetry::ProcessMetrics process_metrics(&(*running)->metrics());
+  std::unique_ptr<admin::AdminServer> admin;
+  if (engine.settings.http_admin.has_value()) {
+    auto started = admin::AdminServer::Start(
+        *engine.settings.http_admin, running->get(),
+        {.version = DF_ENGINE_VERSION, .resource = engine.settings.telemetry.resource});
+    if (!started.ok()) {
+      return Fail(started.status(), kExitFailed);
+    }
+    admin = std::move(started).ValueUnsafe();
+    LogInfo("admin interface on {}", admin->address());
+  }
+  const controller::RunResult result = (*running)->Run();
+  if (admin != nullptr) {
+    admin->Stop();
+  }
+  fmt::print("{}", FormatSummary(flags.document.source, result));
   if (flags.prints_metrics) {
-    fmt::print("{}\n", result->metrics);
+    fmt::print("{}\n", result.metrics);
   }
-  return ExitCode(*result, flags.is_strict);
+  return ExitCode(result, flags.is_strict);
+}
+
+int Run(Flags flags) {
+  const engine::NodeRegistry registry(nodes::AllDescriptors());
+  const std::vector<int> allowed_cores = runtime::AllowedCores();
+  const Status cores = ChooseCores(&flags, allowed_cores);
+  if (!cores.ok()) {
+    return Fail(cores, kExitUsage);
+  }
+  const auto engine = LoadDocument(flags.document, registry, {.allowed_cores = allowed_cores},
+                                   config::ProcessEnvironment());
+  if (!engine.ok()) {
+    return Fail(engine.status(), kExitUsage);
+  }
+  for (const std::string& notice : engine->notices) {
+    fmt::print(stderr, "{}\n", notice);
+  }
+  if (flags.prints_config) {
+    return PrintConfig(*engine, registry);
+  }
+  if (flags.validates_only) {
+    size_t num_nodes = 0;
+    for (const engine::CheckedPipeline& pipeline : engine->pipelines) {
+      num_nodes += pipeline.nodes.size();
+    }
+    fmt::print("{}: valid, {} pipelines, {} nodes\n", flags.document.source,
+               engine->pipelines.size(), num_nodes);
+    return kExitClean;
+  }
+  SetUpLog(flags, engine->settings.telemetry);
+  return RunEngine(flags, *engine, registry, allowed_cores);
 }
 
 }  // namespace
@@ -171,7 +221,7 @@ int RunCommand(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitClean : kExitUsage;
   }
-  return Run(flags);
+  return Run(std::move(flags));
 }
 
 }  // namespace df::app

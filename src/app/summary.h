@@ -1,14 +1,15 @@
-// What is printed when a pipeline has ended.
+// What is printed when the pipelines of a process have ended.
 #pragma once
 
 #include <string>
 
-#include "controller/controller.h"
+#include "controller/run_result.h"
 
 namespace df::app {
 
-/// Writes the block of the final summary: how it ended, and a line or more for every node.
-std::string FormatSummary(const std::string& pipeline, const controller::RunResult& result);
+/// Writes the final summary: a block a pipeline, with how it ended and a line or more for every
+/// node. `source` names the document; the only pipeline of one is told by that name.
+std::string FormatSummary(const std::string& source, const controller::RunResult& result);
 
 /// Returns the exit code of a run; `is_strict` makes any problem in a report a failure.
 int ExitCode(const controller::RunResult& result, bool is_strict);

@@ -150,7 +150,10 @@ class Placement {
   std::string Where(size_t depth) const {
     std::string path;
     for (size_t i = 0; i < depth; ++i) {
-      path += (i == 0 ? "" : ".") + PrintableText(keys_[i]);
+      if (i > 0) {
+        path += '.';
+      }
+      path += PrintableText(keys_[i]);
     }
     return path.empty() ? "the document" : path;
   }
