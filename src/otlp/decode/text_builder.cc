@@ -33,7 +33,7 @@ uint32_t StringTable::FindOrAdd(std::string_view bytes, bool* is_new) {
       hashes_.back() = hash;
       return slot.code;
     }
-    if (slot.hash == hash && At(slot.code) == bytes) {
+    if (slot.hash == hash && IsSame(At(slot.code), bytes)) {
       *is_new = false;
       return slot.code;
     }
@@ -94,13 +94,9 @@ bool TextBuilder::SetSlow(int64_t row, std::string_view bytes) {
     code = table_.Add(bytes);
   }
   SetCode(row, code);
-  if (previous_ != kNull) {
-    if (successors_.size() <= previous_) {
-      successors_.resize(previous_ + 1, kNull);
-    }
-    successors_[previous_] = code;
+  if (trust_ > 0) {
+    Learn(code);
   }
-  Follow(code);
   if (!is_new) {
     return true;
   }
@@ -112,6 +108,20 @@ bool TextBuilder::SetSlow(int64_t row, std::string_view bytes) {
     predicted_ = kNull;
   }
   return kind_ == Kind::kBinary || IsValidUtf8(bytes);
+}
+
+void TextBuilder::Learn(uint32_t code) {
+  trust_ -= predicted_ == kNull ? 0 : 1;
+  if (previous_ != kNull) {
+    if (successors_.size() <= previous_) {
+      successors_.resize(previous_ + 1, kNull);
+    }
+    successors_[previous_] = code;
+  }
+  Follow(code);
+  if (trust_ == 0) {
+    predicted_ = kNull;
+  }
 }
 
 std::shared_ptr<arrow::DataType> TextBuilder::type() const {
@@ -198,6 +208,7 @@ void TextBuilder::Clear() {
   successors_.clear();
   previous_ = kNull;
   predicted_ = kNull;
+  trust_ = kMostTrust;
   num_set_ = 0;
   plain_batches_ = std::max(0, plain_batches_ - 1);
   is_plain_ = plain_batches_ > 0;

@@ -12,6 +12,36 @@
 
 namespace df::otlp {
 
+/// Compares short strings, which most are, without a call.
+inline bool IsSame(std::string_view left, std::string_view right) {
+  const size_t size = left.size();
+  if (size != right.size()) {
+    return false;
+  }
+  const auto differ = [&]<typename Word>(Word /*type*/, size_t at) {
+    Word a{};
+    Word b{};
+    std::memcpy(&a, left.data() + at, sizeof(Word));
+    std::memcpy(&b, right.data() + at, sizeof(Word));
+    return a != b;
+  };
+  if (size > 16) {
+    return std::memcmp(left.data(), right.data(), size) == 0;
+  }
+  if (size >= 8) {
+    return !differ(uint64_t{}, 0) && !differ(uint64_t{}, size - 8);
+  }
+  if (size >= 4) {
+    return !differ(uint32_t{}, 0) && !differ(uint32_t{}, size - 4);
+  }
+  for (size_t i = 0; i < size; ++i) {
+    if (left[i] != right[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Different byte strings by code, in the order of their first use.
 /// Cost: a hash for each look-up; none where a value follows the one that it followed before, as
 /// the keys of attributes do.
@@ -63,8 +93,9 @@ class TextBuilder {
 
   /// Returns false when the bytes are no UTF-8 and the column is text.
   [[gnu::always_inline]] bool Set(int64_t row, std::string_view bytes) {
-    if (predicted_ < table_.size() && table_.At(predicted_) == bytes) {
+    if (predicted_ < table_.size() && IsSame(table_.At(predicted_), bytes)) {
       ++num_set_;
+      trust_ += trust_ < kMostTrust ? 1 : 0;
       SetCode(row, predicted_);
       Follow(predicted_);
       return true;
@@ -104,8 +135,11 @@ class TextBuilder {
   /// at again.
   static constexpr int kPlainBatches = 31;
   static constexpr uint32_t kLeastToJudge = 1024;
+  /// Predictions that may fail in a row before no more are made in the batch.
+  static constexpr int kMostTrust = 64;
 
   bool SetSlow(int64_t row, std::string_view bytes);
+  void Learn(uint32_t code);
   void Follow(uint32_t code) {
     previous_ = code;
     predicted_ = code < successors_.size() ? successors_[code] : kNull;
@@ -123,6 +157,7 @@ class TextBuilder {
   std::vector<uint32_t> successors_;  ///< by code: which one came next
   uint32_t previous_ = kNull;
   uint32_t predicted_ = kNull;
+  int trust_ = kMostTrust;
   bool is_plain_ = false;  ///< every row has a string of its own in the table
   int plain_batches_ = 0;  ///< left to go
   int64_t num_set_ = 0;    ///< since the last Clear, by Set
