@@ -91,6 +91,7 @@ class EventLoop {
   std::multimap<SteadyTime, Timer*> timers_;
   std::optional<SteadyTime> armed_;  // what the timer of the I/O library waits for
   bool is_pass_posted_ = false;
+  bool is_stepped_ = false;  // RunUntilIdle is under way
 };
 
 /// Calls back once at a time. Owner: borrows the loop; cancels itself when destroyed.

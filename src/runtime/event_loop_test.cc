@@ -191,6 +191,19 @@ TEST(EventLoop, AnOrderChoosesAmongWhatIsReady) {
   }
 }
 
+TEST(EventLoop, SteppingDoesNotWaitForDeadlinesOfItsOwnClock) {
+  testing::SimulatedClock clock;
+  EventLoop loop(clock);
+  int num_fired = 0;
+  Timer timer(&loop, [&num_fired] { ++num_fired; });
+  timer.StartAt(clock.Now() + std::chrono::nanoseconds(1));
+  loop.RunUntilIdle();  // comes back, however short the time to the deadline is
+  EXPECT_EQ(num_fired, 0);
+  clock.Advance(std::chrono::nanoseconds(1));
+  loop.RunUntilIdle();
+  EXPECT_EQ(num_fired, 1);
+}
+
 TEST(EventLoop, TheNextDeadlineIsThatOfTheFirstTimer) {
   testing::SimulatedClock clock;
   EventLoop loop(clock);
