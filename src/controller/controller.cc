@@ -71,6 +71,11 @@ RunResult Controller::Run() {
       const std::lock_guard lock(mutex_);
       supervisor_.Begin(std::move(first_));
       Follow();
+      std::vector<int> ids;
+      for (const auto& [id, thread] : cores_) {
+        ids.push_back(id);
+      }
+      LogInfo("running on {} cores: {}", ids.size(), fmt::join(ids, ","));
     });
     loop_.Run();
   }
@@ -86,7 +91,7 @@ RunResult Controller::Run() {
   const std::lock_guard lock(mutex_);
   RunResult result = supervisor_.Summarize();
   result.signal = signal_;
-  result.metrics = registry_.Dump();
+  result.metrics = telemetry::ToText(registry_.Snapshot());
   result.elapsed = loop_.clock().Now() - start;
   return result;
 }

@@ -77,18 +77,6 @@ Histogram& MetricSet::AddHistogram(const Instrument& instrument, std::span<const
   return FindOrAdd<Histogram>(instrument, attributes, bounds);
 }
 
-Counter& MetricSet::Find(std::string_view name) {
-  const std::lock_guard lock(registry_->mutex_);
-  for (Named& named : counters_) {
-    if (named.name == name) {
-      return named.counter;
-    }
-  }
-  Named& added = counters_.emplace_back();
-  added.name = name;
-  return added.counter;
-}
-
 CollectHook& CollectHook::operator=(CollectHook&& other) noexcept {
   if (this != &other) {
     Remove();
@@ -198,42 +186,6 @@ MetricSnapshot Registry::Snapshot() {
     snapshot.families.push_back(std::move(family));
   }
   return snapshot;
-}
-
-MetricSet& Registry::Add(std::string name, std::string labels) {
-  const std::lock_guard lock(mutex_);
-  return plain_sets_
-      .emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(labels)),
-                    std::forward_as_tuple(this, SetIdentity{std::move(name), {}, 0}))
-      .second;
-}
-
-std::vector<Sample> Registry::Collect() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<Sample> samples;
-  for (const auto& [labels, set] : plain_sets_) {
-    for (const MetricSet::Named& named : set.counters_) {
-      samples.push_back({set.identity_->scope, labels, named.name, named.counter.value()});
-    }
-  }
-  return samples;
-}
-
-std::string Registry::Dump() const {
-  std::string text;
-  std::string head;
-  for (const Sample& sample : Collect()) {
-    if (sample.value == 0) {
-      continue;
-    }
-    const std::string sample_head = fmt::format("{} {}", sample.set, sample.labels);
-    if (sample_head != head) {
-      head = sample_head;
-      text += fmt::format("{}{}:", text.empty() ? "" : "\n", head);
-    }
-    text += fmt::format(" {}={}", sample.name, sample.value);
-  }
-  return text;
 }
 
 }  // namespace df::telemetry

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -21,14 +20,6 @@
 #include "telemetry/snapshot.h"
 
 namespace df::telemetry {
-
-/// A value read at one moment.
-struct Sample {
-  std::string set;     ///< "node", "edge"
-  std::string labels;  ///< "core=0 node=debug"
-  std::string name;    ///< "batches_in", "nacked{reason=full}"
-  int64_t value = 0;
-};
 
 class Registry;
 
@@ -58,9 +49,6 @@ class MetricSet {
   /// The registry that the set belongs to.
   Registry& registry() { return *registry_; }
 
-  /// Returns the counter of a name, made when it is new.
-  Counter& Find(std::string_view name);
-
  private:
   friend class Registry;
   using Number = std::variant<Counter, Gauge, Histogram>;
@@ -69,18 +57,13 @@ class MetricSet {
     Attributes attributes;
     std::unique_ptr<Number> number;
   };
-  struct Named {
-    std::string name;
-    Counter counter;
-  };
 
   template <typename T, typename... Args>
   T& FindOrAdd(const Instrument& instrument, const Attributes& attributes, Args&&... args);
 
   Registry* registry_;
   std::shared_ptr<const SetIdentity> identity_;
-  std::list<Entry> entries_;    // guarded by the mutex of the registry
-  std::deque<Named> counters_;  // guarded by the mutex of the registry
+  std::list<Entry> entries_;  // guarded by the mutex of the registry
 };
 
 /// Takes a call off the registry when it is destroyed. Owner: outlived by the registry.
@@ -124,15 +107,6 @@ class Registry {
   /// Returns everything, in an order that does not change. Calls: not from inside a collect hook.
   MetricSnapshot Snapshot();
 
-  /// Adds a set; it lives as long as the registry.
-  MetricSet& Add(std::string name, std::string labels);
-
-  /// Returns every counter, by set and labels in the order they were added.
-  std::vector<Sample> Collect() const;
-
-  /// Writes every counter that is not zero, one line a set.
-  std::string Dump() const;
-
  private:
   friend class MetricSet;
   friend class CollectHook;
@@ -152,7 +126,6 @@ class Registry {
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Definition>, std::less<>> definitions_;
   std::map<std::pair<std::string, Attributes>, std::unique_ptr<MetricSet>> sets_;
-  std::deque<std::pair<std::string, MetricSet>> plain_sets_;
 };
 
 }  // namespace df::telemetry

@@ -114,6 +114,9 @@ TEST_F(PipelineTest, AFlakyExporterGetsEveryItemOnceAndTheMetricsAddUp) {
   EXPECT_EQ(
       node("df_node_batches_out_total", "retry"),
       node("df_node_batches_acked_total", "retry") + node("df_node_batches_nacked_total", "retry"));
+  EXPECT_EQ(Sum(series, "df_receiver_rows_read_total"), 6000) << "records, spans and metrics";
+  EXPECT_EQ(Sum(series, "df_receiver_rows_emitted_total"), 6000);
+  EXPECT_EQ(Sum(series, "df_receiver_rows_dropped_total"), 0);
   EXPECT_EQ(Sum(series, "df_edge_batches"), 0);
   EXPECT_EQ(Sum(series, "df_pipeline_memory_usage_bytes"), 0);
   EXPECT_EQ(Sum(series, "df_node_outcome_latency_seconds_count", {{"node_id", "lake"}}),

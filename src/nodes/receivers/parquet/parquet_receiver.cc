@@ -9,6 +9,7 @@
 #include "base/logging.h"
 #include "lake/partition_reader.h"
 #include "runtime/worker_thread.h"
+#include "telemetry/names.h"
 
 namespace df::nodes::receivers::parquet {
 namespace {
@@ -45,6 +46,13 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     Stop();
     channel.Close();
   });
+  rows_.read = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsRead);
+  rows_.emitted = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsEmitted);
+  for (size_t reason = 0; reason < rows_.dropped.size(); ++reason) {
+    rows_.dropped[reason] = &effects.metrics().AddCounter(
+        telemetry::names::kReceiverRowsDropped,
+        {{std::string(telemetry::names::kReason), std::string(lake::kDropReasonNames[reason])}});
+  }
   // Shared with the last worker's message: the frame may be gone when that arrives.
   auto workers_ended = std::make_shared<runtime::Wakeup>(&effects.loop());
   num_working_ = num_workers_;
@@ -142,8 +150,24 @@ void ParquetReceiver::ReplayPartition(const lake::PartitionWork& work, Channel* 
   report.partitions = is_open ? 1 : 0;
   report.partitions_stopped = is_open ? 0 : 1;
   replay_->work_list().Done(work, outcomes, report);
+  Count(report);
   LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
            report.payloads, report.items);
+}
+
+void ParquetReceiver::Count(const lake::ReadReport& report) {
+  // Two generations of this node write to the same counters, each from its own workers.
+  static std::mutex counters_mutex;
+  const std::lock_guard lock(counters_mutex);
+  for (const otap::Signal signal :
+       {otap::Signal::kLogs, otap::Signal::kTraces, otap::Signal::kMetrics}) {
+    const lake::TableCounts& roots = report.table(otap::RootTable(signal));
+    rows_.read->Add(roots.rows_read);
+    rows_.emitted->Add(roots.rows_emitted);
+    for (size_t reason = 0; reason < rows_.dropped.size(); ++reason) {
+      rows_.dropped[reason]->Add(roots.rows_dropped[reason]);
+    }
+  }
 }
 
 bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task, Channel* channel,

@@ -1,6 +1,7 @@
 // Reads star-schema Parquet on worker threads and sends it as batches.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -10,8 +11,10 @@
 
 #include "engine/node.h"
 #include "lake/payload.h"
+#include "lake/read_report.h"
 #include "nodes/receivers/parquet/replay.h"
 #include "runtime/thread_channel.h"
+#include "telemetry/metric_set.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -50,6 +53,15 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   bool ReplayTask(const lake::PartitionTask& task, Channel* channel, lake::MemoryBudget* budget,
                   lake::ReadReport* report, std::vector<lake::RootOutcome>* outcomes);
   void Stop();
+  /// Adds what became of the root rows of a partition to the metrics.
+  void Count(const lake::ReadReport& report);
+
+  /// Written by workers, one at a time.
+  struct RowCounters {
+    telemetry::Counter* read = nullptr;
+    telemetry::Counter* emitted = nullptr;
+    std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
+  };
 
   std::shared_ptr<Replay> replay_;
   engine::InstanceInfo info_;
@@ -62,6 +74,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   bool is_stopped_ = false;
   int num_working_ = 0;
   Status worker_status_;
+  RowCounters rows_;
 
   // Touched by the loop only.
   uint64_t next_calldata_ = 0;
