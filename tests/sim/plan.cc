@@ -50,7 +50,7 @@ class Draw {
     if (Percent(50)) {
       plan_.drain_after = std::chrono::microseconds(1 + Below(150'000));
     }
-    plan_.drain_timeout = std::chrono::milliseconds(Percent(30) ? 1 + Below(40) : 20'000);
+    plan_.drain_timeout = std::chrono::milliseconds(Percent(30) ? 1 + Below(40) : 5'000);
     // What is held to the end keeps those waiting who wait for outcomes, or for memory.
     plan_.may_stall |=
         has_holding_exporter_ && (has_waiting_processor_ || plan_.memory.soft_bytes != INT64_MAX);
@@ -125,7 +125,7 @@ class Draw {
     maybe(6, "fail_after", 12);
     maybe(4, "throw_after", 12);
     if (Percent(30)) {
-      node.config.emplace_back("tick", fmt::format("{}us", 200 + Below(20'000)));
+      node.config.emplace_back("tick", fmt::format("{}us", 2'000 + Below(20'000)));
     }
     plan_.nodes.push_back(std::move(node));
   }

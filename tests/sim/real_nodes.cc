@@ -50,6 +50,25 @@ void DrawFanout(Random& random, PlanNode* node, Plan* plan) {
   plan->changes_sizes = true;
 }
 
+void DrawBatch(Random& random, PlanNode* node, Plan* plan) {
+  const uint64_t min_size = 1 + random() % 12;
+  node->config = {
+      {"otap", random() % 4 == 0 ? fmt::format("{{min_size: {}}}", min_size)
+                                 : fmt::format("{{min_size: {}, max_size: {}}}", min_size,
+                                               min_size + random() % 8)},
+      {"max_batch_duration", fmt::format("{}ms", random() % 30)},
+  };
+  node->ports = {{.name = "out"}};
+  plan->changes_sizes = true;
+}
+
+void DrawAttributes(Random&, PlanNode* node, Plan* plan) {
+  node->config = {{"actions", "[{action: upsert, key: simulated, value: true}]"}};
+  node->ports = {{.name = "out"}};
+  plan->changes_records = true;
+  plan->changes_sizes = true;
+}
+
 struct RealNode {
   std::string_view urn;
   void (*draw)(Random& random, PlanNode* node, Plan* plan);
@@ -59,6 +78,8 @@ constexpr RealNode kRealNodes[] = {
     {"urn:otel:processor:retry", DrawRetry},
     {"urn:otel:processor:type_router", DrawTypeRouter},
     {"urn:otel:processor:delay", DrawDelay},
+    {"urn:otel:processor:batch", DrawBatch},
+    {"urn:otel:processor:attributes", DrawAttributes},
     {"urn:otel:processor:fanout", DrawFanout},
 };
 
