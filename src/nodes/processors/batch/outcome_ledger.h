@@ -36,7 +36,6 @@ class OutcomeLedger {
   /// The part of an input that is in no output yet has failed.
   void FailPart(Input input, const engine::Outcome& outcome);
 
-
  private:
   struct InputSlot {
     engine::CompletionToken token;
