@@ -64,7 +64,10 @@ std::vector<otap::BatchPtr> MakePool() {
   std::vector<otap::BatchPtr> pool;
   while (pool.size() < 48) {
     options.root_rows = static_cast<int>(1 + rng() % 5);
-    options.without_attributes = rng() % 2 == 0 ? 1 : 0.3;
+    // Most with few columns: a simulation numbers many batches, and each column costs.
+    const bool is_small = rng() % 3 != 0;
+    options.missing_column = is_small ? 1 : 0.15;
+    options.without_attributes = is_small ? 1 : 0.3;
     otap::BatchPtr batch = testing::RandomBatches(1, std::nullopt, options, rng).front();
     if (batch->num_items() > 0) {
       pool.push_back(std::move(batch));
