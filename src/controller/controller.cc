@@ -88,10 +88,12 @@ RunResult Controller::Run() {
   }
   cores.clear();
   preparation.reset();
+  // Before the mutex: hooks of the snapshot take it.
+  std::string metrics = telemetry::ToText(registry_.Snapshot());
   const std::lock_guard lock(mutex_);
   RunResult result = supervisor_.Summarize();
   result.signal = signal_;
-  result.metrics = telemetry::ToText(registry_.Snapshot());
+  result.metrics = std::move(metrics);
   result.elapsed = loop_.clock().Now() - start;
   return result;
 }
