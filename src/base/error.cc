@@ -84,6 +84,11 @@ bool IsRetryable(const Status& status) {
   return status.IsIOError();
 }
 
+bool IsPermanent(const Status& status) {
+  const ErrorDetail* detail = FindDetail(status);
+  return detail != nullptr && !detail->retryable();
+}
+
 Status WithContext(const Status& status, ErrorKind kind, const Location& location, bool retryable) {
   if (status.ok() || FindDetail(status) != nullptr) {
     return status;

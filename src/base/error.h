@@ -68,6 +68,9 @@ ErrorKind KindOf(const Status& status);
 /// unless they are IOError.
 bool IsRetryable(const Status& status);
 
+/// Tells whether the same operation is known to fail again: made by MakeError, and not retryable.
+bool IsPermanent(const Status& status);
+
 /// Returns `status` with kind and location attached, unless it carries a kind already; OK stays OK.
 Status WithContext(const Status& status, ErrorKind kind, const Location& location,
                    bool retryable = false);

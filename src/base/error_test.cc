@@ -29,6 +29,13 @@ TEST(Error, ContextIsAddedOnce) {
   EXPECT_EQ(outer.message(), "gone");
 }
 
+TEST(Error, OnlyWhatIsKnownToFailAgainIsPermanent) {
+  EXPECT_TRUE(IsPermanent(MakeError(ErrorKind::kFileDiscovery, "x")));
+  EXPECT_FALSE(IsPermanent(MakeError(ErrorKind::kFileDiscovery, "x", {}, true)));
+  EXPECT_FALSE(IsPermanent(Status::Invalid("nothing is known of it")));
+  EXPECT_FALSE(IsPermanent(Status::OK()));
+}
+
 TEST(Error, ForeignStatusGetsKindFromItsCode) {
   EXPECT_EQ(KindOf(Status::IOError("x")), ErrorKind::kIo);
   EXPECT_EQ(KindOf(Status::Invalid("x")), ErrorKind::kArrow);

@@ -90,13 +90,15 @@ class FakeHost final : public InstanceHost {
   }
 
   /// Ends an instance, with an error when there is one.
-  void End(Supervisor* supervisor, InstanceId id, const std::string& error = {}) {
+  void End(Supervisor* supervisor, InstanceId id, const std::string& error = {},
+           bool is_permanent = false) {
     alive.erase(id);
     running.erase(id);
     draining.erase(id);
     engine::InstanceResult result;
     if (!error.empty()) {
       result.errors.push_back(error);
+      result.is_permanent = is_permanent;
     }
     result.reports.push_back({.lines = {"ended"}, .num_problems = error.empty() ? 0 : 1});
     supervisor->OnEnded(id, std::move(result));

@@ -227,6 +227,12 @@ void Supervisor::OnServingEnded(const Instance& instance, Slot* slot,
     SetPhase(slot, kRejected, reason);
     return;
   }
+  if (result.is_permanent) {
+    LogError("{}/{}: core {}: failed for good, it would fail again: {}", instance.record->key.group,
+             instance.record->key.pipeline, slot->core, reason);
+    SetPhase(slot, kFailed, reason);
+    return;
+  }
   Recover(instance, slot, reason);
 }
 

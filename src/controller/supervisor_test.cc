@@ -85,6 +85,17 @@ TEST_F(SupervisorTest, WithoutRecoveryAFailureIsFinal) {
   EXPECT_EQ(supervisor.Summarize().outcome, Outcome::kFailed);
 }
 
+TEST_F(SupervisorTest, AnErrorThatWouldComeAgainIsFinal) {
+  Begin({{}, {.key = kOther}});
+  host.End(&supervisor, host.RunningOn(kMain, 0), "there is no such base", true);
+  Settle();
+  EXPECT_EQ(PhaseOf(kMain, 0), kFailed);
+  EXPECT_FALSE(supervisor.NextDeadline().has_value()) << "nothing is to be started again";
+  EXPECT_EQ(host.num_restarts, 0);
+  EXPECT_EQ(PhaseOf(kMain, 1), kRunning);
+  EXPECT_EQ(PhaseOf(kOther, 0), kRunning);
+}
+
 TEST_F(SupervisorTest, LongWithoutFailureGivesTheWholeBudgetBack) {
   Begin({{.cores = {0}, .max_restarts = 1}});
   for (int i = 0; i < 5; ++i) {

@@ -139,13 +139,18 @@ void PipelineInstance::Collect() {
   }
 }
 
+void PipelineInstance::AddError(const std::string& node, const Status& status) {
+  result_.is_permanent = IsPermanent(status) && (result_.errors.empty() || result_.is_permanent);
+  result_.errors.push_back(fmt::format("node '{}': {}", node, status.message()));
+  LogError("instance {}: {}", options_.instance_index, result_.errors.back());
+}
+
 void PipelineInstance::OnNodeError(const std::string& node, const std::string& what) {
   if (has_ended_) {
     LogError("instance {}: node '{}': {}", options_.instance_index, node, what);
     return;
   }
-  result_.errors.push_back(fmt::format("node '{}': {}", node, what));
-  LogError("instance {}: {}", options_.instance_index, result_.errors.back());
+  AddError(node, Status::UnknownError(what));
   RequestDrain();
 }
 
@@ -166,8 +171,7 @@ void PipelineInstance::Start(std::function<void()> on_end) {
   for (size_t i = runners_.size(); i-- > 0;) {
     const Status status = runners_[i]->Start();
     if (!status.ok()) {
-      result_.errors.push_back(
-          fmt::format("node '{}': {}", pipeline_.nodes[i].name, status.message()));
+      AddError(pipeline_.nodes[i].name, status);
     }
   }
   if (!result_.errors.empty()) {
@@ -218,8 +222,7 @@ void PipelineInstance::OnNodeEnded(const NodeEnded& ended) {
   const CheckedNode& node = pipeline_.nodes[ended.index];
   --num_running_;
   if (!ended.status.ok()) {
-    result_.errors.push_back(fmt::format("node '{}': {}", node.name, ended.status.message()));
-    LogError("instance {}: {}", options_.instance_index, result_.errors.back());
+    AddError(node.name, ended.status);
     runners_[ended.index]->End(fmt::format("node '{}' has failed", node.name),
                                NackCause::kRouteClosed);
     runners_[ended.index]->Retire();

@@ -21,6 +21,7 @@ namespace df::engine {
 /// How a pipeline has ended.
 struct InstanceResult {
   std::vector<std::string> errors;  ///< "node 'x': cause"; empty when every node ended well
+  bool is_permanent = false;        ///< every one of them would come again
   bool was_forced = false;          ///< the drain took longer than it may
   std::vector<EdgeLeft> left;       ///< of a forced end: nodes with anything left
   int64_t num_abandoned = 0;        ///< batches of receivers that had no outcome when it was forced
@@ -114,6 +115,7 @@ class PipelineInstance {
   void ForceEnd();
   void Finish();
   void TellMemoryPressure(MemoryPressure pressure);
+  void AddError(const std::string& node, const Status& status);
   void OnNodeError(const std::string& node, const std::string& what);
 
   const CheckedPipeline& pipeline_;

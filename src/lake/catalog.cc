@@ -136,8 +136,13 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
                              const std::vector<otap::Signal>& signals) {
   LakeListing listing;
   auto entries = ListDirectory(file_system, base);
-  ARROW_RETURN_NOT_OK(
-      WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = base}, true));
+  if (!entries.ok()) {
+    // Whoever waits for a base to appear lists again anyhow; for others one that is not there is a
+    // name written wrongly, which does not pass.
+    const auto found = file_system.GetFileInfo(base);
+    const bool is_there = !found.ok() || found->type() != arrow::fs::FileType::NotFound;
+    return WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = base}, is_there);
+  }
   std::map<std::string, PartitionListing> partitions;
   std::sort(entries->begin(), entries->end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });

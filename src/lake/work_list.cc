@@ -37,6 +37,11 @@ std::chrono::nanoseconds WorkList::Age(int64_t modified_nanos) const {
 
 Result<WorkList::Taken> WorkList::Take() {
   std::unique_lock lock(mutex_);
+  if (!returned_.empty()) {
+    Taken taken{.work = std::move(returned_.front().work), .wait_until = std::nullopt};
+    returned_.pop_front();
+    return taken;
+  }
   if (queue_.empty() && (!has_scanned_ || (is_following() && clock_() >= next_scan_))) {
     ARROW_RETURN_NOT_OK(Scan());
   }
@@ -65,6 +70,7 @@ Status WorkList::Scan() {
   auto listing = ListLake(*file_system_, base_, read_.signals);
   if (!listing.ok()) {
     if (!is_following()) {
+      has_scanned_ = false;
       return listing.status();
     }
     if (reported_.insert(listing.status().message()).second) {
@@ -326,6 +332,17 @@ void WorkList::Done(const PartitionWork& work, const std::vector<RootOutcome>& o
       }
     }
   }
+}
+
+void WorkList::GiveBack(PartitionWork work, bool is_lost) {
+  const std::lock_guard lock(mutex_);
+  returned_.push_back({std::move(work), is_lost});
+}
+
+int64_t WorkList::num_lost() const {
+  const std::lock_guard lock(mutex_);
+  return std::count_if(returned_.begin(), returned_.end(),
+                       [](const Returned& returned) { return returned.is_lost; });
 }
 
 ReadReport WorkList::Report() const {

@@ -67,6 +67,14 @@ class WorkList {
   void Done(const PartitionWork& work, const std::vector<RootOutcome>& outcomes,
             const ReadReport& report);
 
+  /// Takes back a work whose batches did not all arrive because whoever sent them has failed; Take
+  /// gives it out again, whole. `is_lost`: batches of it were sent and refused by the end of a
+  /// node; else it was only left in the middle.
+  void GiveBack(PartitionWork work, bool is_lost);
+
+  /// Partitions given back and not taken again, of which batches were lost.
+  int64_t num_lost() const;
+
   /// Everything that is known so far; problems found by listing included.
   ReadReport Report() const;
 
@@ -134,6 +142,12 @@ class WorkList {
   bool has_scanned_ = false;
   std::chrono::system_clock::time_point next_scan_;
   uint64_t scan_number_ = 0;
+  struct Returned {
+    PartitionWork work;
+    bool is_lost = false;
+  };
+
+  std::deque<Returned> returned_;
   std::deque<PartitionListing> queue_;
   std::map<std::string, KnownFile> known_;        ///< by path
   std::map<std::string, KnownContent> contents_;  ///< by table, partition and digest

@@ -126,6 +126,27 @@ TEST_F(WorkListTest, OnceRefusesABaseThatIsNotThere) {
   const auto taken = list.Take();
   ASSERT_FALSE(taken.ok());
   EXPECT_EQ(KindOf(taken.status()), ErrorKind::kFileDiscovery);
+  EXPECT_TRUE(IsPermanent(taken.status()));
+  EXPECT_FALSE(list.Take().ok()) << "an empty list would look as if everything had been replayed";
+}
+
+TEST_F(WorkListTest, WhatIsGivenBackComesOnceMore) {
+  Arrive(logs_[0]);
+  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), {}, {},
+                [this] { return now_; });
+  const auto first = list.Take().ValueOrDie();
+  ASSERT_TRUE(first.work.has_value());
+  EXPECT_FALSE(list.Take().ValueOrDie().work.has_value());
+  list.GiveBack(*first.work, true);
+  EXPECT_EQ(list.num_lost(), 1);
+  const auto again = list.Take().ValueOrDie();
+  ASSERT_TRUE(again.work.has_value());
+  EXPECT_EQ(again.work->files, first.work->files);
+  EXPECT_EQ(again.work->tasks.size(), first.work->tasks.size());
+  EXPECT_EQ(list.num_lost(), 0);
+  EXPECT_FALSE(list.Take().ValueOrDie().work.has_value());
+  list.GiveBack(*first.work, false);
+  EXPECT_EQ(list.num_lost(), 0);
 }
 
 TEST_F(WorkListTest, FollowingWaitsForABaseThatIsNotThere) {

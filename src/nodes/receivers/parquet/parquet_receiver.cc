@@ -21,6 +21,12 @@ constexpr int64_t kChannelPercent = 15;
 constexpr int64_t kChannelMessages = 4;
 constexpr size_t kMaxNacksNamed = 20;
 
+/// Whether a nack says nothing of the batch, only that somebody has ended with it.
+bool IsLoss(engine::NackCause cause) {
+  return cause == engine::NackCause::kRouteClosed || cause == engine::NackCause::kNodeEnded ||
+         cause == engine::NackCause::kDropped;
+}
+
 }  // namespace
 
 ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::InstanceInfo info)
@@ -69,13 +75,14 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   }
   bool has_room = true;
   while (has_room) {
-    std::optional<lake::Payload> payload = co_await channel.Pop();
-    if (!payload.has_value() || effects.is_draining()) {
+    std::optional<Message> message = co_await channel.Pop();
+    if (!message.has_value() || effects.is_draining()) {
       break;
     }
     const uint64_t calldata = next_calldata_++;
-    unanswered_.emplace(calldata, std::move(payload->origin));
-    engine::Pdata pdata{std::move(payload->batch), effects.MakeToken(this, calldata)};
+    unanswered_.emplace(
+        calldata, Unanswered{std::move(message->payload.origin), std::move(message->passage)});
+    engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
     has_room = co_await effects.Send(std::move(pdata));
   }
   Stop();
@@ -88,20 +95,23 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
 
 void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldata) {
   const auto found = unanswered_.find(calldata);
+  Passage& passage = *found->second.passage;
   if (outcome.is_ack) {
     ++num_acked_;
+  } else if (IsLoss(outcome.cause)) {
+    ++num_lost_;
+    passage.is_lost = true;
   } else {
     ++num_nacked_;
-    if (found != unanswered_.end() && nacks_.size() < kMaxNacksNamed) {
-      const lake::Origin& origin = found->second;
+    if (nacks_.size() < kMaxNacksNamed) {
+      const lake::Origin& origin = found->second.origin;
       nacks_.push_back(fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
                                    origin.row_group, origin.first_row,
                                    origin.first_row + origin.num_rows - 1, outcome.reason));
     }
   }
-  if (found != unanswered_.end()) {
-    unanswered_.erase(found);
-  }
+  --passage.num_open;
+  unanswered_.erase(found);
 }
 
 bool ParquetReceiver::Work(Channel* channel) {
@@ -129,7 +139,7 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, replay_->work_list().Take());
     replay_->LogNewProblems();
     if (taken.work.has_value()) {
-      ReplayPartition(*taken.work, channel);
+      ReplayPartition(Begin(std::move(*taken.work)), channel);
     } else if (taken.wait_until.has_value()) {
       std::unique_lock lock(mutex_);
       stopped_.wait_until(lock, *taken.wait_until, [this] { return is_stopped_; });
@@ -139,14 +149,24 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
   }
 }
 
-void ParquetReceiver::ReplayPartition(const lake::PartitionWork& work, Channel* channel) {
+std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::PartitionWork work) {
+  auto passage = std::make_shared<Passage>(std::move(work));
+  const std::lock_guard lock(mutex_);
+  std::erase_if(passages_, [](const auto& earlier) { return earlier->is_done(); });
+  passages_.push_back(passage);
+  return passage;
+}
+
+void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel) {
+  const lake::PartitionWork& work = passage->work;
   lake::MemoryBudget budget(budget_bytes_);
   lake::ReadReport report;
   std::vector<lake::RootOutcome> outcomes;
   bool is_open = true;
   for (const lake::PartitionTask& task : work.tasks) {
-    is_open = is_open && ReplayTask(task, channel, &budget, &report, &outcomes);
+    is_open = is_open && ReplayTask(task, passage, channel, &budget, &report, &outcomes);
   }
+  passage->is_read = is_open;
   report.partitions = is_open ? 1 : 0;
   report.partitions_stopped = is_open ? 0 : 1;
   replay_->work_list().Done(work, outcomes, report);
@@ -170,7 +190,8 @@ void ParquetReceiver::Count(const lake::ReadReport& report) {
   }
 }
 
-bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task, Channel* channel,
+bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
+                                 const std::shared_ptr<Passage>& passage, Channel* channel,
                                  lake::MemoryBudget* budget, lake::ReadReport* report,
                                  std::vector<lake::RootOutcome>* outcomes) {
   auto reader = lake::PartitionReader::Make(replay_->file_system(), replay_->base(), task,
@@ -190,14 +211,31 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task, Channel* chann
       break;
     }
     const int64_t size_bytes = (*payload)->batch->size_bytes();
-    is_open = channel->Push(std::move(**payload), size_bytes);
+    ++passage->num_open;
+    is_open = channel->Push({std::move(**payload), passage}, size_bytes);
   }
   outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
   return is_open;
 }
 
+void ParquetReceiver::GiveBack() {
+  const std::lock_guard lock(mutex_);
+  for (const std::shared_ptr<Passage>& passage : passages_) {
+    if (!passage->is_done()) {
+      replay_->work_list().GiveBack(std::move(passage->work), passage->is_lost);
+    }
+  }
+  passages_.clear();
+}
+
 engine::NodeReport ParquetReceiver::Report() {
+  GiveBack();
   engine::NodeReport report;
+  if (num_lost_ > 0) {
+    report.lines.push_back(
+        fmt::format("{} batches were under way when a node ended; their partitions were given back",
+                    num_lost_));
+  }
   if (num_nacked_ > 0) {
     report.lines.push_back(
         fmt::format("{} batches were delivered, {} were not", num_acked_, num_nacked_));

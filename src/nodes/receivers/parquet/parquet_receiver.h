@@ -12,6 +12,7 @@
 #include "engine/node.h"
 #include "lake/payload.h"
 #include "lake/read_report.h"
+#include "lake/work_list.h"
 #include "nodes/receivers/parquet/replay.h"
 #include "runtime/thread_channel.h"
 #include "telemetry/metric_set.h"
@@ -29,7 +30,24 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   engine::NodeReport Report() override;
 
  private:
-  using Channel = runtime::ThreadChannel<lake::Payload>;
+  /// One partition from when a worker takes it until everything of it has its outcome.
+  struct Passage {
+    explicit Passage(lake::PartitionWork taken) : work(std::move(taken)) {}
+    lake::PartitionWork work;
+    std::atomic<int64_t> num_open = 0;  ///< payloads made and without outcome
+    std::atomic<bool> is_read = false;  ///< every payload has been made
+    std::atomic<bool> is_lost = false;  ///< a node has ended with a payload of it
+    bool is_done() const { return is_read && num_open == 0 && !is_lost; }
+  };
+  struct Message {
+    lake::Payload payload;
+    std::shared_ptr<Passage> passage;
+  };
+  struct Unanswered {
+    lake::Origin origin;
+    std::shared_ptr<Passage> passage;
+  };
+  using Channel = runtime::ThreadChannel<Message>;
 
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
 
@@ -48,10 +66,14 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   /// the last worker to end.
   bool Work(Channel* channel);
   Status WorkUntilStopped(Channel* channel);
-  void ReplayPartition(const lake::PartitionWork& work, Channel* channel);
+  std::shared_ptr<Passage> Begin(lake::PartitionWork work);
+  void ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel);
   /// Returns false when the channel was closed.
-  bool ReplayTask(const lake::PartitionTask& task, Channel* channel, lake::MemoryBudget* budget,
-                  lake::ReadReport* report, std::vector<lake::RootOutcome>* outcomes);
+  bool ReplayTask(const lake::PartitionTask& task, const std::shared_ptr<Passage>& passage,
+                  Channel* channel, lake::MemoryBudget* budget, lake::ReadReport* report,
+                  std::vector<lake::RootOutcome>* outcomes);
+  /// Gives partitions back to the list of which not everything has arrived.
+  void GiveBack();
   void Stop();
   /// Adds what became of the root rows of a partition to the metrics.
   void Count(const lake::ReadReport& report);
@@ -75,12 +97,14 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
+  std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 
   // Touched by the loop only.
   uint64_t next_calldata_ = 0;
-  std::unordered_map<uint64_t, lake::Origin> unanswered_;
+  std::unordered_map<uint64_t, Unanswered> unanswered_;
   int64_t num_acked_ = 0;
   int64_t num_nacked_ = 0;
+  int64_t num_lost_ = 0;  ///< nacked because a node has ended, not because it refused
   std::vector<std::string> nacks_;
 };
 

@@ -70,6 +70,11 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
     lines.lines.push_back(
         fmt::format("stopped in the middle of {} partitions", report.partitions_stopped));
   }
+  if (const int64_t lost = replay.work_list().num_lost(); lost > 0) {
+    lines.lines.push_back(
+        fmt::format("not delivered whole: {} partitions that a failed node had under way", lost));
+    lines.num_problems += lost;
+  }
   for (const lake::Problem& problem : report.problems) {
     lines.lines.push_back(
         fmt::format("not replayed: {}: {}{}", Name(problem.kind), problem.message,

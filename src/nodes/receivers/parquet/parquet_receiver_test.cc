@@ -1,0 +1,114 @@
+// What becomes of batches under way when a node of the pipeline fails.
+#include "nodes/receivers/parquet/parquet_receiver.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/graph.h"
+#include "engine/pipeline_instance.h"
+#include "testing/corkable_exporter.h"
+
+namespace df::nodes::receivers::parquet {
+
+extern const engine::NodeDescriptor kDescriptor;
+
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// Items of each signal that an exporter has taken.
+std::map<otap::Signal, int64_t> Count(const std::vector<otap::BatchPtr>& batches) {
+  std::map<otap::Signal, int64_t> items;
+  for (const otap::BatchPtr& batch : batches) {
+    items[batch->signal()] += batch->num_items();
+  }
+  return items;
+}
+
+/// Runs instance after instance of one pipeline over what they share, as the controller does.
+class ParquetReceiverTest : public ::testing::Test {
+ protected:
+  ParquetReceiverTest() {
+    const std::string document = std::string(R"(
+nodes:
+  lake: {kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
+         out_ports: {out: {destinations: [sink]}},
+         config: {polling_interval: once, processing_options: {batch_size: 100}, base_uri: ")") +
+                                 OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
+  sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
+)";
+    pipeline_ =
+        engine::LoadPipeline(document, "test.yaml",
+                             engine::NodeRegistry(std::vector<const engine::NodeDescriptor*>{
+                                 &kDescriptor, &testing::CorkableExporterDescriptor()}),
+                             {})
+            .ValueOrDie();
+    for (const engine::CheckedNode& node : pipeline_.nodes) {
+      shared_.push_back(node.descriptor->make_shared(*node.config, {}).ValueOrDie());
+    }
+  }
+
+  testing::ExporterScript& sink() { return static_cast<testing::ExporterScript&>(*shared_[1]); }
+
+  engine::InstanceResult Run() {
+    runtime::EventLoop loop;
+    telemetry::Registry registry;
+    auto instance =
+        engine::PipelineInstance::Make(pipeline_, shared_, &loop, &registry, {}).ValueOrDie();
+    instance->Start([&loop] { loop.Stop(); });
+    loop.Run();
+    return instance->TakeResult();
+  }
+
+  engine::NodeReport Report(const engine::InstanceResult& result) {
+    return kDescriptor.merge_reports(shared_[0].get(), std::vector{result.reports[0]});
+  }
+
+  engine::CheckedPipeline pipeline_;
+  std::vector<engine::NodeSharedPtr> shared_;
+};
+
+const std::map<otap::Signal, int64_t> kEverything = {
+    {otap::Signal::kLogs, 2000}, {otap::Signal::kTraces, 2000}, {otap::Signal::kMetrics, 4998}};
+
+TEST_F(ParquetReceiverTest, WhatAFailedNodeHadUnderWayIsReadAgain) {
+  sink().next_status = Status::IOError("gone for a moment");
+  const engine::InstanceResult failed = Run();
+  EXPECT_THAT(failed.errors, Contains(HasSubstr("gone for a moment")));
+  EXPECT_FALSE(failed.is_permanent);
+  EXPECT_THAT(Report(failed).lines, Contains(HasSubstr("not delivered whole: 1 partitions")));
+  EXPECT_GT(Report(failed).num_problems, 0);
+
+  sink().taken.clear();
+  const engine::InstanceResult again = Run();
+  EXPECT_THAT(again.errors, IsEmpty());
+  EXPECT_EQ(Count(sink().taken), kEverything) << "the partition comes whole";
+  EXPECT_EQ(Report(again).num_problems, 0);
+}
+
+TEST_F(ParquetReceiverTest, WhatWasDeliveredIsNotReadAgain) {
+  EXPECT_THAT(Run().errors, IsEmpty());
+  EXPECT_EQ(Count(sink().taken), kEverything);
+  sink().taken.clear();
+  EXPECT_THAT(Run().errors, IsEmpty());
+  EXPECT_THAT(sink().taken, IsEmpty());
+}
+
+TEST_F(ParquetReceiverTest, ABatchThatIsRefusedIsNamedAndNotReadAgain) {
+  sink().next_outcomes.push_back(engine::Outcome::Nack("too large", true));
+  const engine::InstanceResult result = Run();
+  EXPECT_THAT(result.reports[0].lines, Contains(HasSubstr("too large")));
+  EXPECT_EQ(Report(result).num_problems, 1);
+  sink().taken.clear();
+  EXPECT_THAT(Run().errors, IsEmpty());
+  EXPECT_THAT(sink().taken, IsEmpty());
+}
+
+}  // namespace
+}  // namespace df::nodes::receivers::parquet
