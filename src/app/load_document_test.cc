@@ -57,6 +57,21 @@ TEST(LoadDocument, EveryExampleIsGoodAndItsPrintIsAFixpoint) {
   }
 }
 
+size_t CountThreads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST(LoadDocument, ACheckStartsNoThread) {
+  const size_t before = CountThreads();
+  for (const std::string& path : Examples()) {
+    EXPECT_TRUE(Load(path).ok());
+    EXPECT_EQ(CountThreads(), before) << path;
+  }
+  EXPECT_FALSE(Load("yaml:{version: otel_dataflow/v1, groups: {g: {pipelines: {p: {}}}}}").ok());
+  EXPECT_EQ(CountThreads(), before);
+}
+
 TEST(LoadDocument, BothFormsOfAnExampleAskForTheSameNodes) {
   for (const std::string& path : Examples()) {
     const std::string twin = path.substr(0, path.size() - 5) + "-v1.yaml";
