@@ -1,6 +1,8 @@
 #include "config/field_schema.h"
 
 #include <limits>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -110,7 +112,16 @@ ValuePtr ReferenceSchema() {
 ValuePtr EffectiveMap(const std::vector<FieldDescription>& rows, const Section* section) {
   Entries entries;
   const bool has_map = section != nullptr && section->value().kind == Value::Kind::kMap;
+  std::set<std::string_view> replaced;
   for (const FieldDescription& row : rows) {
+    if (has_map && section->Find(row.name).has_value()) {
+      replaced.insert(row.older_form_of);
+    }
+  }
+  for (const FieldDescription& row : rows) {
+    if (replaced.contains(row.name)) {
+      continue;
+    }
     const std::optional<Section> value = has_map ? section->Find(row.name) : std::nullopt;
     entries.emplace_back(row.name, row.effective(value.has_value() ? &*value : nullptr));
   }

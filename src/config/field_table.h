@@ -50,10 +50,26 @@ struct Field {
   bool is_required = false;
   bool is_text = false;  ///< printed with its reference to the environment, if it has one
   std::string refusal;   ///< not empty: the key is known elsewhere, not here; what to use instead
+  bool is_printed_when_given = false;  ///< a printed document has the key only if it was written
+  std::string older_form_of;           ///< not empty: the key that says the same
 
   /// Marks a key that has no default.
   Field Required() && {
     is_required = true;
+    return std::move(*this);
+  }
+
+  /// Marks a key without a default that would mean something.
+  Field PrintedWhenGiven() && {
+    is_printed_when_given = true;
+    return std::move(*this);
+  }
+
+  /// Marks an older name of a key of the same section: of the two, the one that was given is
+  /// printed, since a default printed beside it would contradict it. Both given is an error.
+  Field OlderFormOf(std::string key) && {
+    is_printed_when_given = true;
+    older_form_of = std::move(key);
     return std::move(*this);
   }
 };
@@ -72,8 +88,9 @@ struct FieldDescription {
   std::string default_text;  ///< "required" when there is none
   std::string description;
   bool is_required = false;
-  ValuePtr schema;         ///< as of Field
-  ValuePtr default_value;  ///< as it stands in a document; null when there is none
+  std::string older_form_of;  ///< as of Field
+  ValuePtr schema;            ///< as of Field
+  ValuePtr default_value;     ///< as it stands in a document; null when there is none
   /// As of Field, never unset; a null result leaves the key out.
   std::function<ValuePtr(const Section*)> effective;
 };
@@ -113,6 +130,11 @@ void ReadInto(const FieldTable<S>& table, const Section& section, S* result) {
     } else if (field.is_required) {
       section.Add(fmt::format("key '{}' is missing, expected {}", field.name, field.type));
     }
+    if (value.has_value() && !field.older_form_of.empty() &&
+        section.Find(field.older_form_of).has_value()) {
+      value->Add(
+          fmt::format("says the same as '{}', expected one of the two", field.older_form_of));
+    }
   }
 }
 
@@ -136,7 +158,8 @@ ValuePtr Effective(const Field<S>& field, const Section* section) {
   }
   const bool keeps_text =
       !field.write || (field.is_text && section != nullptr && !section->value().reference.empty());
-  if (keeps_text || (section == nullptr && field.is_required)) {
+  const bool is_left_out = section == nullptr && (field.is_required || field.is_printed_when_given);
+  if (keeps_text || is_left_out) {
     return section == nullptr ? nullptr : std::make_shared<const Value>(section->value());
   }
   S value{};
@@ -158,11 +181,13 @@ std::vector<FieldDescription> Describe(const FieldTable<S>& table) {
     FieldDescription row;
     row.name = field.name;
     row.type = field.type;
+    const bool has_default = !field.is_required && !field.is_printed_when_given;
     row.default_text = field.is_required ? "required" : field.show(defaults);
     row.description = field.description;
     row.is_required = field.is_required;
     row.schema = field.schema;
-    row.default_value = field.is_required || !field.write ? nullptr : field.write(defaults);
+    row.older_form_of = field.older_form_of;
+    row.default_value = has_default && field.write ? field.write(defaults) : nullptr;
     row.effective = [field](const Section* section) { return Effective(field, section); };
     rows.push_back(std::move(row));
   }

@@ -106,7 +106,7 @@ constexpr char kGood[] = R"(nodes:
   sink:
     kind: exporter
     plugin_urn: urn:otel:file:exporter
-    config: {path: "out/{signal}.{core_id}.otlp", format: otlp_proto}
+    config: {path: "written/{signal}.{core_id}.otlp", format: otlp_proto}
 )";
 
 TEST_F(ValidateTest, AGoodDocumentStartsNoThreadAndMakesNoFile) {

@@ -97,7 +97,8 @@ const config::FieldTable<ActionDocument>& ActionFields() {
       config::String("destination_key", &ActionDocument::destination_key,
                      "rename: key that it gets; an attribute of that key is replaced"),
       config::Enum("algorithm", &ActionDocument::algorithm, {{"sha256", HashAlgorithm::kSha256}},
-                   "hash: how"),
+                   "hash: how")
+          .PrintedWhenGiven(),
       config::String("salt", &ActionDocument::salt, "hash: text put before the value"),
   };
   return table;

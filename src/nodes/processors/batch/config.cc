@@ -1,7 +1,6 @@
 #include "nodes/processors/batch/config.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -50,14 +49,6 @@ const config::FieldTable<SizeConfig>& SizeFields() {
 constexpr config::Range kDurations = {
     0, std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count()};
 
-/// Keys that say the same; at most one of each pair may be given.
-void CheckOnlyOne(const Section& section, std::string_view key, std::string_view older_key) {
-  const auto older = section.Find(older_key);
-  if (older.has_value() && section.Find(key).has_value()) {
-    older->Add(fmt::format("says the same as '{}', expected one of the two", key));
-  }
-}
-
 }  // namespace
 
 const config::FieldTable<BatchDocument>& BatchFields() {
@@ -66,20 +57,20 @@ const config::FieldTable<BatchDocument>& BatchFields() {
       config::Duration("max_batch_duration", &BatchDocument::max_batch_duration,
                        "longest wait of an item; 0 sends every batch at once", kDurations),
       OptionalInteger("send_batch_size", &BatchDocument::send_batch_size, {1, INT64_MAX},
-                      "older form of otap.min_size, in items"),
+                      "older form of otap.min_size, in items")
+          .OlderFormOf("otap"),
       OptionalInteger("send_batch_max_size", &BatchDocument::send_batch_max_size, {0, INT64_MAX},
-                      "older form of otap.max_size, in items; 0 divides none"),
+                      "older form of otap.max_size, in items; 0 divides none")
+          .OlderFormOf("otap"),
       config::OptionalDuration("timeout", &BatchDocument::timeout,
-                               "older form of max_batch_duration", kDurations),
+                               "older form of max_batch_duration", kDurations)
+          .OlderFormOf("max_batch_duration"),
   };
   return table;
 }
 
 BatchConfig ReadBatchConfig(const Section& section) {
   const BatchDocument document = config::Read(BatchFields(), section);
-  CheckOnlyOne(section, "otap", "send_batch_size");
-  CheckOnlyOne(section, "otap", "send_batch_max_size");
-  CheckOnlyOne(section, "max_batch_duration", "timeout");
   BatchConfig config;
   config.otap = document.otap;
   config.otap.min_size = document.send_batch_size.value_or(config.otap.min_size);

@@ -7,12 +7,6 @@
 namespace df::nodes::processors::fanout {
 namespace {
 
-/// A text without default: not printed where it was not written.
-config::Field<Destination> WhenGiven(config::Field<Destination> field) {
-  field.write = nullptr;
-  return field;
-}
-
 const config::FieldTable<Destination>& DestinationFields() {
   static const config::FieldTable<Destination> table = {
       config::String("port", &Destination::port, "out port of this node").Required(),
@@ -20,9 +14,9 @@ const config::FieldTable<Destination>& DestinationFields() {
       config::OptionalDuration("timeout", &Destination::timeout,
                                "without an outcome after this long it counts as refused",
                                {1, INT64_MAX / 2}),
-      WhenGiven(
-          config::String("fallback_for", &Destination::fallback_for,
-                         "gets only the batches that the destination of this port has refused")),
+      config::String("fallback_for", &Destination::fallback_for,
+                     "gets only the batches that the destination of this port has refused")
+          .PrintedWhenGiven(),
   };
   return table;
 }

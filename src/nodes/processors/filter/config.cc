@@ -81,12 +81,13 @@ Result<std::optional<int64_t>> ParseTime(std::string_view text) {
 config::Field<LogMatch> Time(std::string name, std::optional<int64_t> LogMatch::* member,
                              std::string description) {
   return config::Custom<LogMatch, std::optional<int64_t>>(
-      std::move(name), "a time like 2025-01-31T12:00:00Z, or nanoseconds since 1970", member,
-      ParseTime,
-      [](const std::optional<int64_t>& time) {
-        return time.has_value() ? std::to_string(*time) : std::string("none");
-      },
-      std::move(description));
+             std::move(name), "a time like 2025-01-31T12:00:00Z, or nanoseconds since 1970", member,
+             ParseTime,
+             [](const std::optional<int64_t>& time) {
+               return time.has_value() ? std::to_string(*time) : std::string("none");
+             },
+             std::move(description))
+      .PrintedWhenGiven();
 }
 
 template <typename Match>
