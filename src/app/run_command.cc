@@ -117,6 +117,7 @@ int Fail(const Status& status, int exit_code) {
 
 [[noreturn]] void EndByForce(const std::string& why) {
   LogError("ended by force: {}", why);
+  ProcessLog().Flush();
   std::fflush(nullptr);
   std::_Exit(kExitForced);
 }

@@ -81,6 +81,9 @@ class Effects {
   /// Returns the port of a name. Errors: Invalid when the document gives the node no such port.
   Result<PortIndex> FindPort(std::string_view name) const;
 
+  /// Whether every destination of the port takes batches that are still requests.
+  bool TakesEncoded(PortIndex port = kDefaultPort) const;
+
   /// Makes a token whose outcome goes to `handler`, and counts it for this node.
   CompletionToken MakeToken(CompletionHandler* handler, uint64_t calldata);
 

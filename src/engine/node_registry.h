@@ -48,6 +48,10 @@ struct NodeDescriptor {
   /// The node has an OnConfig: a change of its configuration does not replace its pipeline.
   bool applies_config = false;
 
+  /// The node takes batches that are still requests (otap::EncodedRequest); for all others the
+  /// engine decodes them first, and refuses for good what is malformed.
+  bool takes_encoded = false;
+
   /// Makes what the instances share; null when they share nothing. Called before any instance.
   Result<NodeSharedPtr> (*make_shared)(const NodeConfig& config,
                                        const ValidateContext& context) = nullptr;

@@ -15,6 +15,12 @@ Result<AnyNode> Make(Factory factory, const CheckedNode& checked, const NodeShar
   return AnyNode(std::move(node));
 }
 
+/// "receiver:parquet" of "urn:otel:receiver:parquet".
+std::string_view ShortType(std::string_view urn) {
+  constexpr std::string_view kPrefix = "urn:otel:";
+  return urn.starts_with(kPrefix) ? urn.substr(kPrefix.size()) : urn;
+}
+
 }  // namespace
 
 Result<AnyNode> MakeNode(const CheckedNode& checked, const NodeSharedPtr& shared,
@@ -72,12 +78,13 @@ class NodeRunner::NodeTimer {
   runtime::Timer timer_;
 };
 
-NodeRunner::NodeRunner(AnyNode node, std::string_view node_type, InstanceInfo info,
+NodeRunner::NodeRunner(AnyNode node, const NodeDescriptor& descriptor, InstanceInfo info,
                        InstanceContext* context, InboxLimits limits)
     : node_(std::move(node)),
+      takes_encoded_(descriptor.takes_encoded),
       info_(std::move(info)),
       context_(context),
-      metrics_(context->registry, info_, node_type, context->metrics_level),
+      metrics_(context->registry, info_, ShortType(descriptor.urn), context->metrics_level),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
   tokens_.pending = metrics_.pending;
@@ -146,6 +153,9 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
         const auto signal = static_cast<size_t>(event.pdata.batch->signal());
         metrics_.batches_in[signal]->Add(1);
         metrics_.items_in[signal]->Add(event.pdata.batch->num_items());
+        if (!Decode(event.pdata)) {
+          break;
+        }
         is_in_batch_ = true;
         if constexpr (std::is_same_v<Node, Processor>) {
           status = co_await node->Process(std::move(event.pdata), effects_);
@@ -176,6 +186,21 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
       co_return status;
     }
   }
+}
+
+/// Gives a batch its tables where the node needs them. Returns false when it is refused.
+bool NodeRunner::Decode(Pdata& pdata) {
+  if (takes_encoded_ || pdata.batch->encoded() == nullptr) {
+    return true;
+  }
+  arrow::Result<otap::BatchPtr> decoded = otap::WithTables(pdata.batch);
+  if (!decoded.ok()) {
+    pdata.token.Nack(decoded.status().message(), true);
+    return false;
+  }
+  pdata.batch = std::move(decoded).ValueUnsafe();
+  pdata.charge = context_->memory.Charge(pdata.batch->size_bytes());
+  return true;
 }
 
 void NodeRunner::End(const std::string& reason, NackCause cause) {
@@ -317,6 +342,8 @@ runtime::PushResult Effects::TrySend(Pdata& pdata, PortIndex port) {
 PortIndex Effects::default_port() const { return runner_->default_port_; }
 
 Result<PortIndex> Effects::FindPort(std::string_view name) const { return runner_->FindPort(name); }
+
+bool Effects::TakesEncoded(PortIndex port) const { return runner_->TakesEncoded(port); }
 
 CompletionToken Effects::MakeToken(CompletionHandler* handler, uint64_t calldata) {
   return CompletionToken(handler, calldata, &runner_->tokens_);

@@ -48,9 +48,9 @@ struct InstanceContext {
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
 class NodeRunner {
  public:
-  /// `context` is borrowed and outlives the runner. `node_type` is the short form of its URN.
-  NodeRunner(AnyNode node, std::string_view node_type, InstanceInfo info, InstanceContext* context,
-             InboxLimits limits);
+  /// `context` is borrowed and outlives the runner.
+  NodeRunner(AnyNode node, const NodeDescriptor& descriptor, InstanceInfo info,
+             InstanceContext* context, InboxLimits limits);
   ~NodeRunner();
   NodeRunner(const NodeRunner&) = delete;
   NodeRunner& operator=(const NodeRunner&) = delete;
@@ -101,6 +101,7 @@ class NodeRunner {
   runtime::Task<Status> RunReceiver(Receiver* receiver);
   template <typename Node>
   runtime::Task<Status> RunConsumer(Node* node);
+  bool Decode(Pdata& pdata);
   Result<PortIndex> FindPort(std::string_view name) const;
   bool MustWaitForMemory(const Pdata& pdata) const {
     return std::holds_alternative<std::unique_ptr<Receiver>>(node_) &&
@@ -109,6 +110,7 @@ class NodeRunner {
   bool BeginSend(Pdata& pdata, PortIndex port);
   runtime::Task<bool> FinishSend(Pdata pdata, PortIndex port);
   runtime::PushResult TrySend(Pdata& pdata, PortIndex port);
+  bool TakesEncoded(PortIndex port) { return PortOf(port).takes_encoded(); }
   OutPort& PortOf(PortIndex port) {
     return ports_[static_cast<size_t>(port == kDefaultPort ? default_port_ : port)];
   }
@@ -117,6 +119,7 @@ class NodeRunner {
   Controllable* controllable();
 
   AnyNode node_;
+  bool takes_encoded_;
   std::optional<NodeReport> report_;  // of a node that was destroyed before its pipeline
   InstanceInfo info_;
   InstanceContext* context_;

@@ -53,6 +53,11 @@ OutPort::OutPort(std::string name, config::DispatchStrategy strategy,
       destinations_(std::move(destinations)),
       random_(seed) {}
 
+bool OutPort::takes_encoded() const {
+  return std::all_of(destinations_.begin(), destinations_.end(),
+                     [](const Destination& destination) { return destination.takes_encoded; });
+}
+
 bool OutPort::BeginSend(Pdata& pdata) {
   if (is_broadcast()) {
     return false;

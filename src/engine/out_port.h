@@ -18,7 +18,8 @@ class OutPort {
  public:
   struct Destination {
     std::string node;
-    Inbox* inbox;  ///< borrowed, outlives the port
+    Inbox* inbox;                ///< borrowed, outlives the port
+    bool takes_encoded = false;  ///< as its descriptor says
   };
 
   /// `seed` drives the random strategy.
@@ -26,6 +27,9 @@ class OutPort {
           std::vector<Destination> destinations, uint64_t seed);
 
   const std::string& name() const { return name_; }
+
+  /// Whether every destination takes batches that are still requests.
+  bool takes_encoded() const;
 
   /// Hands the batch over if the destination whose turn it is has room now. Else returns false: the
   /// batch is still the caller's, who goes on with FinishSend.

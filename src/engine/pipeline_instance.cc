@@ -14,12 +14,6 @@ namespace {
 
 const std::string kForcedReason = "the pipeline was ended by force";
 
-/// "receiver:parquet" of "urn:otel:receiver:parquet".
-std::string_view ShortType(std::string_view urn) {
-  constexpr std::string_view kPrefix = "urn:otel:";
-  return urn.starts_with(kPrefix) ? urn.substr(kPrefix.size()) : urn;
-}
-
 }  // namespace
 
 PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::EventLoop* loop,
@@ -106,9 +100,8 @@ Status PipelineInstance::MakeNodes(std::span<const NodeSharedPtr> shared) {
       return node.status().WithMessage(
           fmt::format("node '{}': {}", checked.name, node.status().message()));
     }
-    runners_.push_back(std::make_unique<NodeRunner>(std::move(node).ValueUnsafe(),
-                                                    ShortType(checked.descriptor->urn),
-                                                    std::move(info), &context_, limits));
+    runners_.push_back(std::make_unique<NodeRunner>(
+        std::move(node).ValueUnsafe(), *checked.descriptor, std::move(info), &context_, limits));
     num_upstream_.push_back(checked.num_upstream);
   }
   return Status::OK();
@@ -120,8 +113,9 @@ void PipelineInstance::Connect() {
     for (const CheckedPort& port : pipeline_.nodes[i].ports) {
       std::vector<OutPort::Destination> destinations;
       for (const size_t destination : port.destinations) {
+        const CheckedNode& to = pipeline_.nodes[destination];
         destinations.push_back(
-            {pipeline_.nodes[destination].name, &runners_[destination]->inbox()});
+            {to.name, &runners_[destination]->inbox(), to.descriptor->takes_encoded});
       }
       const uint64_t seed = static_cast<uint64_t>(options_.instance_index) * 1000 + i;
       ports.emplace_back(port.name, port.strategy, std::move(destinations), seed);

@@ -44,4 +44,18 @@ BatchPtr BatchBuilder::Build() {
   return built;
 }
 
+BatchPtr MakeEncodedBatch(Signal signal, EncodedRequest request, int64_t num_items) {
+  const std::shared_ptr<Batch> batch(new Batch);
+  batch->signal_ = signal;
+  batch->num_items_ = num_items;
+  batch->size_bytes_ = request.bytes->size();
+  batch->encoded_ = std::move(request);
+  return batch;
+}
+
+arrow::Result<BatchPtr> WithTables(const BatchPtr& batch) {
+  const EncodedRequest* request = batch->encoded();
+  return request == nullptr ? batch : request->decode(batch->signal(), *request->bytes);
+}
+
 }  // namespace df::otap

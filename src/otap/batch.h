@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 
@@ -18,6 +19,17 @@ enum class IdEncoding : uint8_t {
   kTransport,  ///< delta and quasi-delta, as on the wire (format reference 3.2)
 };
 
+class Batch;
+using BatchPtr = std::shared_ptr<const Batch>;
+
+/// A request in the form in which it came in, while nobody has needed its columns.
+/// Source: an OTLP export request in protobuf.
+struct EncodedRequest {
+  std::shared_ptr<arrow::Buffer> bytes;
+  /// Makes the columns. Errors: Invalid, where the bytes are malformed; says where and what.
+  arrow::Result<BatchPtr> (*decode)(Signal signal, const arrow::Buffer& bytes) = nullptr;
+};
+
 /// Holds the tables of one signal.
 /// Shape: at most one RecordBatch per table kind, never one with zero rows; ids join inside the
 /// batch only. Owner: immutable after MakeBatch and shared as const; crosses threads by move only.
@@ -25,6 +37,10 @@ class Batch {
  public:
   Signal signal() const { return signal_; }
   IdEncoding id_encoding() const { return id_encoding_; }
+
+  /// Returns the request that stands for the tables, or null: then the tables are there. A node
+  /// sees one only if its descriptor says takes_encoded.
+  const EncodedRequest* encoded() const { return encoded_.decode == nullptr ? nullptr : &encoded_; }
 
   /// Returns a table, or null when it is absent (which means the same as empty).
   const std::shared_ptr<arrow::RecordBatch>& table(TableKind kind) const {
@@ -43,16 +59,23 @@ class Batch {
 
  private:
   friend class BatchBuilder;
+  friend BatchPtr MakeEncodedBatch(Signal signal, EncodedRequest request, int64_t num_items);
   Batch() = default;
 
   Signal signal_ = Signal::kLogs;
   IdEncoding id_encoding_ = IdEncoding::kPlain;
   std::array<std::shared_ptr<arrow::RecordBatch>, kTableCount> tables_;
+  EncodedRequest encoded_;
   int64_t num_items_ = 0;
   int64_t size_bytes_ = 0;
 };
 
-using BatchPtr = std::shared_ptr<const Batch>;
+/// Makes a batch of a request that is not decoded. Shape: at most 65,535 root rows, `num_items` as
+/// Batch::num_items counts them. Owner: shares the bytes.
+BatchPtr MakeEncodedBatch(Signal signal, EncodedRequest request, int64_t num_items);
+
+/// Returns a batch that has its tables: the one given, or what its request decodes to.
+arrow::Result<BatchPtr> WithTables(const BatchPtr& batch);
 
 /// Collects tables and makes a Batch of them.
 class BatchBuilder {

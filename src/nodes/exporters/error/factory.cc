@@ -26,6 +26,7 @@ const engine::NodeDescriptor kDescriptor = {
     .summary = "refuses a share of the batches",
     .fields = [] { return config::Describe(ErrorFields()); },
     .parse = Parse,
+    .takes_encoded = true,
     .make_exporter = MakeExporter,
 };
 

@@ -26,6 +26,7 @@ const engine::NodeDescriptor kDescriptor = {
     .summary = "takes every batch and forgets it",
     .fields = [] { return config::Describe(NoopFields()); },
     .parse = Parse,
+    .takes_encoded = true,
     .make_exporter = MakeExporter,
 };
 

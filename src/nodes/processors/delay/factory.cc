@@ -26,6 +26,7 @@ const engine::NodeDescriptor kDescriptor = {
     .fields = [] { return config::Describe(DelayFields()); },
     .parse = Parse,
     .applies_config = true,
+    .takes_encoded = true,
     .make_processor = MakeProcessor,
 };
 

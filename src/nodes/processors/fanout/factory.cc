@@ -25,6 +25,7 @@ const engine::NodeDescriptor kDescriptor = {
     .summary = "sends each batch to several destinations, with fallbacks",
     .fields = [] { return config::Describe(FanoutFields()); },
     .parse = Parse,
+    .takes_encoded = true,
     .make_processor = MakeProcessor,
 };
 

@@ -28,6 +28,7 @@ const engine::NodeDescriptor kDescriptor = {
     .fields = [] { return config::Describe(TypeRouterFields()); },
     .parse = Parse,
     .applies_config = true,
+    .takes_encoded = true,
     .make_processor = MakeProcessor,
 };
 
