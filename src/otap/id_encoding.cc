@@ -244,9 +244,17 @@ arrow::Result<TablePtr> ReplaceColumn(const TablePtr& table, const std::string& 
                           array);
 }
 
+/// Whether a field may say that its ids are plain.
+enum class Marks : uint8_t { kIgnored, kHonoured };
+
+bool IsPlain(const arrow::Field& field, Marks marks) {
+  return marks == Marks::kHonoured && field.HasMetadata() &&
+         field.metadata()->Get("encoding").ValueOr("") == "plain";
+}
+
 /// Decodes resource.id or scope.id inside its struct. The struct's own nulls do not matter.
 arrow::Result<TablePtr> DecodeNested(const TableInfo& info, const TablePtr& table,
-                                     const std::string& name) {
+                                     const std::string& name, Marks marks) {
   const ArrayPtr array = table->GetColumnByName(name);
   if (array == nullptr) {
     return table;
@@ -256,7 +264,7 @@ arrow::Result<TablePtr> DecodeNested(const TableInfo& info, const TablePtr& tabl
   }
   const auto& group = checked_cast<const arrow::StructArray&>(*array);
   const int position = group.struct_type()->GetFieldIndex("id");
-  if (position < 0) {
+  if (position < 0 || IsPlain(*group.type()->field(position), marks)) {
     return table;
   }
   arrow::ArrayVector children;
@@ -278,40 +286,44 @@ arrow::Result<TablePtr> DecodeNested(const TableInfo& info, const TablePtr& tabl
                                                             validity, group.null_count()));
 }
 
+arrow::Result<Runs> RunsOf(const TableInfo& info, const arrow::RecordBatch& table) {
+  switch (info.parent_encoding) {
+    case ParentEncoding::kQuasiDelta:
+      return KeyRuns(info, table);
+    case ParentEncoding::kQuasiDeltaAttribute:
+      return AttributeRuns(info, table);
+    case ParentEncoding::kNone:
+    case ParentEncoding::kDelta:
+      break;
+  }
+  return Runs(static_cast<size_t>(table.num_rows()), true);
+}
+
 arrow::Result<ArrayPtr> DecodeParents(const TableInfo& info, const arrow::RecordBatch& table,
                                       const arrow::Array& encoded) {
   const DictionaryRule rule = FindColumn(info.columns, "parent_id")->dictionary;
-  Runs runs;
-  switch (info.parent_encoding) {
-    case ParentEncoding::kNone:
-    case ParentEncoding::kDelta:
-      return DecodeColumn(info, "parent_id", info.parent_id_bits, encoded, nullptr, rule);
-    case ParentEncoding::kQuasiDelta: {
-      ARROW_ASSIGN_OR_RAISE(runs, KeyRuns(info, table));
-      break;
-    }
-    case ParentEncoding::kQuasiDeltaAttribute: {
-      ARROW_ASSIGN_OR_RAISE(runs, AttributeRuns(info, table));
-      break;
-    }
-  }
+  ARROW_ASSIGN_OR_RAISE(const Runs runs, RunsOf(info, table));
   return DecodeColumn(info, "parent_id", info.parent_id_bits, encoded, &runs, rule);
 }
 
-arrow::Result<TablePtr> DecodeTable(const TableInfo& info, TablePtr table) {
-  if (const ArrayPtr parents = table->GetColumnByName("parent_id");
+arrow::Result<TablePtr> DecodeTable(const TableInfo& info, TablePtr table, Marks marks) {
+  const auto encoded = [&](const std::string& name) -> ArrayPtr {
+    const auto field = table->schema()->GetFieldByName(name);
+    return field == nullptr || IsPlain(*field, marks) ? nullptr : table->GetColumnByName(name);
+  };
+  if (const ArrayPtr parents = encoded("parent_id");
       parents != nullptr && info.parent_id_bits != 0) {
     ARROW_ASSIGN_OR_RAISE(const ArrayPtr decoded, DecodeParents(info, *table, *parents));
     ARROW_ASSIGN_OR_RAISE(table, ReplaceColumn(table, "parent_id", decoded));
   }
-  if (const ArrayPtr ids = table->GetColumnByName("id"); ids != nullptr && info.id_bits != 0) {
+  if (const ArrayPtr ids = encoded("id"); ids != nullptr && info.id_bits != 0) {
     ARROW_ASSIGN_OR_RAISE(const ArrayPtr decoded, DecodeColumn(info, "id", info.id_bits, *ids,
                                                                nullptr, DictionaryRule::kNone));
     ARROW_ASSIGN_OR_RAISE(table, ReplaceColumn(table, "id", decoded));
   }
   if (info.is_root()) {
-    ARROW_ASSIGN_OR_RAISE(table, DecodeNested(info, table, "resource"));
-    ARROW_ASSIGN_OR_RAISE(table, DecodeNested(info, table, "scope"));
+    ARROW_ASSIGN_OR_RAISE(table, DecodeNested(info, table, "resource", marks));
+    ARROW_ASSIGN_OR_RAISE(table, DecodeNested(info, table, "scope", marks));
   }
   return table;
 }
@@ -325,11 +337,21 @@ arrow::Result<BatchPtr> DecodeTransportIds(const BatchPtr& batch) {
   BatchBuilder builder(batch->signal(), IdEncoding::kPlain);
   for (const TableInfo& info : AllTables()) {
     if (batch->table(info.kind) != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(auto table, DecodeTable(info, batch->table(info.kind)));
+      ARROW_ASSIGN_OR_RAISE(auto table,
+                            DecodeTable(info, batch->table(info.kind), Marks::kIgnored));
       ARROW_RETURN_NOT_OK(builder.Set(info.kind, std::move(table)));
     }
   }
   return builder.Build();
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeTransportTable(
+    TableKind kind, const std::shared_ptr<arrow::RecordBatch>& table) {
+  return DecodeTable(GetTable(kind), table, Marks::kHonoured);
+}
+
+arrow::Result<std::vector<bool>> ParentRuns(TableKind kind, const arrow::RecordBatch& table) {
+  return RunsOf(GetTable(kind), table);
 }
 
 }  // namespace df::otap

@@ -212,10 +212,10 @@ std::string ValueText(std::string_view bytes, const CompareOptions& options) {
     } else if (field.shape->kind == WireKind::kBytes) {
       AppendHex(field.bytes, &text);
     } else {
-      const bool is_minus_zero =
+      const bool is_zero =
           field.shape->kind == WireKind::kDouble && std::bit_cast<double>(field.number_value) == 0;
-      text += NumberText(field.shape->kind,
-                         options.upstream_losses && is_minus_zero ? 0 : field.number_value);
+      const bool is_sign_lost = options.upstream_losses || options.zero_signs;
+      text += NumberText(field.shape->kind, is_sign_lost && is_zero ? 0 : field.number_value);
     }
   }
   return text.empty() ? "empty" : text;

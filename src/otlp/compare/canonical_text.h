@@ -14,6 +14,8 @@ struct CompareOptions {
   /// Leaves out what the Parquet exporter of the reference loses: flags of spans and links,
   /// is_monotonic, zero_threshold, and the sign of zero in attribute and body values.
   bool upstream_losses = false;
+  /// Leaves out the sign of zero in attribute and body values, and nothing else.
+  bool zero_signs = false;
 };
 
 /// One field of a message as it stands in the bytes: the wire says no more.

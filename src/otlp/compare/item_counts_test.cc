@@ -117,6 +117,8 @@ TEST(CompareItems, UpstreamLossesAreIgnoredOnRequestOnly) {
   const std::string plus = Logs(R"({"body":{"doubleValue":0.0}})");
   EXPECT_FALSE(Compare(Signal::kLogs, minus, plus).is_equal());
   EXPECT_TRUE(Compare(Signal::kLogs, minus, plus, {.upstream_losses = true}).is_equal());
+  EXPECT_TRUE(Compare(Signal::kLogs, minus, plus, {.zero_signs = true}).is_equal());
+  EXPECT_FALSE(Compare(Signal::kMetrics, a, b, {.zero_signs = true}).is_equal());
   EXPECT_FALSE(Compare(Signal::kLogs, Logs(R"({"flags":1})"), Logs("{}"), {.upstream_losses = true})
                    .is_equal());
 }

@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   app.add_flag("--upstream-losses", options.upstream_losses,
                "ignore what the reference's Parquet exporter loses: span and link flags, "
                "is_monotonic, zero_threshold, the sign of zero");
+  app.add_flag("--zero-signs", options.zero_signs,
+               "ignore the sign of zero in attribute and body values, and nothing else");
   app.add_flag("-v,--verbose", is_verbose, "print some of the items that differ");
   try {
     app.parse(argc, argv);
