@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Writes what the fuzz targets start from: real files of the sample data, one or two of each table.
 #
-# usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz, FOLDER/table_fuzz and FOLDER/otlp_decode_fuzz
+# usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz, table_fuzz, otlp_decode_fuzz,
+#                                            otap_wire_fuzz
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 target=$1
@@ -40,4 +41,18 @@ for number in "${!signals[@]}"; do
     printf '%b' "\\x0$number"
     head -c $((length + 4)) "$file" | tail -c "$length"
   } >"$target/otlp_decode_fuzz/${signals[$number]}"
+done
+
+# The first message of each recorded stream, behind the number of its signal and its length in two
+# bytes.
+mkdir -p "$target/otap_wire_fuzz"
+for number in "${!signals[@]}"; do
+  file=$root/examples/data/wire/corner/${signals[$number]}.arrowstream
+  length=$(head -c 4 "$file" | od -An -t u4 --endian=big | tr -d ' ')
+  ((length < 65536)) || continue
+  {
+    printf '%b' "\\x0$number"
+    head -c 4 "$file" | tail -c 2
+    head -c $((length + 4)) "$file" | tail -c "$length"
+  } >"$target/otap_wire_fuzz/${signals[$number]}"
 done
