@@ -18,6 +18,19 @@ add_library(otap_cbor INTERFACE)
 target_include_directories(otap_cbor SYSTEM INTERFACE ${CBOR_INCLUDE_DIR})
 target_link_libraries(otap_cbor INTERFACE ${CBOR_LIBRARY})
 
+find_library(NGHTTP2_LIBRARY nghttp2 REQUIRED)
+find_path(NGHTTP2_INCLUDE_DIR nghttp2/nghttp2.h REQUIRED)
+add_library(otap_nghttp2 INTERFACE)
+target_include_directories(otap_nghttp2 SYSTEM INTERFACE ${NGHTTP2_INCLUDE_DIR})
+target_link_libraries(otap_nghttp2 INTERFACE ${NGHTTP2_LIBRARY})
+
+find_package(ZLIB REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
+add_library(otap_zstd INTERFACE)
+target_include_directories(otap_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
+target_link_libraries(otap_zstd INTERFACE ${ZSTD_LIBRARY})
+
 # The wheel's libarrow_compute exports an RE2 of another version. Ours is linked statically and not exported, so that
 # neither is ever called in place of the other.
 add_library(otap_re2 INTERFACE)

@@ -1,0 +1,30 @@
+// Compressed bytes of the network, of known and bounded size.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace df {
+
+enum class Compression : uint8_t { kNone, kGzip, kZstd, kDeflate };
+
+/// Returns the name that HTTP and gRPC give it: "identity", "gzip", "zstd" or "deflate".
+std::string_view Name(Compression compression);
+
+/// Returns the compression of a name of HTTP or gRPC; "" and "none" are none. Nothing for others.
+std::optional<Compression> ParseCompression(std::string_view name);
+
+/// Returns the bytes compressed. Deflate is HTTP's: the format of zlib (RFC 1950).
+Result<std::string> Compress(Compression compression, std::string_view bytes);
+
+/// Returns what was compressed, all members of it.
+/// Errors: CapacityError when it is more than `max_bytes`, found before more than that is kept;
+/// Invalid when the bytes are not of that compression, are cut off, or when zstd needs a window of
+/// more than 8 MiB.
+Result<std::string> Decompress(Compression compression, std::string_view bytes, int64_t max_bytes);
+
+}  // namespace df
