@@ -12,6 +12,10 @@
 #include "runtime/clock.h"
 #include "runtime/task.h"
 
+namespace boost::asio {
+class io_context;
+}  // namespace boost::asio
+
 namespace df::runtime {
 
 /// A coroutine that waits. It stands in at most one list, and leaves it when it is destroyed, so a
@@ -76,6 +80,7 @@ class EventLoop {
  private:
   friend class Timer;
   friend class SignalListener;
+  friend boost::asio::io_context& IoContext(EventLoop* loop);
   class Io;  // hides the I/O library
 
   bool RunReady();

@@ -17,4 +17,7 @@ class EventLoop::Io {
   boost::asio::steady_timer timer{context};
 };
 
+/// Where sockets of the loop belong.
+inline boost::asio::io_context& IoContext(EventLoop* loop) { return loop->io_->context; }
+
 }  // namespace df::runtime
