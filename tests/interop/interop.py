@@ -1,0 +1,81 @@
+"""Runs the interop checks against the real other side and prints a table.
+
+Usage: interop.py --build DIR --work DIR [--collector FILE] [--generator FILE] [--only TEXT] [--table FILE]
+Exit code: 0 when every check passed, 1 otherwise. With --table the table is written into FILE, between its marks.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import python_sdk
+import through_collector
+from world import Failure, World
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def cases(world):
+    """(other side, what is checked, function that returns lines) of every check."""
+    if world.collector_binary is not None:
+        for way in through_collector.WAYS:
+            yield ("OpenTelemetry Collector", f"forward by {way.name}",
+                   lambda way=way: through_collector.check(world, way))
+    for way in python_sdk.WAYS:
+        yield "Python SDK", f"sends by {way}", lambda way=way: python_sdk.check(world, way)
+
+
+def summary(lines):
+    """The lines of a check in one cell of the table."""
+    return "; ".join(line.replace("|", "/") for line in lines)
+
+
+def run(world, only):
+    """Runs what `only` names (all where it is empty); returns rows (other side, check, passed, result)."""
+    rows = []
+    for peer, name, check in cases(world):
+        if only and only not in f"{peer} {name}":
+            continue
+        started = time.monotonic()
+        try:
+            rows.append((peer, name, True, summary(check())))
+        except (Failure, subprocess.SubprocessError, OSError, RuntimeError) as failure:
+            rows.append((peer, name, False, str(failure)))
+        mark = "pass" if rows[-1][2] else "FAIL"
+        print(f"{mark}  {peer}: {name} ({time.monotonic() - started:.1f} s)\n      {rows[-1][3]}", flush=True)
+    return rows
+
+
+def write_table(path, rows):
+    """Puts the rows between the marks of a document."""
+    table = ["| Other side | Check | Result | Compared |", "|---|---|---|---|"]
+    table += [f"| {peer} | {name} | {'pass' if passed else 'FAIL'} | {result} |" for peer, name, passed, result in rows]
+    text = path.read_text()
+    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
+    path.write_text(pattern.sub(lambda _: "\n".join([BEGIN, "", *table, "", END]), text))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--collector", type=pathlib.Path)
+    parser.add_argument("--generator", type=pathlib.Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--table", type=pathlib.Path)
+    options = parser.parse_args()
+    shutil.rmtree(options.work, ignore_errors=True)
+    world = World(options.build.resolve(), options.work.resolve(), options.collector, options.generator)
+    rows = run(world, options.only)
+    failed = sum(not passed for _, _, passed, _ in rows)
+    print(f"{len(rows)} checks, {failed} failed")
+    if options.table and not options.only:
+        write_table(options.table, rows)
+    sys.exit(1 if failed or not rows else 0)
+
+
+if __name__ == "__main__":
+    main()
