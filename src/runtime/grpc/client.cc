@@ -67,18 +67,18 @@ Task<bool> ClientCall::Read(std::string* message) {
       case MessageReader::Step::kNeedsMore:
         break;
     }
-    if (!are_headers_checked_ && co_await stream_->WaitForHeaders() && !is_over_) {
-      are_headers_checked_ = true;
+    const bool has_headers = co_await stream_->WaitForHeaders();
+    if (has_headers && !is_over_ && !std::exchange(are_headers_checked_, true)) {
       if (CallStatus status = CheckHeaders(); !status.ok()) {
         Cancel(std::move(status));
         co_return false;
       }
     }
-    if (is_over_ || co_await stream_->Read(reader_.buffer())) {
-      continue;
+    const bool has_more = co_await stream_->Read(reader_.buffer());
+    if (!has_more) {
+      // A server that has answered wants nothing more of the request.
+      Cancel(StatusOfEnd());
     }
-    // A server that has answered wants nothing more of the request.
-    Cancel(StatusOfEnd());
   }
   co_return false;
 }
@@ -192,7 +192,8 @@ Task<UnaryAnswer> Client::Call(std::string path, std::string message, SteadyTime
   UnaryAnswer answer;
   std::string rest;
   const bool has_answer = co_await call->Read(&answer.message);
-  if (has_answer && co_await call->Read(&rest)) {
+  const bool has_rest = co_await call->Read(&rest);
+  if (has_answer && has_rest) {
     call->Cancel(MakeStatus(Code::kInternal, "the answer has more than one message"));
   }
   answer.status = call->status();
