@@ -1,0 +1,37 @@
+#include <memory>
+
+#include "engine/node_registry.h"
+#include "nodes/exporters/otap/config.h"
+#include "nodes/exporters/otap/grpc_streams.h"
+#include "nodes/exporters/otap/otap_exporter.h"
+
+namespace df::nodes::exporters::otap {
+namespace {
+
+engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
+  return std::make_shared<const OtapConfig>(ReadOtapConfig(section));
+}
+
+Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigPtr& node_config,
+                                                       const engine::NodeSharedPtr&,
+                                                       const engine::InstanceInfo&) {
+  const auto config = std::static_pointer_cast<const OtapConfig>(node_config);
+  return std::make_unique<OtapExporter>(
+      MakeLaneSettings(*config), config->streams_per_signal,
+      [config](engine::Effects& effects) { return MakeGrpcOpener(*config, effects); });
+}
+
+}  // namespace
+
+extern const engine::NodeDescriptor kDescriptor;
+const engine::NodeDescriptor kDescriptor = {
+    .urn = "urn:otel:exporter:otap",
+    .old_urn = "urn:otel:otap:exporter",
+    .kind = engine::NodeKind::kExporter,
+    .summary = "sends batches over OTAP streams",
+    .fields = [] { return config::Describe(OtapFields()); },
+    .parse = Parse,
+    .make_exporter = MakeExporter,
+};
+
+}  // namespace df::nodes::exporters::otap
