@@ -69,6 +69,32 @@ arrow::Result<ArrowPayload> ReadPayload(std::string_view bytes) {
 
 }  // namespace
 
+std::string_view Name(StatusCode code) {
+  switch (code) {
+    case StatusCode::kOk:
+      return "ok";
+    case StatusCode::kCanceled:
+      return "canceled";
+    case StatusCode::kInvalidArgument:
+      return "invalid_argument";
+    case StatusCode::kDeadlineExceeded:
+      return "deadline_exceeded";
+    case StatusCode::kPermissionDenied:
+      return "permission_denied";
+    case StatusCode::kResourceExhausted:
+      return "resource_exhausted";
+    case StatusCode::kAborted:
+      return "aborted";
+    case StatusCode::kInternal:
+      return "internal";
+    case StatusCode::kUnavailable:
+      return "unavailable";
+    case StatusCode::kUnauthenticated:
+      return "unauthenticated";
+  }
+  return "unknown";
+}
+
 arrow::Result<BatchArrowRecords> ReadBatchArrowRecords(std::string_view bytes) {
   BatchArrowRecords message;
   ARROW_RETURN_NOT_OK(VisitFields(

@@ -38,6 +38,10 @@ enum class StatusCode : int32_t {
   kUnauthenticated = 16,
 };
 
+/// Returns "ok", "invalid_argument" and so on, as they stand in metrics; "unknown" for other
+/// numbers.
+std::string_view Name(StatusCode code);
+
 /// The answer to one message of a client. Answers may come in any order.
 struct BatchStatus {
   int64_t batch_id = 0;

@@ -52,5 +52,12 @@ TEST(Message, UnknownFieldsAreSkipped) {
   EXPECT_EQ(read->batch_id, 5);
 }
 
+TEST(Message, CodesThatTheModelLacksHaveANameToo) {
+  const auto read = ReadBatchStatus(std::string("\x10\x02", 2));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(Name(read->code), "unknown");
+  EXPECT_EQ(Name(StatusCode::kDeadlineExceeded), "deadline_exceeded");
+}
+
 }  // namespace
 }  // namespace df::otap_wire
