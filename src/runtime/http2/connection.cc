@@ -237,6 +237,10 @@ void Connection::OnKeepalive() {
     keepalive_timer_.StartAt(due);
     return;
   }
+  if (streams_.empty() && !settings_.keepalive_while_idle) {
+    keepalive_timer_.StartAt(now + settings_.keepalive_interval);
+    return;
+  }
   is_ping_sent_ = true;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   keepalive_timer_.StartAt(now + settings_.keepalive_timeout);

@@ -31,6 +31,8 @@ struct ConnectionSettings {
   /// A ping after so long without a byte from the peer; 0: none.
   std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(30);
   std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(10);
+  /// Also while there are no streams; servers may take that for abuse.
+  bool keepalive_while_idle = true;
   /// A connection without streams is closed after so long; 0: never.
   std::chrono::nanoseconds idle_timeout{0};
 };

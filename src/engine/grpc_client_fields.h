@@ -1,0 +1,51 @@
+// The keys of nodes that call a gRPC server.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/compression.h"
+#include "config/field_table.h"
+#include "runtime/grpc/client.h"
+#include "runtime/tls.h"
+
+namespace df::engine {
+
+/// What such a node has in common with the others; its configuration is derived from it.
+struct GrpcClientConfig {
+  std::string grpc_endpoint;
+  Compression compression = Compression::kNone;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(3);
+  std::chrono::nanoseconds http2_keepalive_interval = std::chrono::seconds(30);
+  std::chrono::nanoseconds http2_keepalive_timeout = std::chrono::seconds(10);
+  bool keep_alive_while_idle = false;
+  std::map<std::string, std::string> headers;
+  std::string user_agent;
+  std::optional<runtime::TlsSettings> tls;
+};
+
+const config::FieldTable<GrpcClientConfig>& GrpcClientFields();
+
+/// Checks the keys against each other; problems go to the section, which is that of the node.
+void CheckGrpcClient(const config::Section& section, const GrpcClientConfig& config);
+
+/// Loads the certificates. Errors: those of TlsContext::MakeClient.
+Result<runtime::grpc::ClientSettings> MakeGrpcClientSettings(const GrpcClientConfig& config);
+
+/// Where a server is.
+struct GrpcEndpoint {
+  std::string host;
+  uint16_t port = 0;
+  bool has_tls = false;
+};
+
+/// Reads "http://host:port", "https://host:port" or "host:port"; without a port it is that of
+/// OTLP, 4317. Errors: Invalid.
+Result<GrpcEndpoint> ParseGrpcEndpoint(std::string_view text);
+
+}  // namespace df::engine

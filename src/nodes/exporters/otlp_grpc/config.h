@@ -1,0 +1,18 @@
+// Configuration of the OTLP/gRPC exporter.
+#pragma once
+
+#include <cstdint>
+
+#include "config/field_table.h"
+#include "engine/grpc_client_fields.h"
+
+namespace df::nodes::exporters::otlp_grpc {
+
+struct OtlpGrpcConfig : engine::GrpcClientConfig {
+  int64_t max_in_flight = 5;
+  int64_t num_connections = 1;
+};
+
+const config::FieldTable<OtlpGrpcConfig>& OtlpGrpcFields();
+
+}  // namespace df::nodes::exporters::otlp_grpc

@@ -1,0 +1,81 @@
+// Sends batches to an OTLP server over gRPC.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/node.h"
+#include "nodes/exporters/otlp_grpc/config.h"
+#include "otlp/encode.h"
+#include "runtime/condition.h"
+#include "runtime/grpc/client.h"
+
+namespace df::nodes::exporters::otlp_grpc {
+
+/// One call for each batch, several at a time. A batch is acked when the server says that it has
+/// it; a partial success acks too, and counts what the server refused. Nothing is tried again
+/// here: a temporary nack tells whoever sent the batch that it may.
+class OtlpGrpcExporter final : public engine::Exporter {
+ public:
+  OtlpGrpcExporter(std::shared_ptr<const OtlpGrpcConfig> config,
+                   runtime::grpc::ClientSettings settings)
+      : config_(std::move(config)), settings_(std::move(settings)) {}
+
+  Status Start(engine::Effects& effects) override;
+  /// Waits while as many calls are under way as may be, or the server has asked for a pause.
+  runtime::Task<Status> Export(engine::Pdata pdata, engine::Effects& effects) override;
+  runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
+  /// Waits for the calls under way; those that a drain leaves no time for are cancelled.
+  runtime::Task<Status> Finish(engine::Effects& effects) override;
+  void OnCollect() override;
+  engine::NodeReport Report() override;
+
+ private:
+  struct Call {
+    engine::Pdata pdata;
+    runtime::Task<void> task;
+  };
+
+  Result<std::string> Encode(const otap::Batch& batch);
+  runtime::Task<void> WaitForTurn(engine::Effects& effects);
+  runtime::Task<void> Send(Call* call, std::string request);
+  void EndCall(Call* call, const runtime::grpc::UnaryAnswer& answer);
+  void CancelCalls();
+  void CountFailure(const std::string& reason, bool is_permanent);
+  void ReadPartialSuccess(otap::Signal signal, const std::string& response);
+  void ForgetEndedCalls();
+  telemetry::Counter& RequestsOf(runtime::grpc::Code code);
+
+  std::shared_ptr<const OtlpGrpcConfig> config_;
+  runtime::grpc::ClientSettings settings_;
+  engine::Effects* effects_ = nullptr;  // set by Start, as are those below
+  std::optional<runtime::Condition> changed_;
+  std::vector<std::unique_ptr<runtime::grpc::Client>> clients_;
+  size_t next_client_ = 0;
+  std::list<Call> calls_;  // some of them may have ended; destroyed before the clients
+  int64_t num_in_flight_ = 0;
+  runtime::SteadyTime pause_end_;
+
+  std::map<runtime::grpc::Code, telemetry::Counter*> requests_;
+  telemetry::Counter* request_bytes_ = nullptr;
+  telemetry::Histogram* duration_ = nullptr;
+  telemetry::Gauge* in_flight_ = nullptr;
+  telemetry::Counter* rejected_ = nullptr;
+  telemetry::Gauge* connections_ = nullptr;
+
+  int64_t num_delivered_ = 0;  // requests
+  int64_t num_failed_ = 0;
+  int64_t num_refused_ = 0;  // of the failed: for good
+  int64_t num_rejected_items_ = 0;
+  std::string first_failure_;
+  std::string first_rejection_;
+  otlp::EncodeStats stats_;
+};
+
+}  // namespace df::nodes::exporters::otlp_grpc
