@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import otap
 import python_sdk
 import through_collector
 from world import Failure, World
@@ -26,6 +27,8 @@ def cases(world):
                    lambda way=way: through_collector.check(world, way))
     for way in python_sdk.WAYS:
         yield "Python SDK", f"sends by {way}", lambda way=way: python_sdk.check(world, way)
+    for way in otap.WAYS:
+        yield "OTAP", way.name, lambda way=way: otap.check(world, way)
 
 
 def summary(lines):
