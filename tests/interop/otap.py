@@ -78,7 +78,7 @@ def _receiver(way, port, certificates):
 
 
 def _exporter(way, port, certificates):
-    keys = {"grpc_endpoint": f"http://localhost:{port}", "compression_method": way.compression}
+    keys = {"grpc_endpoint": f"http://localhost:{port}", "compression": way.compression}
     if way.security != "plain":
         keys |= {"grpc_endpoint": f"https://localhost:{port}", "tls": {"ca_file": str(certificates["ca"])}}
     if way.security == "mtls":

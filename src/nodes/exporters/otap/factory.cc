@@ -9,7 +9,9 @@ namespace df::nodes::exporters::otap {
 namespace {
 
 engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
-  return std::make_shared<const OtapConfig>(ReadOtapConfig(section));
+  auto config = std::make_shared<OtapConfig>(config::Read(OtapFields(), section));
+  engine::CheckGrpcClient(section, *config);
+  return config;
 }
 
 Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigPtr& node_config,

@@ -69,9 +69,10 @@ class GrpcOpener final : public StreamOpener {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const OtapConfig& config,
+Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const engine::GrpcClientConfig& config,
                                                      engine::Effects& effects) {
-  ARROW_ASSIGN_OR_RAISE(const runtime::grpc::ClientSettings settings, MakeClientSettings(config));
+  ARROW_ASSIGN_OR_RAISE(const runtime::grpc::ClientSettings settings,
+                        engine::MakeGrpcClientSettings(config));
   return std::make_unique<GrpcOpener>(&effects.loop(), settings);
 }
 

@@ -4,14 +4,14 @@
 #include <memory>
 
 #include "engine/effects.h"
+#include "engine/grpc_client_fields.h"
 #include "nodes/exporters/otap/client_stream.h"
-#include "nodes/exporters/otap/config.h"
 
 namespace df::nodes::exporters::otap {
 
 /// Makes what opens calls of the OTAP services over one connection, which is made when it is
-/// needed. Errors: those of MakeClientSettings.
-Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const OtapConfig& config,
+/// needed. Errors: those of MakeGrpcClientSettings.
+Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const engine::GrpcClientConfig& config,
                                                      engine::Effects& effects);
 
 }  // namespace df::nodes::exporters::otap
