@@ -9,6 +9,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/text.h"
+
 namespace df {
 namespace {
 
@@ -143,10 +145,12 @@ Result<std::string> DecompressZstd(std::string_view bytes, int64_t max_bytes) {
 std::string_view Name(Compression compression) { return kNames[static_cast<size_t>(compression)]; }
 
 std::optional<Compression> ParseCompression(std::string_view name) {
-  if (name.empty() || name == "none") {
+  if (name.empty() || EqualsIgnoringCase(name, "none")) {
     return Compression::kNone;
   }
-  const auto* found = std::find(kNames.begin(), kNames.end(), name);
+  const auto* found = std::find_if(
+      kNames.begin(), kNames.end(),
+      [name](std::string_view candidate) { return EqualsIgnoringCase(name, candidate); });
   return found == kNames.end() ? std::nullopt
                                : std::optional(static_cast<Compression>(found - kNames.begin()));
 }

@@ -15,7 +15,8 @@ enum class Compression : uint8_t { kNone, kGzip, kZstd, kDeflate };
 /// Returns the name that HTTP and gRPC give it: "identity", "gzip", "zstd" or "deflate".
 std::string_view Name(Compression compression);
 
-/// Returns the compression of a name of HTTP or gRPC; "" and "none" are none. Nothing for others.
+/// Returns the compression of a name of HTTP or gRPC, in any case; "" and "none" are none. Nothing
+/// for others.
 std::optional<Compression> ParseCompression(std::string_view name);
 
 /// Returns the bytes compressed. Deflate is HTTP's: the format of zlib (RFC 1950).

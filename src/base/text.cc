@@ -254,4 +254,12 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+bool EqualsIgnoringCase(std::string_view left, std::string_view right) {
+  const auto lower = [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  };
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [&](char a, char b) { return lower(a) == lower(b); });
+}
+
 }  // namespace df

@@ -36,4 +36,7 @@ std::string PrintableText(std::string_view text);
 /// Tells whether the bytes are valid UTF-8 (no overlong forms, no surrogates).
 bool IsValidUtf8(std::string_view text);
 
+/// Tells whether two texts are equal but for the case of the letters of ASCII.
+bool EqualsIgnoringCase(std::string_view left, std::string_view right);
+
 }  // namespace df
