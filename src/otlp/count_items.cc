@@ -1,0 +1,137 @@
+#include "otlp/count_items.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "otlp/decode.h"
+#include "otlp/decode/proto_fault.h"
+#include "otlp/decode/proto_reader.h"
+#include "otlp/message_shape.h"
+
+namespace df::otlp {
+namespace {
+
+/// Calls `visit` with every message of a field. Returns false where the bytes are malformed, or
+/// `visit` does.
+template <typename Visit>
+bool VisitMessages(std::string_view message, Field field, const Visit& visit) {
+  ProtoReader in(message);
+  const uint32_t wanted = BytesTag(field);
+  while (!in.at_end()) {
+    uint32_t tag = 0;
+    std::string_view child;
+    if (!in.ReadTag(&tag) ||
+        !(tag == wanted ? in.ReadBytes(&child) && visit(child) : in.Skip(tag))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool IsData(uint32_t tag) {
+  switch (tag) {
+    case BytesTag(metric_fields::kGauge):
+    case BytesTag(metric_fields::kSum):
+    case BytesTag(metric_fields::kHistogram):
+    case BytesTag(metric_fields::kExpHistogram):
+    case BytesTag(metric_fields::kSummary):
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The last kind of data counts; its parts are merged.
+bool CountPoints(std::string_view metric, int64_t* num_points) {
+  ProtoReader in(metric);
+  uint32_t kind = 0;
+  int64_t count = 0;
+  while (!in.at_end()) {
+    uint32_t tag = 0;
+    if (!in.ReadTag(&tag)) {
+      return false;
+    }
+    if (!IsData(tag)) {
+      if (!in.Skip(tag)) {
+        return false;
+      }
+      continue;
+    }
+    count = tag == kind ? count : 0;
+    kind = tag;
+    std::string_view data;
+    if (!in.ReadBytes(&data) ||
+        !VisitMessages(data, metric_fields::kDataPoints, [&count](std::string_view) {
+          ++count;
+          return true;
+        })) {
+      return false;
+    }
+  }
+  *num_points += count;
+  return true;
+}
+
+const RequestFields& FieldsOf(otap::Signal signal) {
+  switch (signal) {
+    case otap::Signal::kTraces:
+      return kTracesRequest;
+    case otap::Signal::kMetrics:
+      return kMetricsRequest;
+    case otap::Signal::kLogs:
+      break;
+  }
+  return kLogsRequest;
+}
+
+arrow::Result<otap::BatchPtr> DecodeOne(otap::Signal signal, const arrow::Buffer& bytes) {
+  ARROW_ASSIGN_OR_RAISE(auto batches, DecodeRequest(signal, std::string_view(bytes)));
+  if (batches.size() != 1) {
+    return arrow::Status::Invalid(
+        fmt::format("found a request that gives {} batches, expected 1", batches.size()));
+  }
+  return std::move(batches.front());
+}
+
+}  // namespace
+
+arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view request) {
+  const RequestFields& fields = FieldsOf(signal);
+  ItemCount count;
+  const auto count_record = [&](std::string_view record) {
+    ++count.root_rows;
+    return signal != otap::Signal::kMetrics || CountPoints(record, &count.items);
+  };
+  const auto count_scope = [&](std::string_view scope) {
+    return VisitMessages(scope, fields.records, count_record);
+  };
+  const auto count_resource = [&](std::string_view resource) {
+    return VisitMessages(resource, fields.scopes, count_scope);
+  };
+  if (!VisitMessages(request, fields.resources, count_resource)) {
+    const auto fault = FindFault(RequestShape(signal), request, DecodeOptions().max_value_depth);
+    return arrow::Status::Invalid(fault.has_value() ? fault->ToString()
+                                                    : "found a malformed request");
+  }
+  if (signal != otap::Signal::kMetrics) {
+    count.items = count.root_rows;
+  }
+  return count;
+}
+
+arrow::Result<std::vector<otap::BatchPtr>> MakeRequestBatches(
+    otap::Signal signal, std::shared_ptr<arrow::Buffer> request) {
+  ARROW_ASSIGN_OR_RAISE(const ItemCount count, CountItems(signal, std::string_view(*request)));
+  if (count.root_rows > otap::kMaxRootRows) {
+    return DecodeRequest(signal, std::string_view(*request));
+  }
+  std::vector<otap::BatchPtr> batches;
+  if (count.root_rows > 0) {
+    otap::EncodedRequest encoded = {.bytes = std::move(request), .decode = DecodeOne};
+    batches.push_back(otap::MakeEncodedBatch(signal, std::move(encoded), count.items));
+  }
+  return batches;
+}
+
+}  // namespace df::otlp
