@@ -1,0 +1,86 @@
+#include "runtime/http1/byte_stream.h"
+
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+
+namespace df::runtime::http1 {
+namespace {
+
+constexpr size_t kReadBytes = 64 << 10;
+
+}  // namespace
+
+void ByteStream::Operation::End(const boost::system::error_code& ended, size_t size) {
+  error = ended;
+  num_bytes = size;
+  is_pending = false;
+  is_done = true;
+  wakeup.Notify();
+}
+
+Task<ByteStream::Outcome> ByteStream::Wait(Operation* operation, SteadyTime deadline) {
+  bool is_late = false;
+  Timer timer(loop_, [operation, &is_late] {
+    is_late = true;
+    operation->wakeup.Notify();
+  });
+  timer.StartAt(deadline);
+  while (!operation->is_done && !is_late) {
+    co_await operation->wakeup.Wait();
+  }
+  if (!operation->is_done) {
+    error_ = "the time is over";
+    co_return Outcome::kLate;
+  }
+  operation->is_done = false;
+  if (!operation->error) {
+    co_return Outcome::kDone;
+  }
+  error_ = operation->error.message();
+  co_return operation->error == boost::asio::error::eof ||
+          operation->error == boost::asio::ssl::error::stream_truncated
+      ? Outcome::kEnd
+      : Outcome::kBroken;
+}
+
+Task<ByteStream::Outcome> ByteStream::Handshake(SteadyTime deadline) {
+  writing_.is_pending = true;
+  transport_->Handshake([self = shared_from_this()](const boost::system::error_code& error) {
+    self->writing_.End(error, 0);
+  });
+  return Wait(&writing_, deadline);
+}
+
+void ByteStream::StartRead() {
+  if (reading_.is_pending || reading_.is_done) {
+    return;
+  }
+  reading_.is_pending = true;
+  transport_->ReadSome(
+      received_.prepare(kReadBytes),
+      [self = shared_from_this()](const boost::system::error_code& error, size_t size) {
+        self->reading_.End(error, size);
+      });
+}
+
+Task<ByteStream::Outcome> ByteStream::Read(SteadyTime deadline) {
+  StartRead();
+  const Outcome outcome = co_await Wait(&reading_, deadline);
+  if (outcome == Outcome::kDone) {
+    received_.commit(reading_.num_bytes);
+  }
+  co_return outcome;
+}
+
+Task<ByteStream::Outcome> ByteStream::Write(std::string bytes, SteadyTime deadline) {
+  written_ = std::move(bytes);
+  writing_.is_pending = true;
+  transport_->Write(boost::asio::buffer(written_),
+                    [self = shared_from_this()](const boost::system::error_code& error,
+                                                size_t size) { self->writing_.End(error, size); });
+  return Wait(&writing_, deadline);
+}
+
+}  // namespace df::runtime::http1

@@ -1,0 +1,49 @@
+// Reads one request off a connection. Included by runtime sources only.
+#pragma once
+
+#include <string>
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "runtime/http1/byte_stream.h"
+#include "runtime/http1/message.h"
+
+namespace df::runtime::http1 {
+
+/// Owner: borrows the stream. What follows the request stays in its received().
+class RequestReader {
+ public:
+  enum class Outcome { kDone, kGone, kLate, kMalformed, kHeaderTooLarge, kBodyTooLarge };
+
+  RequestReader(ByteStream* stream, int64_t max_header_bytes, int64_t max_body_bytes);
+
+  Task<Outcome> ReadHead(SteadyTime deadline);
+  /// After ReadHead.
+  Task<Outcome> ReadBody(SteadyTime deadline);
+
+  /// What is known of it.
+  const Request& request() const { return request_; }
+  /// After ReadBody.
+  Request TakeRequest();
+
+  /// HTTP/1.0 is not kept alive: few speak it, and it would want to be told so.
+  bool keeps_alive() const { return parser_.get().keep_alive() && parser_.get().version() == 11; }
+  /// The client waits for leave to send the body.
+  bool expects_continue() const;
+  /// What is wrong with a request that is malformed.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  template <typename IsEnough>
+  Task<Outcome> Parse(SteadyTime deadline, IsEnough is_enough);
+  Outcome OutcomeOf(const boost::system::error_code& error);
+  void TakeHead();
+
+  ByteStream* stream_;
+  boost::beast::http::request_parser<boost::beast::http::string_body> parser_;
+  Request request_;
+  std::string problem_;
+};
+
+}  // namespace df::runtime::http1

@@ -1,0 +1,242 @@
+#include "runtime/http1/server.h"
+
+#include <exception>
+#include <list>
+#include <utility>
+
+#include "base/logging.h"
+#include "runtime/http1/byte_stream.h"
+#include "runtime/http1/request_reader.h"
+#include "runtime/http1/wire_format.h"
+#include "runtime/listener.h"
+
+namespace df::runtime::http1 {
+namespace {
+
+using Outcome = ByteStream::Outcome;
+
+// What a client that was refused may still send, so that it gets to read why.
+constexpr size_t kMaxLingerBytes = 16 << 20;
+constexpr std::chrono::seconds kLinger{2};
+
+}  // namespace
+
+class Server::State final : public std::enable_shared_from_this<State> {
+ public:
+  State(EventLoop* loop, const ServerSettings& settings, RequestHandler* handler)
+      : loop_(loop), settings_(settings), handler_(handler) {}
+
+  Status Listen() {
+    ARROW_ASSIGN_OR_RAISE(listener_, Listener::Listen(loop_, settings_.address,
+                                                      [this](boost::asio::ip::tcp::socket s) {
+                                                        Take(std::move(s));
+                                                      }));
+    return Status::OK();
+  }
+
+  void Stop() {
+    is_stopping_ = true;
+    listener_->Close();
+    for (Connection& connection : connections_) {
+      if (connection.is_idle) {
+        connection.stream->Close();
+      }
+    }
+  }
+
+  void End() {
+    Stop();
+    has_ended_ = true;
+    for (Connection& connection : connections_) {
+      connection.stream->Close();
+    }
+    connections_.clear();
+  }
+
+  uint16_t port() const { return listener_->port(); }
+  const ServerCounts& counts() const { return counts_; }
+  int64_t num_connections() const { return static_cast<int64_t>(connections_.size()); }
+
+ private:
+  struct Connection {
+    std::shared_ptr<ByteStream> stream;
+    bool is_idle = true;  // none of a request has come
+    Task<void> task;
+  };
+  using Connections = std::list<Connection>;
+
+  /// Counts a request while it is under way, however that ends.
+  struct RequestPlace {
+    explicit RequestPlace(int64_t* number) : num_requests(number) { ++*num_requests; }
+    RequestPlace(const RequestPlace&) = delete;
+    RequestPlace& operator=(const RequestPlace&) = delete;
+    ~RequestPlace() { --*num_requests; }
+    int64_t* num_requests;
+  };
+
+  void Take(boost::asio::ip::tcp::socket socket) {
+    if (num_connections() >= settings_.max_connections) {
+      ++counts_.refused_connections;
+      return;
+    }
+    ++counts_.connections;
+    auto transport = settings_.tls == nullptr
+                         ? MakePlainTransport(std::move(socket))
+                         : MakeTlsServerTransport(std::move(socket), settings_.tls);
+    const auto at = connections_.emplace(connections_.end());
+    at->stream = std::make_shared<ByteStream>(loop_, std::move(transport));
+    at->task = Run(this, at);
+    at->task.Start();
+  }
+
+  static Task<void> Run(State* state, Connections::iterator connection) {
+    try {
+      co_await state->Serve(&*connection);
+    } catch (const std::exception& error) {
+      LogError("a connection of an HTTP server failed: {}", error.what());
+    }
+    connection->stream->Close();
+    // A coroutine cannot destroy itself while it runs.
+    state->loop_->Post([weak = state->weak_from_this(), connection] {
+      if (const auto alive = weak.lock(); alive != nullptr && !alive->has_ended_) {
+        alive->connections_.erase(connection);
+      }
+    });
+  }
+
+  SteadyTime In(std::chrono::nanoseconds duration) const { return loop_->clock().Now() + duration; }
+
+  Task<void> Serve(Connection* connection) {
+    ByteStream& stream = *connection->stream;
+    if (co_await stream.Handshake(In(settings_.handshake_timeout)) != Outcome::kDone) {
+      ++counts_.broken_connections;
+      co_return;
+    }
+    bool goes_on = true;
+    while (goes_on && !is_stopping_) {
+      if (stream.received().size() == 0 &&
+          co_await stream.Read(In(settings_.idle_timeout)) != Outcome::kDone) {
+        co_return;
+      }
+      connection->is_idle = false;
+      goes_on = co_await ServeOne(&stream);
+      connection->is_idle = true;
+    }
+  }
+
+  /// Returns whether another request may follow.
+  Task<bool> ServeOne(ByteStream* stream) {
+    RequestReader reader(stream, settings_.max_header_bytes, settings_.max_body_bytes);
+    RequestReader::Outcome read = co_await reader.ReadHead(In(settings_.request_timeout));
+    if (read != RequestReader::Outcome::kDone) {
+      co_return co_await RefuseBroken(stream, reader, read);
+    }
+    ++counts_.requests;
+    if (num_requests_ >= settings_.max_requests) {
+      Response busy = handler_->Refuse(503, "there are too many requests", reader.request());
+      co_return co_await RefuseAndEnd(stream, std::move(busy));
+    }
+    const RequestPlace place(&num_requests_);
+    if (std::optional<Response> refusal = handler_->Admit(reader.request())) {
+      co_return co_await RefuseAndEnd(stream, *std::move(refusal));
+    }
+    if (reader.expects_continue() &&
+        co_await stream->Write(std::string(kContinue), In(settings_.write_timeout)) !=
+            Outcome::kDone) {
+      ++counts_.broken_connections;
+      co_return false;
+    }
+    read = co_await reader.ReadBody(In(settings_.request_timeout));
+    if (read != RequestReader::Outcome::kDone) {
+      co_return co_await RefuseBroken(stream, reader, read);
+    }
+    const bool is_head = reader.request().method == "HEAD";
+    const bool keeps_alive = reader.keeps_alive();
+    Response response = co_await handler_->Respond(reader.TakeRequest());
+    co_return co_await Write(stream, std::move(response), keeps_alive && !is_stopping_, is_head);
+  }
+
+  Task<bool> RefuseBroken(ByteStream* stream, const RequestReader& reader,
+                          RequestReader::Outcome read) {
+    int status = 400;
+    std::string reason = reader.problem();
+    switch (read) {
+      case RequestReader::Outcome::kGone:
+        ++counts_.broken_connections;
+        co_return false;
+      case RequestReader::Outcome::kLate:
+        status = 408;
+        reason = "the request did not arrive in time";
+        break;
+      case RequestReader::Outcome::kHeaderTooLarge:
+        status = 431;
+        reason = fmt::format("found a header of more than {} bytes, expected at most that many",
+                             settings_.max_header_bytes);
+        break;
+      case RequestReader::Outcome::kBodyTooLarge:
+        status = 413;
+        reason = fmt::format("found a body of more than {} bytes, expected at most that many",
+                             settings_.max_body_bytes);
+        break;
+      case RequestReader::Outcome::kMalformed:
+      case RequestReader::Outcome::kDone:
+        break;
+    }
+    Response refusal = handler_->Refuse(status, reason, reader.request());
+    co_return co_await RefuseAndEnd(stream, std::move(refusal));
+  }
+
+  /// What follows the answer is read and thrown away for a while: closing with anything unread
+  /// would take the answer from the client.
+  Task<bool> RefuseAndEnd(ByteStream* stream, Response response) {
+    if (co_await Write(stream, std::move(response), false, false)) {
+      co_return false;
+    }
+    const SteadyTime end = In(kLinger);
+    size_t num_bytes = 0;
+    while (num_bytes < kMaxLingerBytes && !is_stopping_) {
+      num_bytes += stream->received().size();
+      stream->received().clear();
+      if (co_await stream->Read(end) != Outcome::kDone) {
+        break;
+      }
+    }
+    co_return false;
+  }
+
+  /// Returns whether another request may follow.
+  Task<bool> Write(ByteStream* stream, Response response, bool keeps_alive, bool is_head) {
+    std::string bytes = ResponseBytes(response, keeps_alive, is_head);
+    if (co_await stream->Write(std::move(bytes), In(settings_.write_timeout)) != Outcome::kDone) {
+      ++counts_.broken_connections;
+      co_return false;
+    }
+    co_return keeps_alive;
+  }
+
+  EventLoop* loop_;
+  ServerSettings settings_;
+  RequestHandler* handler_;
+  std::shared_ptr<Listener> listener_;
+  Connections connections_;
+  int64_t num_requests_ = 0;
+  bool is_stopping_ = false;
+  bool has_ended_ = false;
+  ServerCounts counts_;
+};
+
+Result<std::unique_ptr<Server>> Server::Listen(EventLoop* loop, const ServerSettings& settings,
+                                               RequestHandler* handler) {
+  auto state = std::make_shared<State>(loop, settings, handler);
+  ARROW_RETURN_NOT_OK(state->Listen());
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Server::~Server() { state_->End(); }
+uint16_t Server::port() const { return state_->port(); }
+const ServerCounts& Server::counts() const { return state_->counts(); }
+int64_t Server::num_connections() const { return state_->num_connections(); }
+void Server::Stop() { state_->Stop(); }
+
+}  // namespace df::runtime::http1

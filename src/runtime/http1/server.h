@@ -1,0 +1,81 @@
+// Takes HTTP/1.1 connections at a port, in the loop of a core.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "runtime/event_loop.h"
+#include "runtime/http1/message.h"
+#include "runtime/tls.h"
+
+namespace df::runtime::http1 {
+
+struct ServerSettings {
+  std::string address;                    ///< "HOST:PORT"; port 0: any free one
+  std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
+  int64_t max_connections = 1024;         ///< more are closed at once
+  int64_t max_requests = 1024;            ///< between head and answer, of all connections
+  int64_t max_header_bytes = 16 << 10;
+  int64_t max_body_bytes = 4 << 20;
+  std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(10);
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);     ///< between requests
+  std::chrono::nanoseconds request_timeout = std::chrono::seconds(30);  ///< head, then body, arrive
+  std::chrono::nanoseconds write_timeout = std::chrono::seconds(30);    ///< answer is taken
+};
+
+struct ServerCounts {
+  int64_t connections = 0;          ///< accepted
+  int64_t refused_connections = 0;  ///< beyond the limit
+  int64_t broken_connections = 0;   ///< ended in the middle of a request or an answer
+  int64_t requests = 0;             ///< whose head has come
+};
+
+/// Answers requests. Owner: outlives the server. Calls: the loop.
+class RequestHandler {
+ public:
+  /// The head is there: an answer refuses the request without its body, and ends the connection.
+  virtual std::optional<Response> Admit(const Request& head) = 0;
+
+  /// Called for several requests at a time. Destroyed where it waits when the server is.
+  virtual Task<Response> Respond(Request request) = 0;
+
+  /// Makes the answer to a request that breaks a rule of the server, and that ends its connection:
+  /// 400, 408, 413, 431, or 503 when there are too many. `head` is empty where it was not read.
+  virtual Response Refuse(int status, std::string_view reason, const Request& head) = 0;
+
+ protected:
+  ~RequestHandler() = default;
+};
+
+/// Several loops may listen at one address: the system spreads the connections.
+/// Owner: destroying it ends all connections and calls at once. Calls: the loop.
+class Server {
+ public:
+  /// `loop` and `handler` are borrowed. Errors: kind config for an address that is none; kind io
+  /// when it cannot listen there.
+  static Result<std::unique_ptr<Server>> Listen(EventLoop* loop, const ServerSettings& settings,
+                                                RequestHandler* handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  uint16_t port() const;
+  const ServerCounts& counts() const;
+  int64_t num_connections() const;
+
+  /// Takes no connections any more, and ends those there are: at once where none of a request has
+  /// come, else with its answer. Does not wait.
+  void Stop();
+
+ private:
+  class State;
+  explicit Server(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace df::runtime::http1
