@@ -1,0 +1,69 @@
+#include "nodes/receivers/otlp/config.h"
+
+#include "engine/tls_fields.h"
+#include "runtime/address.h"
+
+namespace df::nodes::receivers::otlp {
+namespace {
+
+constexpr config::Range kTimeout = {1'000'000, int64_t{3600} * 1'000'000'000};
+
+template <typename S>
+config::Field<S> Address(std::string S::* member) {
+  return config::Custom<S, std::string>(
+             "listening_addr", "address such as 127.0.0.1:4318", member,
+             [](std::string_view text) -> Result<std::string> {
+               ARROW_ASSIGN_OR_RAISE(const auto address, runtime::ParseSocketAddress(text));
+               return address.ToString();
+             },
+             [](const std::string& text) { return text; }, "where to listen; port 0: any free one")
+      .Required();
+}
+
+const config::FieldTable<HttpConfig>& HttpFields() {
+  static const config::FieldTable<HttpConfig> kTable = {
+      Address(&HttpConfig::listening_addr),
+      config::Size("max_request_body_size", &HttpConfig::max_request_body_size,
+                   {1, int64_t{1} << 30}, "largest body, as it is sent and as it is inflated"),
+      config::Bool("accept_compressed_requests", &HttpConfig::accept_compressed_requests,
+                   "take bodies in gzip, deflate and zstd"),
+      config::Bool("wait_for_result", &HttpConfig::wait_for_result,
+                   "answer when the items are delivered, not when they are on their way"),
+      config::Duration("timeout", &HttpConfig::timeout,
+                       "longest time for a request to arrive, and again to be answered", kTimeout),
+      config::Integer("max_concurrent_requests", &HttpConfig::max_concurrent_requests, {1, 65'536},
+                      "requests under way at a time; more are told to come again"),
+      config::Integer("max_connections", &HttpConfig::max_connections, {1, 65'536},
+                      "connections at a time; more are closed"),
+      config::Duration("idle_timeout", &HttpConfig::idle_timeout,
+                       "a connection without requests is closed after so long", kTimeout),
+      config::OptionalGroup("tls", &HttpConfig::tls, engine::TlsServerFields(),
+                            "HTTPS, and whose certificates clients need", engine::CheckTlsServer),
+  };
+  return kTable;
+}
+
+const config::FieldTable<ProtocolsConfig>& ProtocolsFields() {
+  static const config::FieldTable<ProtocolsConfig> kTable = {
+      config::OptionalGroup("http", &ProtocolsConfig::http, HttpFields(), "OTLP over HTTP/1.1"),
+  };
+  return kTable;
+}
+
+}  // namespace
+
+const config::FieldTable<OtlpConfig>& OtlpFields() {
+  static const config::FieldTable<OtlpConfig> kTable = {
+      config::Group("protocols", &OtlpConfig::protocols, ProtocolsFields(), "how to be reached")
+          .Required(),
+  };
+  return kTable;
+}
+
+void CheckOtlp(const config::Section& section, const OtlpConfig& config) {
+  if (section.Find("protocols").has_value() && !config.protocols.http.has_value()) {
+    section.AddAtKey("protocols", "key 'protocols' names no protocol, expected http");
+  }
+}
+
+}  // namespace df::nodes::receivers::otlp

@@ -1,0 +1,40 @@
+// Takes OTLP export requests from the network.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "engine/node.h"
+#include "nodes/receivers/otlp/config.h"
+#include "nodes/receivers/otlp/export_service.h"
+#include "nodes/receivers/otlp/http_endpoint.h"
+
+namespace df::nodes::receivers::otlp {
+
+/// What all instances listen with.
+struct OtlpShared final : engine::NodeShared {
+  std::shared_ptr<const runtime::TlsContext> http_tls;  ///< null: not encrypted
+};
+
+/// Listens on every core at the same address, until a drain is requested. Requests whose outcome
+/// is waited for are answered while the rest of the pipeline drains.
+class OtlpReceiver final : public engine::Receiver {
+ public:
+  OtlpReceiver(std::shared_ptr<const OtlpConfig> config, std::shared_ptr<const OtlpShared> shared)
+      : config_(std::move(config)), shared_(std::move(shared)) {}
+
+  runtime::Task<Status> Run(engine::Effects& effects) override;
+  engine::NodeReport Report() override;
+
+  /// 0 while it does not listen.
+  uint16_t http_port() const { return http_ == nullptr ? uint16_t{0} : http_->port(); }
+
+ private:
+  std::shared_ptr<const OtlpConfig> config_;
+  std::shared_ptr<const OtlpShared> shared_;
+  std::optional<ExportService> service_;
+  std::unique_ptr<HttpEndpoint> http_;  // behind what its calls use
+};
+
+}  // namespace df::nodes::receivers::otlp
