@@ -66,6 +66,10 @@ else()
   message(STATUS "Arrow 26 from ${ARROW_ROOT}")
 endif()
 target_link_libraries(otap_arrow INTERFACE Threads::Threads)
+# The wheel's libparquet exports an OpenSSL of another version. The system's comes first in every program, so that
+# libssl, libcrypto and our calls all mean the same one: a mixture of the two ends in calls of null.
+target_link_options(otap_arrow INTERFACE
+  LINKER:--push-state,--no-as-needed,${OPENSSL_SSL_LIBRARY},${OPENSSL_CRYPTO_LIBRARY},--pop-state)
 
 if(OTAP_BUILD_TESTS)
   find_package(GTest REQUIRED)

@@ -269,6 +269,13 @@ TEST_F(HttpsTest, SpeaksWithAServerThatItTrusts) {
   EXPECT_EQ(response->body.size(), 100'008);
 }
 
+TEST_F(HttpsTest, TrustsTheSystemBesidesOnlyWhereItIsToldTo) {
+  client_tls_.trusts_system = true;
+  EXPECT_TRUE(Ask().ok());
+  client_tls_.ca_pem.clear();
+  EXPECT_THAT(Ask().status().message(), HasSubstr("TLS: certificate verify failed"));
+}
+
 TEST_F(HttpsTest, DoesNotSpeakWithAnotherServer) {
   client_tls_.ca_pem = other_.cert_pem;
   EXPECT_THAT(Ask().status().message(), HasSubstr("TLS: certificate verify failed"));
