@@ -1,0 +1,85 @@
+// Sends batches to an OTLP server over HTTP/1.1.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/node.h"
+#include "nodes/exporters/otlp_http/config.h"
+#include "nodes/exporters/otlp_http/response_outcome.h"
+#include "otlp/encode.h"
+#include "runtime/condition.h"
+#include "runtime/http1/client.h"
+
+namespace df::nodes::exporters::otlp_http {
+
+/// One request for each batch, several at a time. A batch is acked when the server says that it
+/// has it; a partial success acks too, and counts what the server refused. Nothing is tried again
+/// here: a temporary nack tells whoever sent the batch that it may.
+class OtlpHttpExporter final : public engine::Exporter {
+ public:
+  /// `tls` is null where no endpoint is encrypted.
+  OtlpHttpExporter(std::shared_ptr<const OtlpHttpConfig> config,
+                   std::shared_ptr<const runtime::TlsContext> tls)
+      : config_(std::move(config)), tls_(std::move(tls)) {}
+
+  Status Start(engine::Effects& effects) override;
+  /// Waits while as many requests are under way as may be, or the server has asked for a pause.
+  runtime::Task<Status> Export(engine::Pdata pdata, engine::Effects& effects) override;
+  runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
+  /// Waits for the requests under way; those that a drain leaves no time for are given up.
+  runtime::Task<Status> Finish(engine::Effects& effects) override;
+  engine::NodeReport Report() override;
+
+ private:
+  struct Call {
+    engine::Pdata pdata;
+    runtime::Task<void> task;
+  };
+  struct Destination {
+    std::string path;
+    runtime::http1::Client* client = nullptr;
+  };
+
+  Result<runtime::http1::Request> MakeRequest(const otap::BatchPtr& batch);
+  Result<std::string> Encode(const otap::BatchPtr& batch);
+  runtime::Task<void> WaitForTurn(engine::Effects& effects);
+  runtime::Task<void> Send(Call* call, runtime::http1::Request request);
+  void EndCall(Call* call, ResponseOutcome ended, const std::string& status);
+  void CancelCalls();
+  void CountFailure(const std::string& reason, bool is_permanent);
+  void CountPartialSuccess(otap::Signal signal, const ResponseOutcome& ended);
+  telemetry::Counter& RequestsOf(const std::string& status);
+
+  std::shared_ptr<const OtlpHttpConfig> config_;
+  std::shared_ptr<const runtime::TlsContext> tls_;
+  engine::Effects* effects_ = nullptr;  // set by Start, as are those below
+  std::optional<runtime::Condition> changed_;
+  std::map<std::string, std::unique_ptr<runtime::http1::Client>> clients_;  // by scheme and host
+  std::array<Destination, 3> destinations_;                                 // by signal
+  std::list<Call> calls_;  // some of them may have ended; destroyed before the clients
+  int64_t num_in_flight_ = 0;
+  runtime::SteadyTime pause_end_;
+
+  std::map<std::string, telemetry::Counter*> requests_;  // by status
+  telemetry::Counter* request_bytes_ = nullptr;
+  telemetry::Histogram* duration_ = nullptr;
+  telemetry::Gauge* in_flight_ = nullptr;
+  telemetry::Counter* rejected_ = nullptr;
+
+  int64_t num_delivered_ = 0;  // requests
+  int64_t num_failed_ = 0;
+  int64_t num_refused_ = 0;  // of the failed: for good
+  int64_t num_rejected_items_ = 0;
+  std::string first_failure_;
+  std::string first_rejection_;
+  otlp::EncodeStats stats_;
+};
+
+}  // namespace df::nodes::exporters::otlp_http
