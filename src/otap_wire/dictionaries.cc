@@ -1,5 +1,6 @@
 #include "otap_wire/dictionaries.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/api.h>
@@ -13,7 +14,22 @@ namespace {
 
 using arrow::internal::checked_cast;
 
+int64_t LargestKey(const arrow::Buffer& keys, int64_t num_keys) {
+  const auto* first = reinterpret_cast<const int32_t*>(keys.data());
+  return num_keys == 0 ? -1 : *std::max_element(first, first + num_keys);
+}
+
 }  // namespace
+
+void Dictionaries::ColumnState::Forget() {
+  unifier = nullptr;
+  entries = nullptr;
+}
+
+void Dictionaries::ColumnState::BecomeNative() {
+  Forget();
+  is_native = true;
+}
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dictionaries::Collect(
     otap::TableKind kind, const std::shared_ptr<arrow::RecordBatch>& table) {
@@ -34,7 +50,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Dictionaries::Collect(
 
 void Dictionaries::Forget() {
   for (auto& [path, state] : columns_) {
-    state.entries = nullptr;
+    state.Forget();
   }
 }
 
@@ -61,8 +77,7 @@ arrow::Result<Dictionaries::ArrayPtr> Dictionaries::CollectColumn(const std::str
   if (array->type_id() == arrow::Type::DICTIONARY && !state.is_native) {
     return Unify(array, column.dictionary == otap::DictionaryRule::kAny, &state);
   }
-  state.is_native = true;
-  state.entries = nullptr;
+  state.BecomeNative();
   return otap::DecodeDictionary(array);
 }
 
@@ -93,34 +108,35 @@ arrow::Result<Dictionaries::ArrayPtr> Dictionaries::Unify(const ArrayPtr& array,
   const auto& coded = checked_cast<const arrow::DictionaryArray&>(*array);
   if (coded.dictionary()->null_count() > 0) {
     // A null entry is a null of the row (format reference P26); as a column it says so itself.
-    state->is_native = true;
-    state->entries = nullptr;
+    state->BecomeNative();
     return otap::DecodeDictionary(array);
   }
-  ARROW_ASSIGN_OR_RAISE(const auto unifier,
-                        arrow::DictionaryUnifier::Make(coded.dictionary()->type()));
-  if (state->entries != nullptr) {
-    ARROW_RETURN_NOT_OK(unifier->Unify(*state->entries));
+  const bool is_first = state->unifier == nullptr;
+  if (is_first) {
+    ARROW_ASSIGN_OR_RAISE(state->unifier,
+                          arrow::DictionaryUnifier::Make(coded.dictionary()->type()));
   }
   std::shared_ptr<arrow::Buffer> keys;
-  ARROW_RETURN_NOT_OK(unifier->Unify(*coded.dictionary(), &keys));
-  std::shared_ptr<arrow::DataType> type;
-  ArrayPtr entries;
-  ARROW_RETURN_NOT_OK(unifier->GetResult(&type, &entries));
-  if (entries->length() > otap::kMaxDictionary16) {
-    if (state->entries != nullptr) {
-      // What was collected does not leave room; what this batch has does.
-      state->entries = nullptr;
-      return Unify(array, may_be_narrow, state);
-    }
-    state->is_native = true;
-    return otap::DecodeDictionary(array);
+  ARROW_RETURN_NOT_OK(state->unifier->Unify(*coded.dictionary(), &keys));
+  const int64_t num_before = state->entries == nullptr ? 0 : state->entries->length();
+  if (state->entries == nullptr || LargestKey(*keys, coded.dictionary()->length()) >= num_before) {
+    std::shared_ptr<arrow::DataType> type;
+    ARROW_RETURN_NOT_OK(state->unifier->GetResult(&type, &state->entries));
   }
-  state->is_wide |= !may_be_narrow || entries->length() > otap::kMaxDictionary8 ||
+  if (state->entries->length() > otap::kMaxDictionary16) {
+    if (is_first) {
+      state->BecomeNative();
+      return otap::DecodeDictionary(array);
+    }
+    // What was collected does not leave room; what this batch has may.
+    state->Forget();
+    return Unify(array, may_be_narrow, state);
+  }
+  state->is_wide |= !may_be_narrow || state->entries->length() > otap::kMaxDictionary8 ||
                     coded.indices()->type_id() == arrow::Type::UINT16;
-  state->entries = entries;
-  type = arrow::dictionary(state->is_wide ? arrow::uint16() : arrow::uint8(), entries->type());
-  return coded.Transpose(type, entries, reinterpret_cast<const int32_t*>(keys->data()));
+  const auto type =
+      arrow::dictionary(state->is_wide ? arrow::uint16() : arrow::uint8(), state->entries->type());
+  return coded.Transpose(type, state->entries, reinterpret_cast<const int32_t*>(keys->data()));
 }
 
 }  // namespace df::otap_wire

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include <arrow/array/array_dict.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 
@@ -32,9 +33,13 @@ class Dictionaries {
   using ArrayPtr = std::shared_ptr<arrow::Array>;
 
   struct ColumnState {
-    ArrayPtr entries;
+    std::unique_ptr<arrow::DictionaryUnifier> unifier;  ///< has what `entries` has
+    ArrayPtr entries;                                   ///< the same array while nothing is added
     bool is_wide = false;
     bool is_native = false;
+
+    void Forget();
+    void BecomeNative();
   };
 
   arrow::Result<ArrayPtr> CollectColumn(const std::string& path, const otap::Column& column,
