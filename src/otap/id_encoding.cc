@@ -3,7 +3,6 @@
 #include <array>
 #include <bit>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,42 +64,58 @@ Likenesses ComparePlain(const arrow::Array& array) {
       [&](int64_t row) { return values.GetView(row); });
 }
 
-/// Numbers the entries of a dictionary so that equal values have equal numbers; -1 is null.
+/// A value of a dictionary column. A dictionary may hold a value twice, so that other indices say
+/// nothing; the same index does.
 template <typename ArrayType>
-std::vector<int64_t> NumberValues(const arrow::Array& dictionary) {
-  const auto& values = checked_cast<const ArrayType&>(dictionary);
-  std::vector<int64_t> numbers(static_cast<size_t>(values.length()), -1);
-  std::unordered_map<std::decay_t<decltype(values.GetView(0))>, int64_t> first;
-  for (int64_t i = 0; i < values.length(); ++i) {
-    if (!values.IsNull(i)) {
-      numbers[static_cast<size_t>(i)] = first.try_emplace(values.GetView(i), i).first->second;
-    }
+struct Entry {
+  const ArrayType* values;
+  int64_t index;
+
+  bool operator==(const Entry& other) const {
+    return index == other.index || values->GetView(index) == values->GetView(other.index);
   }
-  return numbers;
+};
+
+template <typename ArrayType, typename Index>
+Likenesses CompareEntries(const arrow::DictionaryArray& array, const Index& index) {
+  const auto& values = checked_cast<const ArrayType&>(*array.dictionary());
+  const arrow::Array& indices = *array.indices();
+  const bool has_null = values.null_count() > 0;
+  return Compare(
+      array.length(),
+      [&](int64_t row) { return indices.IsNull(row) || (has_null && values.IsNull(index(row))); },
+      [&](int64_t row) { return Entry<ArrayType>{&values, index(row)}; });
 }
 
-/// Compares dictionary columns by value: a dictionary may hold a value twice, and null.
+template <typename ArrayType>
+Likenesses CompareCoded(const arrow::DictionaryArray& array) {
+  switch (array.indices()->type_id()) {
+    case arrow::Type::UINT8: {
+      const auto* indices = checked_cast<const arrow::UInt8Array&>(*array.indices()).raw_values();
+      return CompareEntries<ArrayType>(array, [=](int64_t row) { return int64_t{indices[row]}; });
+    }
+    case arrow::Type::UINT16: {
+      const auto* indices = checked_cast<const arrow::UInt16Array&>(*array.indices()).raw_values();
+      return CompareEntries<ArrayType>(array, [=](int64_t row) { return int64_t{indices[row]}; });
+    }
+    default:
+      return CompareEntries<ArrayType>(array,
+                                       [&](int64_t row) { return array.GetValueIndex(row); });
+  }
+}
+
 arrow::Result<Likenesses> CompareDictionary(const arrow::DictionaryArray& array) {
-  std::vector<int64_t> numbers;
   switch (array.dictionary()->type_id()) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
-      numbers = NumberValues<arrow::BinaryArray>(*array.dictionary());
-      break;
+      return CompareCoded<arrow::BinaryArray>(array);
     case arrow::Type::FIXED_SIZE_BINARY:
-      numbers = NumberValues<arrow::FixedSizeBinaryArray>(*array.dictionary());
-      break;
+      return CompareCoded<arrow::FixedSizeBinaryArray>(array);
     case arrow::Type::INT64:
-      numbers = NumberValues<arrow::Int64Array>(*array.dictionary());
-      break;
+      return CompareCoded<arrow::Int64Array>(array);
     default:
       return arrow::Status::Invalid(array.type()->ToString(), " is no type of the model");
   }
-  const auto number = [&](int64_t row) {
-    return numbers[static_cast<size_t>(array.GetValueIndex(row))];
-  };
-  return Compare(
-      array.length(), [&](int64_t row) { return array.IsNull(row) || number(row) < 0; }, number);
 }
 
 /// Compares every row of a column with the row before it.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <arrow/api.h>
@@ -60,6 +61,12 @@ template <typename ArrayType>
 Ranks TakeValues(const arrow::Array& array) {
   const auto& values = checked_cast<const ArrayType&>(array);
   Ranks ranks(static_cast<size_t>(array.length()));
+  if (array.null_count() == 0) {
+    for (size_t row = 0; row < ranks.size(); ++row) {
+      ranks[row] = static_cast<uint32_t>(values.Value(static_cast<int64_t>(row)));
+    }
+    return ranks;
+  }
   for (int64_t row = 0; row < array.length(); ++row) {
     ranks[static_cast<size_t>(row)] =
         array.IsNull(row) ? kNullRank : static_cast<uint32_t>(values.Value(row));
@@ -97,11 +104,9 @@ arrow::Result<Ranks> RankRows(const arrow::Array& array) {
     case arrow::Type::DICTIONARY: {
       const auto& coded = checked_cast<const arrow::DictionaryArray&>(array);
       ARROW_ASSIGN_OR_RAISE(const Ranks entries, RankRows(*coded.dictionary()));
-      Ranks ranks(static_cast<size_t>(array.length()), kNullRank);
-      for (int64_t row = 0; row < array.length(); ++row) {
-        if (array.IsValid(row)) {
-          ranks[static_cast<size_t>(row)] = entries[static_cast<size_t>(coded.GetValueIndex(row))];
-        }
+      ARROW_ASSIGN_OR_RAISE(Ranks ranks, RankRows(*coded.indices()));
+      for (uint32_t& rank : ranks) {
+        rank = rank == kNullRank ? kNullRank : entries[rank];
       }
       return ranks;
     }
@@ -177,28 +182,95 @@ arrow::Result<std::vector<Ranks>> SortKeys(const TableInfo& info, const TablePtr
   return keys;
 }
 
-/// Up to four ranks in one number of 128 bits, and the row that they are of.
-struct PackedRow {
-  uint64_t high = 0;
-  uint64_t low = 0;
-  uint32_t row = 0;
+/// How many bits each key needs when nulls count as one more than its largest rank.
+std::vector<int> BitsOf(const std::vector<Ranks>& keys) {
+  std::vector<int> bits;
+  for (const Ranks& ranks : keys) {
+    uint32_t end = 0;  // one past the largest rank
+    for (const uint32_t rank : ranks) {
+      end = std::max(end, rank + 1);  // a null is none: it wraps to 0
+    }
+    bits.push_back(std::bit_width(end));
+  }
+  return bits;
+}
 
-  auto operator<=>(const PackedRow&) const = default;
-};
-
-std::vector<PackedRow> PackRows(const std::vector<Ranks>& keys, size_t num_rows) {
-  std::vector<PackedRow> rows(num_rows);
+/// The keys of each row in one number, the most significant first, and the row in the lowest bits.
+std::vector<uint64_t> PackRows(const std::vector<Ranks>& keys, const std::vector<int>& bits,
+                               size_t num_rows, int row_bits) {
+  std::vector<uint64_t> packed(num_rows, 0);
   for (size_t key = 0; key < keys.size(); ++key) {
-    uint64_t PackedRow::* const half = key < 2 ? &PackedRow::high : &PackedRow::low;
-    const int shift = key % 2 == 0 ? 32 : 0;
+    const uint64_t null_rank = (uint64_t{1} << bits[key]) - 1;
     for (size_t row = 0; row < num_rows; ++row) {
-      rows[row].*half |= static_cast<uint64_t>(keys[key][row]) << shift;
+      const uint32_t rank = keys[key][row];
+      packed[row] = packed[row] << bits[key] | (rank == kNullRank ? null_rank : rank);
     }
   }
   for (size_t row = 0; row < num_rows; ++row) {
-    rows[row].row = static_cast<uint32_t>(row);
+    packed[row] = packed[row] << row_bits | row;
   }
-  return rows;
+  return packed;
+}
+
+/// Sorts by the bits from `begin_bit` to `end_bit`, and keeps equal ones in their order.
+void RadixSort(int begin_bit, int end_bit, std::vector<uint64_t>* numbers) {
+  constexpr int kDigitBits = 8;
+  std::vector<uint64_t> other(numbers->size());
+  for (int shift = begin_bit; shift < end_bit; shift += kDigitBits) {
+    const int width = std::min(kDigitBits, end_bit - shift);
+    const uint64_t mask = (uint64_t{1} << width) - 1;
+    std::array<size_t, size_t{1} << kDigitBits> begins{};
+    for (const uint64_t number : *numbers) {
+      ++begins[number >> shift & mask];
+    }
+    size_t begin = 0;
+    for (size_t& place : begins) {
+      begin += std::exchange(place, begin);
+    }
+    for (const uint64_t number : *numbers) {
+      other[begins[number >> shift & mask]++] = number;
+    }
+    numbers->swap(other);
+  }
+}
+
+/// Rows of tables whose keys do not fit one number.
+std::vector<uint32_t> SortWide(const std::vector<Ranks>& keys, size_t num_rows) {
+  std::vector<uint32_t> order(num_rows);
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    for (const Ranks& ranks : keys) {
+      if (ranks[a] != ranks[b]) {
+        return ranks[a] < ranks[b];
+      }
+    }
+    return a < b;
+  });
+  return order;
+}
+
+/// Returns the rows in the order of their keys, equal ones as they are.
+std::vector<uint32_t> SortRows(const std::vector<Ranks>& keys, size_t num_rows) {
+  constexpr size_t kFewRows = 256;  // below, passes over all digits cost more than comparisons
+  const std::vector<int> bits = BitsOf(keys);
+  const int row_bits = std::bit_width(num_rows);
+  const int all_bits = std::accumulate(bits.begin(), bits.end(), row_bits);
+  if (all_bits > 64) {
+    return SortWide(keys, num_rows);
+  }
+  std::vector<uint64_t> packed = PackRows(keys, bits, num_rows, row_bits);
+  if (std::is_sorted(packed.begin(), packed.end())) {
+    // As it is.
+  } else if (num_rows < kFewRows) {
+    std::sort(packed.begin(), packed.end());
+  } else {
+    RadixSort(row_bits, all_bits, &packed);
+  }
+  std::vector<uint32_t> order(num_rows);
+  const uint64_t mask = (uint64_t{1} << row_bits) - 1;
+  std::transform(packed.begin(), packed.end(), order.begin(),
+                 [mask](uint64_t number) { return static_cast<uint32_t>(number & mask); });
+  return order;
 }
 
 }  // namespace
@@ -210,20 +282,15 @@ arrow::Result<TablePtr> SortForTransport(TableKind kind, const TablePtr& table) 
     return arrow::Status::Invalid(
         fmt::format("table {}: {}", info.directory, keys.status().message()));
   }
-  std::vector<PackedRow> rows = PackRows(*keys, static_cast<size_t>(table->num_rows()));
-  if (std::is_sorted(rows.begin(), rows.end())) {
+  const std::vector<uint32_t> order = SortRows(*keys, static_cast<size_t>(table->num_rows()));
+  if (std::is_sorted(order.begin(), order.end())) {
     return table;
   }
-  std::sort(rows.begin(), rows.end());
-  arrow::UInt32Builder builder;
-  ARROW_RETURN_NOT_OK(builder.Reserve(table->num_rows()));
-  for (const PackedRow& row : rows) {
-    builder.UnsafeAppend(row.row);
-  }
-  ARROW_ASSIGN_OR_RAISE(const auto order, builder.Finish());
+  const auto rows = std::make_shared<arrow::UInt32Array>(
+      table->num_rows(), arrow::Buffer::Wrap(order.data(), order.size()));
   ARROW_ASSIGN_OR_RAISE(
       const arrow::Datum sorted,
-      arrow::compute::Take(table, order, arrow::compute::TakeOptions::NoBoundsCheck()));
+      arrow::compute::Take(table, rows, arrow::compute::TakeOptions::NoBoundsCheck()));
   return sorted.record_batch();
 }
 
