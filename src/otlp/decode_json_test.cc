@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -69,6 +70,17 @@ TEST(DecodeJson, TakesDoublesThatAreNoNumbers) {
            R"({"doubleValue":"Infinity"}]}}})"));
   EXPECT_NE(request.find(std::string("\0\0\0\0\0\0\xF8\x7F", 8)), std::string::npos);
   EXPECT_NE(request.find(std::string("\0\0\0\0\0\0\xF0\xFF", 8)), std::string::npos);
+}
+
+TEST(DecodeJson, ZeroKeepsItsSign) {
+  const std::string kNegativeZero("\0\0\0\0\0\0\0\x80", 8);
+  for (const char* zero : {"-0", "-0.0", "-0e3", "\"-0\""}) {
+    EXPECT_NE(
+        Read(Logs(fmt::format(R"({{"body":{{"doubleValue":{}}}}})", zero))).find(kNegativeZero),
+        std::string::npos)
+        << zero;
+  }
+  EXPECT_EQ(Read(Logs(R"({"body":{"doubleValue":0}})")).find(kNegativeZero), std::string::npos);
 }
 
 TEST(DecodeJson, SaysWhereAValueIsWrong) {

@@ -133,6 +133,10 @@ std::optional<double> DoubleOf(const Json& value) {
   if (const auto* text = value.get_ptr<const std::string*>()) {
     return ParseDouble(*text);
   }
+  // The parser takes "-0" for an integer without sign; "0" is an unsigned one to it.
+  if (value.type() == Json::value_t::number_integer && value.get<int64_t>() == 0) {
+    return -0.0;
+  }
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
