@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -45,6 +46,7 @@ Connection::Connection(EventLoop* loop, std::unique_ptr<Transport> transport, Si
       handshake_timer_(loop, [this] { Close("the handshake took too long"); }),
       write_timer_(loop, [this] { Close("the peer takes nothing of what is sent"); }),
       keepalive_timer_(loop, [this] { OnKeepalive(); }),
+      stall_timer_(loop, [this] { OnStallCheck(); }),
       idle_timer_(loop, [this] { Drain(); }) {}
 
 Connection::~Connection() {
@@ -128,6 +130,7 @@ void Connection::OnRead(const boost::system::error_code& error, size_t num_bytes
     return;
   }
   last_read_ = loop_->clock().Now();
+  has_read_since_ping_ = true;
   is_reading_frames_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(session_, input_.data(), num_bytes);
   is_reading_frames_ = false;
@@ -228,7 +231,7 @@ void Connection::OnKeepalive() {
   const SteadyTime due = last_read_ + settings_.keepalive_interval;
   if (is_ping_sent_) {
     is_ping_sent_ = false;
-    if (last_read_ + settings_.keepalive_timeout <= now) {
+    if (!has_read_since_ping_) {
       Close("the peer does not answer pings");
       return;
     }
@@ -242,9 +245,33 @@ void Connection::OnKeepalive() {
     return;
   }
   is_ping_sent_ = true;
+  has_read_since_ping_ = false;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   keepalive_timer_.StartAt(now + settings_.keepalive_timeout);
   FlushSoon();
+}
+
+void Connection::OnStallCheck() {
+  const SteadyTime now = loop_->clock().Now();
+  std::vector<StreamPtr> stalled;
+  std::optional<SteadyTime> next;
+  for (const auto& [id, stream] : streams_) {
+    if (stream->unsent_bytes_ == 0) {
+      continue;
+    }
+    const SteadyTime due = stream->last_sent_ + settings_.stalled_stream_timeout;
+    if (due <= now) {
+      stalled.push_back(stream);
+    } else {
+      next = std::min(next.value_or(due), due);
+    }
+  }
+  if (next.has_value()) {
+    stall_timer_.StartAt(*next);
+  }
+  for (const StreamPtr& stream : stalled) {
+    stream->Reset(NGHTTP2_CANCEL);
+  }
 }
 
 bool Connection::can_open() const {
@@ -300,6 +327,7 @@ void Connection::Close(const std::string& reason) {
   handshake_timer_.Cancel();
   write_timer_.Cancel();
   keepalive_timer_.Cancel();
+  stall_timer_.Cancel();
   idle_timer_.Cancel();
   transport_->Close();
   for (auto& [id, stream] : std::exchange(streams_, {})) {
@@ -328,6 +356,10 @@ void Connection::SubmitResponse(Stream* stream, const Headers& headers, bool has
 }
 
 void Connection::Resume(Stream* stream) {
+  if (side_ == Side::kServer && !stall_timer_.is_armed() && stream->unsent_bytes_ > 0 &&
+      settings_.stalled_stream_timeout.count() > 0) {
+    stall_timer_.StartAt(loop_->clock().Now() + settings_.stalled_stream_timeout);
+  }
   if (std::exchange(stream->is_deferred_, false)) {
     nghttp2_session_resume_data(session_, stream->id_);
     FlushSoon();
@@ -408,6 +440,9 @@ ssize_t Connection::ReadBody(Stream* stream, uint8_t* out, size_t room, uint32_t
                         stream->pieces_.begin() + static_cast<ptrdiff_t>(num_done));
   const bool was_full = stream->unsent_bytes_ >= settings_.max_buffered_write_bytes;
   stream->unsent_bytes_ -= static_cast<int64_t>(filled);
+  if (filled > 0) {
+    stream->last_sent_ = loop_->clock().Now();
+  }
   if (was_full && stream->unsent_bytes_ < settings_.max_buffered_write_bytes) {
     stream->changed_.NotifyAll();
   }

@@ -73,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void CloseIfDone();
   void StartTimers();
   void OnKeepalive();
+  void OnStallCheck();
 
   // What streams ask for.
   void Consumed(Stream* stream, size_t num_bytes);
@@ -107,10 +108,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool has_changed_ = false;
   SteadyTime last_read_;
   bool is_ping_sent_ = false;
+  bool has_read_since_ping_ = false;
 
   Timer handshake_timer_;
   Timer write_timer_;
   Timer keepalive_timer_;
+  Timer stall_timer_;
   Timer idle_timer_;
 };
 

@@ -28,6 +28,9 @@ struct ConnectionSettings {
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(10);
   /// A peer that takes nothing of what is written for so long is cut.
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(30);
+  /// Server: a stream whose client takes nothing of its answer for so long is reset, since only
+  /// what it is given would tell whether it is still there; 0: never.
+  std::chrono::nanoseconds stalled_stream_timeout = std::chrono::seconds(60);
   /// A ping after so long without a byte from the peer; 0: none.
   std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(30);
   std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(10);

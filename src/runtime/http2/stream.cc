@@ -17,7 +17,8 @@ const std::string* Find(const Headers& headers, std::string_view name) {
 
 Stream::Stream(EventLoop* loop, Connection* connection, int32_t id,
                int64_t max_buffered_write_bytes)
-    : connection_(connection),
+    : loop_(loop),
+      connection_(connection),
       id_(id),
       max_buffered_write_bytes_(max_buffered_write_bytes),
       changed_(loop) {}
@@ -70,6 +71,9 @@ Task<bool> Stream::Write(std::string bytes) {
     co_return false;
   }
   if (!bytes.empty()) {
+    if (unsent_bytes_ == 0) {
+      last_sent_ = loop_->clock().Now();
+    }
     unsent_bytes_ += static_cast<int64_t>(bytes.size());
     pieces_.push_back(Piece{std::move(bytes)});
     connection_->Resume(this);

@@ -76,6 +76,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     size_t sent = 0;
   };
 
+  EventLoop* loop_;
   Connection* connection_;  // null once closed
   int32_t id_;
   int64_t max_buffered_write_bytes_;
@@ -91,6 +92,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   std::vector<Piece> pieces_;  // to be sent, the next one at the front
   int64_t unsent_bytes_ = 0;
+  SteadyTime last_sent_;  // when bytes were sent, or the first of them began to wait
   Headers end_trailers_;
   bool is_finished_ = false;
   bool is_deferred_ = false;  // the session waits for data
