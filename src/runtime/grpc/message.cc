@@ -58,6 +58,7 @@ MessageReader::Step MessageReader::Next(std::string* message) {
   if (static_cast<int64_t>(rest.size() - kPrefixBytes) < size) {
     return Step::kNeedsMore;
   }
+  num_wire_bytes_ += size;
   const std::string_view bytes = rest.substr(kPrefixBytes, static_cast<size_t>(size));
   if (flag == 1) {
     auto inflated = Decompress(compression_, bytes, max_bytes_);

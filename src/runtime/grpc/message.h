@@ -27,6 +27,9 @@ class MessageReader {
   Step Next(std::string* message);
   const CallStatus& error() const { return error_; }
 
+  /// Bytes of the messages taken so far, as they came.
+  int64_t num_wire_bytes() const { return num_wire_bytes_; }
+
   /// Nothing of a message has come yet.
   bool is_between_messages() const { return buffer_.size() == position_; }
 
@@ -37,6 +40,7 @@ class MessageReader {
   Compression compression_ = Compression::kNone;
   std::string buffer_;
   size_t position_ = 0;
+  int64_t num_wire_bytes_ = 0;
   CallStatus error_;
 };
 

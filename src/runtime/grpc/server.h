@@ -51,6 +51,9 @@ class ServerCall {
   Task<bool> Read(std::string* message);
   const CallStatus& status() const { return status_; }
 
+  /// Bytes of the messages read so far, as they came.
+  int64_t num_wire_bytes() const { return reader_.num_wire_bytes(); }
+
   /// Sends the header of the answer before its first message: clients that wait for it with what
   /// they send need that. Write does it otherwise.
   void SendHeaders();
@@ -108,8 +111,10 @@ class Server {
   const http2::ServerCounts& counts() const { return http2_->counts(); }
   int64_t num_calls() const { return http2_->num_streams(); }
 
-  /// Takes no calls any more and waits until those under way have ended; those that have not at
-  /// the deadline are cut.
+  /// Takes no connections and calls any more; those under way go on.
+  void Stop() { http2_->Stop(); }
+  /// Stops, and waits until the calls under way have ended; those that have not at the
+  /// deadline are cut.
   Task<void> Drain(SteadyTime deadline) { return http2_->Drain(deadline); }
 
  private:

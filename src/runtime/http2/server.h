@@ -53,8 +53,9 @@ class Server {
   const ServerCounts& counts() const;
   int64_t num_streams() const;
 
-  /// Takes no connections and streams any more, and waits until those under way have ended, or
-  /// until the deadline, which cuts them.
+  /// Takes no connections and streams any more; those under way go on.
+  void Stop();
+  /// Stops, and waits until what is under way has ended, or until the deadline, which cuts it.
   Task<void> Drain(SteadyTime deadline);
 
  private:

@@ -43,8 +43,38 @@ const config::FieldTable<HttpConfig>& HttpFields() {
   return kTable;
 }
 
+const config::FieldTable<GrpcConfig>& GrpcFields() {
+  static const config::FieldTable<GrpcConfig> kTable = {
+      Address(&GrpcConfig::listening_addr),
+      config::Size("max_decoding_message_size", &GrpcConfig::max_decoding_message_size,
+                   {1, int64_t{1} << 30}, "largest request, as it is sent and as it is inflated"),
+      config::EnumList("request_compression", &GrpcConfig::request_compression,
+                       {{"zstd", Compression::kZstd},
+                        {"gzip", Compression::kGzip},
+                        {"deflate", Compression::kDeflate}},
+                       "what requests may be compressed with"),
+      config::Bool("wait_for_result", &GrpcConfig::wait_for_result,
+                   "answer when the items are delivered, not when they are on their way"),
+      config::Duration("timeout", &GrpcConfig::timeout,
+                       "longest time from the header of a request to its answer", kTimeout),
+      config::Integer("max_concurrent_requests", &GrpcConfig::max_concurrent_requests, {1, 65'536},
+                      "requests under way at a time; more are told to come again"),
+      config::Integer("max_connections", &GrpcConfig::max_connections, {1, 65'536},
+                      "connections at a time; more are closed"),
+      config::Duration("http2_keepalive_interval", &GrpcConfig::http2_keepalive_interval,
+                       "a client that is silent for so long is asked for a sign of life", kTimeout),
+      config::Duration("http2_keepalive_timeout", &GrpcConfig::http2_keepalive_timeout,
+                       "its connection is closed when it takes longer to come", kTimeout),
+      config::OptionalGroup("tls", &GrpcConfig::tls, engine::TlsServerFields(),
+                            "encryption, and whose certificates clients need",
+                            engine::CheckTlsServer),
+  };
+  return kTable;
+}
+
 const config::FieldTable<ProtocolsConfig>& ProtocolsFields() {
   static const config::FieldTable<ProtocolsConfig> kTable = {
+      config::OptionalGroup("grpc", &ProtocolsConfig::grpc, GrpcFields(), "OTLP over gRPC"),
       config::OptionalGroup("http", &ProtocolsConfig::http, HttpFields(), "OTLP over HTTP/1.1"),
   };
   return kTable;
@@ -61,8 +91,9 @@ const config::FieldTable<OtlpConfig>& OtlpFields() {
 }
 
 void CheckOtlp(const config::Section& section, const OtlpConfig& config) {
-  if (section.Find("protocols").has_value() && !config.protocols.http.has_value()) {
-    section.AddAtKey("protocols", "key 'protocols' names no protocol, expected http");
+  if (section.Find("protocols").has_value() && !config.protocols.http.has_value() &&
+      !config.protocols.grpc.has_value()) {
+    section.AddAtKey("protocols", "key 'protocols' names no protocol, expected grpc or http");
   }
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/compression.h"
 #include "config/field_table.h"
 #include "engine/node_config.h"
 #include "runtime/tls.h"
@@ -25,7 +27,23 @@ struct HttpConfig {
   std::optional<runtime::TlsSettings> tls;
 };
 
+/// OTLP over gRPC.
+struct GrpcConfig {
+  std::string listening_addr;
+  int64_t max_decoding_message_size = 4 << 20;
+  std::vector<Compression> request_compression = {Compression::kZstd, Compression::kGzip,
+                                                  Compression::kDeflate};
+  bool wait_for_result = false;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(30);
+  int64_t max_concurrent_requests = 256;
+  int64_t max_connections = 1024;
+  std::chrono::nanoseconds http2_keepalive_interval = std::chrono::seconds(30);
+  std::chrono::nanoseconds http2_keepalive_timeout = std::chrono::seconds(10);
+  std::optional<runtime::TlsSettings> tls;
+};
+
 struct ProtocolsConfig {
+  std::optional<GrpcConfig> grpc;
   std::optional<HttpConfig> http;
 };
 

@@ -21,6 +21,10 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
     ARROW_ASSIGN_OR_RAISE(shared->http_tls,
                           runtime::TlsContext::MakeServer(*http->tls, {"http/1.1"}));
   }
+  const auto& grpc = static_cast<const OtlpConfig&>(config).protocols.grpc;
+  if (grpc.has_value() && grpc->tls.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(shared->grpc_tls, runtime::TlsContext::MakeServer(*grpc->tls, {"h2"}));
+  }
   return engine::NodeSharedPtr(std::move(shared));
 }
 
@@ -38,7 +42,7 @@ const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:receiver:otlp",
     .old_urn = "urn:otel:otlp:receiver",
     .kind = engine::NodeKind::kReceiver,
-    .summary = "takes OTLP requests over HTTP",
+    .summary = "takes OTLP requests over gRPC and HTTP",
     .fields = [] { return config::Describe(OtlpFields()); },
     .parse = Parse,
     .make_shared = MakeShared,

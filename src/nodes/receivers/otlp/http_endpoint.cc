@@ -19,16 +19,6 @@ constexpr std::string_view kProtobufType = "application/x-protobuf";
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kRetryAfterSeconds = "1";
 
-constexpr telemetry::Instrument kRequests = {telemetry::InstrumentKind::kCounter,
-                                             "df.receiver.otlp.requests", "{request}",
-                                             "Export requests that were read", "protocol,signal"};
-constexpr telemetry::Instrument kRequestBytes = {
-    telemetry::InstrumentKind::kCounter, "df.receiver.otlp.requests.size", "By",
-    "Bytes of the export requests that were read, as they were sent", "protocol,signal"};
-constexpr telemetry::Instrument kRefused = {
-    telemetry::InstrumentKind::kCounter, "df.receiver.otlp.requests.refused", "{request}",
-    "Export requests that were not answered with success", "protocol,reason"};
-
 std::optional<otap::Signal> SignalOf(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   for (const otap::Signal signal : otap::kAllSignals) {
@@ -62,15 +52,7 @@ std::string_view TypeOf(Encoding encoding) {
 
 HttpEndpoint::HttpEndpoint(const HttpConfig& config, ExportService* service,
                            telemetry::MetricSet* metrics)
-    : config_(config), service_(service), metrics_(metrics) {
-  for (const otap::Signal signal : otap::kAllSignals) {
-    const telemetry::Attributes attributes = {{"protocol", "http"},
-                                              {"signal", std::string(otap::Name(signal))}};
-    const auto i = static_cast<size_t>(signal);
-    requests_[i] = &metrics->AddCounter(kRequests, attributes);
-    request_bytes_[i] = &metrics->AddCounter(kRequestBytes, attributes);
-  }
-}
+    : config_(config), service_(service), metrics_("http", metrics) {}
 
 Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(
     runtime::EventLoop* loop, const HttpConfig& config,
@@ -139,8 +121,7 @@ runtime::Task<Response> HttpEndpoint::Respond(Request request) {
   const otap::Signal signal = made.signal;
   const Encoding encoding = made.encoding;
   const Compression coding = *ParseCompression(Find(request.headers, "Content-Encoding"));
-  requests_[static_cast<size_t>(signal)]->Add(1);
-  request_bytes_[static_cast<size_t>(signal)]->Add(static_cast<int64_t>(request.body.size()));
+  metrics_.CountRequest(signal, static_cast<int64_t>(request.body.size()));
   if (coding == Compression::kNone) {
     made.body = std::move(request.body);
   } else {
@@ -198,7 +179,7 @@ Response HttpEndpoint::ResponseOf(const ExportAnswer& answer, otap::Signal signa
 
 Response HttpEndpoint::Problem(int status, AnswerCode code, std::string_view message,
                                Encoding encoding, std::string_view metric_reason) {
-  CountRefused(metric_reason);
+  metrics_.CountRefused(metric_reason);
   Response response;
   response.status = status;
   response.headers.push_back({"Content-Type", std::string(TypeOf(encoding))});
@@ -208,18 +189,6 @@ Response HttpEndpoint::Problem(int status, AnswerCode code, std::string_view mes
   response.body =
       df::otlp::WriteRpcStatus(encoding, {static_cast<int32_t>(code), std::string(message)});
   return response;
-}
-
-void HttpEndpoint::CountRefused(std::string_view reason) {
-  const auto at = refused_.find(reason);
-  if (at != refused_.end()) {
-    at->second->Add(1);
-    return;
-  }
-  telemetry::Counter& counter =
-      metrics_->AddCounter(kRefused, {{"protocol", "http"}, {"reason", std::string(reason)}});
-  counter.Add(1);
-  refused_.emplace(reason, &counter);
 }
 
 }  // namespace df::nodes::receivers::otlp

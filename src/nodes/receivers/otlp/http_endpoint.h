@@ -1,7 +1,6 @@
 // OTLP over HTTP/1.1: paths, content types, codings and status codes.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "nodes/receivers/otlp/config.h"
 #include "nodes/receivers/otlp/export_service.h"
+#include "nodes/receivers/otlp/request_metrics.h"
 #include "runtime/http1/server.h"
 #include "telemetry/metric_set.h"
 
@@ -39,15 +39,11 @@ class HttpEndpoint final : public runtime::http1::RequestHandler {
                                    df::otlp::Encoding encoding, std::string_view metric_reason);
   runtime::http1::Response ResponseOf(const ExportAnswer& answer, otap::Signal signal,
                                       df::otlp::Encoding encoding);
-  void CountRefused(std::string_view reason);
 
   HttpConfig config_;
   ExportService* service_;
-  telemetry::MetricSet* metrics_;
-  std::array<telemetry::Counter*, 3> requests_{};  // by signal
-  std::array<telemetry::Counter*, 3> request_bytes_{};
-  std::map<std::string, telemetry::Counter*, std::less<>> refused_;  // by reason
-  std::unique_ptr<runtime::http1::Server> server_;                   // last: its calls use the rest
+  RequestMetrics metrics_;
+  std::unique_ptr<runtime::http1::Server> server_;  // last: its calls use the rest
 };
 
 }  // namespace df::nodes::receivers::otlp

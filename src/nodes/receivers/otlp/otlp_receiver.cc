@@ -7,19 +7,32 @@
 
 namespace df::nodes::receivers::otlp {
 
+Status OtlpReceiver::Listen(engine::Effects& effects) {
+  const auto log = [&effects](std::string_view protocol, const std::string& configured,
+                              uint16_t port) {
+    runtime::SocketAddress address = *runtime::ParseSocketAddress(configured);
+    address.port = port;
+    LogInfo("node '{}': OTLP over {} at {}", effects.info().node, protocol, address.ToString());
+  };
+  if (const std::optional<HttpConfig>& config = config_->protocols.http; config.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(http_, HttpEndpoint::Listen(&effects.loop(), *config, shared_->http_tls,
+                                                      &*service_, &effects.metrics()));
+    log(shared_->http_tls == nullptr ? "HTTP" : "HTTPS", config->listening_addr, http_->port());
+  }
+  if (const std::optional<GrpcConfig>& config = config_->protocols.grpc; config.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(grpc_, GrpcEndpoint::Listen(&effects.loop(), *config, shared_->grpc_tls,
+                                                      &*service_, &effects.metrics()));
+    log(shared_->grpc_tls == nullptr ? "gRPC" : "gRPC with TLS", config->listening_addr,
+        grpc_->port());
+  }
+  return Status::OK();
+}
+
 runtime::Task<Status> OtlpReceiver::Run(engine::Effects& effects) {
   service_.emplace(&effects);
-  if (const std::optional<HttpConfig>& config = config_->protocols.http; config.has_value()) {
-    auto endpoint = HttpEndpoint::Listen(&effects.loop(), *config, shared_->http_tls, &*service_,
-                                         &effects.metrics());
-    if (!endpoint.ok()) {
-      co_return endpoint.status();
-    }
-    http_ = *std::move(endpoint);
-    runtime::SocketAddress address = *runtime::ParseSocketAddress(config->listening_addr);
-    address.port = http_->port();
-    LogInfo("node '{}': OTLP over {} at {}", effects.info().node,
-            shared_->http_tls == nullptr ? "HTTP" : "HTTPS", address.ToString());
+  Status listening = Listen(effects);
+  if (!listening.ok()) {
+    co_return listening;
   }
   runtime::Wakeup drain(&effects.loop());
   const runtime::Cancellation::Subscription on_drain(&effects.drain(),
@@ -30,6 +43,9 @@ runtime::Task<Status> OtlpReceiver::Run(engine::Effects& effects) {
   service_->Close();
   if (http_ != nullptr) {
     http_->Stop();
+  }
+  if (grpc_ != nullptr) {
+    grpc_->Stop();
   }
   co_await service_->WaitForSends();
   co_return Status::OK();

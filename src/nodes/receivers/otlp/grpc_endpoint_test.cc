@@ -1,0 +1,298 @@
+#include "nodes/receivers/otlp/grpc_endpoint.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "nodes/receivers/otlp/otlp_receiver.h"
+#include "otlp/encode.h"
+#include "otlp/export_response.h"
+#include "runtime/grpc/client.h"
+#include "testing/pipeline_harness.h"
+#include "testing/random_batch.h"
+#include "testing/tcp_peer.h"
+#include "testing/tls_identity.h"
+
+namespace df::nodes::receivers::otlp {
+
+extern const engine::NodeDescriptor kDescriptor;
+
+namespace {
+
+using otap::Signal;
+using runtime::grpc::Code;
+using runtime::grpc::UnaryAnswer;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+OtlpReceiver* latest_receiver = nullptr;
+
+/// The node, with a way to find out at which port it listens.
+engine::NodeDescriptor Spied() {
+  engine::NodeDescriptor spied = kDescriptor;
+  spied.make_receiver = [](const engine::NodeConfigPtr& config, const engine::NodeSharedPtr& shared,
+                           const engine::InstanceInfo& info) {
+    auto made = kDescriptor.make_receiver(config, shared, info);
+    latest_receiver = static_cast<OtlpReceiver*>(made->get());
+    return made;
+  };
+  return spied;
+}
+
+std::string_view PathOf(Signal signal) {
+  switch (signal) {
+    case Signal::kLogs:
+      return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    case Signal::kTraces:
+      return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    case Signal::kMetrics:
+      break;
+  }
+  return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+}
+
+/// A request of log records without anything in them.
+std::string LogsRequest(int num_records) {
+  std::string request;
+  protozero::pbf_writer writer(request);
+  protozero::pbf_writer resource(writer, 1);
+  protozero::pbf_writer scope(resource, 2);
+  for (int i = 0; i < num_records; ++i) {
+    protozero::pbf_writer record(scope, 2);
+    record.add_fixed64(1, static_cast<uint64_t>(i) + 1);
+  }
+  return request;
+}
+
+class GrpcEndpointTest : public ::testing::Test {
+ protected:
+  struct Call {
+    UnaryAnswer answer;
+    runtime::Task<void> task;
+  };
+
+  void Start(const std::string& config = "") {
+    static const engine::NodeDescriptor spied = Spied();
+    harness_ = std::make_unique<testing::PipelineHarness>(
+        fmt::format(R"({{nodes: {{
+          otlp: {{kind: receiver, plugin_urn: "urn:otel:receiver:otlp",
+                  out_ports: {{out: {{destinations: [sink]}}}},
+                  config: {{protocols: {{grpc: {{listening_addr: '127.0.0.1:0'{}{}}}}}}}}},
+          sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+                    config.empty() ? "" : ", ", config),
+        std::vector<const engine::NodeDescriptor*>{&spied});
+    ASSERT_TRUE(harness_->status().ok()) << harness_->status();
+    harness_->RunUntilIdle();
+    ASSERT_NE(latest_receiver->grpc_port(), 0);
+    MakeClient({});
+  }
+  void MakeClient(runtime::grpc::ClientSettings settings) {
+    settings.http2.host = "127.0.0.1";
+    settings.http2.port = latest_receiver->grpc_port();
+    client_ = std::make_unique<runtime::grpc::Client>(&client_loop_, settings);
+  }
+
+  void Until(const std::function<bool()>& done) {
+    ASSERT_TRUE(testing::StepUntil(
+        [this] {
+          harness_->RunUntilIdle();
+          client_loop_.RunUntilIdle();
+        },
+        done));
+  }
+
+  Call& Send(std::string_view path, std::string request,
+             std::chrono::nanoseconds timeout = seconds(60)) {
+    Call& call = calls_.emplace_back();
+    call.task =
+        Store(client_->Call(std::string(path), std::move(request), client_clock_.Now() + timeout),
+              &call.answer);
+    call.task.Start();
+    return call;
+  }
+  UnaryAnswer Ask(std::string_view path, std::string request) {
+    Call& call = Send(path, std::move(request));
+    Until([&call] { return call.task.is_done(); });
+    return call.answer;
+  }
+  UnaryAnswer AskLogs(int num_records) {
+    return Ask(PathOf(Signal::kLogs), LogsRequest(num_records));
+  }
+
+  /// Acks what the sink holds.
+  void Release() {
+    while (!harness_->sink().held.empty()) {
+      harness_->sink().Answer(0, engine::Outcome::Ack());
+    }
+  }
+
+  static runtime::Task<void> Store(runtime::Task<UnaryAnswer> call, UnaryAnswer* answer) {
+    *answer = co_await std::move(call);
+  }
+
+  testing::SimulatedClock client_clock_;
+  runtime::EventLoop client_loop_{client_clock_};
+  std::unique_ptr<testing::PipelineHarness> harness_;
+  std::unique_ptr<runtime::grpc::Client> client_;
+  std::deque<Call> calls_;
+};
+
+TEST_F(GrpcEndpointTest, RequestsOfEverySignalAndCompressionArrive) {
+  Start();
+  testing::RandomEngine random(3);
+  for (const Signal signal : otap::kAllSignals) {
+    for (const Compression compression :
+         {Compression::kNone, Compression::kGzip, Compression::kZstd, Compression::kDeflate}) {
+      runtime::grpc::ClientSettings settings;
+      settings.compression = compression;
+      MakeClient(settings);
+      const auto batch = testing::RandomBatch(signal, {}, random);
+      const std::string request = *df::otlp::EncodeRequest(*batch);
+      const UnaryAnswer answer = Ask(PathOf(signal), request);
+      EXPECT_TRUE(answer.status.ok()) << answer.status.ToString();
+      EXPECT_EQ(answer.message, "");
+      const auto& taken = harness_->sink().taken;
+      ASSERT_FALSE(taken.empty());
+      EXPECT_EQ(taken.back()->num_items(), batch->num_items());
+    }
+    EXPECT_EQ(harness_->metric("otlp", "df.receiver.otlp.requests",
+                               {{"protocol", "grpc"}, {"signal", std::string(Name(signal))}}),
+              4);
+  }
+}
+
+TEST_F(GrpcEndpointTest, WithoutWaitTheAnswerComesBeforeTheOutcome) {
+  Start();
+  harness_->sink().holds = true;
+  EXPECT_TRUE(AskLogs(3).status.ok());
+}
+
+TEST_F(GrpcEndpointTest, WithWaitTheOutcomeIsTheAnswer) {
+  Start("wait_for_result: true");
+  harness_->sink().holds = true;
+  Call& call = Send(PathOf(Signal::kLogs), LogsRequest(3));
+  Until([this] { return harness_->sink().held.size() == 1; });
+  EXPECT_FALSE(call.task.is_done());
+  Release();
+  Until([&call] { return call.task.is_done(); });
+  EXPECT_TRUE(call.answer.status.ok());
+}
+
+TEST_F(GrpcEndpointTest, RefusalsKeepWhetherTheyAreForGood) {
+  Start("wait_for_result: true");
+  harness_->sink().next_outcomes.push_back(engine::Outcome::Nack("come again", false));
+  const UnaryAnswer temporary = AskLogs(1);
+  EXPECT_EQ(temporary.status.code, Code::kUnavailable);
+  EXPECT_EQ(temporary.status.message, "come again");
+  EXPECT_EQ(temporary.status.retry_delay, seconds(1));
+  harness_->sink().next_outcomes.push_back(engine::Outcome::Nack("never", true));
+  const UnaryAnswer permanent = AskLogs(1);
+  EXPECT_EQ(permanent.status.code, Code::kInvalidArgument);
+  EXPECT_EQ(permanent.status.retry_delay, std::nullopt);
+}
+
+TEST_F(GrpcEndpointTest, AMalformedRequestIsRefusedForGood) {
+  Start();
+  const UnaryAnswer answer = Ask(PathOf(Signal::kLogs), "\x0a\x7f too short");
+  EXPECT_EQ(answer.status.code, Code::kInvalidArgument);
+  EXPECT_THAT(harness_->sink().taken, SizeIs(0));
+  EXPECT_TRUE(AskLogs(1).status.ok());
+}
+
+TEST_F(GrpcEndpointTest, RequestsThatAreTooLargeOrInflateTooFarAreExhausted) {
+  Start("max_decoding_message_size: 10KiB");
+  EXPECT_EQ(Ask(PathOf(Signal::kLogs), std::string(10'241, '\0')).status.code,
+            Code::kResourceExhausted);
+  runtime::grpc::ClientSettings settings;
+  settings.compression = Compression::kGzip;
+  MakeClient(settings);
+  EXPECT_EQ(Ask(PathOf(Signal::kLogs), std::string(100'000, '\0')).status.code,
+            Code::kResourceExhausted);
+  EXPECT_EQ(harness_->metric("otlp", "df.receiver.otlp.requests.refused",
+                             {{"protocol", "grpc"}, {"reason", "too_large"}}),
+            2);
+  EXPECT_TRUE(AskLogs(1).status.ok());
+}
+
+TEST_F(GrpcEndpointTest, ACompressionThatIsNotListedIsUnimplemented) {
+  Start("request_compression: [gzip]");
+  runtime::grpc::ClientSettings settings;
+  settings.compression = Compression::kZstd;
+  MakeClient(settings);
+  EXPECT_EQ(AskLogs(1).status.code, Code::kUnimplemented);
+  EXPECT_EQ(Ask("/a.b/C", "").status.code, Code::kUnimplemented);
+}
+
+TEST_F(GrpcEndpointTest, AnOutcomeThatDoesNotComeInTimeIsADeadline) {
+  Start("wait_for_result: true, timeout: 5s");
+  harness_->sink().holds = true;
+  Call& call = Send(PathOf(Signal::kLogs), LogsRequest(1));
+  Until([this] { return harness_->sink().held.size() == 1; });
+  harness_->Advance(milliseconds(5'100));
+  Until([&call] { return call.task.is_done(); });
+  EXPECT_EQ(call.answer.status.code, Code::kDeadlineExceeded);
+}
+
+TEST_F(GrpcEndpointTest, MoreRequestsThanMayBeUnderWayAreToldToComeAgain) {
+  Start("wait_for_result: true, max_concurrent_requests: 2");
+  harness_->sink().holds = true;
+  Send(PathOf(Signal::kLogs), LogsRequest(1));
+  Send(PathOf(Signal::kLogs), LogsRequest(1));
+  Until([this] { return harness_->sink().held.size() == 2; });
+  const auto first = std::move(client_);
+  MakeClient({});  // the first connection may open no more
+  const UnaryAnswer answer = AskLogs(1);
+  EXPECT_EQ(answer.status.code, Code::kUnavailable);
+  EXPECT_EQ(answer.status.retry_delay, seconds(1));
+  Release();
+  Until([this] { return calls_[0].task.is_done() && calls_[1].task.is_done(); });
+  EXPECT_TRUE(calls_[0].answer.status.ok());
+}
+
+TEST_F(GrpcEndpointTest, ADrainAnswersWhatIsUnderWayAndTakesNothingMore) {
+  Start("wait_for_result: true");
+  harness_->sink().holds = true;
+  Call& call = Send(PathOf(Signal::kLogs), LogsRequest(1));
+  Until([this] { return harness_->sink().held.size() == 1; });
+  harness_->RequestDrain();
+  EXPECT_EQ(AskLogs(1).status.code, Code::kUnavailable);
+  Release();
+  Until([&call] { return call.task.is_done(); });
+  EXPECT_TRUE(call.answer.status.ok()) << call.answer.status.ToString();
+  Until([this] { return harness_->has_ended(); });
+}
+
+TEST_F(GrpcEndpointTest, SpeaksTlsWithClientsThatShowACertificate) {
+  const testing::TlsIdentity server = testing::MakeTlsIdentity("127.0.0.1");
+  const testing::TlsIdentity client = testing::MakeTlsIdentity("client");
+  const auto quoted = [](std::string text) {
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at)) {
+      text.replace(at, 1, "\\n");
+    }
+    return '"' + text + '"';
+  };
+  Start(fmt::format("tls: {{cert_pem: {}, key_pem: {}, client_ca_pem: {}}}",
+                    quoted(server.cert_pem), quoted(server.key_pem), quoted(client.cert_pem)));
+  runtime::TlsSettings tls;
+  tls.ca_pem = server.cert_pem;
+  tls.trusts_system = false;
+  runtime::grpc::ClientSettings settings;
+  settings.http2.tls = *runtime::TlsContext::MakeClient(tls, {"h2"});
+  MakeClient(settings);
+  EXPECT_EQ(AskLogs(1).status.code, Code::kUnavailable);
+  tls.cert_pem = client.cert_pem;
+  tls.key_pem = client.key_pem;
+  settings.http2.tls = *runtime::TlsContext::MakeClient(tls, {"h2"});
+  MakeClient(settings);
+  EXPECT_TRUE(AskLogs(1).status.ok());
+}
+
+}  // namespace
+}  // namespace df::nodes::receivers::otlp
