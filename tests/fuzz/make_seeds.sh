@@ -43,16 +43,15 @@ for number in "${!signals[@]}"; do
   } >"$target/otlp_decode_fuzz/${signals[$number]}"
 done
 
-# The first message of each recorded stream, behind the number of its signal and its length in two
+# The first message of each recorded stream, behind the number of its signal and its length in three
 # bytes.
 mkdir -p "$target/otap_wire_fuzz"
 for number in "${!signals[@]}"; do
   file=$root/examples/data/wire/corner/${signals[$number]}.arrowstream
   length=$(head -c 4 "$file" | od -An -t u4 --endian=big | tr -d ' ')
-  ((length < 65536)) || continue
   {
     printf '%b' "\\x0$number"
-    head -c 4 "$file" | tail -c 2
+    head -c 4 "$file" | tail -c 3
     head -c $((length + 4)) "$file" | tail -c "$length"
   } >"$target/otap_wire_fuzz/${signals[$number]}"
 done

@@ -1,4 +1,4 @@
-// Feeds bytes as the messages of one stream, each behind its length in two bytes; the first byte
+// Feeds bytes as the messages of one stream, each behind its length in three bytes; the first byte
 // chooses the signal. What is accepted has to be a valid batch that can be sent on and read again.
 #include <algorithm>
 #include <cstdint>
@@ -18,13 +18,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const otap::Signal signal = otap::kAllSignals[data[0] % 3];
   const otap_wire::ConsumerLimits limits{
-      .message_bytes = 1 << 16, .inflated_bytes = 1 << 20, .table_rows = 1 << 16};
+      .message_bytes = 1 << 18, .inflated_bytes = 1 << 20, .table_rows = 1 << 16};
   otap_wire::Consumer consumer(signal, limits);
   std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
-  while (rest.size() > 2 && !consumer.is_failed()) {
-    const size_t length = static_cast<uint8_t>(rest[0]) * 256U + static_cast<uint8_t>(rest[1]);
-    const auto batch = consumer.Consume(rest.substr(2, length));
-    rest.remove_prefix(std::min(rest.size(), length + 2));
+  while (rest.size() > 3 && !consumer.is_failed()) {
+    const size_t length = static_cast<uint8_t>(rest[0]) * 65536U +
+                          static_cast<uint8_t>(rest[1]) * 256U + static_cast<uint8_t>(rest[2]);
+    const auto batch = consumer.Consume(rest.substr(3, length));
+    rest.remove_prefix(std::min(rest.size(), length + 3));
     if (!batch.ok()) {
       continue;
     }
