@@ -51,6 +51,20 @@ arrow::Status At(const otap::TableInfo& info, const arrow::Status& status) {
                                         info.directory, status.message()));
 }
 
+/// Bytes of the dictionaries of an array and of its children.
+int64_t DictionaryBytes(const arrow::ArrayData& data) {
+  int64_t size = 0;
+  if (data.dictionary != nullptr) {
+    for (const auto& buffer : data.dictionary->buffers) {
+      size += buffer == nullptr ? 0 : buffer->size();
+    }
+  }
+  for (const auto& child : data.child_data) {
+    size += DictionaryBytes(*child);
+  }
+  return size;
+}
+
 }  // namespace
 
 /// The Arrow IPC stream of one schema id.
@@ -61,6 +75,7 @@ struct Consumer::IpcStream {
   otap::TableKind kind;
   std::shared_ptr<Collector> collector;
   arrow::ipc::StreamDecoder decoder;
+  int64_t dictionary_bytes = 0;
 };
 
 Consumer::Consumer(otap::Signal signal, const ConsumerLimits& limits)
@@ -139,7 +154,22 @@ arrow::Result<std::vector<Consumer::TablePtr>> Consumer::ReadTables(
     }
     tables.push_back(*std::move(table));
   }
+  ARROW_RETURN_NOT_OK(CheckDictionaries());
   return tables;
+}
+
+/// A client that never begins its streams anew would have us keep whatever it has ever sent.
+arrow::Status Consumer::CheckDictionaries() const {
+  int64_t size = 0;
+  for (const auto& [schema_id, stream] : streams_) {
+    size += stream->dictionary_bytes;
+  }
+  if (size > limits_.dictionary_bytes) {
+    return arrow::Status::Invalid(
+        fmt::format("found dictionaries that have grown to {} bytes, expected at most {}", size,
+                    limits_.dictionary_bytes));
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Result<Consumer::IpcStream*> Consumer::StreamOf(const ArrowPayload& payload,
@@ -176,6 +206,10 @@ arrow::Result<Consumer::TablePtr> Consumer::ReadTable(const ArrowPayload& payloa
   }
   if (table == nullptr) {
     return arrow::Status::Invalid("found no record batch, expected one a payload");
+  }
+  stream->dictionary_bytes = 0;
+  for (const auto& column : table->column_data()) {
+    stream->dictionary_bytes += DictionaryBytes(*column);
   }
   if (table->num_rows() > limits_.table_rows) {
     return arrow::Status::Invalid(

@@ -15,11 +15,12 @@
 
 namespace df::otap_wire {
 
-/// What one message may cost.
+/// What one message, and what is kept for the next, may cost.
 struct ConsumerLimits {
-  int64_t message_bytes = 16 << 20;    ///< of the protobuf message
-  int64_t inflated_bytes = 256 << 20;  ///< of everything that its buffers inflate to
-  int64_t table_rows = 4 << 20;        ///< of any table but the root
+  int64_t message_bytes = 16 << 20;     ///< of the protobuf message
+  int64_t inflated_bytes = 256 << 20;   ///< of everything that its buffers inflate to
+  int64_t table_rows = 4 << 20;         ///< of any table but the root
+  int64_t dictionary_bytes = 64 << 20;  ///< of what the stream has collected, all tables together
 };
 
 /// What was read, and what was wrong with it.
@@ -56,6 +57,7 @@ class Consumer {
   arrow::Status CheckPayloads(const BatchArrowRecords& message) const;
   arrow::Result<std::vector<TablePtr>> ReadTables(const BatchArrowRecords& message);
   arrow::Result<TablePtr> ReadTable(const ArrowPayload& payload, const otap::TableInfo& info);
+  arrow::Status CheckDictionaries() const;
   arrow::Result<IpcStream*> StreamOf(const ArrowPayload& payload, const otap::TableInfo& info);
   arrow::Result<otap::BatchPtr> MakeBatch(const BatchArrowRecords& message,
                                           const std::vector<TablePtr>& tables);

@@ -174,6 +174,16 @@ TEST_F(ConsumerTest, RefusesWhatTheModelLacksAndSaysWhere) {
   EXPECT_TRUE(Consume({{30, Table({{"flags", arrow::uint32(), "[1]"}})}}).ok());
 }
 
+TEST_F(ConsumerTest, RefusesMoreRecordsThanIdsCanCount) {
+  const auto flags = arrow::MakeArrayOfNull(arrow::uint32(), 65'536).ValueOrDie();
+  const auto table = arrow::RecordBatch::Make(
+      arrow::schema({arrow::field("flags", arrow::uint32())}), 65'536, {flags});
+  const auto read = Consume({{30, table}});
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.status().message(), HasSubstr("65536 rows"));
+  EXPECT_FALSE(consumer_.is_failed());
+}
+
 TEST_F(ConsumerTest, RefusesPayloadsThatDoNotBelong) {
   const std::string logs = Record(*Table({{"flags", arrow::uint32(), "[1]"}}));
   const auto refusal = [&](std::vector<ArrowPayload> payloads) {

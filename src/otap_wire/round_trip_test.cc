@@ -119,6 +119,21 @@ TEST_F(OneStream, BeginsAnewWhenDictionariesHaveGrownTooLarge) {
   EXPECT_LT(ids.size(), 10U);
 }
 
+TEST_F(OneStream, DictionariesThatNeverEndAreRefused) {
+  Producer endless(otap::Signal::kLogs, {.dictionary_bytes = 1 << 30});
+  Consumer strict(otap::Signal::kLogs, {.dictionary_bytes = 60'000});
+  arrow::Result<otap::BatchPtr> read = otap::BatchPtr();
+  int64_t num_read = -1;
+  for (int i = 0; i < 20 && read.ok(); ++i) {
+    read = strict.Consume(*endless.Produce(LogsWithWords(i * 1000, 1000), i));
+    ++num_read;
+  }
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.status().message(), HasSubstr("expected at most 60000"));
+  EXPECT_GT(num_read, 2);
+  EXPECT_TRUE(strict.is_failed());
+}
+
 TEST_F(OneStream, ABatchTheOtherEndNeverSawEndsTheStream) {
   Send(LogsWithWords(0, 10));
   ASSERT_TRUE(producer_.Produce(LogsWithWords(10, 10), 2).ok());

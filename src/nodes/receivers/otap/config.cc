@@ -54,6 +54,9 @@ const config::FieldTable<OtapConfig>& OtapFields() {
                    {1, int64_t{1} << 30}, "largest message, as it comes and without gRPC's coding"),
       config::Size("max_inflated_size", &OtapConfig::max_inflated_size, {1, int64_t{1} << 40},
                    "most that the columns of one message may inflate to"),
+      config::Size("max_dictionary_size", &OtapConfig::max_dictionary_size,
+                   {1 << 10, int64_t{1} << 40},
+                   "a stream whose dictionaries have grown larger is ended"),
       config::Integer("max_connections", &OtapConfig::max_connections, kCounts,
                       "connections at a time; more are closed"),
       config::Integer("max_streams", &OtapConfig::max_streams, kCounts,
@@ -82,6 +85,7 @@ ServiceSettings MakeServiceSettings(const OtapConfig& config) {
   settings.timeout = config.timeout;
   settings.limits.message_bytes = config.max_decoding_message_size;
   settings.limits.inflated_bytes = config.max_inflated_size;
+  settings.limits.dictionary_bytes = config.max_dictionary_size;
   return settings;
 }
 

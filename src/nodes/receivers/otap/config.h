@@ -22,6 +22,7 @@ struct OtapConfig final : engine::NodeConfig {
   std::optional<std::chrono::nanoseconds> timeout;
   int64_t max_decoding_message_size = 16 << 20;
   int64_t max_inflated_size = 256 << 20;
+  int64_t max_dictionary_size = 64 << 20;
   int64_t max_connections = 1024;
   int64_t max_streams = 1024;
   std::chrono::nanoseconds http2_keepalive_interval = std::chrono::seconds(30);
