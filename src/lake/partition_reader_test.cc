@@ -17,6 +17,7 @@
 #include <parquet/arrow/writer.h>
 
 #include "lake/catalog.h"
+#include "lake/tree_replay_test.h"
 #include "otap/validate.h"
 #include "testing/lake_writer.h"
 #include "testing/naive_join.h"
@@ -27,84 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-/// A directory that goes with its test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "lake-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-struct Replayed {
-  std::vector<otap::BatchPtr> batches;
-  std::vector<Origin> origins;
-  ReadReport report;
-  int64_t budget_left_over = 0;
-};
-
-/// Reads a whole tree the way a receiver does, one partition after the other.
-Replayed ReplayTree(const fs::path& base, const ReadOptions& options) {
-  static const arrow::Status kInitialized = arrow::compute::Initialize();
-  EXPECT_TRUE(kInitialized.ok());
-  Replayed replayed;
-  arrow::fs::LocalFileSystem local;
-  const auto listing = ListLake(local, base.string(), options.signals);
-  EXPECT_TRUE(listing.ok()) << listing.status();
-  for (const Status& problem : listing->problems) {
-    replayed.report.Add(problem);
-  }
-  MemoryBudget budget(options.memory_limit_bytes);
-  for (const PartitionListing& partition : listing->partitions) {
-    const auto files = std::make_shared<PartitionFiles>(
-        LoadPartition(local, base.string(), partition, &replayed.report));
-    for (const otap::Signal signal : options.signals) {
-      PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
-      for (size_t i = 0; i < files->of(otap::RootTable(signal)).size(); ++i) {
-        task.root_files.push_back(i);
-      }
-      auto reader =
-          PartitionReader::Make(&local, base.string(), task, options, &budget, &replayed.report)
-              .ValueOrDie();
-      while (true) {
-        auto payload = reader->Next();
-        if (!payload.ok()) {
-          replayed.report.Add(payload.status());
-          break;
-        }
-        if (!payload->has_value()) {
-          break;
-        }
-        EXPECT_LE((**payload).batch->num_root_rows(), options.batch_size);
-        replayed.batches.push_back((**payload).batch);
-        replayed.origins.push_back((**payload).origin);
-      }
-    }
-  }
-  replayed.budget_left_over = budget.used_bytes();
-  return replayed;
-}
-
-void ExpectSameRecords(const std::vector<otap::BatchPtr>& sent, const Replayed& replayed) {
-  for (const otap::BatchPtr& batch : replayed.batches) {
-    const Status valid = otap::Validate(*batch);
-    ASSERT_TRUE(valid.ok()) << valid;
-  }
-  const auto expected = df::testing::CanonicalRecords(sent);
-  const auto actual = df::testing::CanonicalRecords(replayed.batches);
-  ASSERT_EQ(expected.size(), actual.size());
-  ASSERT_EQ(expected, actual) << df::testing::DescribeDifference(expected, actual);
-  EXPECT_EQ(replayed.budget_left_over, 0);
-}
 
 void ExpectConservation(const ReadReport& report) {
   for (const otap::TableInfo& table : otap::AllTables()) {

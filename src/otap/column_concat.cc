@@ -25,20 +25,6 @@ struct Parts {
   const std::vector<int64_t>& lengths;
 };
 
-/// Names and nullability of list items differ between writers; Arrow joins equal types only.
-ArrayPtr WithType(const ArrayPtr& array, const std::shared_ptr<arrow::DataType>& type) {
-  if (array->type()->Equals(*type)) {
-    return array;
-  }
-  auto data = array->data()->Copy();
-  data->type = type;
-  if (type->id() == arrow::Type::LIST) {
-    data->child_data[0] = data->child_data[0]->Copy();
-    data->child_data[0]->type = checked_cast<const arrow::ListType&>(*type).value_type();
-  }
-  return arrow::MakeArray(data);
-}
-
 /// What stands for a column that a table lacks.
 Result<ArrayPtr> MakeFiller(const Column& column, const std::shared_ptr<arrow::DataType>& type,
                             int64_t length) {
@@ -241,6 +227,19 @@ Result<ArrayPtr> ConcatColumn(const Parts& parts) {
 }
 
 }  // namespace
+
+ArrayPtr WithType(const ArrayPtr& array, const std::shared_ptr<arrow::DataType>& type) {
+  if (array->type()->Equals(*type)) {
+    return array;
+  }
+  auto data = array->data()->Copy();
+  data->type = type;
+  if (type->id() == arrow::Type::LIST) {
+    data->child_data[0] = data->child_data[0]->Copy();
+    data->child_data[0]->type = checked_cast<const arrow::ListType&>(*type).value_type();
+  }
+  return arrow::MakeArray(data);
+}
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatTables(
     TableKind kind, std::span<const std::shared_ptr<arrow::RecordBatch>> tables) {

@@ -20,6 +20,11 @@ namespace df::otap {
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatTables(
     TableKind kind, std::span<const std::shared_ptr<arrow::RecordBatch>> tables);
 
+/// Returns a column under another name of the same type: names and nullability of list items differ
+/// between writers.
+std::shared_ptr<arrow::Array> WithType(const std::shared_ptr<arrow::Array>& array,
+                                       const std::shared_ptr<arrow::DataType>& type);
+
 /// Returns a dictionary column as a plain one; others as they are.
 arrow::Result<std::shared_ptr<arrow::Array>> DecodeDictionary(
     const std::shared_ptr<arrow::Array>& array);

@@ -1,0 +1,28 @@
+// The one shape that files of a table have.
+#pragma once
+
+#include <memory>
+
+#include <arrow/type_fwd.h>
+#include <parquet/properties.h>
+
+#include "lake/write/write_options.h"
+#include "otap/schema.h"
+
+namespace df::lake {
+
+/// Names and values of the keys by which readers know files of ours.
+inline constexpr const char* kFormatVersionKey = "otap.format_version";
+inline constexpr const char* kFormatVersion = "1";
+inline constexpr const char* kIdScopeKey = "otap.id_scope";
+inline constexpr const char* kIdScope = "partition";
+
+/// Returns the schema of a table's files: every column of the model in its order, with native types
+/// and ids of 32 bits, also inside resource and scope. Every column may be null.
+const std::shared_ptr<arrow::Schema>& FileSchema(otap::TableKind kind);
+
+/// Returns how a table's files are encoded.
+std::shared_ptr<parquet::WriterProperties> FileProperties(otap::TableKind kind,
+                                                          const WriteOptions& options);
+
+}  // namespace df::lake

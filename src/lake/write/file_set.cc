@@ -1,0 +1,140 @@
+#include "lake/write/file_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lake/write/partition_ids.h"
+
+namespace df::lake {
+namespace {
+
+/// Positions of all tables, each behind every table that refers to it.
+std::vector<size_t> ChildrenFirst() {
+  std::vector<size_t> order;
+  const auto& tables = otap::AllTables();
+  for (const bool is_root : {false, true}) {
+    for (size_t i = tables.size(); i-- > 0;) {
+      if (tables[i].is_root() == is_root) {
+        order.push_back(i);
+      }
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+FileSet::FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal,
+                 std::string partition, int64_t unix_millis)
+    : store_(store),
+      options_(options),
+      signal_(signal),
+      partition_(std::move(partition)),
+      unix_millis_(unix_millis) {}
+
+Status FileSet::Add(const otap::Batch& batch, uint32_t first_id) {
+  std::vector<std::pair<size_t, BatchRows>> added;
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    if (const auto& rows = batch.table(info.kind); rows != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(BatchRows apart, TakeApart(info.kind, rows, first_id));
+      added.emplace_back(otap::TableIndex(info.kind), std::move(apart));
+    }
+  }
+  for (auto& [index, rows] : added) {
+    Table& table = tables_[index];
+    table.num_pending += rows.data->num_rows();
+    largest_pending_rows_ = std::max(largest_pending_rows_, table.num_pending);
+    table.pending.push_back(std::move(rows));
+  }
+  num_root_rows_ += batch.num_root_rows();
+  pending_bytes_ += batch.size_bytes();
+  return Status::OK();
+}
+
+Status FileSet::Encode() {
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    Table& table = tables_[otap::TableIndex(info.kind)];
+    if (!table.pending.empty()) {
+      ARROW_RETURN_NOT_OK(EncodeTable(info, &table));
+    }
+  }
+  pending_bytes_ = 0;
+  largest_pending_rows_ = 0;
+  return Status::OK();
+}
+
+Status FileSet::EncodeTable(const otap::TableInfo& info, Table* table) {
+  if (table->writer == nullptr) {
+    const std::string directory = partition_.empty()
+                                      ? std::string(info.directory)
+                                      : fmt::format("{}/{}", info.directory, partition_);
+    const std::string name = fmt::format("part-{}-{}.parquet", unix_millis_, RandomUuid());
+    ARROW_ASSIGN_OR_RAISE(table->file, store_->Create(directory, name));
+    const Location location{
+        .partition = partition_, .table = std::string(info.directory), .file = name};
+    ARROW_ASSIGN_OR_RAISE(table->writer,
+                          TableWriter::Make(info.kind, options_, table->file->stream(), location));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto rows, PutTogether(info.kind, table->pending));
+  table->pending.clear();
+  table->num_pending = 0;
+  return table->writer->Write(rows);
+}
+
+Status FileSet::Publish() {
+  const Status status = PublishFiles();
+  if (!status.ok()) {
+    RemoveFiles();
+  }
+  return status;
+}
+
+Status FileSet::PublishFiles() {
+  ARROW_RETURN_NOT_OK(Encode());
+  for (Table& table : tables_) {
+    if (table.writer != nullptr) {
+      ARROW_RETURN_NOT_OK(table.writer->Close());
+      ARROW_RETURN_NOT_OK(table.file->Sync());
+    }
+  }
+  for (const size_t index : ChildrenFirst()) {
+    if (tables_[index].file != nullptr) {
+      ARROW_RETURN_NOT_OK(tables_[index].file->Publish());
+    }
+  }
+  return Status::OK();
+}
+
+void FileSet::RemoveFiles() {
+  // Parents first: a child without parent is less harm than a parent without its children.
+  const std::vector<size_t> order = ChildrenFirst();
+  for (size_t i = order.size(); i-- > 0;) {
+    if (tables_[order[i]].file != nullptr) {
+      tables_[order[i]].file->Remove();
+    }
+  }
+}
+
+int64_t FileSet::largest_file_bytes() const {
+  int64_t largest = 0;
+  for (const Table& table : tables_) {
+    largest = std::max(largest, table.writer == nullptr ? 0 : table.writer->size_bytes());
+  }
+  return largest;
+}
+
+FileCounts FileSet::counts() const {
+  FileCounts counts;
+  for (const Table& table : tables_) {
+    if (table.writer != nullptr) {
+      ++counts.files;
+      counts.rows += table.writer->num_rows();
+      counts.bytes += table.writer->size_bytes();
+    }
+  }
+  return counts;
+}
+
+}  // namespace df::lake

@@ -1,0 +1,77 @@
+// The files that a run of batches of one signal becomes: one a table, visible together.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lake/write/batch_rows.h"
+#include "lake/write/file_store.h"
+#include "lake/write/table_writer.h"
+#include "lake/write/write_options.h"
+#include "otap/batch.h"
+
+namespace df::lake {
+
+/// What was written.
+struct FileCounts {
+  int64_t files = 0;
+  int64_t rows = 0;
+  int64_t bytes = 0;
+};
+
+/// A batch is in one set as a whole. Owner: files that were not published are removed when the set
+/// falls. Calls: from one thread, blocking on the file system.
+class FileSet {
+ public:
+  /// `store` is borrowed. Files get the name part-<unix_millis>-<uuid>.parquet, in the folder of
+  /// their table and of `partition`.
+  FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal, std::string partition,
+          int64_t unix_millis);
+
+  /// Takes a batch on, in memory at first. `first_id` is added to its ids. Errors: Invalid when the
+  /// batch is not as the model has it; the set is as it was then.
+  Status Add(const otap::Batch& batch, uint32_t first_id);
+
+  /// Writes what is in memory as row groups. Errors: kinds io, parquet, arrow; the set is of no use
+  /// then.
+  Status Encode();
+
+  /// Writes everything and makes it visible: every table behind those that refer to it, so that no
+  /// row is seen without its children. What it returns of OK is durable. After an error all files
+  /// are gone, as far as the file system allows.
+  Status Publish();
+
+  int64_t num_root_rows() const { return num_root_rows_; }
+  int64_t pending_bytes() const { return pending_bytes_; }  ///< in memory, not encoded
+  int64_t largest_pending_rows() const { return largest_pending_rows_; }
+  int64_t largest_file_bytes() const;
+  /// What is encoded; complete after Publish.
+  FileCounts counts() const;
+
+ private:
+  struct Table {
+    std::vector<BatchRows> pending;
+    int64_t num_pending = 0;
+    std::unique_ptr<StagedFile> file;
+    std::unique_ptr<TableWriter> writer;
+  };
+
+  Status EncodeTable(const otap::TableInfo& info, Table* table);
+  Status PublishFiles();
+  void RemoveFiles();
+
+  FileStore* store_;
+  WriteOptions options_;
+  otap::Signal signal_;
+  std::string partition_;
+  int64_t unix_millis_;
+  std::array<Table, otap::kTableCount> tables_;  ///< by TableIndex
+  int64_t num_root_rows_ = 0;
+  int64_t pending_bytes_ = 0;
+  int64_t largest_pending_rows_ = 0;
+};
+
+}  // namespace df::lake

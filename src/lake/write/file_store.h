@@ -1,0 +1,62 @@
+// Where files are written: whole and durable, or not at all.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <arrow/filesystem/type_fwd.h>
+#include <arrow/io/type_fwd.h>
+
+#include "base/error.h"
+
+namespace df::lake {
+
+/// A file that nobody sees yet. Owner: one that was not published is removed when it falls.
+class StagedFile {
+ public:
+  virtual ~StagedFile() = default;
+
+  /// Takes the bytes of the file, front to back.
+  virtual const std::shared_ptr<arrow::io::OutputStream>& stream() = 0;
+
+  /// Returns once every byte is where a crash cannot take it, as far as the storage can promise
+  /// that before the file has its name. Errors: kind io, retryable.
+  virtual Status Sync() = 0;
+
+  /// Gives the file its name, durably. Needs Sync. Errors: kind io, retryable; whether the file can
+  /// be seen then is not known.
+  virtual Status Publish() = 0;
+
+  /// Takes the file back, also one that was published. What cannot be removed is logged.
+  virtual void Remove() = 0;
+};
+
+/// Calls: from one thread at a time.
+class FileStore {
+ public:
+  virtual ~FileStore() = default;
+
+  /// Makes a file below the base, with its folders. `directory` is relative, `name` ends in
+  /// .parquet. Errors: kind io, retryable.
+  virtual Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
+                                                     const std::string& name) = 0;
+
+  /// Removes what writers left behind that ended before they published. Returns how many files.
+  /// Errors: kind io; what could be removed is gone.
+  virtual Result<int64_t> RemoveStale() = 0;
+};
+
+/// Makes the store of a folder, given as path or as file:// and an absolute path, or of any other
+/// URI that Arrow has a file system for. Errors: kind config.
+Result<std::unique_ptr<FileStore>> MakeFileStore(const std::string& base_uri);
+
+/// Files of the local file system: written under a name that starts with a dot and ends in .tmp,
+/// fsynced, renamed, and the folder fsynced. A file under way is locked (flock): one that is not is
+/// stale.
+std::unique_ptr<FileStore> MakeLocalStore(std::string base);
+
+/// Files of an object store: held in memory, and put in one go when they are published.
+std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<arrow::fs::FileSystem> file_system,
+                                           std::string base);
+
+}  // namespace df::lake

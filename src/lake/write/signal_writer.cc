@@ -1,0 +1,95 @@
+#include "lake/write/signal_writer.h"
+
+#include <array>
+
+namespace df::lake {
+
+std::string_view Name(CloseReason reason) {
+  static constexpr std::array<std::string_view, kNumCloseReasons> kNames = {
+      "rows", "bytes", "age", "partition", "end", "error"};
+  return kNames[static_cast<size_t>(reason)];
+}
+
+void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
+  const uint32_t largest_id = LargestId(batch);
+  std::optional<uint32_t> first_id = ids_.Take(largest_id);
+  if (!first_id.has_value()) {
+    Close(CloseReason::kPartition);
+    ids_.StartPartition();
+    first_id = ids_.Take(largest_id);
+  }
+  if (set_ == nullptr) {
+    set_ = std::make_unique<FileSet>(store_, settings_.options, signal_,
+                                     "_part_id=" + ids_.partition(), settings_.unix_millis());
+  }
+  // Where the whole range was free before, a batch fits, whatever its ids.
+  const Status status =
+      first_id.has_value()
+          ? set_->Add(batch, *first_id)
+          : Status::Invalid("the largest id of the batch leaves no room for any other");
+  if (!status.ok()) {
+    listener_->OnRefused(number, status);
+    return;
+  }
+  batches_.push_back(number);
+  if (IsRowGroupFull()) {
+    Encode();
+  }
+  if (set_ == nullptr) {
+    return;
+  }
+  if (set_->num_root_rows() >= settings_.limits.rows) {
+    Close(CloseReason::kRows);
+  } else if (set_->largest_file_bytes() >= settings_.limits.bytes) {
+    Close(CloseReason::kBytes);
+  }
+}
+
+bool SignalWriter::IsRowGroupFull() const {
+  const WriteOptions& options = settings_.options;
+  const double expected_bytes = static_cast<double>(set_->largest_file_bytes()) +
+                                static_cast<double>(set_->pending_bytes()) * bytes_ratio_;
+  return set_->pending_bytes() >= options.row_group_bytes ||
+         set_->largest_pending_rows() >= options.row_group_rows ||
+         expected_bytes >= static_cast<double>(settings_.limits.bytes);
+}
+
+void SignalWriter::Encode() {
+  if (set_ == nullptr || num_encoded_ == batches_.size()) {
+    return;
+  }
+  encoded_memory_ += set_->pending_bytes();
+  if (const Status status = set_->Encode(); !status.ok()) {
+    CloseWith(CloseReason::kError, status);
+    return;
+  }
+  if (encoded_memory_ > 0) {
+    bytes_ratio_ =
+        static_cast<double>(set_->largest_file_bytes()) / static_cast<double>(encoded_memory_);
+  }
+  listener_->OnEncoded(std::span(batches_).subspan(num_encoded_));
+  num_encoded_ = batches_.size();
+}
+
+void SignalWriter::Close(CloseReason reason) {
+  if (set_ == nullptr) {
+    return;
+  }
+  if (batches_.empty()) {
+    set_.reset();
+    return;
+  }
+  const Status status = set_->Publish();
+  CloseWith(status.ok() ? reason : CloseReason::kError, status);
+}
+
+void SignalWriter::CloseWith(CloseReason reason, const Status& status) {
+  const FileCounts counts = status.ok() ? set_->counts() : FileCounts{};
+  set_.reset();
+  num_encoded_ = 0;
+  encoded_memory_ = 0;
+  const std::vector<uint64_t> closed = std::exchange(batches_, {});
+  listener_->OnClosed(closed, reason, counts, status);
+}
+
+}  // namespace df::lake
