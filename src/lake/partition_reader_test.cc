@@ -17,14 +17,19 @@
 #include <parquet/arrow/writer.h>
 
 #include "lake/catalog.h"
-#include "lake/tree_replay_test.h"
 #include "otap/validate.h"
 #include "testing/lake_writer.h"
 #include "testing/naive_join.h"
 #include "testing/random_batch.h"
+#include "testing/tree_replay.h"
 
 namespace df::lake {
 namespace {
+
+using df::testing::ExpectSameRecords;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;

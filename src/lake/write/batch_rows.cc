@@ -62,19 +62,38 @@ bool IsSameType(const arrow::DataType& found, const arrow::DataType& expected) {
   return true;
 }
 
-Status CheckType(TableKind kind, const std::string& path, const Column& column,
-                 const arrow::DataType& type) {
+bool IsAllowed(const Column& column, const arrow::DataType& type) {
   const auto native = otap::NativeType(column);
-  bool is_allowed = IsSameType(type, *native);
   if (type.id() == arrow::Type::DICTIONARY && column.dictionary != otap::DictionaryRule::kNone) {
-    is_allowed = checked_cast<const arrow::DictionaryType&>(type).value_type()->Equals(*native);
+    const auto& coded = checked_cast<const arrow::DictionaryType&>(type);
+    const arrow::Type::type keys = coded.index_type()->id();
+    return coded.value_type()->Equals(*native) &&
+           (keys == arrow::Type::UINT8 || keys == arrow::Type::UINT16);
   }
-  if (is_allowed) {
-    return Status::OK();
+  return IsSameType(type, *native);
+}
+
+/// Checks the columns of a table, or of a struct named `group`.
+Status CheckColumns(TableKind kind, std::span<const Column> columns, std::string_view group,
+                    const arrow::FieldVector& found) {
+  for (const auto& field : found) {
+    const std::string path =
+        group.empty() ? field->name() : fmt::format("{}.{}", group, field->name());
+    const Column* column = otap::FindColumn(columns, field->name());
+    if (column == nullptr) {
+      return Status::Invalid(fmt::format("table {}: column {} is not of the model",
+                                         otap::GetTable(kind).directory, path));
+    }
+    const arrow::DataType& type = *field->type();
+    if (column->type == ColumnType::kStruct && type.id() == arrow::Type::STRUCT) {
+      ARROW_RETURN_NOT_OK(CheckColumns(kind, column->children, column->name, type.fields()));
+    } else if (!IsAllowed(*column, type)) {
+      return Status::Invalid(fmt::format("table {}: column {}: found {}, expected {}",
+                                         otap::GetTable(kind).directory, path, type.ToString(),
+                                         otap::NativeType(*column)->ToString()));
+    }
   }
-  return Status::Invalid(fmt::format("table {}: column {}: found {}, expected {}",
-                                     otap::GetTable(kind).directory, path, type.ToString(),
-                                     native->ToString()));
+  return Status::OK();
 }
 
 /// Returns ids as they are in files; nulls stay null.
@@ -94,30 +113,21 @@ Result<ArrayPtr> ShiftIds(const arrow::Array& ids, uint32_t first_id) {
 /// Takes columns of one level apart: data stays, ids are set aside with `first_id` added.
 class LevelSplitter {
  public:
-  LevelSplitter(TableKind kind, uint32_t first_id, BatchRows* rows)
-      : kind_(kind), first_id_(first_id), rows_(rows) {}
+  LevelSplitter(uint32_t first_id, BatchRows* rows) : first_id_(first_id), rows_(rows) {}
 
-  /// Adds the data columns among `found` to the two lists.
+  /// Adds the data columns among `found` to the two lists; `group` is null for the table itself.
   Status Split(std::span<const Column> columns, const Column* group,
                const arrow::FieldVector& found, const arrow::ArrayVector& arrays,
                arrow::FieldVector* fields, arrow::ArrayVector* kept) {
     for (size_t i = 0; i < found.size(); ++i) {
-      const std::string path =
-          group == nullptr ? found[i]->name() : fmt::format("{}.{}", group->name, found[i]->name());
-      const Column* column = otap::FindColumn(columns, found[i]->name());
-      if (column == nullptr) {
-        return Status::Invalid(fmt::format("table {}: column {} is not of the model",
-                                           otap::GetTable(kind_).directory, path));
-      }
+      const Column& column = *otap::FindColumn(columns, found[i]->name());
       ArrayPtr array = arrays[i];
-      if (column->type == ColumnType::kStruct && array->type_id() == arrow::Type::STRUCT) {
-        ARROW_ASSIGN_OR_RAISE(array, SplitStruct(*column, array));
-      } else {
-        ARROW_RETURN_NOT_OK(CheckType(kind_, path, *column, *array->type()));
-        if (const auto place = PlaceOf(*column, group)) {
-          ARROW_ASSIGN_OR_RAISE(rows_->ids[Index(*place)], ShiftIds(*array, first_id_));
-          continue;
-        }
+      if (const auto place = PlaceOf(column, group)) {
+        ARROW_ASSIGN_OR_RAISE(rows_->ids[Index(*place)], ShiftIds(*array, first_id_));
+        continue;
+      }
+      if (column.type == ColumnType::kStruct) {
+        ARROW_ASSIGN_OR_RAISE(array, SplitStruct(column, array));
       }
       fields->push_back(arrow::field(found[i]->name(), array->type()));
       kept->push_back(std::move(array));
@@ -137,7 +147,6 @@ class LevelSplitter {
                                                 std::move(children), std::move(validity));
   }
 
-  TableKind kind_;
   uint32_t first_id_;
   BatchRows* rows_;
 };
@@ -256,11 +265,20 @@ Result<ArrayPtr> JoinIds(const std::vector<BatchRows>& pieces, size_t place) {
 
 }  // namespace
 
+Status CheckTypes(const otap::Batch& batch) {
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (const TablePtr& rows = batch.table(table.kind); rows != nullptr) {
+      ARROW_RETURN_NOT_OK(CheckColumns(table.kind, table.columns, "", rows->schema()->fields()));
+    }
+  }
+  return Status::OK();
+}
+
 Result<BatchRows> TakeApart(TableKind kind, const TablePtr& table, uint32_t first_id) {
   BatchRows rows;
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
-  LevelSplitter splitter(kind, first_id, &rows);
+  LevelSplitter splitter(first_id, &rows);
   ARROW_RETURN_NOT_OK(splitter.Split(otap::GetTable(kind).columns, nullptr,
                                      table->schema()->fields(), table->columns(), &fields,
                                      &columns));

@@ -25,9 +25,12 @@ struct BatchRows {
   std::array<std::shared_ptr<arrow::Array>, kNumIdPlaces> ids;  ///< UInt32; null where absent
 };
 
-/// Takes a table of a batch apart. `first_id` is added to every id. Errors: Invalid for a column
-/// that the model does not have, of a type that it does not allow; the message names it. Ids must
-/// not leave 32 bits.
+/// Checks that every column is one of the model, in a form that it allows. Errors: Invalid, saying
+/// which is not.
+arrow::Status CheckTypes(const otap::Batch& batch);
+
+/// Takes a table of a batch apart that passes CheckTypes. `first_id` is added to every id; the sums
+/// must not leave 32 bits. Errors: those of Arrow.
 arrow::Result<BatchRows> TakeApart(otap::TableKind kind,
                                    const std::shared_ptr<arrow::RecordBatch>& table,
                                    uint32_t first_id);
@@ -37,7 +40,8 @@ arrow::Result<BatchRows> TakeApart(otap::TableKind kind,
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> PutTogether(
     otap::TableKind kind, const std::vector<BatchRows>& pieces);
 
-/// Returns the largest id of a batch, of whatever column, 0 when there is none.
+/// Returns the largest id of a batch that passes CheckTypes, of whatever column; 0 when there is
+/// none.
 uint32_t LargestId(const otap::Batch& batch);
 
 }  // namespace df::lake

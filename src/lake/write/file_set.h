@@ -31,8 +31,8 @@ class FileSet {
   FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal, std::string partition,
           int64_t unix_millis);
 
-  /// Takes a batch on, in memory at first. `first_id` is added to its ids. Errors: Invalid when the
-  /// batch is not as the model has it; the set is as it was then.
+  /// Takes a batch on that passes CheckTypes, in memory at first. `first_id` is added to its ids.
+  /// Errors: those of Arrow; the set is as it was then.
   Status Add(const otap::Batch& batch, uint32_t first_id);
 
   /// Writes what is in memory as row groups. Errors: kinds io, parquet, arrow; the set is of no use

@@ -11,6 +11,10 @@ std::string_view Name(CloseReason reason) {
 }
 
 void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
+  if (const Status status = CheckTypes(batch); !status.ok()) {
+    listener_->OnRefused(number, status);
+    return;
+  }
   const uint32_t largest_id = LargestId(batch);
   std::optional<uint32_t> first_id = ids_.Take(largest_id);
   if (!first_id.has_value()) {

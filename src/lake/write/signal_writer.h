@@ -88,6 +88,9 @@ class SignalWriter {
   /// The batches of the set that is open, in the order in which they came.
   std::span<const uint64_t> open_batches() const { return batches_; }
 
+  /// Bytes of batches in memory that are not encoded.
+  int64_t pending_bytes() const { return set_ == nullptr ? 0 : set_->pending_bytes(); }
+
  private:
   bool IsRowGroupFull() const;
   void CloseWith(CloseReason reason, const Status& status);

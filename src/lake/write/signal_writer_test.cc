@@ -7,11 +7,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lake/tree_replay_test.h"
 #include "testing/random_batch.h"
+#include "testing/tree_replay.h"
 
 namespace df::lake {
 namespace {
+
+using df::testing::ExpectSameRecords;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
 
 using ::testing::IsEmpty;
 

@@ -45,10 +45,14 @@ class ParquetTableWriter final : public TableWriter {
   }
 
   Status Close() override {
-    return Wrap([&] { return writer_->Close(); });
+    ARROW_RETURN_NOT_OK(Wrap([&] { return writer_->Close(); }));
+    ARROW_ASSIGN_OR_RAISE(closed_bytes_, sink_->Tell());
+    return Status::OK();
   }
 
-  int64_t size_bytes() const override { return sink_->Tell().ValueOr(0); }
+  int64_t size_bytes() const override {
+    return closed_bytes_ > 0 ? closed_bytes_ : sink_->Tell().ValueOr(0);
+  }
   int64_t num_rows() const override { return num_rows_; }
 
  private:
@@ -73,6 +77,7 @@ class ParquetTableWriter final : public TableWriter {
   Location location_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   int64_t num_rows_ = 0;
+  int64_t closed_bytes_ = 0;
 };
 
 }  // namespace

@@ -18,7 +18,7 @@
 #include "otap/validate.h"
 #include "testing/naive_join.h"
 
-namespace df::lake {
+namespace df::testing {
 
 /// A directory that goes with its test.
 class TemporaryFolder {
@@ -44,34 +44,35 @@ class TemporaryFolder {
 
 struct Replayed {
   std::vector<otap::BatchPtr> batches;
-  std::vector<Origin> origins;
-  ReadReport report;
+  std::vector<lake::Origin> origins;
+  lake::ReadReport report;
   int64_t budget_left_over = 0;
 };
 
 /// Reads a whole tree the way a receiver does, one partition after the other.
-inline Replayed ReplayTree(const std::filesystem::path& base, const ReadOptions& options) {
+inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOptions& options) {
   static const arrow::Status kInitialized = arrow::compute::Initialize();
   EXPECT_TRUE(kInitialized.ok());
   Replayed replayed;
   arrow::fs::LocalFileSystem local;
-  const auto listing = ListLake(local, base.string(), options.signals);
+  const auto listing = lake::ListLake(local, base.string(), options.signals);
   EXPECT_TRUE(listing.ok()) << listing.status();
   for (const Status& problem : listing->problems) {
     replayed.report.Add(problem);
   }
-  MemoryBudget budget(options.memory_limit_bytes);
-  for (const PartitionListing& partition : listing->partitions) {
-    const auto files = std::make_shared<PartitionFiles>(
-        LoadPartition(local, base.string(), partition, &replayed.report));
+  lake::MemoryBudget budget(options.memory_limit_bytes);
+  for (const lake::PartitionListing& partition : listing->partitions) {
+    const auto files = std::make_shared<lake::PartitionFiles>(
+        lake::LoadPartition(local, base.string(), partition, &replayed.report));
     for (const otap::Signal signal : options.signals) {
-      PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
+      lake::PartitionTask task{
+          .signal = signal, .files = files, .root_files = {}, .is_partial = false};
       for (size_t i = 0; i < files->of(otap::RootTable(signal)).size(); ++i) {
         task.root_files.push_back(i);
       }
-      auto reader =
-          PartitionReader::Make(&local, base.string(), task, options, &budget, &replayed.report)
-              .ValueOrDie();
+      auto reader = lake::PartitionReader::Make(&local, base.string(), task, options, &budget,
+                                                &replayed.report)
+                        .ValueOrDie();
       while (true) {
         auto payload = reader->Next();
         if (!payload.ok()) {
@@ -96,11 +97,11 @@ inline void ExpectSameRecords(const std::vector<otap::BatchPtr>& sent, const Rep
     const Status valid = otap::Validate(*batch);
     ASSERT_TRUE(valid.ok()) << valid;
   }
-  const auto expected = testing::CanonicalRecords(sent);
-  const auto actual = testing::CanonicalRecords(replayed.batches);
+  const auto expected = CanonicalRecords(sent);
+  const auto actual = CanonicalRecords(replayed.batches);
   ASSERT_EQ(expected.size(), actual.size());
-  ASSERT_EQ(expected, actual) << testing::DescribeDifference(expected, actual);
+  ASSERT_EQ(expected, actual) << DescribeDifference(expected, actual);
   EXPECT_EQ(replayed.budget_left_over, 0);
 }
 
-}  // namespace df::lake
+}  // namespace df::testing

@@ -1,0 +1,206 @@
+#include "nodes/exporters/parquet/config.h"
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace df::nodes::exporters::parquet {
+namespace {
+
+using config::Section;
+
+constexpr std::string_view kPartitionKey = "_part_id";
+
+/// A codec by its name, and the levels that it has; none where it has no levels.
+struct CodecName {
+  std::string_view name;
+  arrow::Compression::type codec;
+  int min_level = 0;
+  int max_level = 0;
+  bool has_levels() const { return max_level > 0; }
+};
+constexpr std::array kCodecs = {
+    CodecName{"none", arrow::Compression::UNCOMPRESSED},
+    CodecName{"snappy", arrow::Compression::SNAPPY},
+    CodecName{"lz4", arrow::Compression::LZ4},
+    CodecName{"gzip", arrow::Compression::GZIP, 1, 9},
+    CodecName{"zstd", arrow::Compression::ZSTD, 1, 22},
+};
+
+constexpr std::string_view kCompressionType = "none, snappy, lz4, gzip[:1..9] or zstd[:1..22]";
+
+/// A year: what is longer was meant as something else.
+constexpr config::Range kAges = {std::chrono::nanoseconds(std::chrono::milliseconds(1)).count(),
+                                 std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count()};
+
+const config::FieldTable<FileStorage>& FileStorageFields() {
+  static const config::FieldTable<FileStorage> kTable = {
+      config::String("base_uri", &FileStorage::base_uri, "the same as base_uri of the node")
+          .Required(),
+  };
+  return kTable;
+}
+
+const config::FieldTable<Storage>& StorageFields() {
+  static const config::FieldTable<Storage> kTable = {
+      config::Group("file", &Storage::file, FileStorageFields(), "files below one folder"),
+  };
+  return kTable;
+}
+
+const config::FieldTable<WriterOptions>& WriterFields() {
+  static const config::FieldTable<WriterOptions> kTable = {
+      config::Integer("target_rows_per_file", &WriterOptions::target_rows_per_file, {1, INT64_MAX},
+                      "files are closed once they hold this many records, spans or metrics"),
+      config::Size("target_bytes_per_file", &WriterOptions::target_bytes_per_file,
+                   {1_KiB, 1024_GiB}, "files are closed once the largest of them has this size"),
+      config::Duration("flush_when_older_than", &WriterOptions::flush_when_older_than,
+                       "files are closed once a batch has waited in them for so long", kAges),
+      config::Size("row_group_bytes", &WriterOptions::row_group_bytes, {64_KiB, 4_GiB},
+                   "bytes that the batches of a row group take in memory"),
+      config::Custom<WriterOptions, lake::Compression>(
+          "compression", std::string(kCompressionType), &WriterOptions::compression,
+          ParseCompression, ShowCompression, "codec of all tables, with its level"),
+      config::StringMap("table_compression", &WriterOptions::table_compression,
+                        "codecs of single tables, by the name of their folder"),
+  };
+  return kTable;
+}
+
+/// Accepts what the prototype needs to be told, and what is always so here.
+std::optional<bool> ReadPartitioning(const Section& section) {
+  for (const Section& strategy : section.Items()) {
+    const std::vector<std::string> keys = {"schema_metadata"};
+    if (!strategy.CheckMap(keys)) {
+      continue;
+    }
+    const auto names = strategy.Find(keys[0]);
+    if (!names.has_value()) {
+      strategy.Add("key 'schema_metadata' is missing, expected [_part_id]");
+      continue;
+    }
+    for (const std::string& name : names->ReadStringList().value_or(std::vector<std::string>())) {
+      if (name != kPartitionKey) {
+        names->Add(fmt::format("found '{}', expected _part_id: batches carry no other key", name));
+      }
+    }
+  }
+  return true;
+}
+
+config::Field<ParquetConfig> PartitioningField() {
+  config::Field<ParquetConfig> field;
+  field.name = "partitioning_strategies";
+  field.type = "[{schema_metadata: [_part_id]}]";
+  field.description = "for documents of the prototype: files are partitioned by _part_id always";
+  field.read = [](const Section& section, ParquetConfig* config) {
+    config->is_partitioned = ReadPartitioning(section).value_or(true);
+  };
+  field.show = [](const ParquetConfig&) { return std::string("[{schema_metadata: [_part_id]}]"); };
+  return std::move(field).PrintedWhenGiven();
+}
+
+}  // namespace
+
+const config::FieldTable<ParquetConfig>& ParquetFields() {
+  static const config::FieldTable<ParquetConfig> kTable = {
+      config::String("base_uri", &ParquetConfig::base_uri,
+                     "folder to write to: a path, file:// and an absolute path, or a URI of "
+                     "another file system (s3://bucket/folder)")
+          .PrintedWhenGiven(),
+      config::Group("storage", &ParquetConfig::storage, StorageFields(), "older form of base_uri")
+          .OlderFormOf("base_uri"),
+      PartitioningField(),
+      config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
+                    "when files are closed, and how they are encoded"),
+      config::Size("memory_limit", &ParquetConfig::memory_limit, {1_MiB, 1024_GiB},
+                   "batches held in memory, on each core"),
+  };
+  return kTable;
+}
+
+ParquetConfig ReadParquetConfig(const Section& section) {
+  ParquetConfig config = config::Read(ParquetFields(), section);
+  const auto storage = section.Find("storage");
+  if (storage.has_value()) {
+    if (!storage->Find("file").has_value()) {
+      storage->Add("key 'file' is missing, expected a map with base_uri");
+    }
+    config.base_uri = config.storage.file.base_uri;
+  } else if (!section.Find("base_uri").has_value()) {
+    section.Add("key 'base_uri' is missing, expected text");
+  }
+  const auto options = section.Find("writer_options");
+  const auto tables =
+      options.has_value() ? options->Find("table_compression") : std::optional<Section>();
+  if (tables.has_value()) {
+    std::vector<std::string> names;
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      names.emplace_back(table.directory);
+    }
+    for (const auto& [name, text] : config.writer_options.table_compression) {
+      if (otap::FindTable(name) == nullptr) {
+        tables->AddUnknown(fmt::format("unknown table '{}'", name), name, names);
+      } else if (const auto parsed = ParseCompression(text); !parsed.ok()) {
+        tables->Add(
+            fmt::format("{}: {}, expected {}", name, parsed.status().message(), kCompressionType));
+      }
+    }
+  }
+  return config;
+}
+
+Result<lake::Compression> ParseCompression(std::string_view text) {
+  const size_t colon = text.find(':');
+  const std::string_view name = text.substr(0, colon);
+  const Status error = Status::Invalid(fmt::format("found '{}'", text));
+  for (const CodecName& codec : kCodecs) {
+    if (codec.name != name) {
+      continue;
+    }
+    if (colon == std::string_view::npos) {
+      return lake::Compression{codec.codec, std::nullopt};
+    }
+    const std::string_view digits = text.substr(colon + 1);
+    int level = 0;
+    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), level);
+    if (code != std::errc() || end != digits.data() + digits.size() || !codec.has_levels() ||
+        level < codec.min_level || level > codec.max_level) {
+      return error;
+    }
+    return lake::Compression{codec.codec, level};
+  }
+  return error;
+}
+
+std::string ShowCompression(const lake::Compression& compression) {
+  for (const CodecName& codec : kCodecs) {
+    if (codec.codec == compression.codec) {
+      return compression.level.has_value() ? fmt::format("{}:{}", codec.name, *compression.level)
+                                           : std::string(codec.name);
+    }
+  }
+  return "none";
+}
+
+lake::WriteOptions MakeWriteOptions(const ParquetConfig& config) {
+  lake::WriteOptions options;
+  options.compression = config.writer_options.compression;
+  options.row_group_bytes = config.writer_options.row_group_bytes;
+  for (const auto& [name, text] : config.writer_options.table_compression) {
+    options.table_compression.emplace(otap::FindTable(name)->kind,
+                                      ParseCompression(text).ValueOr(options.compression));
+  }
+  return options;
+}
+
+lake::FileLimits MakeFileLimits(const ParquetConfig& config) {
+  return {.rows = config.writer_options.target_rows_per_file,
+          .bytes = config.writer_options.target_bytes_per_file};
+}
+
+}  // namespace df::nodes::exporters::parquet

@@ -1,0 +1,58 @@
+// Configuration of the Parquet exporter.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "config/field_table.h"
+#include "lake/write/signal_writer.h"
+#include "lake/write/write_options.h"
+
+namespace df::nodes::exporters::parquet {
+
+struct FileStorage {
+  std::string base_uri;
+};
+
+/// Where to write, in the words of the prototype.
+struct Storage {
+  FileStorage file;
+};
+
+struct WriterOptions {
+  int64_t target_rows_per_file = 100'000'000;
+  int64_t target_bytes_per_file = 256_MiB;
+  std::chrono::nanoseconds flush_when_older_than = std::chrono::seconds(30);
+  int64_t row_group_bytes = 32_MiB;
+  lake::Compression compression = lake::WriteOptions().compression;
+  std::map<std::string, std::string> table_compression;
+};
+
+struct ParquetConfig {
+  std::string base_uri;
+  Storage storage;
+  bool is_partitioned = true;  ///< always: ids are unique in a partition only
+  WriterOptions writer_options;
+  int64_t memory_limit = 96_MiB;
+};
+
+const config::FieldTable<ParquetConfig>& ParquetFields();
+
+/// Reads the configuration of a node; what does not fit together is added to its problems.
+ParquetConfig ReadParquetConfig(const config::Section& section);
+
+/// Parses "none", "snappy", "lz4", "gzip", "gzip:6", "zstd" or "zstd:3". Errors: Invalid naming
+/// what was found.
+Result<lake::Compression> ParseCompression(std::string_view text);
+std::string ShowCompression(const lake::Compression& compression);
+
+/// What the writers are told. Needs a configuration without problems.
+lake::WriteOptions MakeWriteOptions(const ParquetConfig& config);
+lake::FileLimits MakeFileLimits(const ParquetConfig& config);
+
+}  // namespace df::nodes::exporters::parquet

@@ -1,0 +1,40 @@
+#include <memory>
+
+#include "engine/node_registry.h"
+#include "lake/write/file_store.h"
+#include "nodes/exporters/parquet/config.h"
+#include "nodes/exporters/parquet/parquet_exporter.h"
+
+namespace df::nodes::exporters::parquet {
+namespace {
+
+struct ParsedConfig final : engine::NodeConfig {
+  ParquetConfig config;
+};
+
+engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
+  auto parsed = std::make_shared<ParsedConfig>();
+  parsed->config = ReadParquetConfig(section);
+  return parsed;
+}
+
+Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigPtr& config,
+                                                       const engine::NodeSharedPtr&,
+                                                       const engine::InstanceInfo& info) {
+  return std::make_unique<ParquetExporter>(static_cast<const ParsedConfig&>(*config).config, info);
+}
+
+}  // namespace
+
+extern const engine::NodeDescriptor kDescriptor;
+const engine::NodeDescriptor kDescriptor = {
+    .urn = "urn:otel:exporter:parquet",
+    .old_urn = "urn:otel:otap:parquet:exporter",
+    .kind = engine::NodeKind::kExporter,
+    .summary = "writes star-schema Parquet (OTAP) of logs, traces and metrics",
+    .fields = [] { return config::Describe(ParquetFields()); },
+    .parse = Parse,
+    .make_exporter = MakeExporter,
+};
+
+}  // namespace df::nodes::exporters::parquet

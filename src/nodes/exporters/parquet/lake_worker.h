@@ -1,0 +1,116 @@
+// The thread that encodes and writes for one exporter.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "lake/write/file_store.h"
+#include "lake/write/signal_writer.h"
+#include "otap/batch.h"
+#include "runtime/worker_thread.h"
+
+namespace df::nodes::exporters::parquet {
+
+/// Files that were closed, or given up.
+struct ClosedFiles {
+  lake::CloseReason reason;
+  lake::FileCounts counts;
+  Status status;
+};
+
+/// The outcome of a batch.
+struct BatchDone {
+  uint64_t number;
+  Status status;
+  bool is_malformed = false;  ///< it will be refused again
+};
+
+/// What has happened since the report before.
+struct WorkReport {
+  std::vector<uint64_t> taken;    ///< have left the queue
+  std::vector<uint64_t> encoded;  ///< are no longer held in memory
+  std::vector<BatchDone> done;
+  std::vector<ClosedFiles> closed;
+};
+
+/// Takes batches in the order in which they are pushed. Owner: the destructor ends the thread after
+/// what it is doing; files that were not closed are removed.
+class LakeWorker final : private lake::WriteListener {
+ public:
+  struct Settings {
+    lake::SignalWriter::Settings writer;
+    int64_t memory_bytes = INT64_MAX;  ///< of batches in memory; beyond it row groups end early
+    std::string thread_name;
+    std::optional<int> core;
+  };
+
+  /// `report` is called on the thread of the worker.
+  LakeWorker(std::unique_ptr<lake::FileStore> store, Settings settings,
+             std::function<void(WorkReport)> report);
+  ~LakeWorker();
+
+  // Calls: from any thread. None of them waits.
+  void Add(otap::BatchPtr batch, uint64_t number);
+  /// Closes the files of a signal that are open, if they hold the batch of that number.
+  void Close(otap::Signal signal, uint64_t number, lake::CloseReason reason);
+  /// Closes all files.
+  void CloseAll();
+  /// Writes what is in memory.
+  void Encode();
+
+ private:
+  struct AddMessage {
+    otap::BatchPtr batch;
+    uint64_t number;
+  };
+  struct CloseMessage {
+    otap::Signal signal;
+    uint64_t number;
+    lake::CloseReason reason;
+  };
+  struct CloseAllMessage {};
+  struct EncodeMessage {};
+  using Message = std::variant<AddMessage, CloseMessage, CloseAllMessage, EncodeMessage>;
+
+  void OnEncoded(std::span<const uint64_t> batches) override;
+  void OnClosed(std::span<const uint64_t> batches, lake::CloseReason reason,
+                const lake::FileCounts& counts, const Status& status) override;
+  void OnRefused(uint64_t batch, const Status& status) override;
+
+  void Push(Message message);
+  std::optional<Message> Pop();
+  void Run();
+  void Handle(AddMessage message);
+  void Handle(CloseMessage message);
+  void Handle(CloseAllMessage message);
+  void Handle(EncodeMessage message);
+  lake::SignalWriter& writer(otap::Signal signal) { return *writers_[static_cast<size_t>(signal)]; }
+  void RemoveStale();
+
+  std::unique_ptr<lake::FileStore> store_;
+  Settings settings_;
+  std::function<void(WorkReport)> report_;
+  std::array<std::unique_ptr<lake::SignalWriter>, otap::kAllSignals.size()> writers_;
+  WorkReport happened_;
+
+  std::mutex mutex_;
+  std::condition_variable has_message_;
+  std::deque<Message> messages_;
+  bool is_stopped_ = false;
+
+  runtime::WorkerThread thread_;  // last: it uses all of the above
+};
+
+}  // namespace df::nodes::exporters::parquet

@@ -1,0 +1,217 @@
+#include "nodes/exporters/parquet/parquet_exporter.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "lake/write/file_store.h"
+
+namespace df::nodes::exporters::parquet {
+namespace {
+
+using telemetry::Instrument;
+using enum telemetry::InstrumentKind;
+
+constexpr Instrument kFiles = {kCounter, "df.exporter.parquet.files", "{file}",
+                               "Files that became visible"};
+constexpr Instrument kRows = {kCounter, "df.exporter.parquet.rows", "{row}",
+                              "Rows of all tables in these files"};
+constexpr Instrument kBytes = {kCounter, "df.exporter.parquet.size", "By", "Bytes of these files"};
+constexpr Instrument kFlushes = {kCounter, "df.exporter.parquet.flushes", "{flush}",
+                                 "Sets of files that were closed, by what made them close",
+                                 "reason"};
+constexpr Instrument kOpenBatches = {kUpDownCounter, "df.exporter.parquet.open.batches", "{batch}",
+                                     "Batches that wait for their files to be closed"};
+constexpr Instrument kHeldBytes = {kUpDownCounter, "df.exporter.parquet.held.size", "By",
+                                   "Bytes of batches in memory that are not encoded yet"};
+
+constexpr engine::TimerId kAgeTimer = 0;
+/// Share of the memory limit that the queue in front of the thread may take.
+constexpr int64_t kQueuePercent = 25;
+
+}  // namespace
+
+ParquetExporter::ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info)
+    : config_(std::move(config)), info_(info), mailbox_(std::make_shared<Mailbox>(this)) {}
+
+ParquetExporter::~ParquetExporter() { mailbox_->owner = nullptr; }
+
+Status ParquetExporter::Start(engine::Effects& effects) {
+  ARROW_ASSIGN_OR_RAISE(auto store, lake::MakeFileStore(config_.base_uri));
+  AddMetrics(effects);
+  progress_ = std::make_unique<runtime::Wakeup>(&effects.loop());
+  LakeWorker::Settings settings;
+  settings.writer.options = MakeWriteOptions(config_);
+  settings.writer.limits = MakeFileLimits(config_);
+  settings.writer.unix_millis = [clock = &effects.clock()] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               clock->WallNow().time_since_epoch())
+        .count();
+  };
+  settings.memory_bytes = config_.memory_limit * (100 - kQueuePercent) / 100;
+  settings.thread_name = "parquet-write";
+  settings.core = info_.core;
+  worker_ = std::make_unique<LakeWorker>(
+      std::move(store), std::move(settings),
+      [mailbox = mailbox_, loop = &effects.loop()](WorkReport report) {
+        loop->Post([mailbox, report = std::make_shared<WorkReport>(std::move(report))] {
+          if (mailbox->owner != nullptr) {
+            mailbox->owner->Take(std::move(*report));
+          }
+        });
+      });
+  return Status::OK();
+}
+
+void ParquetExporter::AddMetrics(engine::Effects& effects) {
+  telemetry::MetricSet& set = effects.metrics();
+  metrics_.files = &set.AddCounter(kFiles);
+  metrics_.rows = &set.AddCounter(kRows);
+  metrics_.bytes = &set.AddCounter(kBytes);
+  for (size_t reason = 0; reason < metrics_.flushes.size(); ++reason) {
+    metrics_.flushes[reason] = &set.AddCounter(
+        kFlushes, {{"reason", std::string(lake::Name(static_cast<lake::CloseReason>(reason)))}});
+  }
+  metrics_.open_batches = &set.AddGauge(kOpenBatches);
+  metrics_.held_bytes = &set.AddGauge(kHeldBytes);
+}
+
+runtime::Task<Status> ParquetExporter::Export(engine::Pdata pdata, engine::Effects& effects) {
+  const int64_t size_bytes = pdata.batch->size_bytes();
+  const int64_t limit = config_.memory_limit * kQueuePercent / 100;
+  while (queued_bytes_ > 0 && queued_bytes_ + size_bytes > limit) {
+    co_await progress_->Wait();
+  }
+  const uint64_t number = next_number_++;
+  const otap::Signal signal = pdata.batch->signal();
+  queued_bytes_ += size_bytes;
+  metrics_.open_batches->Add(1);
+  metrics_.held_bytes->Add(size_bytes);
+  OpenBatch& open = open_[number];
+  open.token = std::move(pdata.token);
+  open.charge = std::move(pdata.charge);
+  open.queued_bytes = size_bytes;
+  open.held_bytes = size_bytes;
+  arrivals_[static_cast<size_t>(signal)].push_back({number, effects.clock().Now()});
+  worker_->Add(std::move(pdata.batch), number);
+  if (arrivals_[static_cast<size_t>(signal)].size() == 1) {
+    SetTimer(effects);
+  }
+  co_return Status::OK();
+}
+
+void ParquetExporter::SetTimer(engine::Effects& effects) {
+  std::optional<runtime::SteadyTime> oldest;
+  for (std::deque<Arrival>& arrivals : arrivals_) {
+    while (!arrivals.empty() && !open_.contains(arrivals.front().number)) {
+      arrivals.pop_front();
+    }
+    if (!arrivals.empty() && (!oldest.has_value() || arrivals.front().time < *oldest)) {
+      oldest = arrivals.front().time;
+    }
+  }
+  if (oldest.has_value()) {
+    effects.WakeAt(kAgeTimer, *oldest + config_.writer_options.flush_when_older_than);
+  }
+}
+
+runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId, engine::Effects& effects) {
+  const runtime::SteadyTime oldest_allowed =
+      effects.clock().Now() - config_.writer_options.flush_when_older_than;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    std::deque<Arrival>& arrivals = arrivals_[static_cast<size_t>(signal)];
+    while (!arrivals.empty() && !open_.contains(arrivals.front().number)) {
+      arrivals.pop_front();
+    }
+    if (!arrivals.empty() && arrivals.front().time <= oldest_allowed) {
+      worker_->Close(signal, arrivals.front().number, lake::CloseReason::kAge);
+      arrivals.clear();  // everything up to now goes into the files that are closed
+    }
+  }
+  SetTimer(effects);
+  co_return Status::OK();
+}
+
+runtime::Task<Status> ParquetExporter::Finish(engine::Effects&) {
+  worker_->CloseAll();
+  while (!open_.empty()) {
+    co_await progress_->Wait();
+  }
+  co_return Status::OK();
+}
+
+void ParquetExporter::OnMemoryPressure(engine::MemoryPressure pressure) {
+  if (pressure != engine::MemoryPressure::kNormal && worker_ != nullptr) {
+    worker_->Encode();
+  }
+}
+
+void ParquetExporter::Take(WorkReport report) {
+  for (const uint64_t number : report.taken) {
+    queued_bytes_ -= std::exchange(open_.at(number).queued_bytes, 0);
+  }
+  for (const uint64_t number : report.encoded) {
+    Release(&open_.at(number));
+  }
+  for (const BatchDone& done : report.done) {
+    Complete(done);
+  }
+  for (const ClosedFiles& closed : report.closed) {
+    TakeClosed(closed);
+  }
+  progress_->Notify();
+}
+
+void ParquetExporter::Release(OpenBatch* batch) {
+  metrics_.held_bytes->Add(-std::exchange(batch->held_bytes, 0));
+  batch->charge.Release();
+}
+
+void ParquetExporter::Complete(const BatchDone& done) {
+  const auto found = open_.find(done.number);
+  OpenBatch batch = std::move(found->second);
+  open_.erase(found);
+  metrics_.open_batches->Add(-1);
+  Release(&batch);
+  if (done.status.ok()) {
+    ++num_acked_;
+    batch.token.Ack();
+    return;
+  }
+  ++num_nacked_;
+  if (first_error_.empty()) {
+    first_error_ = done.status.message();
+  }
+  batch.token.Nack(done.status.message(), done.is_malformed);
+}
+
+void ParquetExporter::TakeClosed(const ClosedFiles& closed) {
+  metrics_.flushes[static_cast<size_t>(closed.reason)]->Add(1);
+  metrics_.files->Add(closed.counts.files);
+  metrics_.rows->Add(closed.counts.rows);
+  metrics_.bytes->Add(closed.counts.bytes);
+  written_.files += closed.counts.files;
+  written_.rows += closed.counts.rows;
+  written_.bytes += closed.counts.bytes;
+  if (!closed.status.ok()) {
+    LogWarning("parquet exporter '{}': {}", info_.node, closed.status.message());
+  }
+}
+
+engine::NodeReport ParquetExporter::Report() {
+  engine::NodeReport report;
+  report.lines.push_back(fmt::format("wrote {} batches as {} files, {} rows, {} bytes, to {}",
+                                     num_acked_, written_.files, written_.rows, written_.bytes,
+                                     config_.base_uri));
+  if (num_nacked_ > 0) {
+    report.lines.push_back(
+        fmt::format("did not write {} batches; the first: {}", num_nacked_, first_error_));
+    report.num_problems += num_nacked_;
+  }
+  return report;
+}
+
+}  // namespace df::nodes::exporters::parquet

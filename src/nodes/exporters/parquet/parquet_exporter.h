@@ -1,0 +1,89 @@
+// Writes batches as star-schema Parquet.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/node.h"
+#include "nodes/exporters/parquet/config.h"
+#include "nodes/exporters/parquet/lake_worker.h"
+#include "runtime/event_loop.h"
+
+namespace df::nodes::exporters::parquet {
+
+/// One instance. The loop hands batches to a thread that encodes and writes them, and completes
+/// their tokens when it hears what became of them: ack once the files of a batch are durable and
+/// visible, nack where they could not be written (retryable) or the batch is malformed (for good).
+class ParquetExporter final : public engine::Exporter {
+ public:
+  ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info);
+  ~ParquetExporter() override;
+
+  /// Errors: kind config, when there is no file system for the URI.
+  Status Start(engine::Effects& effects) override;
+  /// Waits while the queue of the thread is full.
+  runtime::Task<Status> Export(engine::Pdata pdata, engine::Effects& effects) override;
+  /// Closes files that are too old.
+  runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
+  /// Closes all files and waits for them.
+  runtime::Task<Status> Finish(engine::Effects& effects) override;
+  void OnMemoryPressure(engine::MemoryPressure pressure) override;
+  engine::NodeReport Report() override;
+
+ private:
+  /// A batch that has no outcome yet.
+  struct OpenBatch {
+    engine::CompletionToken token;
+    engine::MemoryCharge charge;
+    int64_t queued_bytes = 0;  ///< while it is in the queue
+    int64_t held_bytes = 0;    ///< until it is encoded
+  };
+  struct Arrival {
+    uint64_t number;
+    runtime::SteadyTime time;
+  };
+  /// Reports come by way of the loop, where this may be gone already.
+  struct Mailbox {
+    ParquetExporter* owner;
+  };
+  struct Metrics {
+    telemetry::Counter* files = nullptr;
+    telemetry::Counter* rows = nullptr;
+    telemetry::Counter* bytes = nullptr;
+    std::array<telemetry::Counter*, lake::kNumCloseReasons> flushes{};
+    telemetry::Gauge* open_batches = nullptr;
+    telemetry::Gauge* held_bytes = nullptr;
+  };
+
+  void AddMetrics(engine::Effects& effects);
+  void Take(WorkReport report);
+  void TakeClosed(const ClosedFiles& closed);
+  void Release(OpenBatch* batch);
+  void Complete(const BatchDone& done);
+  /// Forgets arrivals that have their outcome, and sets the timer by the oldest that has not.
+  void SetTimer(engine::Effects& effects);
+
+  ParquetConfig config_;
+  engine::InstanceInfo info_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::unique_ptr<LakeWorker> worker_;
+  std::unique_ptr<runtime::Wakeup> progress_;
+  uint64_t next_number_ = 0;
+  std::map<uint64_t, OpenBatch> open_;
+  /// By signal, oldest first; those whose files have been told to close are not in it.
+  std::array<std::deque<Arrival>, otap::kAllSignals.size()> arrivals_;
+  int64_t queued_bytes_ = 0;
+  Metrics metrics_;
+
+  lake::FileCounts written_;
+  int64_t num_acked_ = 0;
+  int64_t num_nacked_ = 0;
+  std::string first_error_;
+};
+
+}  // namespace df::nodes::exporters::parquet
