@@ -296,6 +296,36 @@ TEST_F(OtlpReceiverTest, SplitsALongRequestAndAnswersOnceAllOfItIsIn) {
   EXPECT_EQ(response.message, "one too many");
 }
 
+TEST_F(OtlpReceiverTest, PassesOnUndecodedWhatEverybodyBehindTakesSo) {
+  static const engine::NodeDescriptor spied = Spied();
+  static const engine::NodeDescriptor taking = [] {
+    engine::NodeDescriptor descriptor = testing::CorkableExporterDescriptor();
+    descriptor.urn = "urn:otel:exporter:test_taking";
+    descriptor.old_urn = {};
+    descriptor.takes_encoded = true;
+    return descriptor;
+  }();
+  std::string document = Document("wait_for_result: true");
+  const std::string sink = "urn:otel:test:corkable:exporter";
+  document.replace(document.find(sink), sink.size(), taking.urn);
+  harness_ = std::make_unique<testing::PipelineHarness>(
+      document, std::vector<const engine::NodeDescriptor*>{&spied, &taking});
+  ASSERT_TRUE(harness_->status().ok()) << harness_->status();
+  harness_->RunUntilIdle();
+  const std::string request = Request(Signal::kMetrics, 4);
+  EXPECT_EQ(Ask(Post("/v1/metrics", request)).status, 200);
+  ASSERT_THAT(harness_->sink().taken, SizeIs(1));
+  const otap::BatchPtr& batch = harness_->sink().taken[0];
+  ASSERT_NE(batch->encoded(), nullptr);
+  EXPECT_EQ(batch->encoded()->bytes->ToString(), request);
+  EXPECT_EQ(batch->num_items(), otap::WithTables(batch).ValueOrDie()->num_items());
+  EXPECT_EQ(Ask(Post("/v1/metrics", request.substr(0, request.size() - 1))).status, 400);
+  EXPECT_EQ(Ask(Post("/v1/logs", "{}", "application/json")).status, 200);
+  EXPECT_EQ(Ask(Post("/v1/logs", BareLogs(otap::kMaxRootRows + 1))).status, 200);
+  ASSERT_THAT(harness_->sink().taken, SizeIs(3));
+  EXPECT_EQ(harness_->sink().taken[2]->encoded(), nullptr) << "one batch cannot hold it";
+}
+
 TEST_F(OtlpReceiverTest, AnswersLateWhereThePipelineTakesNothing) {
   Start("timeout: 5s");
   harness_->sink().is_corked = true;
