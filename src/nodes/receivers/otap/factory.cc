@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <fmt/format.h>
+
 #include "engine/node_registry.h"
 #include "nodes/receivers/otap/config.h"
 #include "nodes/receivers/otap/otap_receiver.h"
@@ -7,8 +9,16 @@
 namespace df::nodes::receivers::otap {
 namespace {
 
-engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
-  return std::make_shared<const OtapConfig>(config::Read(OtapFields(), section));
+engine::NodeConfigPtr Parse(const config::Section& section,
+                            const engine::ValidateContext& context) {
+  auto config = std::make_shared<const OtapConfig>(config::Read(OtapFields(), section));
+  if (context.num_cores > 1 && config->listening_addr.ends_with(":0")) {
+    section.AddAtKey("listening_addr",
+                     fmt::format("{} cores would each listen at a port of their own, expected a "
+                                 "port above 0",
+                                 context.num_cores));
+  }
+  return config;
 }
 
 Result<std::unique_ptr<engine::Receiver>> MakeReceiver(const engine::NodeConfigPtr& config,

@@ -219,6 +219,20 @@ TEST_F(OtapReceiverTest, ADrainAnswersWhatIsInFlightAndEndsTheStreams) {
   EXPECT_EQ(stream->call->status().code, Code::kUnavailable);
 }
 
+TEST_F(OtapReceiverTest, SeveralCoresNeedAPortThatAllCanListenAt) {
+  engine::PipelineInstance::Options options;
+  options.num_instances = 2;
+  const testing::PipelineHarness harness(R"(
+      nodes:
+        source: {kind: receiver, plugin_urn: "urn:otel:otap:receiver",
+                 config: {listening_addr: "127.0.0.1:0"},
+                 out_ports: {out: {destinations: [sink]}}}
+        sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"})",
+                                         {&descriptor_}, options);
+  ASSERT_FALSE(harness.status().ok());
+  EXPECT_THAT(harness.status().message(), HasSubstr("expected a port above 0"));
+}
+
 TEST_F(OtapReceiverTest, AnAddressOfAnotherMachineEndsThePipelineAndIsNamed) {
   testing::PipelineHarness harness(R"(
       nodes:
