@@ -30,6 +30,8 @@ def cases(world):
         yield "Python SDK", f"sends by {way}", lambda way=way: python_sdk.check(world, way)
     for way in otap.WAYS:
         yield "OTAP", way.name, lambda way=way: otap.check(world, way)
+    if world.generator is not None:
+        yield "OTAP", "messages of our producer, read with pyarrow", lambda: otap.check_messages(world)
 
 
 def summary(lines):

@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 import struct
 import subprocess
+import sys
 import threading
 
 import grpc
@@ -233,3 +234,13 @@ def check(world, way):
     certificates = make_certificates(folder) if way.security != "plain" else None
     checks = {"recorded": _check_recorded, "circle": _check_circle, "server": _check_server}
     return checks[way.kind](world, way, folder, certificates)
+
+
+def check_messages(world, seeds=10):
+    """What our producer writes for every profile of some seeds is read with pyarrow, and comes back as it was."""
+    done = subprocess.run([sys.executable, str(pathlib.Path(otap_wire.__file__)), str(world.build / "otap_recode"),
+                           str(world.compare_binary), str(world.generator), "--seeds", str(seeds)],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"{done.stdout.strip()} {done.stderr.strip()}")
+    return [done.stdout.strip().splitlines()[-1]]
