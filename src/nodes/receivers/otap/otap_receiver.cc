@@ -18,6 +18,13 @@ using df::otap::Signal;
 using runtime::grpc::CallStatus;
 using runtime::grpc::Code;
 
+constexpr telemetry::Instrument kConnections = {
+    telemetry::InstrumentKind::kCounter, "df.receiver.otap.connections", "{connection}",
+    "Connections of clients that were accepted, refused beyond the limit, and broken", "outcome"};
+constexpr telemetry::Instrument kRefusedStreams = {telemetry::InstrumentKind::kCounter,
+                                                   "df.receiver.otap.streams.refused", "{stream}",
+                                                   "Streams of clients beyond the limit"};
+
 constexpr std::chrono::nanoseconds kMaxAnswerTime = std::chrono::seconds(10);
 
 std::optional<Signal> SignalOf(std::string_view path) {
@@ -68,10 +75,30 @@ class CallStream final : public MessageStream {
 Status OtapReceiver::Listen(engine::Effects& effects) {
   ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
   ARROW_ASSIGN_OR_RAISE(const runtime::grpc::ServerSettings settings, MakeServerSettings(*config_));
+  AddMetrics(&effects.metrics());
   service_ = std::make_unique<StreamService>(MakeServiceSettings(*config_), &effects);
   ARROW_ASSIGN_OR_RAISE(server_, runtime::grpc::Server::Listen(&effects.loop(), settings, this));
   LogInfo("node '{}': OTAP over gRPC at port {}", effects.info().node, server_->port());
   return Status::OK();
+}
+
+void OtapReceiver::AddMetrics(telemetry::MetricSet* metrics) {
+  accepted_connections_ = &metrics->AddCounter(kConnections, {{"outcome", "accepted"}});
+  refused_connections_ = &metrics->AddCounter(kConnections, {{"outcome", "refused"}});
+  broken_connections_ = &metrics->AddCounter(kConnections, {{"outcome", "broken"}});
+  refused_streams_ = &metrics->AddCounter(kRefusedStreams);
+}
+
+void OtapReceiver::OnCollect() {
+  if (server_ == nullptr) {
+    return;
+  }
+  const runtime::http2::ServerCounts now = server_->counts();
+  accepted_connections_->Add(now.connections - collected_.connections);
+  refused_connections_->Add(now.refused_connections - collected_.refused_connections);
+  broken_connections_->Add(now.broken_connections - collected_.broken_connections);
+  refused_streams_->Add(now.refused_streams - collected_.refused_streams);
+  collected_ = now;
 }
 
 runtime::Task<Status> OtapReceiver::Run(engine::Effects& effects) {
@@ -114,6 +141,7 @@ engine::NodeReport OtapReceiver::Report() {
   if (service_ == nullptr) {
     return report;
   }
+  OnCollect();  // what has happened since is not asked for any more
   report.lines.push_back(fmt::format("took {} batches, refused {} messages",
                                      service_->num_batches(), service_->num_rejected()));
   if (service_->num_rejected() > 0) {

@@ -19,6 +19,8 @@ class OtapReceiver final : public engine::Receiver, public runtime::grpc::CallHa
 
   runtime::Task<Status> Run(engine::Effects& effects) override;
 
+  void OnCollect() override;
+
   /// One line, and one more with the first refusal.
   engine::NodeReport Report() override;
 
@@ -29,8 +31,14 @@ class OtapReceiver final : public engine::Receiver, public runtime::grpc::CallHa
 
  private:
   Status Listen(engine::Effects& effects);
+  void AddMetrics(telemetry::MetricSet* metrics);
 
   std::shared_ptr<const OtapConfig> config_;
+  runtime::http2::ServerCounts collected_;              ///< what the counters have so far
+  telemetry::Counter* accepted_connections_ = nullptr;  ///< set by Run, as are those below
+  telemetry::Counter* refused_connections_ = nullptr;
+  telemetry::Counter* broken_connections_ = nullptr;
+  telemetry::Counter* refused_streams_ = nullptr;
   std::unique_ptr<StreamService> service_;         ///< set by Run
   std::unique_ptr<runtime::grpc::Server> server_;  ///< the same; its calls use the service
 };

@@ -180,6 +180,20 @@ TEST_F(OtapReceiverTest, OtherMethodsAreUnknown) {
   }
 }
 
+TEST_F(OtapReceiverTest, StreamsBeyondTheLimitAreRefusedAndCounted) {
+  Start(", max_streams: 1");
+  ClientStream* first = OpenLogs();
+  Send(first, producer_.Produce(testing::SmallLogs(2), 1).ValueOrDie());
+  RunUntil([&] { return first->answers.size() == 1; });
+  ClientStream* second = OpenLogs();
+  RunUntil([&] { return second->has_ended; });
+  EXPECT_EQ(second->call->status().code, Code::kUnavailable);
+  harness_->instance().Collect();
+  EXPECT_EQ(harness_->metric("source", "df.receiver.otap.streams.refused"), 1);
+  EXPECT_EQ(harness_->metric("source", "df.receiver.otap.connections", {{"outcome", "accepted"}}),
+            1);
+}
+
 TEST_F(OtapReceiverTest, AMessageThatIsTooLargeEndsItsStreamOnly) {
   Start(", max_decoding_message_size: 4 KiB");
   ClientStream* other = OpenLogs();
