@@ -4,6 +4,8 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include "base/text.h"
+
 namespace df::otap_wire {
 namespace {
 
@@ -181,7 +183,9 @@ std::string WriteBatchStatus(const BatchStatus& status) {
     writer.add_enum(kStatusCode, static_cast<int32_t>(status.code));
   }
   if (!status.message.empty()) {
-    writer.add_string(kStatusMessage, status.message);
+    // Strict readers refuse the whole answer for a text that is not UTF-8.
+    writer.add_string(kStatusMessage,
+                      IsValidUtf8(status.message) ? status.message : PrintableText(status.message));
   }
   return bytes;
 }

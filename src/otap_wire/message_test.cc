@@ -33,6 +33,14 @@ TEST(Message, StatusReadsBackAsWritten) {
   }
 }
 
+TEST(Message, WhatIsNoUtf8IsWrittenAsText) {
+  const auto read = ReadBatchStatus(WriteBatchStatus({1, StatusCode::kInternal, "a\xff\n"}));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->message, "a\\xff\\x0a");
+  const auto good = ReadBatchStatus(WriteBatchStatus({1, StatusCode::kInternal, "\xc3\xa4\n"}));
+  EXPECT_EQ(good->message, "\xc3\xa4\n");
+}
+
 TEST(Message, CutOffBytesAreRefused) {
   const std::string written = WriteBatchArrowRecords({1, {{"1", 30, "record"}}, ""});
   for (size_t size : {size_t{1}, size_t{5}, written.size() - 1}) {
