@@ -96,6 +96,22 @@ Status CheckColumns(TableKind kind, std::span<const Column> columns, std::string
   return Status::OK();
 }
 
+/// Files have no place for nulls in columns that the model requires.
+Status CheckRequired(const otap::TableInfo& table, const arrow::RecordBatch& rows) {
+  for (const Column& column : table.columns) {
+    if (!column.required) {
+      continue;
+    }
+    const ArrayPtr array = rows.GetColumnByName(std::string(column.name));
+    if (array == nullptr || array->ComputeLogicalNullCount() != 0) {
+      return Status::Invalid(
+          fmt::format("table {}: column {}: found {}, expected a value in every row",
+                      table.directory, column.name, array == nullptr ? "no column" : "null"));
+    }
+  }
+  return Status::OK();
+}
+
 /// Returns ids as they are in files; nulls stay null.
 Result<ArrayPtr> ShiftIds(const arrow::Array& ids, uint32_t first_id) {
   ARROW_ASSIGN_OR_RAISE(
@@ -265,10 +281,11 @@ Result<ArrayPtr> JoinIds(const std::vector<BatchRows>& pieces, size_t place) {
 
 }  // namespace
 
-Status CheckTypes(const otap::Batch& batch) {
+Status CheckShape(const otap::Batch& batch) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     if (const TablePtr& rows = batch.table(table.kind); rows != nullptr) {
       ARROW_RETURN_NOT_OK(CheckColumns(table.kind, table.columns, "", rows->schema()->fields()));
+      ARROW_RETURN_NOT_OK(CheckRequired(table, *rows));
     }
   }
   return Status::OK();

@@ -25,11 +25,11 @@ struct BatchRows {
   std::array<std::shared_ptr<arrow::Array>, kNumIdPlaces> ids;  ///< UInt32; null where absent
 };
 
-/// Checks that every column is one of the model, in a form that it allows. Errors: Invalid, saying
-/// which is not.
-arrow::Status CheckTypes(const otap::Batch& batch);
+/// Checks that every column is one of the model, in a form that it allows, and that what it
+/// requires is there. Errors: Invalid, saying which is not.
+arrow::Status CheckShape(const otap::Batch& batch);
 
-/// Takes a table of a batch apart that passes CheckTypes. `first_id` is added to every id; the sums
+/// Takes a table of a batch apart that passes CheckShape. `first_id` is added to every id; the sums
 /// must not leave 32 bits. Errors: those of Arrow.
 arrow::Result<BatchRows> TakeApart(otap::TableKind kind,
                                    const std::shared_ptr<arrow::RecordBatch>& table,
@@ -40,7 +40,7 @@ arrow::Result<BatchRows> TakeApart(otap::TableKind kind,
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> PutTogether(
     otap::TableKind kind, const std::vector<BatchRows>& pieces);
 
-/// Returns the largest id of a batch that passes CheckTypes, of whatever column; 0 when there is
+/// Returns the largest id of a batch that passes CheckShape, of whatever column; 0 when there is
 /// none.
 uint32_t LargestId(const otap::Batch& batch);
 

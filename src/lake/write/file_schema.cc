@@ -1,8 +1,10 @@
 #include "lake/write/file_schema.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <arrow/type.h>
 #include <parquet/types.h>
@@ -12,13 +14,14 @@
 namespace df::lake {
 namespace {
 
+using otap::ColumnRole;
 using otap::ColumnType;
 
 constexpr int64_t kPageBytes = 1_MiB;
-constexpr int64_t kPageRows = 20'000;
+constexpr int64_t kPageRows = 64 << 10;
 constexpr int64_t kDictionaryBytes = 4_MiB;
 
-/// One record in a hundred thousand is looked up in vain.
+/// Of a hundred traces that are not there, one is looked for in vain.
 constexpr double kBloomFalsePositives = 0.01;
 
 std::shared_ptr<arrow::DataType> FileType(const otap::Column& column) {
@@ -38,19 +41,63 @@ std::shared_ptr<arrow::DataType> FileType(const otap::Column& column) {
 std::shared_ptr<arrow::Schema> MakeSchema(const otap::TableInfo& table) {
   arrow::FieldVector fields;
   for (const otap::Column& column : table.columns) {
-    fields.push_back(arrow::field(std::string(column.name), FileType(column)));
+    fields.push_back(arrow::field(std::string(column.name), FileType(column), !column.required));
   }
   return arrow::schema(std::move(fields));
 }
 
-/// Values of these columns seldom repeat, but lie near each other.
-bool IsDelta(const otap::Column& column) {
-  return column.role != otap::ColumnRole::kData || column.type == ColumnType::kTimestamp;
+/// How the values of a column are encoded where not as a dictionary.
+std::optional<parquet::Encoding::type> EncodingOf(const otap::Column& column) {
+  switch (column.type) {
+    case ColumnType::kUInt16:
+    case ColumnType::kUInt32:
+    case ColumnType::kUInt64:
+    case ColumnType::kInt64:
+    case ColumnType::kTimestamp:
+    case ColumnType::kDuration:
+    case ColumnType::kListUInt64:
+      return parquet::Encoding::DELTA_BINARY_PACKED;
+    case ColumnType::kFloat64:
+    case ColumnType::kListFloat64:
+    case ColumnType::kListQuantile:
+      return parquet::Encoding::BYTE_STREAM_SPLIT;
+    case ColumnType::kFixedBinary8:
+    case ColumnType::kFixedBinary16:
+      return parquet::Encoding::PLAIN;  // as good as random
+    default:
+      return std::nullopt;
+  }
 }
 
-/// Values of these columns are as good as random.
-bool IsPlain(const otap::Column& column) {
-  return column.type == ColumnType::kFixedBinary8 || column.type == ColumnType::kFixedBinary16;
+/// Smallest and largest of texts in no order help nobody.
+bool HasStatistics(const otap::TableInfo& table, const otap::Column& column) {
+  return !table.is_attributes || column.role != ColumnRole::kData || column.name == "key";
+}
+
+/// Returns the paths of a leaf's columns in Parquet.
+std::vector<std::string> PathsOf(const Leaf& leaf) {
+  if (leaf.column->type == ColumnType::kListQuantile) {
+    return {leaf.path() + ".list.item.quantile", leaf.path() + ".list.item.value"};
+  }
+  return {leaf.is_list() ? leaf.path() + ".list.item" : leaf.path()};
+}
+
+void SetEncoding(const otap::TableInfo& table, const Leaf& leaf, const std::string& path,
+                 const Compression& compression, parquet::WriterProperties::Builder* builder) {
+  if (const auto encoding = EncodingOf(*leaf.column)) {
+    builder->disable_dictionary(path)->encoding(path, *encoding);
+  }
+  if (!HasStatistics(table, *leaf.column)) {
+    builder->disable_statistics(path);
+  }
+  if (leaf.column->type == ColumnType::kFixedBinary8) {
+    builder->compression(path, arrow::Compression::UNCOMPRESSED);  // it would gain nothing
+    return;
+  }
+  builder->compression(path, compression.codec);
+  if (compression.level.has_value()) {
+    builder->compression_level(path, *compression.level);
+  }
 }
 
 }  // namespace
@@ -67,29 +114,26 @@ const std::shared_ptr<arrow::Schema>& FileSchema(otap::TableKind kind) {
 }
 
 std::shared_ptr<parquet::WriterProperties> FileProperties(otap::TableKind kind,
-                                                          const WriteOptions& options) {
+                                                          const WriteOptions& options,
+                                                          int64_t row_group_rows) {
   parquet::WriterProperties::Builder builder;
   const Compression& compression = options.compression_of(kind);
   builder.created_by("df_engine")
-      ->compression(compression.codec)
       ->max_row_group_length(options.row_group_rows)
       ->data_pagesize(kPageBytes)
       ->max_rows_per_page(kPageRows)
-      ->dictionary_pagesize_limit(kDictionaryBytes);
-  if (compression.level.has_value()) {
-    builder.compression_level(*compression.level);
-  }
+      ->dictionary_pagesize_limit(kDictionaryBytes)
+      ->set_size_statistics_level(parquet::SizeStatisticsLevel::None);
   int column_index = 0;
   for (const Leaf& leaf : LeavesOf(kind)) {
-    const std::string path = leaf.path();
-    if (IsDelta(*leaf.column)) {
-      builder.disable_dictionary(path)->encoding(path, parquet::Encoding::DELTA_BINARY_PACKED);
-    } else if (IsPlain(*leaf.column)) {
-      builder.disable_dictionary(path);
+    for (const std::string& path : PathsOf(leaf)) {
+      SetEncoding(otap::GetTable(kind), leaf, path, compression, &builder);
     }
+    const std::string path = leaf.path();
     if (leaf.column->name == "trace_id") {
       parquet::BloomFilterOptions bloom;
       bloom.fpp = kBloomFalsePositives;
+      bloom.ndv = row_group_rows;
       builder.enable_bloom_filter(path, bloom);
     }
     if (leaf.column->role == otap::ColumnRole::kParentId) {

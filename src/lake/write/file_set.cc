@@ -66,21 +66,27 @@ Status FileSet::Encode() {
 }
 
 Status FileSet::EncodeTable(const otap::TableInfo& info, Table* table) {
-  if (table->writer == nullptr) {
-    const std::string directory = partition_.empty()
-                                      ? std::string(info.directory)
-                                      : fmt::format("{}/{}", info.directory, partition_);
-    const std::string name = fmt::format("part-{}-{}.parquet", unix_millis_, RandomUuid());
-    ARROW_ASSIGN_OR_RAISE(table->file, store_->Create(directory, name));
-    const Location location{
-        .partition = partition_, .table = std::string(info.directory), .file = name};
-    ARROW_ASSIGN_OR_RAISE(table->writer,
-                          TableWriter::Make(info.kind, options_, table->file->stream(), location));
-  }
   ARROW_ASSIGN_OR_RAISE(const auto rows, PutTogether(info.kind, table->pending));
   table->pending.clear();
   table->num_pending = 0;
+  if (table->writer == nullptr) {
+    ARROW_RETURN_NOT_OK(OpenTable(info, rows->num_rows(), table));
+  }
   return table->writer->Write(rows);
+}
+
+Status FileSet::OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* table) {
+  const std::string directory = partition_.empty()
+                                    ? std::string(info.directory)
+                                    : fmt::format("{}/{}", info.directory, partition_);
+  const std::string name = fmt::format("part-{}-{}.parquet", unix_millis_, RandomUuid());
+  ARROW_ASSIGN_OR_RAISE(table->file, store_->Create(directory, name));
+  const Location location{
+      .partition = partition_, .table = std::string(info.directory), .file = name};
+  const int64_t row_group_rows = std::min(num_rows, options_.row_group_rows);
+  ARROW_ASSIGN_OR_RAISE(table->writer, TableWriter::Make(info.kind, options_, row_group_rows,
+                                                         table->file->stream(), location));
+  return Status::OK();
 }
 
 Status FileSet::Publish() {

@@ -31,7 +31,7 @@ class FileSet {
   FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal, std::string partition,
           int64_t unix_millis);
 
-  /// Takes a batch on that passes CheckTypes, in memory at first. `first_id` is added to its ids.
+  /// Takes a batch on that passes CheckShape, in memory at first. `first_id` is added to its ids.
   /// Errors: those of Arrow; the set is as it was then.
   Status Add(const otap::Batch& batch, uint32_t first_id);
 
@@ -60,6 +60,7 @@ class FileSet {
   };
 
   Status EncodeTable(const otap::TableInfo& info, Table* table);
+  Status OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* table);
   Status PublishFiles();
   void RemoveFiles();
 

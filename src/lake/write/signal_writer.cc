@@ -11,7 +11,7 @@ std::string_view Name(CloseReason reason) {
 }
 
 void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
-  if (const Status status = CheckTypes(batch); !status.ok()) {
+  if (const Status status = CheckShape(batch); !status.ok()) {
     listener_->OnRefused(number, status);
     return;
   }

@@ -22,14 +22,15 @@ class ParquetTableWriter final : public TableWriter {
         sink_(std::move(sink)),
         location_(std::move(location)) {}
 
-  Status Open(otap::TableKind kind, const WriteOptions& options) {
+  Status Open(otap::TableKind kind, const WriteOptions& options, int64_t row_group_rows) {
     parquet::ArrowWriterProperties::Builder arrow_properties;
     // The item of a list is named "item", as other writers of this format name it.
     arrow_properties.store_schema()->disable_compliant_nested_types();
     return Wrap([&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(writer_, parquet::arrow::FileWriter::Open(
-                                         *FileSchema(kind), arrow::default_memory_pool(), sink_,
-                                         FileProperties(kind, options), arrow_properties.build()));
+      ARROW_ASSIGN_OR_RAISE(
+          writer_, parquet::arrow::FileWriter::Open(
+                       *FileSchema(kind), arrow::default_memory_pool(), sink_,
+                       FileProperties(kind, options, row_group_rows), arrow_properties.build()));
       return writer_->AddKeyValueMetadata(
           arrow::key_value_metadata({kFormatVersionKey, kIdScopeKey}, {kFormatVersion, kIdScope}));
     });
@@ -83,10 +84,10 @@ class ParquetTableWriter final : public TableWriter {
 }  // namespace
 
 Result<std::unique_ptr<TableWriter>> TableWriter::Make(
-    otap::TableKind kind, const WriteOptions& options,
+    otap::TableKind kind, const WriteOptions& options, int64_t row_group_rows,
     std::shared_ptr<arrow::io::OutputStream> sink, const Location& location) {
   auto writer = std::make_unique<ParquetTableWriter>(options, std::move(sink), location);
-  ARROW_RETURN_NOT_OK(writer->Open(kind, options));
+  ARROW_RETURN_NOT_OK(writer->Open(kind, options, row_group_rows));
   return writer;
 }
 

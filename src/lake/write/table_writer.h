@@ -16,9 +16,11 @@ class TableWriter {
  public:
   virtual ~TableWriter() = default;
 
-  /// `location` is for messages. Owner: shares the sink, and leaves it open.
+  /// `row_group_rows` is how many rows to expect in a row group; `location` is for messages. Owner:
+  /// shares the sink, and leaves it open.
   static Result<std::unique_ptr<TableWriter>> Make(otap::TableKind kind,
                                                    const WriteOptions& options,
+                                                   int64_t row_group_rows,
                                                    std::shared_ptr<arrow::io::OutputStream> sink,
                                                    const Location& location);
 
