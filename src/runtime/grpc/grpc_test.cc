@@ -7,7 +7,9 @@
 
 #include "runtime/grpc/client.h"
 #include "runtime/grpc/server.h"
+#include "runtime/tls.h"
 #include "testing/loop_fixture.h"
+#include "testing/tls_identity.h"
 
 namespace df::runtime::grpc {
 namespace {
@@ -355,6 +357,68 @@ TEST_F(GrpcTest, ManyCallsShareOneConnection) {
     EXPECT_EQ(answers[i].message, std::to_string(i)) << answers[i].status.ToString();
   }
   EXPECT_EQ(client->num_connects(), 1);
+}
+
+class GrpcTlsTest : public GrpcTest {
+ protected:
+  void SetUp() override {
+    server_tls_.cert_pem = ours_.cert_pem;
+    server_tls_.key_pem = ours_.key_pem;
+    client_tls_.ca_pem = ours_.cert_pem;
+    client_tls_.trusts_system = false;
+  }
+  /// One call between a server and a client with these settings.
+  UnaryAnswer AskWithTls(const std::string& protocol = "h2") {
+    ServerSettings settings;
+    settings.http2.tls = TlsContext::MakeServer(server_tls_, {protocol}).ValueOrDie();
+    Start(settings);
+    ClientSettings client_settings;
+    client_settings.http2.tls = TlsContext::MakeClient(client_tls_, {"h2"}).ValueOrDie();
+    client_ = MakeClient(client_settings);
+    return Ask(client_.get(), "/test.Echo/Unary", std::string(1'000'000, 't'));
+  }
+
+  testing::TlsIdentity ours_ = testing::MakeTlsIdentity("127.0.0.1");
+  testing::TlsIdentity other_ = testing::MakeTlsIdentity("elsewhere");
+  TlsSettings server_tls_;
+  TlsSettings client_tls_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(GrpcTlsTest, SpeaksWithAServerThatItTrusts) {
+  const UnaryAnswer answer = AskWithTls();
+  EXPECT_TRUE(answer.status.ok()) << answer.status.ToString();
+  EXPECT_EQ(answer.message.size(), 1'000'000U);
+}
+
+TEST_F(GrpcTlsTest, DoesNotSpeakWithAnotherServer) {
+  client_tls_.ca_pem = other_.cert_pem;
+  const UnaryAnswer answer = AskWithTls();
+  EXPECT_EQ(answer.status.code, Code::kUnavailable);
+  EXPECT_THAT(answer.status.message, HasSubstr("certificate verify failed"));
+}
+
+TEST_F(GrpcTlsTest, DoesNotSpeakWithAServerOfAnotherName) {
+  server_tls_.cert_pem = other_.cert_pem;
+  server_tls_.key_pem = other_.key_pem;
+  client_tls_.ca_pem = other_.cert_pem;
+  EXPECT_EQ(AskWithTls().status.code, Code::kUnavailable);
+  client_tls_.server_name = "elsewhere";
+  EXPECT_TRUE(AskWithTls().status.ok());
+}
+
+TEST_F(GrpcTlsTest, ShowsItsOwnCertificateWhereTheServerAsksForOne) {
+  server_tls_.ca_pem = other_.cert_pem;
+  EXPECT_EQ(AskWithTls().status.code, Code::kUnavailable);
+  EXPECT_EQ(handler_.num_calls_, 0);
+  client_tls_.cert_pem = other_.cert_pem;
+  client_tls_.key_pem = other_.key_pem;
+  EXPECT_TRUE(AskWithTls().status.ok());
+}
+
+TEST_F(GrpcTlsTest, DoesNotSpeakWithoutAgreementOnHttp2) {
+  EXPECT_EQ(AskWithTls("http/1.1").status.code, Code::kUnavailable);
+  EXPECT_EQ(handler_.num_calls_, 0);
 }
 
 }  // namespace
