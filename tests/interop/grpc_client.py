@@ -1,15 +1,16 @@
-#!/usr/bin/env python3
-"""Calls our gRPC server with grpcio, Google's own client: unary and streaming both ways, gzip and deflate, TLS and mTLS,
-deadlines, cancelled calls, slow readers, large messages, many calls at once.
+"""Google's own gRPC client, grpcio, against our gRPC server: the program grpc_echo, which gives back what it gets.
 
-Usage: grpc_client.py GRPC_ECHO     (the program grpc_echo of the build tree)
+Unary and streaming both ways, gzip and deflate, TLS and mTLS, deadlines, cancelled calls, slow readers, large messages,
+many calls at once.
 """
-import concurrent.futures, pathlib, random, subprocess, sys, tempfile, time
+import concurrent.futures
+import random
+import subprocess
+import time
 
 import grpc
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from certificates import Certificates
+from world import Failure, make_certificates
 
 RAW = dict(request_serializer=None, response_deserializer=None)
 
@@ -42,7 +43,7 @@ class Echo:
 
 def expect(condition, text):
     if not condition:
-        raise AssertionError(text)
+        raise Failure(str(text))
 
 
 def code_of(call):
@@ -50,7 +51,7 @@ def code_of(call):
         call()
     except grpc.RpcError as error:
         return error
-    raise AssertionError("the call succeeded")
+    raise Failure("the call succeeded")
 
 
 def check_unary(echo):
@@ -125,37 +126,39 @@ def check_many(echo):
         expect(list(pool.map(lambda data: echo.unary()(data, timeout=60), sent)) == sent, "2000 calls")
 
 
-def check_tls(program):
-    with tempfile.TemporaryDirectory() as folder:
-        made = Certificates(folder)
-        ours = made.issue("localhost")
-        theirs = made.issue("client")
-        root = pathlib.Path(made.ca_file).read_bytes()
-        key, chain = (pathlib.Path(path).read_bytes() for path in (theirs.key_file, theirs.cert_file))
-        server = ("--cert", ours.cert_file, "--key", ours.key_file)
-        with Echo(program, *server, credentials=grpc.ssl_channel_credentials(root)) as echo:
-            check_unary(echo)
-            check_stream(echo)
-        mutual = (*server, "--client-ca", made.ca_file)
-        with Echo(program, *mutual, credentials=grpc.ssl_channel_credentials(root, key, chain)) as echo:
-            check_unary(echo)
-        with Echo(program, *mutual, credentials=grpc.ssl_channel_credentials(root)) as echo:
-            error = code_of(lambda: echo.unary()(b"x", timeout=5))
-            expect(error.code() == grpc.StatusCode.UNAVAILABLE, error)
+def check_tls(program, folder):
+    paths = make_certificates(folder)
+    made = {name: path.read_bytes() for name, path in paths.items()}
+    server = ("--cert", str(paths["server"]), "--key", str(paths["server_key"]))
+    one_sided = grpc.ssl_channel_credentials(made["ca"])
+    with Echo(program, *server, credentials=one_sided) as echo:
+        check_unary(echo)
+        check_stream(echo)
+    mutual = (*server, "--client-ca", str(paths["ca"]))
+    with Echo(program, *mutual,
+              credentials=grpc.ssl_channel_credentials(made["ca"], made["client_key"], made["client"])) as echo:
+        check_unary(echo)
+    with Echo(program, *mutual, credentials=one_sided) as echo:
+        error = code_of(lambda: echo.unary()(b"x", timeout=5))
+        expect(error.code() == grpc.StatusCode.UNAVAILABLE, error)
 
 
-def main():
-    program = sys.argv[1]
-    checks = (check_unary, check_compression, check_too_large, check_status, check_stream, check_deadline, check_cancel,
-              check_slow_reader, check_many)
-    for check in checks:
+CHECKS = {
+    "unary calls": check_unary, "compression": check_compression, "too large a request": check_too_large,
+    "status and retry delay": check_status, "a stream both ways": check_stream, "deadlines": check_deadline,
+    "cancelled calls": check_cancel, "a reader that does not read": check_slow_reader, "2000 calls at once": check_many,
+}
+
+
+def check(world):
+    """Returns what was tried, in one line."""
+    program = str(world.build / "grpc_echo")
+    for name, try_it in CHECKS.items():
         with Echo(program) as echo:
-            check(echo)
-            expect(echo.process.poll() is None, "the server has ended")
-        print(f"{check.__name__}: good")
-    check_tls(program)
-    print("check_tls: good")
-
-
-if __name__ == "__main__":
-    main()
+            try:
+                try_it(echo)
+            except (Failure, grpc.RpcError) as failure:
+                raise Failure(f"{name}: {failure}") from failure
+            expect(echo.process.poll() is None, f"{name}: the server has ended")
+    check_tls(program, world.folder("grpcio-client"))
+    return [", ".join([*CHECKS, "TLS, mTLS"])]

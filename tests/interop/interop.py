@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+import grpc_client
+import grpc_server
 import otap
 import python_sdk
 import through_collector
@@ -28,6 +30,10 @@ def cases(world):
                    lambda way=way: through_collector.check(world, way))
     for way in python_sdk.WAYS:
         yield "Python SDK", f"sends by {way}", lambda way=way: python_sdk.check(world, way)
+    yield "grpcio", "client of our gRPC server", lambda: grpc_client.check(world)
+    for trouble in grpc_server.TROUBLES:
+        yield ("grpcio", f"server behind our OTLP exporter that {trouble}",
+               lambda trouble=trouble: grpc_server.check(world, trouble))
     for way in otap.WAYS:
         yield "OTAP", way.name, lambda way=way: otap.check(world, way)
     if world.generator is not None:

@@ -402,7 +402,7 @@ void Connection::CloseStream(int32_t id, uint32_t error_code) {
   streams_.erase(found);
   // Nobody takes its bytes out of the window of the connection any more.
   nghttp2_session_consume_connection(session_, stream->received_.size());
-  if (error_code != NGHTTP2_NO_ERROR) {
+  if (error_code != NGHTTP2_NO_ERROR && !stream->has_peer_ended_) {
     stream->received_.clear();
     stream->received_.shrink_to_fit();
   }

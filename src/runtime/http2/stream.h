@@ -46,7 +46,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Sends the rest and ends our side; trailers only on a server.
   void Finish(Headers trailers = {});
 
-  /// Ends both sides at once, with an HTTP/2 error code. What came and was not read is gone.
+  /// Ends both sides at once, with an HTTP/2 error code. What came and was not read is gone,
+  /// unless it is all that the peer had to send.
   void Reset(uint32_t error_code);
 
   /// What was written and is not sent yet, in bytes.

@@ -133,9 +133,10 @@ runtime::Task<> Lane::Send(engine::Pdata pdata) {
   SetInFlight(1);
   ArmTimer();
   pdata.batch.reset();
-  if (!co_await open->stream->Write(*std::move(message))) {
-    // The reader knows better why, where it has come so far.
-    End(open, "the stream was closed");
+  const bool is_written = co_await open->stream->Write(*std::move(message));
+  if (!is_written) {
+    // The reader ends it: answers that came before the end stand in front of it.
+    open->is_finished = true;
   }
 }
 
