@@ -2,7 +2,7 @@
 # Writes what the fuzz targets start from: real files of the sample data, one or two of each table.
 #
 # usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz, table_fuzz, otlp_decode_fuzz,
-#                                            otap_wire_fuzz
+#                                            otap_wire_fuzz, http2_fuzz
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 target=$1
@@ -55,3 +55,18 @@ for number in "${!signals[@]}"; do
     head -c $((length + 4)) "$file" | tail -c "$length"
   } >"$target/otap_wire_fuzz/${signals[$number]}"
 done
+
+# One call as its server (01) and as its client (00) read it: settings, headers, a message, and the end of the stream.
+# frame TYPE FLAGS STREAM PAYLOAD, all in hexadecimal.
+frame() { printf '%06x%02x%02x%08x%s' $((${#4} / 2)) "0x$1" "0x$2" "0x$3" "$4"; }
+# field NAME VALUE: a literal that is not indexed.
+field() { printf '00%02x%s%02x%s' ${#1} "$(printf '%s' "$1" | od -An -v -t x1 | tr -d ' \n')" ${#2} "$(printf '%s' "$2" | od -An -v -t x1 | tr -d ' \n')"; }
+unhex() { printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"; }
+mkdir -p "$target/http2_fuzz"
+request=$(field :method POST)$(field :scheme http)$(field :path /a/b)$(field :authority x)$(field te trailers)
+unhex "01$(frame 4 0 0 "")$(frame 1 4 1 "$request")$(frame 0 1 1 0000000003616263)$(frame 6 0 0 0102030405060708)" \
+  >"$target/http2_fuzz/server"
+answer=$(field :status 200)$(field content-type application/grpc)
+unhex "00$(frame 4 0 0 "")$(frame 4 1 0 "")$(frame 1 4 1 "$answer")$(frame 0 0 1 0000000003616263)$(frame 1 5 1 \
+  "$(field grpc-status 14)$(field grpc-message not%20now)$(field grpc-status-details-bin CAgQAA)")$(frame 7 0 0 0000000100000000)" \
+  >"$target/http2_fuzz/client"
