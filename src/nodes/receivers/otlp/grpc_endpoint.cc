@@ -18,6 +18,11 @@ using runtime::grpc::ServerCall;
 
 constexpr std::chrono::seconds kRetryDelay{1};
 
+constexpr telemetry::Instrument kConnections = {
+    telemetry::InstrumentKind::kCounter, "df.receiver.otlp.connections", "{connection}",
+    "Connections of gRPC clients that were accepted, refused beyond the limit, and broken",
+    "outcome"};
+
 std::optional<otap::Signal> SignalOf(std::string_view path) {
   if (path == "/opentelemetry.proto.collector.logs.v1.LogsService/Export") {
     return otap::Signal::kLogs;
@@ -45,6 +50,24 @@ std::string_view MetricReason(Code code) {
 }
 
 }  // namespace
+
+GrpcEndpoint::GrpcEndpoint(const GrpcConfig& config, ExportService* service,
+                           runtime::EventLoop* loop, telemetry::MetricSet* metrics)
+    : config_(config),
+      service_(service),
+      loop_(loop),
+      metrics_("grpc", metrics),
+      accepted_connections_(&metrics->AddCounter(kConnections, {{"outcome", "accepted"}})),
+      refused_connections_(&metrics->AddCounter(kConnections, {{"outcome", "refused"}})),
+      broken_connections_(&metrics->AddCounter(kConnections, {{"outcome", "broken"}})) {}
+
+void GrpcEndpoint::Collect() {
+  const runtime::http2::ServerCounts now = server_->counts();
+  accepted_connections_->Add(now.connections - collected_.connections);
+  refused_connections_->Add(now.refused_connections - collected_.refused_connections);
+  broken_connections_->Add(now.broken_connections - collected_.broken_connections);
+  collected_ = now;
+}
 
 Result<std::unique_ptr<GrpcEndpoint>> GrpcEndpoint::Listen(
     runtime::EventLoop* loop, const GrpcConfig& config,

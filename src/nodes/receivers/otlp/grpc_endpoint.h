@@ -23,6 +23,8 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
       telemetry::MetricSet* metrics);
 
   uint16_t port() const { return server_->port(); }
+  /// Brings the counters of connections up to date.
+  void Collect();
   /// Takes no connections and requests any more; requests under way are answered.
   void Stop() { server_->Stop(); }
 
@@ -30,8 +32,7 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
 
  private:
   GrpcEndpoint(const GrpcConfig& config, ExportService* service, runtime::EventLoop* loop,
-               telemetry::MetricSet* metrics)
-      : config_(config), service_(service), loop_(loop), metrics_("grpc", metrics) {}
+               telemetry::MetricSet* metrics);
 
   runtime::grpc::CallStatus Refuse(runtime::grpc::Code code, std::string_view reason,
                                    std::string_view metric_reason);
@@ -41,6 +42,10 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
   ExportService* service_;
   runtime::EventLoop* loop_;
   RequestMetrics metrics_;
+  telemetry::Counter* accepted_connections_;
+  telemetry::Counter* refused_connections_;
+  telemetry::Counter* broken_connections_;
+  runtime::http2::ServerCounts collected_;         // what the counters have of the server's
   std::unique_ptr<runtime::grpc::Server> server_;  // last: its calls use the rest
 };
 

@@ -221,6 +221,25 @@ TEST_F(GrpcEndpointTest, RequestsThatAreTooLargeOrInflateTooFarAreExhausted) {
   EXPECT_TRUE(AskLogs(1).status.ok());
 }
 
+TEST_F(GrpcEndpointTest, AConnectionThatDoesNotSpeakHttp2IsCounted) {
+  Start();
+  EXPECT_TRUE(AskLogs(1).status.ok());
+  testing::TcpPeer peer(latest_receiver->grpc_port());
+  peer.Send("GET / HTTP/1.1\r\n\r\n, and what else fills a preface");
+  Until([&peer] {
+    peer.Poll();
+    return peer.is_closed();
+  });
+  latest_receiver->OnCollect();
+  latest_receiver->OnCollect();
+  const auto count = [this](const std::string& outcome) {
+    return harness_->metric("otlp", "df.receiver.otlp.connections", {{"outcome", outcome}});
+  };
+  EXPECT_EQ(count("accepted"), 2);
+  EXPECT_EQ(count("broken"), 1);
+  EXPECT_EQ(count("refused"), 0);
+}
+
 TEST_F(GrpcEndpointTest, ACompressionThatIsNotListedIsUnimplemented) {
   Start("request_compression: [gzip]");
   runtime::grpc::ClientSettings settings;

@@ -51,6 +51,12 @@ runtime::Task<Status> OtlpReceiver::Run(engine::Effects& effects) {
   co_return Status::OK();
 }
 
+void OtlpReceiver::OnCollect() {
+  if (grpc_ != nullptr) {
+    grpc_->Collect();
+  }
+}
+
 engine::NodeReport OtlpReceiver::Report() {
   engine::NodeReport report;
   if (!service_.has_value()) {

@@ -27,6 +27,7 @@ class OtlpReceiver final : public engine::Receiver {
       : config_(std::move(config)), shared_(std::move(shared)) {}
 
   runtime::Task<Status> Run(engine::Effects& effects) override;
+  void OnCollect() override;
   engine::NodeReport Report() override;
 
   /// 0 while it does not listen.
