@@ -1,0 +1,282 @@
+// What is left of a set of files when the file system fails at some point.
+#include "lake/write/file_set.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/filesystem/localfs.h>
+#include <arrow/filesystem/mockfs.h>
+#include <arrow/io/interfaces.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lake/file_summary.h"
+#include "lake/leaf.h"
+#include "lake/table_file.h"
+#include "testing/random_batch.h"
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+using df::testing::ExpectSameRecords;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
+using ::testing::IsEmpty;
+
+/// Counts calls to the file system, and lets one of them fail.
+struct Fault {
+  int64_t calls_before = INT64_MAX;
+  int64_t num_calls = 0;
+
+  Status Next() {
+    return num_calls++ == calls_before
+               ? MakeError(ErrorKind::kIo, "injected", {}, /*retryable=*/true)
+               : Status::OK();
+  }
+};
+
+class FaultyStream final : public arrow::io::OutputStream {
+ public:
+  FaultyStream(std::shared_ptr<arrow::io::OutputStream> stream, Fault* fault)
+      : stream_(std::move(stream)), fault_(fault) {}
+
+  Status Write(const void* data, int64_t size) override {
+    ARROW_RETURN_NOT_OK(fault_->Next());
+    return stream_->Write(data, size);
+  }
+  Status Close() override { return stream_->Close(); }
+  Result<int64_t> Tell() const override { return stream_->Tell(); }
+  bool closed() const override { return stream_->closed(); }
+
+ private:
+  std::shared_ptr<arrow::io::OutputStream> stream_;
+  Fault* fault_;
+};
+
+class FaultyFile final : public StagedFile {
+ public:
+  FaultyFile(std::unique_ptr<StagedFile> file, Fault* fault)
+      : file_(std::move(file)),
+        fault_(fault),
+        stream_(std::make_shared<FaultyStream>(file_->stream(), fault)) {}
+
+  const std::shared_ptr<arrow::io::OutputStream>& stream() override { return stream_; }
+  Status Sync() override {
+    ARROW_RETURN_NOT_OK(fault_->Next());
+    return file_->Sync();
+  }
+  Status Publish() override {
+    ARROW_RETURN_NOT_OK(fault_->Next());
+    ARROW_RETURN_NOT_OK(file_->Publish());
+    return fault_->Next();  // the folder could not be fsynced
+  }
+  void Remove() override { file_->Remove(); }
+
+ private:
+  std::unique_ptr<StagedFile> file_;
+  Fault* fault_;
+  std::shared_ptr<arrow::io::OutputStream> stream_;
+};
+
+class FaultyStore final : public FileStore {
+ public:
+  FaultyStore(const std::string& base, Fault* fault)
+      : store_(MakeLocalStore(base)), fault_(fault) {}
+
+  Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
+                                             const std::string& name) override {
+    ARROW_RETURN_NOT_OK(fault_->Next());
+    ARROW_ASSIGN_OR_RAISE(auto file, store_->Create(directory, name));
+    return std::make_unique<FaultyFile>(std::move(file), fault_);
+  }
+  Result<int64_t> RemoveStale() override { return store_->RemoveStale(); }
+
+ private:
+  std::unique_ptr<FileStore> store_;
+  Fault* fault_;
+};
+
+std::vector<std::string> FilesBelow(const std::filesystem::path& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) {
+      files.push_back(entry.path().string());
+    }
+  }
+  return files;
+}
+
+Status WriteSet(FileStore* store, const std::vector<otap::BatchPtr>& batches) {
+  FileSet set(store, {}, batches.front()->signal(), "_part_id=a", 1);
+  uint32_t first_id = 0;
+  for (const otap::BatchPtr& batch : batches) {
+    ARROW_RETURN_NOT_OK(set.Add(*batch, first_id));
+    first_id += LargestId(*batch) + 1;
+    ARROW_RETURN_NOT_OK(set.Encode());
+  }
+  return set.Publish();
+}
+
+class FileSetSignals : public ::testing::TestWithParam<otap::Signal> {};
+
+TEST_P(FileSetSignals, AFailureAtAnyCallLeavesNoFile) {
+  testing::RandomEngine random(11);
+  testing::RandomBatchOptions options;
+  options.root_rows = 12;
+  const auto batches = testing::RandomBatches(2, GetParam(), options, random);
+  Fault none;
+  {
+    const TemporaryFolder folder;
+    FaultyStore store(folder.path(), &none);
+    ASSERT_TRUE(WriteSet(&store, batches).ok());
+    ExpectSameRecords(batches, ReplayTree(folder.path(), {}));
+  }
+  ASSERT_GT(none.num_calls, 20);
+  // Parquet files are written in many small pieces: some of them will do, and the last calls, which
+  // publish.
+  const int64_t step = std::max<int64_t>(1, none.num_calls / 25);
+  for (int64_t call = 0; call < none.num_calls;
+       call += call < none.num_calls - 20 ? std::min(step, none.num_calls - 20 - call) : 1) {
+    const TemporaryFolder folder;
+    Fault fault{.calls_before = call};
+    FaultyStore store(folder.path(), &fault);
+    const Status status = WriteSet(&store, batches);
+    EXPECT_FALSE(status.ok()) << "call " << call;
+    EXPECT_THAT(FilesBelow(folder.path()), IsEmpty()) << "call " << call;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FileSetSignals, ::testing::ValuesIn(otap::kAllSignals),
+                         [](const auto& one) { return std::string(otap::Name(one.param)); });
+
+/// Looks, at every call, whether a parent can be seen whose children cannot.
+TEST(FileSet, NoParentIsVisibleBeforeItsChildren) {
+  testing::RandomEngine random(12);
+  testing::RandomBatchOptions options;
+  options.without_attributes = 0;
+  options.without_children = 0;
+  const auto batches = testing::RandomBatches(2, otap::Signal::kMetrics, options, random);
+  const TemporaryFolder folder;
+  std::vector<otap::TableKind> order;
+
+  class Recorder final : public FileStore {
+   public:
+    Recorder(const std::string& base, std::vector<otap::TableKind>* order)
+        : store_(MakeLocalStore(base)), order_(order) {}
+    Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
+                                               const std::string& name) override {
+      class Recorded final : public StagedFile {
+       public:
+        Recorded(std::unique_ptr<StagedFile> file, otap::TableKind kind,
+                 std::vector<otap::TableKind>* order)
+            : file_(std::move(file)), kind_(kind), order_(order) {}
+        const std::shared_ptr<arrow::io::OutputStream>& stream() override {
+          return file_->stream();
+        }
+        Status Sync() override { return file_->Sync(); }
+        Status Publish() override {
+          order_->push_back(kind_);
+          return file_->Publish();
+        }
+        void Remove() override { file_->Remove(); }
+
+       private:
+        std::unique_ptr<StagedFile> file_;
+        otap::TableKind kind_;
+        std::vector<otap::TableKind>* order_;
+      };
+      ARROW_ASSIGN_OR_RAISE(auto file, store_->Create(directory, name));
+      const auto* table = otap::FindTable(directory.substr(0, directory.find('/')));
+      return std::make_unique<Recorded>(std::move(file), table->kind, order_);
+    }
+    Result<int64_t> RemoveStale() override { return 0; }
+
+   private:
+    std::unique_ptr<FileStore> store_;
+    std::vector<otap::TableKind>* order_;
+  };
+
+  Recorder store(folder.path(), &order);
+  ASSERT_TRUE(WriteSet(&store, batches).ok());
+  ASSERT_GT(order.size(), 10U);
+  EXPECT_EQ(order.back(), otap::TableKind::kUnivariateMetrics);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const auto parent = otap::GetTable(order[i]).parent;
+    for (size_t earlier = 0; parent.has_value() && earlier < i; ++earlier) {
+      EXPECT_NE(order[earlier], *parent) << otap::GetTable(order[i]).directory;
+    }
+  }
+}
+
+TEST(FileSet, StatisticsProveTheOrderOfParents) {
+  testing::RandomEngine random(13);
+  testing::RandomBatchOptions options;
+  options.root_rows = 200;
+  const auto batches = testing::RandomBatches(4, otap::Signal::kTraces, options, random);
+  const TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path());
+  ASSERT_TRUE(WriteSet(store.get(), batches).ok());
+  arrow::fs::LocalFileSystem local;
+  int64_t num_checked = 0;
+  for (const std::string& path : FilesBelow(folder.path())) {
+    const auto relative = std::filesystem::path(path).lexically_relative(folder.path());
+    const otap::TableKind kind = otap::FindTable(relative.begin()->string())->kind;
+    const auto file = TableFile::Open(local, path, kind, {}).ValueOrDie();
+    EXPECT_TRUE(file->has_partition_scope_ids());
+    const int leaf = LeafIndex(kind, "parent_id");
+    if (leaf < 0) {
+      continue;
+    }
+    uint32_t last = 0;
+    for (int group = 0; group < file->num_row_groups(); ++group) {
+      const auto range = file->Statistics(group, leaf);
+      ASSERT_TRUE(range.has_value()) << path;
+      EXPECT_GE(range->min, last) << path;
+      const IdColumn ids = file->ReadIds(group, leaf).ValueOrDie();
+      EXPECT_TRUE(std::is_sorted(ids.values.begin(), ids.values.end())) << path;
+      EXPECT_EQ(ids.values.front(), range->min);
+      EXPECT_EQ(ids.values.back(), range->max);
+      last = range->max;
+      const auto metadata = file->footer().metadata->RowGroup(group);
+      ASSERT_EQ(metadata->sorting_columns().size(), 1U) << path;
+      EXPECT_EQ(metadata->schema()->Column(metadata->sorting_columns()[0].column_idx)->name(),
+                "parent_id");
+      ++num_checked;
+    }
+  }
+  EXPECT_GT(num_checked, 8);
+}
+
+TEST(ObjectStore, HasNothingBeforeAFileIsPublished) {
+  testing::RandomEngine random(14);
+  const auto batches = testing::RandomBatches(3, otap::Signal::kTraces, {}, random);
+  const auto memory = std::make_shared<arrow::fs::internal::MockFileSystem>(arrow::fs::TimePoint{});
+  const auto store = MakeObjectStore(memory, "bucket/lake");
+  arrow::fs::FileSelector everything;
+  everything.base_dir = "bucket";
+  everything.recursive = true;
+  {
+    FileSet set(store.get(), {}, otap::Signal::kTraces, "_part_id=a", 1);
+    ASSERT_TRUE(set.Add(*batches[0], 0).ok());
+    ASSERT_TRUE(set.Encode().ok());
+    for (const arrow::fs::FileInfo& info : memory->GetFileInfo(everything).ValueOrDie()) {
+      EXPECT_EQ(info.type(), arrow::fs::FileType::Directory) << info.path();
+    }
+  }
+  ASSERT_TRUE(WriteSet(store.get(), batches).ok());
+  const TemporaryFolder folder;
+  const auto local = std::make_shared<arrow::fs::LocalFileSystem>();
+  arrow::fs::FileSelector lake = everything;
+  lake.base_dir = "bucket/lake";
+  ASSERT_TRUE(arrow::fs::CopyFiles(memory, lake, local, folder.path().string()).ok());
+  ExpectSameRecords(batches, ReplayTree(folder.path(), {}));
+}
+
+}  // namespace
+}  // namespace df::lake
