@@ -69,9 +69,15 @@ std::optional<parquet::Encoding::type> EncodingOf(const otap::Column& column) {
   }
 }
 
-/// Smallest and largest of texts in no order help nobody.
-bool HasStatistics(const otap::TableInfo& table, const otap::Column& column) {
-  return !table.is_attributes || column.role != ColumnRole::kData || column.name == "key";
+/// The smallest and largest of values that stand in no order, and that nobody selects by, help
+/// nobody.
+bool HasStatistics(const otap::TableInfo& table, const Leaf& leaf) {
+  if (leaf.is_list() || leaf.column->type == ColumnType::kBool ||
+      (leaf.parent != nullptr && leaf.parent->name == "body")) {
+    return false;
+  }
+  return !table.is_attributes || leaf.column->role != ColumnRole::kData ||
+         leaf.column->name == "key";
 }
 
 /// Returns the paths of a leaf's columns in Parquet.
@@ -87,7 +93,7 @@ void SetEncoding(const otap::TableInfo& table, const Leaf& leaf, const std::stri
   if (const auto encoding = EncodingOf(*leaf.column)) {
     builder->disable_dictionary(path)->encoding(path, *encoding);
   }
-  if (!HasStatistics(table, *leaf.column)) {
+  if (!HasStatistics(table, leaf)) {
     builder->disable_statistics(path);
   }
   if (leaf.column->type == ColumnType::kFixedBinary8) {

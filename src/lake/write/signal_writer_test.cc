@@ -1,11 +1,16 @@
 #include "lake/write/signal_writer.h"
 
+#include <filesystem>
 #include <map>
 #include <set>
+#include <string>
 
 #include <arrow/api.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+#include <parquet/schema.h>
 
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -18,6 +23,8 @@ using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 /// Remembers what became of every batch.
@@ -92,6 +99,87 @@ TEST_P(SignalWriterSeeds, EverythingComesBack) {
   const Replayed replayed = ReplayTree(folder.path(), {});
   EXPECT_THAT(replayed.report.problems, IsEmpty());
   ExpectSameRecords(sent, replayed);
+}
+
+/// Names of the partitions of a table, in no order.
+std::set<std::string> Partitions(const std::filesystem::path& table) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(table)) {
+    names.insert(entry.path().filename().string());
+  }
+  return names;
+}
+
+TEST(SignalWriter, APartitionBeginsWhenIdsAreUsedUp) {
+  testing::RandomEngine random(3);
+  testing::RandomBatchOptions options;
+  options.without_attributes = 0;
+  const auto sent = testing::RandomBatches(4, otap::Signal::kLogs, options, random);
+  SignalWriter::Settings settings = MakeSettings();
+  // The first batch gets the last ids of its partition, and not one is left over.
+  settings.first_id = UINT32_MAX - LargestId(*sent[0]);
+  const TemporaryFolder folder;
+  Outcomes outcomes;
+  WriteAll(MakeLocalStore(folder.path()).get(), sent, settings, &outcomes);
+  EXPECT_THAT(outcomes.reasons, ElementsAre(CloseReason::kPartition, CloseReason::kEnd));
+  EXPECT_EQ(Partitions(folder.path() / "logs").size(), 2U);
+  ExpectSameRecords(sent, ReplayTree(folder.path(), {}));
+}
+
+TEST(SignalWriter, EveryStartHasAPartitionOfItsOwn) {
+  const TemporaryFolder folder;
+  testing::RandomEngine random(4);
+  const auto sent = testing::RandomBatches(2, otap::Signal::kLogs, {}, random);
+  Outcomes outcomes;
+  const auto store = MakeLocalStore(folder.path());
+  for (size_t start = 0; start < 2; ++start) {
+    SignalWriter writer(store.get(), otap::Signal::kLogs, MakeSettings(), &outcomes);
+    writer.Add(*sent[start], start);
+    writer.Close(CloseReason::kEnd);
+  }
+  EXPECT_EQ(Partitions(folder.path() / "logs").size(), 2U);
+  ExpectSameRecords(sent, ReplayTree(folder.path(), {}));
+}
+
+TEST(SignalWriter, FilesOfATableHaveOneSchemaWhateverTheBatchesHave) {
+  testing::RandomEngine random(5);
+  testing::RandomBatchOptions options;
+  options.missing_column = 0.6;
+  options.root_rows = 8;
+  const auto sent = testing::RandomBatches(30, std::nullopt, options, random);
+  SignalWriter::Settings settings = MakeSettings();
+  settings.limits.rows = 1;  // a file for each batch
+  const TemporaryFolder folder;
+  Outcomes outcomes;
+  WriteAll(MakeLocalStore(folder.path()).get(), sent, settings, &outcomes);
+  std::map<std::string, std::string> schemas;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (entry.is_regular_file()) {
+      const auto relative = entry.path().lexically_relative(folder.path());
+      const auto reader = ::parquet::ParquetFileReader::OpenFile(entry.path().string());
+      const std::string schema = reader->metadata()->schema()->ToString();
+      const auto [found, is_new] = schemas.emplace(relative.begin()->string(), schema);
+      EXPECT_EQ(found->second, schema) << relative;
+    }
+  }
+  EXPECT_GT(schemas.size(), 12U);
+}
+
+TEST(SignalWriter, ABatchWithoutARequiredValueIsRefusedAlone) {
+  testing::RandomEngine random(6);
+  const auto sent = testing::RandomBatches(1, otap::Signal::kTraces, {}, random);
+  otap::BatchBuilder builder(otap::Signal::kTraces);
+  const auto& root = sent[0]->root();
+  const int name = root->schema()->GetFieldIndex("name");
+  ASSERT_TRUE(builder.Set(otap::TableKind::kSpans, root->RemoveColumn(name).ValueOrDie()).ok());
+  const otap::BatchPtr nameless = builder.Build();
+  const TemporaryFolder folder;
+  Outcomes outcomes;
+  WriteAll(MakeLocalStore(folder.path()).get(), {nameless, sent[0]}, MakeSettings(), &outcomes);
+  EXPECT_THAT(outcomes.statuses.at(0).message(),
+              HasSubstr("table spans: column name: found no column"));
+  EXPECT_TRUE(outcomes.statuses.at(1).ok());
+  ExpectSameRecords(sent, ReplayTree(folder.path(), {}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, SignalWriterSeeds, ::testing::Range<uint64_t>(1, 25));

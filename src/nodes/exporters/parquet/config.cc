@@ -110,7 +110,7 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
   static const config::FieldTable<ParquetConfig> kTable = {
       config::String("base_uri", &ParquetConfig::base_uri,
                      "folder to write to: a path, file:// and an absolute path, or a URI of "
-                     "another file system (s3://bucket/folder)")
+                     "another file system that Arrow was built with")
           .PrintedWhenGiven(),
       config::Group("storage", &ParquetConfig::storage, StorageFields(), "older form of base_uri")
           .OlderFormOf("base_uri"),
@@ -133,6 +133,14 @@ ParquetConfig ReadParquetConfig(const Section& section) {
     config.base_uri = config.storage.file.base_uri;
   } else if (!section.Find("base_uri").has_value()) {
     section.Add("key 'base_uri' is missing, expected text");
+  }
+  constexpr std::string_view kFileScheme = "file://";
+  if (config.base_uri.starts_with(kFileScheme) &&
+      !config.base_uri.substr(kFileScheme.size()).starts_with('/')) {
+    section.AddAtKey(storage.has_value() ? "storage" : "base_uri",
+                     fmt::format("found '{}', expected file:// and an absolute path, as in "
+                                 "file:///data",
+                                 config.base_uri));
   }
   const auto options = section.Find("writer_options");
   const auto tables =
