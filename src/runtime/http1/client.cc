@@ -21,6 +21,9 @@ namespace http = boost::beast::http;
 using Outcome = ByteStream::Outcome;
 using Parser = http::response_parser<http::string_body>;
 
+// As on the server: what the parser cannot take yet is the head of a message or of a chunk.
+constexpr size_t kMaxUnparsedBytes = 256 << 10;
+
 Response TakeResponse(Parser* parser) {
   Response response;
   auto& message = parser->get();
@@ -201,6 +204,9 @@ class Client::State {
       }
       if (error == http::error::partial_message) {
         co_return Problem("the connection ended in the middle of the response", true);
+      }
+      if (received.size() > kMaxUnparsedBytes) {
+        co_return Problem("found a malformed response: the head of a chunk without an end", false);
       }
       if (error && error != http::error::need_more) {
         co_return Problem("found a malformed response: " + error.message(), false);

@@ -9,6 +9,10 @@ namespace {
 
 namespace http = boost::beast::http;
 
+// The parser takes everything at once but heads of messages and of chunks. The former have their
+// limit; the latter are a few bytes, unless somebody wants our memory.
+constexpr size_t kMaxUnparsedBytes = 256 << 10;
+
 }  // namespace
 
 RequestReader::RequestReader(ByteStream* stream, int64_t max_header_bytes, int64_t max_body_bytes)
@@ -37,6 +41,10 @@ Task<RequestReader::Outcome> RequestReader::Parse(SteadyTime deadline, IsEnough 
     received.consume(parser_.put(received.data(), error));
     if (error && error != http::error::need_more) {
       co_return OutcomeOf(error);
+    }
+    if (received.size() > kMaxUnparsedBytes) {
+      problem_ = "found malformed HTTP: the head of a chunk without an end";
+      co_return Outcome::kMalformed;
     }
     needs_more = error == http::error::need_more || received.size() == 0;
   }

@@ -164,6 +164,15 @@ TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
   EXPECT_EQ(handler_.num_calls, 0);
 }
 
+TEST_F(HttpServerTest, RefusesTheHeadOfAChunkThatDoesNotEnd) {
+  Listen();
+  testing::TcpPeer& peer = Connect();
+  peer.Send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+  peer.Send(std::string(1 << 20, 'x'));
+  EXPECT_TRUE(Gets(&peer, "HTTP/1.1 400 "));
+  EXPECT_TRUE(Gets(&peer, "chunk"));
+}
+
 TEST_F(HttpServerTest, CutsClientsThatTakeTooLong) {
   Listen({.idle_timeout = seconds(60), .request_timeout = seconds(5)});
   testing::TcpPeer& idle = Connect();
