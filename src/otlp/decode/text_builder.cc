@@ -9,31 +9,47 @@
 
 namespace df::otlp {
 
-uint32_t StringTable::Add(std::string_view bytes) {
+namespace {
+
+/// Of strings that are all in their ends; anybody who can make them collide still meets a bound.
+uint32_t HashOf(const StringEnds& string_ends, size_t size) {
+  uint64_t mixed = (string_ends.first ^ size << 56U) * 0x9E3779B97F4A7C15U;
+  mixed ^= mixed >> 32U;
+  mixed = (mixed ^ string_ends.last) * 0xD6E8FEB86659FD93U;
+  return static_cast<uint32_t>(mixed >> 32U);
+}
+
+}  // namespace
+
+uint32_t StringTable::Add(std::string_view bytes, const StringEnds& string_ends) {
   const uint32_t code = size();
   data_.append(bytes);
+  string_ends_.push_back(string_ends);
   ends_.push_back(static_cast<int32_t>(data_.size()));
   hashes_.push_back(0);
   return code;
 }
 
-uint32_t StringTable::FindOrAdd(std::string_view bytes, bool* is_new) {
+uint32_t StringTable::FindOrAdd(std::string_view bytes, const StringEnds& string_ends,
+                                bool* is_new) {
   if (2 * (static_cast<size_t>(size()) + 1) > slots_.size()) {
     Grow();
   }
-  const auto hash = static_cast<uint32_t>(
-      arrow::internal::ComputeStringHash<0>(bytes.data(), static_cast<int64_t>(bytes.size())));
+  const uint32_t hash = bytes.size() <= StringEnds::kMaxWhole
+                            ? HashOf(string_ends, bytes.size())
+                            : static_cast<uint32_t>(arrow::internal::ComputeStringHash<0>(
+                                  bytes.data(), static_cast<int64_t>(bytes.size())));
   const size_t mask = slots_.size() - 1;
   size_t place = hash & mask;
   for (int probe = 0; probe < kMaxProbes; ++probe, place = (place + 1) & mask) {
     Slot& slot = slots_[place];
     if (slot.code == kNoCode) {
       *is_new = true;
-      slot = {hash, Add(bytes)};
+      slot = {hash, Add(bytes, string_ends)};
       hashes_.back() = hash;
       return slot.code;
     }
-    if (slot.hash == hash && IsSame(At(slot.code), bytes)) {
+    if (slot.hash == hash && IsAt(slot.code, bytes, string_ends)) {
       *is_new = false;
       return slot.code;
     }
@@ -70,28 +86,30 @@ void StringTable::Clear() {
   data_.clear();
   ends_.resize(1);
   hashes_.clear();
+  string_ends_.clear();
 }
 
 bool TextBuilder::Intern(std::string_view bytes, uint32_t* code) {
   bool is_new = true;
-  *code = table_.FindOrAdd(bytes, &is_new);
+  const StringEnds string_ends = StringEnds::Of(bytes);
+  *code = table_.FindOrAdd(bytes, string_ends, &is_new);
   if (*code == StringTable::kNoCode) {
-    *code = table_.Add(bytes);
+    *code = table_.Add(bytes, string_ends);
   }
   return !is_new || kind_ == Kind::kBinary || IsValidUtf8(bytes);
 }
 
-bool TextBuilder::SetSlow(int64_t row, std::string_view bytes) {
+bool TextBuilder::SetSlow(int64_t row, std::string_view bytes, const StringEnds& string_ends) {
   if (is_plain_) {
-    SetCode(row, table_.Add(bytes));
+    SetCode(row, table_.Add(bytes, string_ends));
     return kind_ == Kind::kBinary || IsValidUtf8(bytes);
   }
   ++num_set_;
   bool is_new = true;
-  uint32_t code = table_.FindOrAdd(bytes, &is_new);
+  uint32_t code = table_.FindOrAdd(bytes, string_ends, &is_new);
   if (code == StringTable::kNoCode) {
     is_plain_ = true;
-    code = table_.Add(bytes);
+    code = table_.Add(bytes, string_ends);
   }
   SetCode(row, code);
   if (trust_ > 0) {

@@ -12,35 +12,34 @@
 
 namespace df::otlp {
 
-/// Compares short strings, which most are, without a call.
-inline bool IsSame(std::string_view left, std::string_view right) {
-  const size_t size = left.size();
-  if (size != right.size()) {
-    return false;
-  }
-  const auto differ = [&]<typename Word>(Word /*type*/, size_t at) {
-    Word a{};
-    Word b{};
-    std::memcpy(&a, left.data() + at, sizeof(Word));
-    std::memcpy(&b, right.data() + at, sizeof(Word));
-    return a != b;
-  };
-  if (size > 16) {
-    return std::memcmp(left.data(), right.data(), size) == 0;
-  }
-  if (size >= 8) {
-    return !differ(uint64_t{}, 0) && !differ(uint64_t{}, size - 8);
-  }
-  if (size >= 4) {
-    return !differ(uint32_t{}, 0) && !differ(uint32_t{}, size - 4);
-  }
-  for (size_t i = 0; i < size; ++i) {
-    if (left[i] != right[i]) {
-      return false;
+/// The first and the last bytes of a string, which may overlap. With the length they are all of a
+/// string of up to 16 bytes, as most are: two loads instead of a walk whose end cannot be foreseen.
+struct StringEnds {
+  static constexpr size_t kMaxWhole = 16;
+
+  uint64_t first = 0;
+  uint64_t last = 0;
+
+  bool operator==(const StringEnds&) const = default;
+
+  [[gnu::always_inline]] static StringEnds Of(std::string_view bytes) {
+    const size_t size = bytes.size();
+    const auto load = [&bytes]<typename Word>(Word word, size_t at) -> uint64_t {
+      std::memcpy(&word, bytes.data() + at, sizeof(Word));
+      return word;
+    };
+    if (size >= 8) {
+      return {load(uint64_t{}, 0), load(uint64_t{}, size - 8)};
     }
+    if (size >= 4) {
+      return {load(uint32_t{}, 0), load(uint32_t{}, size - 4)};
+    }
+    if (size == 0) {
+      return {};
+    }
+    return {load(uint8_t{}, 0), load(uint8_t{}, size / 2) << 8U | load(uint8_t{}, size - 1)};
   }
-  return true;
-}
+};
 
 /// Different byte strings by code, in the order of their first use.
 /// Cost: a hash for each look-up; none where a value follows the one that it followed before, as
@@ -52,6 +51,15 @@ class StringTable {
   static constexpr uint32_t kNoCode = UINT32_MAX;
 
   uint32_t size() const { return static_cast<uint32_t>(hashes_.size()); }
+  /// Tells whether a string is the one of a code; `string_ends` are its ends.
+  bool IsAt(uint32_t code, std::string_view bytes, const StringEnds& string_ends) const {
+    if (string_ends_[code] != string_ends ||
+        static_cast<size_t>(ends_[code + 1] - ends_[code]) != bytes.size()) {
+      return false;
+    }
+    return bytes.size() <= StringEnds::kMaxWhole ||
+           std::memcmp(data_.data() + ends_[code], bytes.data(), bytes.size()) == 0;
+  }
   std::string_view At(uint32_t code) const {
     return {data_.data() + ends_[code], static_cast<size_t>(ends_[code + 1] - ends_[code])};
   }
@@ -60,9 +68,9 @@ class StringTable {
   const std::vector<int32_t>& offsets() const { return ends_; }
 
   /// Finds a string or adds it; `is_new` tells which.
-  uint32_t FindOrAdd(std::string_view bytes, bool* is_new);
+  uint32_t FindOrAdd(std::string_view bytes, const StringEnds& string_ends, bool* is_new);
   /// Adds a string that is not looked for and will not be found.
-  uint32_t Add(std::string_view bytes);
+  uint32_t Add(std::string_view bytes, const StringEnds& string_ends);
 
   /// Forgets the strings, keeps the memory. Cost: O(size).
   void Clear();
@@ -79,8 +87,9 @@ class StringTable {
 
   std::string data_;
   std::vector<int32_t> ends_ = {0};
-  std::vector<uint32_t> hashes_;  ///< by code
-  std::vector<Slot> slots_;       ///< a power of two, at most half full
+  std::vector<uint32_t> hashes_;         ///< by code
+  std::vector<StringEnds> string_ends_;  ///< by code
+  std::vector<Slot> slots_;              ///< a power of two, at most half full
 };
 
 /// A column of texts or binaries. Rows are set in ascending order, each once; others are null.
@@ -93,14 +102,15 @@ class TextBuilder {
 
   /// Returns false when the bytes are no UTF-8 and the column is text.
   [[gnu::always_inline]] bool Set(int64_t row, std::string_view bytes) {
-    if (predicted_ < table_.size() && IsSame(table_.At(predicted_), bytes)) {
+    const StringEnds string_ends = StringEnds::Of(bytes);
+    if (predicted_ < table_.size() && table_.IsAt(predicted_, bytes, string_ends)) {
       ++num_set_;
       trust_ += trust_ < kMostTrust ? 1 : 0;
       SetCode(row, predicted_);
       Follow(predicted_);
       return true;
     }
-    return SetSlow(row, bytes);
+    return SetSlow(row, bytes, string_ends);
   }
   /// For fields whose default says as much as their absence.
   bool SetUnlessEmpty(int64_t row, std::string_view bytes) {
@@ -134,11 +144,11 @@ class TextBuilder {
   /// A column whose values hardly ever repeat stays plain for so many batches before it is looked
   /// at again.
   static constexpr int kPlainBatches = 31;
-  static constexpr uint32_t kLeastToJudge = 1024;
+  static constexpr uint32_t kLeastToJudge = 512;
   /// Predictions that may fail in a row before no more are made in the batch.
   static constexpr int kMostTrust = 64;
 
-  bool SetSlow(int64_t row, std::string_view bytes);
+  bool SetSlow(int64_t row, std::string_view bytes, const StringEnds& string_ends);
   void Learn(uint32_t code);
   void Follow(uint32_t code) {
     previous_ = code;
