@@ -205,6 +205,49 @@ TEST_F(OtlpReceiverTest, InflatesEachCodingUpToTheLimit) {
             2);
 }
 
+class RandomRequests : public OtlpReceiverTest, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRequests, ::testing::Range(1, 13));
+
+TEST_P(RandomRequests, ArriveHoweverTheyAreWrittenAndCut) {
+  RecordProperty("seed", GetParam());
+  testing::RandomEngine rng(static_cast<uint64_t>(GetParam()));
+  Start("wait_for_result: true");
+  testing::TcpPeer& peer = Connect();
+  for (int round = 0; round < 6; ++round) {
+    const Signal signal = otap::kAllSignals[static_cast<size_t>(testing::Between(rng, 0, 2))];
+    const otap::BatchPtr batch = testing::RandomBatch(
+        signal, {.root_rows = static_cast<int>(testing::Between(rng, 1, 50))}, rng);
+    const bool is_json = testing::Between(rng, 0, 1) == 1;
+    const auto write = [is_json](const otap::Batch& written) {
+      return (is_json ? df::otlp::EncodeJson(written) : df::otlp::EncodeRequest(written))
+          .ValueOrDie();
+    };
+    const auto compression = static_cast<Compression>(testing::Between(rng, 0, 3));
+    const std::string body = Compress(compression, write(*batch)).ValueOrDie();
+    std::string request =
+        Post(fmt::format("/v1/{}", otap::Name(signal)), body,
+             is_json ? "application/json" : "application/x-protobuf", Name(compression));
+    if (testing::Between(rng, 0, 1) == 1) {
+      const size_t head = request.find("Content-Length");
+      const size_t middle = body.size() / 2;
+      request = request.substr(0, head) + "Transfer-Encoding: chunked\r\n\r\n";
+      for (const std::string& chunk : {body.substr(0, middle), body.substr(middle)}) {
+        request += chunk.empty() ? "" : fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk);
+      }
+      request += "0\r\n\r\n";
+    }
+    while (!request.empty()) {
+      const auto size = static_cast<size_t>(testing::Between(rng, 1, 3000));
+      peer.Send(request.substr(0, size));
+      request.erase(0, size);
+      ASSERT_TRUE(Until([&] { return peer.has_sent(); }));
+    }
+    ASSERT_EQ(Receive(&peer).status, 200) << "seed " << GetParam() << " round " << round;
+    EXPECT_EQ(write(*harness_->sink().taken.back()), write(*batch))
+        << "seed " << GetParam() << " round " << round;
+  }
+}
+
 TEST_F(OtlpReceiverTest, SaysWhatIsWrongWithARequest) {
   Start("accept_compressed_requests: false");
   const Reply path = Ask(Post("/v1/profiles", ""));
