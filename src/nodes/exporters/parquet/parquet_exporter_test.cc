@@ -1,5 +1,6 @@
 #include "nodes/exporters/parquet/parquet_exporter.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -167,6 +168,47 @@ TEST_F(ParquetExporterTest, BatchesOutsideTheModelAreRefusedForGood) {
   EXPECT_TRUE(source().outcomes.at(1).is_permanent);
   EXPECT_THAT(source().outcomes.at(1).reason,
               HasSubstr("table logs: column id: found double, expected uint16"));
+}
+
+TEST_F(ParquetExporterTest, WhatIsEndedByForceIsRefusedAndLeavesNoFile) {
+  Open(", writer_options: {row_group_bytes: 64KiB}");
+  const auto sent = testing::RandomBatches(20, std::nullopt, {}, random_);
+  for (const otap::BatchPtr& batch : sent) {
+    source().Send(batch);
+  }
+  // Some row groups are written, so there are files without their names.
+  RunUntil([this] { return !Files().empty(); });
+  harness_->Destroy();
+  EXPECT_EQ(source().outcomes.size(), sent.size());
+  for (const auto& [number, outcome] : source().outcomes) {
+    EXPECT_FALSE(outcome.is_ack);
+    EXPECT_FALSE(outcome.is_permanent);
+  }
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(ParquetExporterTest, BatchesInMemoryAreBounded) {
+  Open(", memory_limit: 1MiB, writer_options: {row_group_bytes: 1GiB}");
+  testing::RandomBatchOptions options;
+  options.root_rows = 400;
+  const auto sent = testing::RandomBatches(20, otap::Signal::kTraces, options, random_);
+  int64_t most = 0;
+  int64_t largest = 0;
+  int64_t total = 0;
+  for (const otap::BatchPtr& batch : sent) {
+    source().Send(batch);
+    largest = std::max(largest, batch->size_bytes());
+    total += batch->size_bytes();
+  }
+  ASSERT_GT(total, 3'000'000);
+  source().End();
+  RunUntil([&] {
+    most = std::max(most, harness_->metric("sink", "df.exporter.parquet.held.size"));
+    return harness_->has_ended();
+  });
+  EXPECT_LE(most, (1 << 20) + 2 * largest);
+  EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.flushes", {{"reason", "end"}}), 1);
+  EXPECT_TRUE(source().outcomes.at(19).is_ack);
 }
 
 TEST_F(ParquetExporterTest, UnfinishedFilesOfAnEarlierRunAreRemoved) {
