@@ -112,7 +112,8 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
                      "folder to write to: a path, file:// and an absolute path, or a URI of "
                      "another file system that Arrow was built with")
           .PrintedWhenGiven(),
-      config::Group("storage", &ParquetConfig::storage, StorageFields(), "older form of base_uri")
+      config::OptionalGroup("storage", &ParquetConfig::storage, StorageFields(),
+                            "older form of base_uri")
           .OlderFormOf("base_uri"),
       PartitioningField(),
       config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
@@ -130,7 +131,7 @@ ParquetConfig ReadParquetConfig(const Section& section) {
     if (!storage->Find("file").has_value()) {
       storage->Add("key 'file' is missing, expected a map with base_uri");
     }
-    config.base_uri = config.storage.file.base_uri;
+    config.base_uri = config.storage.value_or(Storage{}).file.base_uri;
   } else if (!section.Find("base_uri").has_value()) {
     section.Add("key 'base_uri' is missing, expected text");
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,7 +36,7 @@ struct WriterOptions {
 
 struct ParquetConfig {
   std::string base_uri;
-  Storage storage;
+  std::optional<Storage> storage;
   bool is_partitioned = true;  ///< always: ids are unique in a partition only
   WriterOptions writer_options;
   int64_t memory_limit = 96_MiB;
