@@ -28,8 +28,14 @@ bool ValueBuilder::Set(int64_t row, const ParsedValue& value) {
 }
 
 arrow::Result<Validity> ValueBuilder::RowsOf(ValueType type, int64_t num_rows) const {
-  return MakeValidity(num_rows,
-                      [&](int64_t row) { return types_.At(row) == static_cast<uint8_t>(type); });
+  const std::span<const uint8_t> types = types_.values();
+  if (static_cast<int64_t>(types.size()) < num_rows) {
+    return MakeValidity(num_rows,
+                        [&](int64_t row) { return types_.At(row) == static_cast<uint8_t>(type); });
+  }
+  return MakeValidity(num_rows, [&types, type](int64_t row) {
+    return types[static_cast<size_t>(row)] == static_cast<uint8_t>(type);
+  });
 }
 
 void ValueBuilder::AddColumns(TableFrame* frame) {

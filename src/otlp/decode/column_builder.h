@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -21,16 +22,12 @@ namespace df::otlp {
 template <typename T>
 class NumberBuilder {
  public:
-  void Set(int64_t row, T value) {
-    const auto position = static_cast<size_t>(row);
-    if (position == values_.size()) {
+  [[gnu::always_inline]] void Set(int64_t row, T value) {
+    if (static_cast<size_t>(row) == values_.size()) {
       values_.push_back(value);
-      return;
+    } else {
+      SetElsewhere(row, value);
     }
-    if (position > values_.size()) {
-      values_.resize(position + 1);
-    }
-    values_[position] = value;
   }
   /// For integers whose default says as much as their absence.
   void SetUnlessZero(int64_t row, T value) {
@@ -47,6 +44,8 @@ class NumberBuilder {
   }
 
   bool empty() const { return values_.empty(); }
+  /// The rows up to the last one that was set.
+  std::span<const T> values() const { return values_; }
   void Clear() { values_.clear(); }
   T At(int64_t row) const {
     const auto position = static_cast<size_t>(row);
@@ -81,6 +80,14 @@ class NumberBuilder {
   }
 
  private:
+  [[gnu::noinline]] void SetElsewhere(int64_t row, T value) {
+    const auto position = static_cast<size_t>(row);
+    if (position >= values_.size()) {
+      values_.resize(position + 1);
+    }
+    values_[position] = value;
+  }
+
   std::vector<T> values_;
 };
 

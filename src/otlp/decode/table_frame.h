@@ -1,7 +1,7 @@
 // Puts finished columns together: a table, or the children of a struct.
 #pragma once
 
-#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -35,15 +35,20 @@ arrow::Result<Validity> MakeValidity(int64_t num_rows, const IsValid& is_valid) 
                         arrow::AllocateBuffer(arrow::bit_util::BytesForBits(num_rows)));
   uint8_t* bytes = validity.bitmap->mutable_data();
   int64_t num_valid = 0;
-  for (int64_t row = 0; row < num_rows;) {
+  const auto pack = [&](int64_t row, uint32_t num_bits) {
     uint32_t byte = 0;
-    const int64_t end = std::min<int64_t>(row + 8, num_rows);
-    for (uint32_t bit = 0; row < end; ++row, ++bit) {
-      const uint32_t valid = is_valid(row) ? 1 : 0;
-      byte |= valid << bit;
-      num_valid += valid;
+    for (uint32_t bit = 0; bit < num_bits; ++bit) {
+      byte |= (is_valid(row + bit) ? 1U : 0U) << bit;
     }
+    num_valid += std::popcount(byte);
     *bytes++ = static_cast<uint8_t>(byte);
+  };
+  int64_t row = 0;
+  for (; row + 8 <= num_rows; row += 8) {
+    pack(row, 8);
+  }
+  if (row < num_rows) {
+    pack(row, static_cast<uint32_t>(num_rows - row));
   }
   validity.null_count = num_rows - num_valid;
   if (validity.null_count == 0) {

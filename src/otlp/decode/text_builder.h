@@ -113,7 +113,7 @@ class TextBuilder {
     return SetSlow(row, bytes, string_ends);
   }
   /// For fields whose default says as much as their absence.
-  bool SetUnlessEmpty(int64_t row, std::string_view bytes) {
+  [[gnu::always_inline]] bool SetUnlessEmpty(int64_t row, std::string_view bytes) {
     return bytes.empty() || Set(row, bytes);
   }
 

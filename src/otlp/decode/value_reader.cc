@@ -60,20 +60,12 @@ constexpr char kBreak = '\xFF';
 
 }  // namespace
 
-bool ReadText(ProtoReader* in, std::string_view* text) {
-  const std::string_view before = *text;
-  return in->ReadBytes(text) && (before.empty() || IsValidUtf8(before));
-}
-
 bool ValueReader::IsFaultless(const MessageShape& shape, std::string_view message) const {
   return !FindFault(shape, message, max_depth_).has_value();
 }
 
-bool ValueReader::Merge(const MessageShape& shape, std::string_view part, std::string_view* whole) {
-  if (whole->empty() || part.empty()) {
-    *whole = whole->empty() ? part : *whole;
-    return true;
-  }
+bool ValueReader::MergeParts(const MessageShape& shape, std::string_view part,
+                             std::string_view* whole) {
   // Two halves of something may make a whole: each part has to be well-formed by itself.
   if (!IsFaultless(shape, *whole) || !IsFaultless(shape, part)) {
     return false;

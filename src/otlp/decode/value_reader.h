@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "otlp/child_table.h"
 #include "otlp/decode/proto_reader.h"
 #include "otlp/message_shape.h"
@@ -59,7 +60,13 @@ class ValueReader {
 
   /// Adds another part of a message field that is not repeated: protobuf merges the parts, which is
   /// what their bytes one behind the other say.
-  bool Merge(const MessageShape& shape, std::string_view part, std::string_view* whole);
+  bool Merge(const MessageShape& shape, std::string_view part, std::string_view* whole) {
+    if (whole->empty() || part.empty()) {
+      *whole = whole->empty() ? part : *whole;
+      return true;
+    }
+    return MergeParts(shape, part, whole);
+  }
 
   /// Tells whether a message that nothing will read is well-formed.
   bool IsFaultless(const MessageShape& shape, std::string_view message) const;
@@ -70,6 +77,7 @@ class ValueReader {
   int max_depth() const { return max_depth_; }
 
  private:
+  bool MergeParts(const MessageShape& shape, std::string_view part, std::string_view* whole);
   /// Reads an AnyValue; `bytes` of a map or array is its message.
   bool ReadFlat(std::string_view any_value, ParsedValue* value);
   /// Reads a field that makes the value a text, bytes, map or array.
@@ -92,6 +100,9 @@ class ValueReader {
 };
 
 /// Reads a text that stands once; where it stands again, the one before has to be text as well.
-bool ReadText(ProtoReader* in, std::string_view* text);
+inline bool ReadText(ProtoReader* in, std::string_view* text) {
+  const std::string_view before = *text;
+  return in->ReadBytes(text) && (before.empty() || IsValidUtf8(before));
+}
 
 }  // namespace df::otlp
