@@ -1,5 +1,7 @@
 #include "nodes/receivers/otlp/config.h"
 
+#include <fmt/format.h>
+
 #include "engine/tls_fields.h"
 #include "runtime/address.h"
 
@@ -90,10 +92,44 @@ const config::FieldTable<OtlpConfig>& OtlpFields() {
   return kTable;
 }
 
-void CheckOtlp(const config::Section& section, const OtlpConfig& config) {
-  if (section.Find("protocols").has_value() && !config.protocols.http.has_value() &&
-      !config.protocols.grpc.has_value()) {
+namespace {
+
+/// Adds what is wrong with the address of one protocol.
+void CheckPort(const config::Section& protocols, const std::string& protocol,
+               const std::string& address, int num_cores) {
+  const auto section = protocols.Find(protocol);
+  if (section.has_value() && num_cores > 1 && address.ends_with(":0")) {
+    section->AddAtKey("listening_addr",
+                      fmt::format("{} cores would each listen at a port of their own, expected a "
+                                  "port above 0",
+                                  num_cores));
+  }
+}
+
+}  // namespace
+
+void CheckOtlp(const config::Section& section, const OtlpConfig& config, int num_cores) {
+  const auto protocols = section.Find("protocols");
+  if (!protocols.has_value()) {
+    return;
+  }
+  const std::optional<HttpConfig>& http = config.protocols.http;
+  const std::optional<GrpcConfig>& grpc = config.protocols.grpc;
+  if (!http.has_value() && !grpc.has_value()) {
     section.AddAtKey("protocols", "key 'protocols' names no protocol, expected grpc or http");
+  }
+  if (http.has_value()) {
+    CheckPort(*protocols, "http", http->listening_addr, num_cores);
+  }
+  if (grpc.has_value()) {
+    CheckPort(*protocols, "grpc", grpc->listening_addr, num_cores);
+  }
+  // Several sockets may listen at one port, and the system would spread clients over both.
+  if (http.has_value() && grpc.has_value() && !grpc->listening_addr.ends_with(":0") &&
+      http->listening_addr == grpc->listening_addr) {
+    section.AddAtKey("protocols", fmt::format("grpc and http listen both at {}, expected an "
+                                              "address for each",
+                                              http->listening_addr));
   }
 }
 

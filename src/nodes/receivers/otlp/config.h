@@ -54,6 +54,6 @@ struct OtlpConfig final : engine::NodeConfig {
 const config::FieldTable<OtlpConfig>& OtlpFields();
 
 /// Checks keys against each other; problems go to the section.
-void CheckOtlp(const config::Section& section, const OtlpConfig& config);
+void CheckOtlp(const config::Section& section, const OtlpConfig& config, int num_cores);
 
 }  // namespace df::nodes::receivers::otlp

@@ -7,9 +7,10 @@
 namespace df::nodes::receivers::otlp {
 namespace {
 
-engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
+engine::NodeConfigPtr Parse(const config::Section& section,
+                            const engine::ValidateContext& context) {
   auto parsed = std::make_shared<OtlpConfig>(config::Read(OtlpFields(), section));
-  CheckOtlp(section, *parsed);
+  CheckOtlp(section, *parsed, context.num_cores);
   return parsed;
 }
 

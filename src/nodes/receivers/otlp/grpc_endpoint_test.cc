@@ -288,6 +288,29 @@ TEST_F(GrpcEndpointTest, ADrainAnswersWhatIsUnderWayAndTakesNothingMore) {
   Until([this] { return harness_->has_ended(); });
 }
 
+TEST_F(GrpcEndpointTest, EveryProtocolNeedsAPortOfItsOwnThatAllCoresShare) {
+  const auto problem = [](const std::string& protocols, int num_cores) {
+    engine::PipelineInstance::Options options;
+    options.num_instances = num_cores;
+    const testing::PipelineHarness harness(fmt::format(R"({{nodes: {{
+          otlp: {{kind: receiver, plugin_urn: "urn:otel:receiver:otlp",
+                  out_ports: {{out: {{destinations: [sink]}}}}, config: {{protocols: {}}}}},
+          sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+                                                       protocols),
+                                           {&kDescriptor}, options);
+    return harness.status().message();
+  };
+  const std::string any = "{grpc: {listening_addr: '127.0.0.1:0'}}";
+  EXPECT_EQ(problem(any, 1), "");
+  EXPECT_THAT(problem(any, 2), HasSubstr("2 cores would each listen"));
+  EXPECT_THAT(problem("{http: {listening_addr: '127.0.0.1:0'}}", 2),
+              HasSubstr("2 cores would each listen"));
+  EXPECT_THAT(problem("{http: {listening_addr: '127.0.0.1:1'}, grpc: {listening_addr: "
+                      "'127.0.0.1:1'}}",
+                      1),
+              HasSubstr("listen both at 127.0.0.1:1"));
+}
+
 TEST_F(GrpcEndpointTest, SpeaksTlsWithClientsThatShowACertificate) {
   const testing::TlsIdentity server = testing::MakeTlsIdentity("127.0.0.1");
   const testing::TlsIdentity client = testing::MakeTlsIdentity("client");
