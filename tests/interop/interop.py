@@ -16,6 +16,7 @@ import grpc_client
 import grpc_server
 import otap
 import python_sdk
+import read_parquet
 import through_collector
 from world import Failure, World
 
@@ -36,6 +37,8 @@ def cases(world):
                lambda trouble=trouble: grpc_server.check(world, trouble))
     for way in otap.WAYS:
         yield "OTAP", way.name, lambda way=way: otap.check(world, way)
+    yield ("pyarrow, DuckDB", "files of our Parquet exporter, with the documented SQL",
+           lambda: read_parquet.check(world))
     if world.generator is not None:
         yield "OTAP", "messages of our producer, read with pyarrow", lambda: otap.check_messages(world)
 

@@ -9,7 +9,7 @@ Needs pyarrow and duckdb.
 import argparse
 import pathlib
 import re
-import sys
+import subprocess
 
 import duckdb
 import pyarrow.parquet as pq
@@ -60,6 +60,15 @@ def check_files(base):
         for name in data.column_names:
             if name.endswith("_id") and str(data.schema.field(name).type).startswith("fixed"):
                 assert theirs[name].to_pylist() == data[name].to_pylist(), (path, name)
+        for group in range(file.metadata.num_row_groups):
+            for index in range(file.metadata.num_columns):
+                assert file.metadata.row_group(group).column(index).has_offset_index, path
+        if "trace_id" in data.column_names:
+            blooms = duckdb.sql(
+                f"SELECT bloom_filter_length FROM parquet_metadata('{path}') "
+                f"WHERE path_in_schema = 'trace_id'"
+            ).fetchall()
+            assert blooms and all(length for (length,) in blooms), path
         if "parent_id" in data.column_names:
             parents = data["parent_id"].to_pylist()
             assert parents == sorted(parents), path
@@ -115,23 +124,50 @@ def check_documented_sql(connection, docs, tables):
     return count
 
 
+def report(base, docs):
+    """Checks a tree; returns a line that says what was there."""
+    rows = check_files(base)
+    assert rows, "no files"
+    connection = duckdb.connect()
+    for table in rows:
+        view(connection, base, table)
+    check_joins(connection, rows)
+    queries = check_documented_sql(connection, docs, rows) if docs else 0
+    return f"{len(rows)} tables, {sum(rows.values())} rows, {queries} documented queries"
+
+
+def check(world):
+    """Lets the engine write the corner set anew, and reads what it wrote."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    folder = world.folder("read-parquet")
+    document = folder / "write.yaml"
+    document.write_text(f"""
+version: otel_dataflow/v1
+groups:
+  default:
+    pipelines:
+      main:
+        nodes:
+          in:
+            type: receiver:parquet
+            config: {{base_uri: {root / "examples/data/corner/parquet"}, polling_interval: once}}
+          out: {{type: exporter:parquet, config: {{base_uri: {folder / "parquet"}}}}}
+        connections: [{{from: in, to: out}}]
+""")
+    subprocess.run([world.engine_binary, "--strict", "-c", document], check=True, capture_output=True)
+    try:
+        return [report(folder / "parquet", root / "docs/parquet-files.md")]
+    except AssertionError as wrong:
+        raise RuntimeError(str(wrong)) from wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("base", type=pathlib.Path)
     parser.add_argument("--docs", type=pathlib.Path)
     arguments = parser.parse_args()
-    rows = check_files(arguments.base)
-    assert rows, "no files"
-    connection = duckdb.connect()
-    for table in rows:
-        view(connection, arguments.base, table)
-    check_joins(connection, rows)
-    queries = 0
-    if arguments.docs:
-        queries = check_documented_sql(connection, arguments.docs, rows)
-    print(f"{len(rows)} tables, {sum(rows.values())} rows, {queries} documented queries: good")
-    return 0
+    print(report(arguments.base, arguments.docs))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
