@@ -26,7 +26,7 @@ struct WriteOptions {
 
   /// A row group is closed once the batches in it hold this many bytes in memory, or one of its
   /// tables this many rows.
-  int64_t row_group_bytes = 64_MiB;
+  int64_t row_group_bytes = 32_MiB;
   int64_t row_group_rows = 1'000'000;
 
   const Compression& compression_of(otap::TableKind kind) const {
