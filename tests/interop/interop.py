@@ -14,9 +14,11 @@ import time
 
 import grpc_client
 import grpc_server
+import kill_writer
 import otap
 import python_sdk
 import read_parquet
+import round_trip
 import through_collector
 from world import Failure, World
 
@@ -41,6 +43,12 @@ def cases(world):
            lambda: read_parquet.check(world))
     if world.generator is not None:
         yield "OTAP", "messages of our producer, read with pyarrow", lambda: otap.check_messages(world)
+        for seed in range(1, 4):
+            yield ("itself", f"OTLP/gRPC, our Parquet, replay, seed {seed}",
+                   lambda seed=seed: round_trip.check(world, seed, requests=4, size=150))
+        seed = kill_writer.new_seed()
+        yield ("itself", f"kill -9 of the engine that writes, 20 times, seed {seed}",
+               lambda seed=seed: kill_writer.check(world, kills=20, seed=seed))
 
 
 def summary(lines):

@@ -58,25 +58,21 @@ def count_missing(world, signal, expected, actual):
     return int(of) - int(equal), done.stdout.strip()
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--generator", type=pathlib.Path, required=True)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    shutil.rmtree(options.work, ignore_errors=True)
-    world = World(options.build.resolve(), options.work.resolve(), generator=options.generator)
-    chance = random.Random(options.seed)
-    folder = world.folder("killed")
-    requests = {signal: list(read_requests(world.requests(signal, "plain", options.seed, 40 * options.kills, 40)))
+def new_seed():
+    """Another one each second; the generator makes times of it, so it has to be small."""
+    return int(time.time()) % 100_000
+
+
+def check(world, kills, seed):
+    """Kills the writer so often; returns a line a signal."""
+    chance = random.Random(seed)
+    folder = world.folder(f"killed-{seed}")
+    requests = {signal: list(read_requests(world.requests(signal, "plain", seed, 40 * kills, 40)))
                 for signal in SIGNALS}
     acknowledged = {signal: [] for signal in SIGNALS}
-    for number in range(options.kills):
-        # The answer waits until the files are durable.
+    for _ in range(kills):
         port = free_port()
+        # The answer waits until the files are durable.
         engine = round_trip.writer(world, folder, port, wait_for_result=True, exporter=FLUSH)
         sending = [Sender(port, signal, requests[signal]) for signal in SIGNALS]
         for each in sending:
@@ -86,16 +82,33 @@ def main():
         for each in sending:
             each.join()
             acknowledged[each.signal] += each.acknowledged
-        print(f"kill {number + 1}: {sum(len(each.acknowledged) for each in sending)} requests acknowledged", flush=True)
     out = round_trip.replay(world, folder)
-    failed = False
+    lines = []
     for signal in SIGNALS:
         expected = folder / f"{signal}.acknowledged"
         write_requests(expected, acknowledged[signal])
         missing, line = count_missing(world, signal, expected, out / f"{signal}.otlp")
-        print(f"{line} ({len(acknowledged[signal])} requests acknowledged)")
-        failed |= missing != 0 or not acknowledged[signal]
-    sys.exit(1 if failed else 0)
+        lines.append(f"{line} ({len(acknowledged[signal])} requests acknowledged)")
+        if missing != 0 or not acknowledged[signal]:
+            raise Failure(f"seed {seed}: {lines[-1]}")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--generator", type=pathlib.Path, required=True)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=new_seed())
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    shutil.rmtree(options.work, ignore_errors=True)
+    world = World(options.build.resolve(), options.work.resolve(), generator=options.generator)
+    try:
+        print("\n".join(check(world, options.kills, options.seed)))
+    except Failure as failure:
+        sys.exit(str(failure))
 
 
 if __name__ == "__main__":
