@@ -54,8 +54,8 @@ Status Broken(Compression compression, std::string_view reason) {
 Result<std::string> Deflate(Compression compression, std::string_view bytes) {
   z_stream stream{};
   const int window = compression == Compression::kGzip ? kGzipWindow : MAX_WBITS;
-  if (deflateInit2(&stream, kDeflateLevel, Z_DEFLATED, window, kMemoryLevel,
-                   Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (deflateInit2(&stream, kDeflateLevel, Z_DEFLATED, window, kMemoryLevel, Z_DEFAULT_STRATEGY) !=
+      Z_OK) {
     return Broken(compression, "no memory");
   }
   std::string out(deflateBound(&stream, bytes.size()), '\0');
