@@ -39,6 +39,7 @@ constexpr telemetry::Instrument kConnections = {InstrumentKind::kUpDownCounter,
 constexpr std::chrono::minutes kLongestPause{5};
 // Before the end of a drain: time for senders to hear what became of their batches.
 constexpr std::chrono::seconds kDrainMargin{1};
+constexpr char kGivenUp[] = "the pipeline ends, and the server has not answered";
 
 }  // namespace
 
@@ -55,6 +56,8 @@ Status OtlpGrpcExporter::Start(engine::Effects& effects) {
   in_flight_ = &metrics.AddGauge(kInFlight);
   rejected_ = &metrics.AddCounter(kRejected);
   connections_ = &metrics.AddGauge(kConnections);
+  give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
+  on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
   return Status::OK();
 }
 
@@ -79,6 +82,11 @@ Result<std::string> OtlpGrpcExporter::Encode(const otap::Batch& batch) {
 
 runtime::Task<Status> OtlpGrpcExporter::Export(engine::Pdata pdata, engine::Effects& effects) {
   co_await WaitForTurn(effects);
+  if (has_given_up_) {
+    CountFailure(kGivenUp, /*is_permanent=*/false);
+    pdata.token.Nack(kGivenUp, /*is_permanent=*/false);
+    co_return Status::OK();
+  }
   ForgetEndedCalls();
   auto request = Encode(*pdata.batch);
   if (!request.ok()) {
@@ -183,13 +191,7 @@ runtime::Task<Status> OtlpGrpcExporter::OnTimer(engine::TimerId, engine::Effects
   co_return Status::OK();
 }
 
-runtime::Task<Status> OtlpGrpcExporter::Finish(engine::Effects& effects) {
-  runtime::Timer timer(&effects.loop(), [this] { CancelCalls(); });
-  runtime::Cancellation::Subscription on_drain(&effects.drain(), [&timer, &effects] {
-    const runtime::SteadyTime now = effects.clock().Now();
-    const runtime::SteadyTime end = effects.drain_deadline().value_or(now);
-    timer.StartAt(end - std::min<std::chrono::nanoseconds>(kDrainMargin, (end - now) / 8));
-  });
+runtime::Task<Status> OtlpGrpcExporter::Finish(engine::Effects&) {
   while (num_in_flight_ > 0) {
     co_await changed_->Wait();
   }
@@ -197,10 +199,20 @@ runtime::Task<Status> OtlpGrpcExporter::Finish(engine::Effects& effects) {
   co_return Status::OK();
 }
 
+void OtlpGrpcExporter::OnDrain() {
+  const runtime::SteadyTime now = effects_->clock().Now();
+  const runtime::SteadyTime end = effects_->drain_deadline().value_or(now);
+  give_up_timer_->StartAt(end - std::min<std::chrono::nanoseconds>(kDrainMargin, (end - now) / 8));
+}
+
+void OtlpGrpcExporter::GiveUp() {
+  has_given_up_ = true;
+  CancelCalls();
+}
+
 void OtlpGrpcExporter::CancelCalls() {
   runtime::grpc::UnaryAnswer answer;
-  answer.status = runtime::grpc::MakeStatus(Code::kCancelled,
-                                            "the pipeline ends, and the server has not answered");
+  answer.status = runtime::grpc::MakeStatus(Code::kCancelled, kGivenUp);
   for (Call& call : calls_) {
     if (!call.task.is_done()) {
       call.task = runtime::Task<void>();  // destroyed where it waits: the server hears of it

@@ -46,6 +46,9 @@ class OtlpGrpcExporter final : public engine::Exporter {
   runtime::Task<void> WaitForTurn(engine::Effects& effects);
   runtime::Task<void> Send(Call* call, std::string request);
   void EndCall(Call* call, const runtime::grpc::UnaryAnswer& answer);
+  /// A drain ends with time left for its outcomes, also where batches wait for their turn.
+  void OnDrain();
+  void GiveUp();
   void CancelCalls();
   void CountFailure(const std::string& reason, bool is_permanent);
   void ReadPartialSuccess(otap::Signal signal, const std::string& response);
@@ -61,6 +64,7 @@ class OtlpGrpcExporter final : public engine::Exporter {
   std::list<Call> calls_;  // some of them may have ended; destroyed before the clients
   int64_t num_in_flight_ = 0;
   runtime::SteadyTime pause_end_;
+  bool has_given_up_ = false;  // nothing is sent any more
 
   std::map<runtime::grpc::Code, telemetry::Counter*> requests_;
   telemetry::Counter* request_bytes_ = nullptr;
@@ -76,6 +80,8 @@ class OtlpGrpcExporter final : public engine::Exporter {
   std::string first_failure_;
   std::string first_rejection_;
   otlp::EncodeStats stats_;
+  std::optional<runtime::Timer> give_up_timer_;
+  std::optional<runtime::Cancellation::Subscription> on_drain_;
 };
 
 }  // namespace df::nodes::exporters::otlp_grpc

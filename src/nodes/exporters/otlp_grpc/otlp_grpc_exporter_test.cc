@@ -281,6 +281,26 @@ TEST_F(OtlpGrpcExporterTest, ADrainCancelsInTimeWhatIsNotAnswered) {
   RunUntil([this] { return collector_.num_cancelled == 1; });
 }
 
+TEST_F(OtlpGrpcExporterTest, ADrainAlsoEndsTheWaitForATurn) {
+  Start("timeout: 10min, max_in_flight: 1");
+  collector_.is_corked = true;
+  for (int i = 0; i < 3; ++i) {
+    harness_->source().Send(testing::SmallLogs(1));
+  }
+  RunUntil([this] { return collector_.num_waiting == 1; });
+  harness_->RequestDrain();
+  harness_->RunUntilIdle();
+  harness_->Advance(milliseconds(9'500));  // of the 10 s that a drain has
+  RunToEnd();
+  EXPECT_FALSE(harness_->TakeResult().was_forced);
+  ASSERT_EQ(outcomes().size(), 3U);
+  for (const auto& [number, outcome] : outcomes()) {
+    EXPECT_THAT(outcome.reason, HasSubstr("the server has not answered"));
+    EXPECT_FALSE(outcome.is_permanent);
+  }
+  EXPECT_EQ(collector_.requests.size(), 1U);
+}
+
 TEST_F(OtlpGrpcExporterTest, SaysWhatIsWrongWithItsKeys) {
   EXPECT_THAT(Problem(""), HasSubstr("key 'grpc_endpoint' is missing"));
   EXPECT_THAT(Problem("endpoint: 'http://a:b'"), HasSubstr("endpoint such as"));

@@ -33,6 +33,7 @@ constexpr telemetry::Instrument kRejected = {
 
 // Before the end of a drain: time for senders to hear what became of their batches.
 constexpr std::chrono::seconds kDrainMargin{1};
+constexpr char kGivenUp[] = "the pipeline ends, and the server has not answered";
 
 }  // namespace
 
@@ -61,6 +62,8 @@ Status OtlpHttpExporter::Start(engine::Effects& effects) {
   duration_ = &metrics.AddHistogram(kDuration);
   in_flight_ = &metrics.AddGauge(kInFlight);
   rejected_ = &metrics.AddCounter(kRejected);
+  give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
+  on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
   return Status::OK();
 }
 
@@ -108,6 +111,11 @@ Result<Request> OtlpHttpExporter::MakeRequest(const otap::BatchPtr& batch) {
 
 runtime::Task<Status> OtlpHttpExporter::Export(engine::Pdata pdata, engine::Effects& effects) {
   co_await WaitForTurn(effects);
+  if (has_given_up_) {
+    CountFailure(kGivenUp, /*is_permanent=*/false);
+    pdata.token.Nack(kGivenUp, /*is_permanent=*/false);
+    co_return Status::OK();
+  }
   calls_.remove_if([](const Call& call) { return call.task.is_done(); });
   Result<Request> request = MakeRequest(pdata.batch);
   if (!request.ok()) {
@@ -212,13 +220,7 @@ runtime::Task<Status> OtlpHttpExporter::OnTimer(engine::TimerId, engine::Effects
   co_return Status::OK();
 }
 
-runtime::Task<Status> OtlpHttpExporter::Finish(engine::Effects& effects) {
-  runtime::Timer timer(&effects.loop(), [this] { CancelCalls(); });
-  const runtime::Cancellation::Subscription on_drain(&effects.drain(), [&timer, &effects] {
-    const runtime::SteadyTime now = effects.clock().Now();
-    const runtime::SteadyTime end = effects.drain_deadline().value_or(now);
-    timer.StartAt(end - std::min<std::chrono::nanoseconds>(kDrainMargin, (end - now) / 8));
-  });
+runtime::Task<Status> OtlpHttpExporter::Finish(engine::Effects&) {
   while (num_in_flight_ > 0) {
     co_await changed_->Wait();
   }
@@ -226,12 +228,23 @@ runtime::Task<Status> OtlpHttpExporter::Finish(engine::Effects& effects) {
   co_return Status::OK();
 }
 
+void OtlpHttpExporter::OnDrain() {
+  const runtime::SteadyTime now = effects_->clock().Now();
+  const runtime::SteadyTime end = effects_->drain_deadline().value_or(now);
+  give_up_timer_->StartAt(end - std::min<std::chrono::nanoseconds>(kDrainMargin, (end - now) / 8));
+}
+
+void OtlpHttpExporter::GiveUp() {
+  has_given_up_ = true;
+  CancelCalls();
+}
+
 void OtlpHttpExporter::CancelCalls() {
   for (Call& call : calls_) {
     if (!call.task.is_done()) {
       call.task = runtime::Task<void>();  // destroyed where it waits: its connection closes
       ResponseOutcome ended;
-      ended.outcome = engine::Outcome::Nack("the pipeline ends, and the server has not answered",
+      ended.outcome = engine::Outcome::Nack(kGivenUp,
                                             /*is_permanent=*/false);
       EndCall(&call, std::move(ended), "none");
     }

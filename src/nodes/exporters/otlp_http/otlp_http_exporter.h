@@ -52,6 +52,9 @@ class OtlpHttpExporter final : public engine::Exporter {
   runtime::Task<void> WaitForTurn(engine::Effects& effects);
   runtime::Task<void> Send(Call* call, runtime::http1::Request request);
   void EndCall(Call* call, ResponseOutcome ended, const std::string& status);
+  /// A drain ends with time left for its outcomes, also where batches wait for their turn.
+  void OnDrain();
+  void GiveUp();
   void CancelCalls();
   void CountFailure(const std::string& reason, bool is_permanent);
   void CountPartialSuccess(otap::Signal signal, const ResponseOutcome& ended);
@@ -66,6 +69,7 @@ class OtlpHttpExporter final : public engine::Exporter {
   std::list<Call> calls_;  // some of them may have ended; destroyed before the clients
   int64_t num_in_flight_ = 0;
   runtime::SteadyTime pause_end_;
+  bool has_given_up_ = false;  // nothing is sent any more
 
   std::map<std::string, telemetry::Counter*> requests_;  // by status
   telemetry::Counter* request_bytes_ = nullptr;
@@ -80,6 +84,8 @@ class OtlpHttpExporter final : public engine::Exporter {
   std::string first_failure_;
   std::string first_rejection_;
   otlp::EncodeStats stats_;
+  std::optional<runtime::Timer> give_up_timer_;
+  std::optional<runtime::Cancellation::Subscription> on_drain_;
 };
 
 }  // namespace df::nodes::exporters::otlp_http

@@ -312,6 +312,26 @@ TEST_F(OtlpHttpExporterTest, WaitsForAnswersAtTheEndAsLongAsADrainLetsIt) {
   EXPECT_FALSE(harness_->TakeResult().was_forced);
 }
 
+TEST_F(OtlpHttpExporterTest, ADrainAlsoEndsTheWaitForATurn) {
+  StartPlain("timeout: 1h, max_in_flight: 1");
+  collector_.holds = true;
+  for (int i = 0; i < 3; ++i) {
+    harness_->source().Send(Batch(Signal::kLogs));
+  }
+  ASSERT_TRUE(Until([&] { return collector_.num_waiting == 1; }));
+  harness_->RequestDrain();
+  harness_->RunUntilIdle();
+  harness_->Advance(std::chrono::milliseconds(9500));  // of the 10 s that a drain has
+  EXPECT_TRUE(Until([&] { return harness_->has_ended(); }));
+  EXPECT_FALSE(harness_->TakeResult().was_forced);
+  ASSERT_EQ(harness_->source().outcomes.size(), 3U);
+  for (const auto& [number, outcome] : harness_->source().outcomes) {
+    EXPECT_THAT(outcome.reason, HasSubstr("the server has not answered"));
+    EXPECT_FALSE(outcome.is_permanent);
+  }
+  EXPECT_THAT(collector_.requests, SizeIs(1));
+}
+
 TEST_F(OtlpHttpExporterTest, NacksWhatCannotBeEncoded) {
   StartPlain("encoding: json");
   const auto malformed = otap::MakeEncodedBatch(
