@@ -4,17 +4,29 @@
 
 namespace df::lake {
 
+namespace {
+
+void AddTo(std::vector<Problem>* list, const Problem& added) {
+  const auto known = std::find_if(list->begin(), list->end(), [&](const Problem& problem) {
+    return problem.message == added.message;
+  });
+  if (known != list->end()) {
+    known->count += added.count;
+  } else if (list->size() < ReadReport::kMaxProblems) {
+    list->push_back(added);
+  }
+}
+
+}  // namespace
+
 void ReadReport::Add(const Status& error) {
   const ErrorKind kind = KindOf(error);
   ++errors[static_cast<size_t>(kind)];
-  const auto known = std::find_if(problems.begin(), problems.end(), [&](const Problem& problem) {
-    return problem.message == error.message();
-  });
-  if (known != problems.end()) {
-    ++known->count;
-  } else if (problems.size() < kMaxProblems) {
-    problems.push_back({kind, error.message(), 1});
-  }
+  AddTo(&problems, {kind, error.message(), 1});
+}
+
+void ReadReport::AddNotice(const Status& notice) {
+  AddTo(&notices, {KindOf(notice), notice.message(), 1});
 }
 
 void ReadReport::Merge(const ReadReport& other) {
@@ -34,14 +46,10 @@ void ReadReport::Merge(const ReadReport& other) {
     errors[i] += other.errors[i];
   }
   for (const Problem& problem : other.problems) {
-    const auto known = std::find_if(problems.begin(), problems.end(), [&](const Problem& mine) {
-      return mine.message == problem.message;
-    });
-    if (known != problems.end()) {
-      known->count += problem.count;
-    } else if (problems.size() < kMaxProblems) {
-      problems.push_back(problem);
-    }
+    AddTo(&problems, problem);
+  }
+  for (const Problem& notice : other.notices) {
+    AddTo(&notices, notice);
   }
   payloads += other.payloads;
   items += other.items;

@@ -45,6 +45,8 @@ struct ReadReport {
   std::array<TableCounts, otap::kTableCount> tables;
   std::array<int64_t, kErrorKindNames.size()> errors{};
   std::vector<Problem> problems;  ///< at most kMaxProblems; the rest only counts in `errors`
+  /// Named, but no record is missing or changed because of them; at most kMaxProblems.
+  std::vector<Problem> notices;
   int64_t payloads = 0;
   int64_t items = 0;
   int64_t partitions = 0;          ///< replayed to the end
@@ -70,6 +72,8 @@ struct ReadReport {
       Add(status);
     }
   }
+  /// Keeps a notice unless the same one is there already; counts no error.
+  void AddNotice(const Status& notice);
   void Merge(const ReadReport& other);
   int64_t num_errors() const;
 };

@@ -24,6 +24,9 @@ void Replay::LogNewProblems() {
     const lake::Problem& problem = report.problems[num_logged_];
     LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
   }
+  for (; num_notices_logged_ < report.notices.size(); ++num_notices_logged_) {
+    LogInfo("parquet receiver: notice: {}", report.notices[num_notices_logged_].message);
+  }
 }
 
 engine::NodeReport DescribeReplay(const Replay& replay) {
@@ -74,6 +77,9 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
     lines.lines.push_back(
         fmt::format("not delivered whole: {} partitions that a failed node had under way", lost));
     lines.num_problems += lost;
+  }
+  for (const lake::Problem& notice : report.notices) {
+    lines.lines.push_back(fmt::format("notice: {}", notice.message));
   }
   for (const lake::Problem& problem : report.problems) {
     lines.lines.push_back(

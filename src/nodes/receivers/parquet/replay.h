@@ -32,6 +32,7 @@ class Replay final : public engine::NodeShared {
   lake::WorkList work_list_;
   std::mutex mutex_;
   size_t num_logged_ = 0;
+  size_t num_notices_logged_ = 0;
 };
 
 /// Writes the numbers of a replay for people: what went out per signal, what did not and why.
