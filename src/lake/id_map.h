@@ -64,7 +64,7 @@ template <typename IsValid>
 IdMap IdMap::Make(const uint32_t* ids, int64_t count, IsValid&& is_valid) {
   IdMap map;
   map.by_row_.assign(static_cast<size_t>(count), -1);
-  uint32_t expected = 0;
+  uint64_t expected = 0;  // wider than an id: nothing is the successor of the last one
   for (int64_t row = 0; row < count; ++row) {
     if (!is_valid(row)) {
       continue;
@@ -77,7 +77,7 @@ IdMap IdMap::Make(const uint32_t* ids, int64_t count, IsValid&& is_valid) {
       map.min_ = std::min(map.min_, id);
       map.max_ = std::max(map.max_, id);
     }
-    expected = id + 1;
+    expected = uint64_t{id} + 1;
     map.by_row_[static_cast<size_t>(row)] = static_cast<int32_t>(map.count_++);
   }
   if (map.is_dense_) {
