@@ -129,6 +129,7 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(otap::TableKind kind,
       ->data_pagesize(kPageBytes)
       ->max_rows_per_page(kPageRows)
       ->dictionary_pagesize_limit(kDictionaryBytes)
+      ->enable_page_checksum()
       ->set_size_statistics_level(parquet::SizeStatisticsLevel::None);
   int column_index = 0;
   for (const Leaf& leaf : LeavesOf(kind)) {
