@@ -8,6 +8,7 @@
 #include <arrow/io/type_fwd.h>
 
 #include "base/error.h"
+#include "base/file_calls.h"
 
 namespace df::lake {
 
@@ -52,8 +53,8 @@ Result<std::unique_ptr<FileStore>> MakeFileStore(const std::string& base_uri);
 
 /// Files of the local file system: written under a name that starts with a dot and ends in .tmp,
 /// fsynced, renamed, and the folder fsynced. A file under way is locked (flock): one that is not is
-/// stale.
-std::unique_ptr<FileStore> MakeLocalStore(std::string base);
+/// stale. `calls` is borrowed.
+std::unique_ptr<FileStore> MakeLocalStore(std::string base, FileCalls* calls = &SystemFileCalls());
 
 /// Files of an object store: held in memory, and put in one go when they are published.
 std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<arrow::fs::FileSystem> file_system,

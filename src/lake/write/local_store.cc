@@ -7,13 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include <arrow/io/file.h>
+#include <arrow/io/interfaces.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable_file.h"
 #include "base/logging.h"
 #include "lake/write/file_store.h"
 #include "otap/schema.h"
@@ -27,48 +26,55 @@ constexpr std::string_view kStagedPrefix = ".part-";
 constexpr std::string_view kStagedSuffix = ".parquet.tmp";
 constexpr int kMaxDepth = 8;
 constexpr int kMaxAttempts = 3;
+constexpr mode_t kFilePermissions = 0666;  // less the mask of the process
 
-Status IoError(const fs::path& path, std::string_view what, int error) {
-  return MakeError(ErrorKind::kIo,
-                   fmt::format("'{}': {}: {}", path.string(), what, std::strerror(error)), {},
-                   /*retryable=*/true);
-}
-
-Status AsIo(const Status& status) { return WithContext(status, ErrorKind::kIo, {}, true); }
-
-Status SyncDirectory(const fs::path& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return IoError(path, "cannot open", errno);
+/// Takes bytes straight to the file: those who write Parquet hand over whole pages.
+class DescriptorStream final : public arrow::io::OutputStream {
+ public:
+  DescriptorStream(FileCalls* calls, int descriptor, fs::path path)
+      : calls_(calls), descriptor_(descriptor), path_(std::move(path)) {}
+  ~DescriptorStream() override {
+    if (!is_closed_) {
+      calls_->Close(descriptor_);
+    }
   }
-  const int error = fsync(descriptor) == 0 ? 0 : errno;
-  close(descriptor);
-  return error == 0 ? Status::OK() : IoError(path, "cannot fsync", error);
-}
 
-/// Makes a folder and those above it; each is durable when the call returns.
-Status MakeDirectories(const fs::path& path) {
-  if (path.empty() || mkdir(path.c_str(), 0777) == 0) {
-    return path.empty() ? Status::OK()
-                        : SyncDirectory(path.has_parent_path() ? path.parent_path() : ".");
-  }
-  if (errno == EEXIST) {
+  using Writable::Write;
+  Status Write(const void* data, int64_t size) override {
+    if (is_closed_) {
+      return Status::Invalid("the file is closed");
+    }
+    const std::string_view bytes(static_cast<const char*>(data), static_cast<size_t>(size));
+    ARROW_RETURN_NOT_OK(WriteAll(calls_, descriptor_, path_, bytes));
+    position_ += size;
     return Status::OK();
   }
-  if (errno != ENOENT || path == path.parent_path()) {
-    return IoError(path, "cannot create", errno);
+  Status Sync() {
+    const int error = calls_->Sync(descriptor_);
+    return error < 0 ? FileError(path_, "cannot fsync", error) : Status::OK();
   }
-  ARROW_RETURN_NOT_OK(MakeDirectories(path.parent_path()));
-  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
-    return IoError(path, "cannot create", errno);
+  Status Close() override {
+    if (std::exchange(is_closed_, true)) {
+      return Status::OK();
+    }
+    const int error = calls_->Close(descriptor_);
+    return error < 0 ? FileError(path_, "cannot close", error) : Status::OK();
   }
-  return SyncDirectory(path.has_parent_path() ? path.parent_path() : ".");
-}
+  Result<int64_t> Tell() const override { return position_; }
+  bool closed() const override { return is_closed_; }
+
+ private:
+  FileCalls* calls_;
+  int descriptor_;
+  fs::path path_;
+  int64_t position_ = 0;
+  bool is_closed_ = false;
+};
 
 class LocalFile final : public StagedFile {
  public:
-  LocalFile(fs::path staged, fs::path final)
-      : staged_(std::move(staged)), final_(std::move(final)) {}
+  LocalFile(FileCalls* calls, fs::path staged, fs::path final)
+      : calls_(calls), staged_(std::move(staged)), final_(std::move(final)) {}
 
   ~LocalFile() override {
     if (!is_published_) {
@@ -77,44 +83,39 @@ class LocalFile final : public StagedFile {
   }
 
   Status Open() {
-    const int descriptor = open(staged_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int descriptor =
+        calls_->Open(staged_.string(), O_WRONLY | O_CREAT | O_EXCL, kFilePermissions);
     if (descriptor < 0) {
       is_removed_ = true;
-      return IoError(staged_, "cannot create", errno);
+      return FileError(staged_, "cannot create", descriptor);
     }
+    auto stream = std::make_shared<DescriptorStream>(calls_, descriptor, staged_);
     // The lock tells others that the file is not stale. Whoever looked between the two calls may
     // have taken it for that, so it must still have its name.
-    struct stat facts{};
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fstat(descriptor, &facts) != 0 ||
-        facts.st_nlink == 0) {
-      const int error = errno;
-      close(descriptor);
-      return IoError(staged_, "cannot lock", error);
+    FileFacts facts;
+    int error = calls_->Lock(descriptor, FileLock::kExclusive);
+    if (error >= 0) {
+      error = calls_->Stat(descriptor, &facts);
     }
-    auto stream = arrow::io::FileOutputStream::Open(descriptor);
-    if (!stream.ok()) {
-      close(descriptor);
-      return AsIo(stream.status());
+    if (error < 0 || facts.num_links == 0) {
+      return FileError(staged_, "cannot lock", error < 0 ? error : ENOENT);
     }
-    descriptor_ = descriptor;
-    stream_ = std::move(*stream);
+    descriptor_stream_ = stream.get();
+    stream_ = std::move(stream);
     return Status::OK();
   }
 
   const std::shared_ptr<arrow::io::OutputStream>& stream() override { return stream_; }
 
-  Status Sync() override {
-    ARROW_RETURN_NOT_OK(AsIo(stream_->Flush()));
-    return fsync(descriptor_) == 0 ? Status::OK() : IoError(staged_, "cannot fsync", errno);
-  }
+  Status Sync() override { return descriptor_stream_->Sync(); }
 
   Status Publish() override {
-    if (rename(staged_.c_str(), final_.c_str()) != 0) {
-      return IoError(staged_, "cannot rename", errno);
+    if (const int error = calls_->Rename(staged_.string(), final_.string()); error < 0) {
+      return FileError(staged_, "cannot rename", error);
     }
     is_renamed_ = true;
-    ARROW_RETURN_NOT_OK(SyncDirectory(final_.parent_path()));
-    ARROW_RETURN_NOT_OK(AsIo(stream_->Close()));  // and with it goes the lock
+    ARROW_RETURN_NOT_OK(SyncDirectory(calls_, final_.parent_path()));
+    ARROW_RETURN_NOT_OK(stream_->Close());  // and with it goes the lock
     is_published_ = true;
     return Status::OK();
   }
@@ -124,8 +125,8 @@ class LocalFile final : public StagedFile {
       return;
     }
     const fs::path& path = is_renamed_ ? final_ : staged_;
-    if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-      LogWarning("cannot remove '{}': {}", path.string(), std::strerror(errno));
+    if (const int error = calls_->Unlink(path.string()); error < 0 && error != -ENOENT) {
+      LogWarning("cannot remove '{}': {}", path.string(), std::strerror(-error));
     }
     if (stream_ != nullptr && !stream_->closed() && !stream_->Close().ok()) {
       LogWarning("cannot close '{}'", path.string());
@@ -133,10 +134,11 @@ class LocalFile final : public StagedFile {
   }
 
  private:
+  FileCalls* calls_;
   fs::path staged_;
   fs::path final_;
-  int descriptor_ = -1;  ///< of the stream
-  std::shared_ptr<arrow::io::OutputStream> stream_;
+  DescriptorStream* descriptor_stream_ = nullptr;
+  std::shared_ptr<arrow::io::OutputStream> stream_;  ///< the same
   bool is_renamed_ = false;
   bool is_published_ = false;
   bool is_removed_ = false;
@@ -170,25 +172,29 @@ Status RemoveStaleBelow(const fs::path& path, int depth, int64_t* num_removed) {
       *num_removed += RemoveIfStale(entries->path()) ? 1 : 0;
     }
   }
-  return error ? IoError(path, "cannot list", error.value()) : Status::OK();
+  return error ? FileError(path, "cannot list", error.value()) : Status::OK();
 }
 
 class LocalStore final : public FileStore {
  public:
-  explicit LocalStore(fs::path base) : base_(std::move(base)) {}
+  LocalStore(fs::path base, FileCalls* calls)
+      : base_(std::move(base)), calls_(calls), folders_(calls) {}
 
   Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
                                              const std::string& name) override {
     const fs::path folder = base_ / directory;
-    ARROW_RETURN_NOT_OK(MakeDirectories(folder));
     Status status;
-    // Another engine that starts may take the file for stale before it is locked.
+    // Another engine that starts may take the file for stale before it is locked, and people remove
+    // folders.
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      auto file = std::make_unique<LocalFile>(folder / ("." + name + ".tmp"), folder / name);
+      ARROW_RETURN_NOT_OK(folders_.Make(folder));
+      auto file =
+          std::make_unique<LocalFile>(calls_, folder / ("." + name + ".tmp"), folder / name);
       status = file->Open();
       if (status.ok()) {
         return file;
       }
+      folders_.Forget();
     }
     return status;
   }
@@ -203,12 +209,14 @@ class LocalStore final : public FileStore {
 
  private:
   fs::path base_;
+  FileCalls* calls_;
+  DurableFolders folders_;
 };
 
 }  // namespace
 
-std::unique_ptr<FileStore> MakeLocalStore(std::string base) {
-  return std::make_unique<LocalStore>(std::move(base));
+std::unique_ptr<FileStore> MakeLocalStore(std::string base, FileCalls* calls) {
+  return std::make_unique<LocalStore>(std::move(base), calls);
 }
 
 }  // namespace df::lake
