@@ -1,6 +1,7 @@
 // Puts the pieces of a table together to one record batch in canonical form.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -30,6 +31,10 @@ struct NewIds {
 Result<std::shared_ptr<arrow::RecordBatch>> AssembleTable(otap::TableKind kind,
                                                           std::span<const Piece> pieces,
                                                           const NewIds& ids);
+
+/// AssembleTable, or what stands in for it.
+using TableAssembler = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(
+    otap::TableKind kind, std::span<const Piece> pieces, const NewIds& ids)>;
 
 /// Builds an id array of 16 or 32 bits from new ids, -1 meaning null; null when every row is null.
 /// Errors: CapacityError when an id does not fit 16 bits.

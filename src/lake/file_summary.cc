@@ -45,6 +45,13 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
     }
     if (parent_id >= 0) {
       group.parent_ids = file->Statistics(i, parent_id);
+      // No exporter writes a parent_id that is always null: whoever says so may have written
+      // statistics that are wrong, and believing them would save nothing.
+      group.claims_null_parents =
+          group.parent_ids.has_value() && group.parent_ids->min > group.parent_ids->max;
+      if (group.claims_null_parents) {
+        group.parent_ids = std::nullopt;
+      }
     }
     if (otap::GetTable(kind).is_root()) {
       const int resource_id = LeafIndex(kind, "resource", "id");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,7 +23,8 @@ struct FileEntry {
 
 struct RowGroupSummary {
   int64_t num_rows = 0;
-  std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id
+  std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id; a hint
+  bool claims_null_parents = false;     ///< the statistics of parent_id say that all are null
   std::optional<IdRange> ids;           ///< by the statistics of id
   std::optional<IdRange> resource_ids;  ///< roots: by the statistics of resource.id
   std::optional<IdRange> scope_ids;     ///< roots: by the statistics of scope.id
@@ -38,6 +40,9 @@ struct FileSummary {
   bool is_parquet_rs = false;
   int64_t num_repaired_columns = 0;
   std::vector<RowGroupSummary> row_groups;
+  /// What reading parent_id has shown of its statistics; shared by all readers of the file.
+  enum class Trust : uint8_t { kUnchecked, kRight, kWrong };
+  mutable std::atomic<Trust> parent_statistics = Trust::kUnchecked;
   int64_t num_rows() const {
     int64_t sum = 0;
     for (const RowGroupSummary& group : row_groups) {

@@ -160,7 +160,7 @@ Result<ChildRows> NestedIds::Collect(TableCursor* cursor, const Owners& owners) 
     }
     const IdMap map = IdMap::Make(old_ids.data(), static_cast<int64_t>(old_ids.size()),
                                   [](int64_t) { return true; });
-    ARROW_ASSIGN_OR_RAISE(ChildRows rows, cursor->Collect(map));
+    ChildRows rows = cursor->Collect(map);
     for (uint32_t& parent : rows.parents) {
       parent = new_ids[parent];
     }

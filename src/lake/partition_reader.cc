@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "lake/assemble.h"
+#include "lake/expected_children.h"
 #include "lake/id_map.h"
 #include "lake/nested_ids.h"
 #include "lake/root_cursor.h"
@@ -25,8 +26,13 @@ constexpr int64_t kSlicesInBudget = 48;
 class PartitionReaderImpl final : public PartitionReader {
  public:
   PartitionReaderImpl(arrow::fs::FileSystem* file_system, std::string base, PartitionTask task,
-                      const ReadOptions& options, MemoryBudget* budget, ReadReport* report)
-      : task_(std::move(task)), options_(options), root_(otap::RootTable(task_.signal)) {
+                      const ReadOptions& options, MemoryBudget* budget, ReadReport* report,
+                      TableAssembler assemble)
+      : task_(std::move(task)),
+        options_(options),
+        root_(otap::RootTable(task_.signal)),
+        assemble_(std::move(assemble)),
+        expected_(root_) {
     context_.file_system = file_system;
     context_.base = std::move(base);
     context_.partition = task_.files->partition;
@@ -48,20 +54,27 @@ class PartitionReaderImpl final : public PartitionReader {
     }
   }
 
-  ~PartitionReaderImpl() override {
-    // Left in the middle: children that were read and not asked for are no orphans.
-    context_.is_partial = context_.is_partial || !is_finished_;
-  }
-
   Result<std::optional<Payload>> Next() override {
-    ARROW_ASSIGN_OR_RAISE(const std::optional<RootRows> rows, roots_->Next());
-    if (!rows.has_value()) {
-      Finish();
-      return std::nullopt;
+    while (true) {
+      const Result<std::optional<RootRows>> rows = roots_->Next();
+      if (!rows.ok()) {
+        roots_->DropRest(DropReason::kRefused);
+        Finish();
+        return rows.status();
+      }
+      if (!rows->has_value()) {
+        Finish();
+        return std::nullopt;
+      }
+      Result<Payload> payload = Assemble(**rows);
+      if (payload.ok()) {
+        Commit(**rows, *payload);
+        ReleaseUnneeded();
+        return payload;
+      }
+      Drop(**rows, payload.status());
+      ReleaseUnneeded();
     }
-    ARROW_ASSIGN_OR_RAISE(Payload payload, Assemble(*rows));
-    ReleaseUnneeded();
-    return payload;
   }
 
   const std::vector<RootOutcome>& outcomes() const override { return roots_->outcomes(); }
@@ -70,21 +83,31 @@ class PartitionReaderImpl final : public PartitionReader {
   TableCursor* cursor(otap::TableKind kind) { return cursors_[otap::TableIndex(kind)].get(); }
   TableCounts& counts(otap::TableKind kind) { return context_.report->table(kind); }
 
+  Location LocationOf(const RootRows& rows) const {
+    return {.partition = context_.partition,
+            .table = std::string(otap::GetTable(root_).directory),
+            .file = rows.file->entry.path,
+            .row_group = rows.row_group};
+  }
+
+  /// After an error the rows of every table are collected all the same: they are lost with their
+  /// root rows, and would pass for orphans later on.
   Result<Payload> Assemble(const RootRows& rows) {
     otap::BatchBuilder builder(task_.signal);
-    ARROW_ASSIGN_OR_RAISE(const NestedIds nested, NestedIds::Make(rows, root_));
-    context_.report->rows_without_resource += nested.num_ambiguous_rows();
-    ambiguous_rows_ += nested.num_ambiguous_rows();
-    if (TableCursor* resources = cursor(otap::TableKind::kResourceAttrs); resources != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectResources(resources));
-      ARROW_RETURN_NOT_OK(AddTable(&builder, otap::TableKind::kResourceAttrs, children, nullptr));
+    Status status;
+    auto note = [&status](const Status& error) { status = status.ok() ? error : status; };
+    auto nested = NestedIds::Make(rows, root_);
+    note(nested.status());
+    num_ambiguous_rows_ = nested.ok() ? nested->num_ambiguous_rows() : 0;
+    if (nested.ok()) {
+      note(AddGroups(&builder, *nested));
     }
-    if (TableCursor* scopes = cursor(otap::TableKind::kScopeAttrs); scopes != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectScopes(scopes));
-      ARROW_RETURN_NOT_OK(AddTable(&builder, otap::TableKind::kScopeAttrs, children, nullptr));
+    AddIds(rows);
+    if (status.ok()) {
+      note(AddRoot(&builder, rows, *nested));
     }
-    ARROW_RETURN_NOT_OK(AddRoot(&builder, rows, nested));
-    ARROW_RETURN_NOT_OK(AddChildren(&builder));
+    AddChildren(&builder, rows, &status);
+    ARROW_RETURN_NOT_OK(status);
 
     Payload payload;
     payload.batch = builder.Build();
@@ -93,35 +116,84 @@ class PartitionReaderImpl final : public PartitionReader {
                       .row_group = rows.row_group,
                       .first_row = rows.first_row_of_group,
                       .num_rows = rows.num_rows};
-    ++context_.report->payloads;
-    context_.report->items += payload.batch->num_items();
-    if (options_.validate_relations) {
-      context_.report->AddUnlessOk(
-          WithContext(otap::Validate(*payload.batch), ErrorKind::kReconstruction,
-                      {.partition = context_.partition,
-                       .table = std::string(otap::GetTable(root_).directory),
-                       .file = rows.file->entry.path,
-                       .row_group = rows.row_group}));
-    }
     return payload;
   }
 
-  Status AddRoot(otap::BatchBuilder* builder, const RootRows& rows, const NestedIds& nested) {
+  void Commit(const RootRows& rows, const Payload& payload) {
+    roots_->Commit(rows);
+    for (auto& table : cursors_) {
+      if (table != nullptr) {
+        table->Commit();
+      }
+    }
+    expected_.Commit();
+    ++context_.report->payloads;
+    context_.report->items += payload.batch->num_items();
+    context_.report->rows_without_resource += num_ambiguous_rows_;
+    ambiguous_rows_ += num_ambiguous_rows_;
+    if (options_.validate_relations) {
+      context_.report->AddUnlessOk(WithContext(otap::Validate(*payload.batch),
+                                               ErrorKind::kReconstruction, LocationOf(rows)));
+    }
+  }
+
+  void Drop(const RootRows& rows, const Status& error) {
+    IdRange ids = kEmptyIdRange;
+    for (int64_t row = rows.first_row_of_group; row < rows.first_row_of_group + rows.num_rows;
+         ++row) {
+      if (rows.ids->is_valid(row)) {
+        Extend(&ids, rows.ids->values[static_cast<size_t>(row)]);
+      }
+    }
+    const std::string text =
+        fmt::format("rows {} to {}{} cannot be put into a batch: {}", rows.first_row_of_group,
+                    rows.first_row_of_group + rows.num_rows - 1,
+                    ids.min > ids.max ? "" : fmt::format(" ({})", ToText(ids)), error.message());
+    roots_->Drop(rows, DropReason::kUnreadable, MakeError(KindOf(error), text, LocationOf(rows)));
+    for (auto& table : cursors_) {
+      if (table != nullptr) {
+        table->Drop(DropReason::kLostParent);
+      }
+    }
+  }
+
+  Status AddGroups(otap::BatchBuilder* builder, const NestedIds& nested) {
+    if (TableCursor* resources = cursor(otap::TableKind::kResourceAttrs); resources != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectResources(resources));
+      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kResourceAttrs, children));
+    }
+    if (TableCursor* scopes = cursor(otap::TableKind::kScopeAttrs); scopes != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectScopes(scopes));
+      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kScopeAttrs, children));
+    }
+    return Status::OK();
+  }
+
+  /// Learns the ids of the root rows.
+  void AddIds(const RootRows& rows) {
     const IdColumn& ids = *rows.ids;
     const int64_t first = rows.first_row_of_group;
-    IdMap map = IdMap::Make(ids.values.data() + first, rows.num_rows,
-                            [&](int64_t row) { return ids.is_valid(first + row); });
-    counts(root_).duplicate_ids += map.num_duplicates();
-    if (map.num_duplicates() > 0) {
-      context_.report->Add(MakeError(
-          ErrorKind::kReconstruction,
-          fmt::format("{} rows repeat the id of an earlier row and go out without children",
-                      map.num_duplicates()),
-          {.partition = context_.partition,
-           .table = std::string(otap::GetTable(root_).directory),
-           .file = rows.file->entry.path,
-           .row_group = rows.row_group}));
+    IdMap& map = maps_[otap::TableIndex(root_)];
+    map = IdMap::Make(ids.values.data() + first, rows.num_rows,
+                      [&](int64_t row) { return ids.is_valid(first + row); });
+    NameDuplicates(root_, map, LocationOf(rows));
+    expected_.Begin(rows, map);
+  }
+
+  void NameDuplicates(otap::TableKind kind, const IdMap& map, const Location& location) {
+    if (map.num_duplicates() == 0) {
+      return;
     }
+    counts(kind).duplicate_ids += map.num_duplicates();
+    context_.report->Add(
+        MakeError(ErrorKind::kReconstruction,
+                  fmt::format("{} rows repeat the id of an earlier row and go out without children",
+                              map.num_duplicates()),
+                  location));
+  }
+
+  Status AddRoot(otap::BatchBuilder* builder, const RootRows& rows, const NestedIds& nested) {
+    const IdMap& map = maps_[otap::TableIndex(root_)];
     NewIds new_ids;
     std::vector<int32_t> by_row = map.by_row();
     if (otap::FindColumn(otap::GetTable(root_).columns, "id")->required) {
@@ -136,60 +208,60 @@ class PartitionReaderImpl final : public PartitionReader {
     new_ids.scope_id = nested.scope_ids();
     const Piece piece{
         .slice = rows.slice, .offset = rows.offset, .length = rows.num_rows, .selection = nullptr};
-    ARROW_ASSIGN_OR_RAISE(auto table, AssembleTable(root_, std::span(&piece, 1), new_ids));
-    counts(root_).rows_emitted += rows.num_rows;
-    maps_[otap::TableIndex(root_)] = std::move(map);
+    ARROW_ASSIGN_OR_RAISE(auto table, assemble_(root_, std::span(&piece, 1), new_ids));
     return builder->Set(root_, std::move(table));
   }
 
   /// Walks the tables below the root; a parent always stands before its children in the registry.
-  Status AddChildren(otap::BatchBuilder* builder) {
+  /// Nothing is built any more once `status` is an error.
+  void AddChildren(otap::BatchBuilder* builder, const RootRows& root_rows, Status* status) {
     for (const otap::TableInfo& table : otap::AllTables()) {
-      TableCursor* children = cursor(table.kind);
-      if (children == nullptr || !table.parent.has_value()) {
+      if (!table.parent.has_value() || !table.has_signal(task_.signal)) {
         continue;
       }
-      ARROW_ASSIGN_OR_RAISE(const ChildRows rows,
-                            children->Collect(maps_[otap::TableIndex(*table.parent)]));
-      IdMap* map = table.id_bits == 0 ? nullptr : &maps_[otap::TableIndex(table.kind)];
-      ARROW_RETURN_NOT_OK(AddTable(builder, table.kind, rows, map));
-      if (table.kind == otap::TableKind::kLogAttrs && options_.validate_relations) {
-        CountLogsWithoutAttributes(rows);
+      const IdMap& parents = maps_[otap::TableIndex(*table.parent)];
+      const ChildRows rows = CollectChildren(table, parents);
+      if (table.id_bits != 0) {
+        maps_[otap::TableIndex(table.kind)] = MakeChildMap(table.kind, rows, LocationOf(root_rows));
+      }
+      if (status->ok()) {
+        *status = AddTable(builder, table.kind, rows);
       }
     }
-    return Status::OK();
   }
 
-  /// Exporters number only the logs that have attributes: a number that no attribute row points to
-  /// tells of a missing or unreadable file.
-  void CountLogsWithoutAttributes(const ChildRows& rows) {
-    const IdMap& logs = maps_[otap::TableIndex(root_)];
-    std::vector<bool> has_attributes(static_cast<size_t>(logs.num_ids()), false);
-    for (const uint32_t parent : rows.parents) {
-      has_attributes[parent] = true;
+  ChildRows CollectChildren(const otap::TableInfo& table, const IdMap& parents) {
+    TableCursor* children = cursor(table.kind);
+    ChildRows rows;
+    if (children != nullptr) {
+      rows = children->Collect(parents);
     }
-    logs_without_attributes_ += std::count(has_attributes.begin(), has_attributes.end(), false);
+    if (table.parent == root_ && expected_.Mark(table.kind, rows.parents) > 0 &&
+        children != nullptr) {
+      children->LookBehindStatistics(parents, &rows);
+      expected_.Mark(table.kind, rows.parents);
+    }
+    return rows;
   }
 
-  Status AddTable(otap::BatchBuilder* builder, otap::TableKind kind, const ChildRows& rows,
-                  IdMap* map) {
-    const otap::TableInfo& table = otap::GetTable(kind);
-    NewIds new_ids;
-    if (map != nullptr) {
-      *map = MakeChildMap(kind, rows);
-      ARROW_ASSIGN_OR_RAISE(new_ids.id,
-                            MakeIdArray(std::span<const int32_t>(map->by_row()), table.id_bits));
-    }
+  Status AddTable(otap::BatchBuilder* builder, otap::TableKind kind, const ChildRows& rows) {
     if (rows.num_rows() == 0) {
       return Status::OK();
     }
+    const otap::TableInfo& table = otap::GetTable(kind);
+    NewIds new_ids;
+    if (table.id_bits != 0) {
+      const IdMap& map = maps_[otap::TableIndex(kind)];
+      ARROW_ASSIGN_OR_RAISE(new_ids.id,
+                            MakeIdArray(std::span<const int32_t>(map.by_row()), table.id_bits));
+    }
     ARROW_ASSIGN_OR_RAISE(new_ids.parent_id, MakeIdArray(std::span<const uint32_t>(rows.parents),
                                                          table.parent_id_bits));
-    ARROW_ASSIGN_OR_RAISE(auto batch, AssembleTable(kind, rows.pieces, new_ids));
+    ARROW_ASSIGN_OR_RAISE(auto batch, assemble_(kind, rows.pieces, new_ids));
     return builder->Set(kind, std::move(batch));
   }
 
-  IdMap MakeChildMap(otap::TableKind kind, const ChildRows& rows) {
+  IdMap MakeChildMap(otap::TableKind kind, const ChildRows& rows, Location location) {
     auto is_valid = [&](int64_t row) { return rows.id_is_valid[static_cast<size_t>(row)] != 0; };
     // Exporters fill a missing id column with zeros: such rows have no children.
     const bool is_filled = rows.num_rows() > 1 && std::all_of(rows.ids.begin(), rows.ids.end(),
@@ -198,16 +270,10 @@ class PartitionReaderImpl final : public PartitionReader {
       return IdMap::Make(rows.ids.data(), rows.num_rows(), [](int64_t) { return false; });
     }
     IdMap map = IdMap::Make(rows.ids.data(), rows.num_rows(), is_valid);
-    if (map.num_duplicates() > 0) {
-      counts(kind).duplicate_ids += map.num_duplicates();
-      context_.report->Add(MakeError(
-          ErrorKind::kReconstruction,
-          fmt::format("{} rows repeat the id of an earlier row and go out without children",
-                      map.num_duplicates()),
-          {.partition = context_.partition,
-           .table = std::string(otap::GetTable(kind).directory),
-           .file = ""}));
-    }
+    location = {.partition = location.partition,
+                .table = std::string(otap::GetTable(kind).directory),
+                .file = ""};
+    NameDuplicates(kind, map, location);
     return map;
   }
 
@@ -253,45 +319,59 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
-    if (logs_without_attributes_ > 0) {
-      context_.report->Add(
-          MakeError(ErrorKind::kMissingFile,
-                    fmt::format("{} log records have an id but no attributes: a file of log_attrs "
-                                "is missing or unreadable",
-                                logs_without_attributes_),
-                    {.partition = context_.partition, .table = "log_attrs", .file = ""}));
-    }
-    for (auto& table : cursors_) {
-      if (table != nullptr) {
-        table->Finish(roots_->read_ranges());
-        table = nullptr;
-      }
-    }
+    FinishTables();
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
+  }
+
+  /// Counts what is left in each table, a parent before its children.
+  void FinishTables() {
+    std::array<bool, otap::kTableCount> is_unreadable = task_.files->has_unreadable;
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      TableCursor* children = cursor(table.kind);
+      if (children == nullptr) {
+        continue;
+      }
+      const otap::TableKind parent = table.parent.value_or(root_);
+      const TableCursor* parents = parent == root_ ? nullptr : cursor(parent);
+      ParentRows none{.kind = parent, .has_files = false, .read = {}, .lost = {}};
+      if (task_.files->has_unreadable[otap::TableIndex(parent)]) {
+        none.has_files = true;
+        none.lost.AddEverything();
+      }
+      if (parent == root_) {
+        children->Finish(roots_->rows());
+      } else {
+        children->Finish(parents == nullptr ? none : parents->rows());
+      }
+      bool& is_table_unreadable = is_unreadable[otap::TableIndex(table.kind)];
+      is_table_unreadable = is_table_unreadable || children->has_failed();
+    }
+    expected_.Name(context_.partition, is_unreadable, context_.report);
+    cursors_ = {};
   }
 
   PartitionTask task_;
   ReadOptions options_;
   otap::TableKind root_;
+  TableAssembler assemble_;
   ReadContext context_;
   std::unique_ptr<RootCursor> roots_;
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
-  int64_t ambiguous_rows_ = 0;
-  int64_t logs_without_attributes_ = 0;
+  ExpectedChildren expected_;
+  int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
+  int64_t ambiguous_rows_ = 0;      ///< of all that went out
   bool is_finished_ = false;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(arrow::fs::FileSystem* file_system,
-                                                               std::string base, PartitionTask task,
-                                                               const ReadOptions& options,
-                                                               MemoryBudget* budget,
-                                                               ReadReport* report) {
+Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
+    arrow::fs::FileSystem* file_system, std::string base, PartitionTask task,
+    const ReadOptions& options, MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
   return std::make_unique<PartitionReaderImpl>(file_system, std::move(base), std::move(task),
-                                               options, budget, report);
+                                               options, budget, report, std::move(assemble));
 }
 
 }  // namespace df::lake

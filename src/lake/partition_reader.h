@@ -10,6 +10,7 @@
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
+#include "lake/assemble.h"
 #include "lake/file_summary.h"
 #include "lake/memory_budget.h"
 #include "lake/payload.h"
@@ -39,22 +40,25 @@ struct RootOutcome {
 };
 
 /// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported
-/// and skipped, a child row group too (its parents go out without those rows). Shape: as Batch in
-/// canonical form; at most batch_size root rows; root rows keep their order. Calls: from one
-/// thread, blocking on the file system. Cost: every needed byte is fetched and decoded once unless
-/// the memory limit forces more (ReadReport::slices_decoded_again).
+/// and skipped, a child row group too (its parents go out without those rows). Child rows that no
+/// root row asks for, and root rows that should have children and have none, are named. Shape: as
+/// Batch in canonical form; at most batch_size root rows; root rows keep their order. Calls: from
+/// one thread, blocking on the file system. Cost: every needed byte is fetched and decoded once
+/// unless the memory limit forces more (ReadReport::slices_decoded_again).
 class PartitionReader {
  public:
   virtual ~PartitionReader() = default;
 
-  /// `file_system`, `budget` and `report` are borrowed and outlive the reader.
-  /// Errors: with resource_join fail, kind reconstruction when resources are ambiguous.
+  /// `file_system`, `budget` and `report` are borrowed and outlive the reader. The report is whole,
+  /// and its sums hold, when Next has returned nothing or the reader is gone.
   static Result<std::unique_ptr<PartitionReader>> Make(arrow::fs::FileSystem* file_system,
                                                        std::string base, PartitionTask task,
                                                        const ReadOptions& options,
-                                                       MemoryBudget* budget, ReadReport* report);
+                                                       MemoryBudget* budget, ReadReport* report,
+                                                       TableAssembler assemble = AssembleTable);
 
-  /// Returns the next payload, or nothing at the end.
+  /// Returns the next payload, or nothing at the end. A payload that cannot be built is reported
+  /// and left out. Errors: with resource_join fail; nothing follows.
   virtual Result<std::optional<Payload>> Next() = 0;
 
   /// Root files that have been read so far, in order.

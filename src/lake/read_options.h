@@ -34,7 +34,7 @@ struct ReadOptions {
   /// A file younger than this is not read yet, whatever its table; nothing = read at once.
   std::optional<std::chrono::nanoseconds> min_file_age;
 
-  /// Checks every payload against the model and counts orphans and duplicates by table.
+  /// Checks every payload against the model.
   bool validate_relations = false;
 
   ResourceJoin resource_join = ResourceJoin::kInfer;

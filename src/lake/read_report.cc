@@ -1,6 +1,9 @@
 #include "lake/read_report.h"
 
 #include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
 
 namespace df::lake {
 
@@ -33,11 +36,13 @@ void ReadReport::Merge(const ReadReport& other) {
   for (size_t i = 0; i < tables.size(); ++i) {
     TableCounts& mine = tables[i];
     const TableCounts& theirs = other.tables[i];
+    mine.rows_listed += theirs.rows_listed;
     mine.rows_read += theirs.rows_read;
     mine.rows_emitted += theirs.rows_emitted;
     for (size_t reason = 0; reason < mine.rows_dropped.size(); ++reason) {
       mine.rows_dropped[reason] += theirs.rows_dropped[reason];
     }
+    mine.rows_left += theirs.rows_left;
     mine.duplicate_ids += theirs.duplicate_ids;
     mine.bytes_decoded += theirs.bytes_decoded;
     mine.files_opened += theirs.files_opened;
@@ -61,6 +66,28 @@ void ReadReport::Merge(const ReadReport& other) {
   rows_without_resource += other.rows_without_resource;
   slices_decoded_again += other.slices_decoded_again;
   peak_bytes = std::max(peak_bytes, other.peak_bytes);
+}
+
+int64_t TableCounts::num_dropped() const {
+  return std::accumulate(rows_dropped.begin(), rows_dropped.end(), int64_t{0});
+}
+
+Status ReadReport::CheckConservation() const {
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    const TableCounts& counts = table(info.kind);
+    const bool has_negative = counts.rows_emitted < 0 || counts.rows_left < 0 ||
+                              std::any_of(
+                                  counts.rows_dropped.begin(), counts.rows_dropped.end(),
+                                  [](int64_t rows) { return rows < 0; });
+    if (has_negative || counts.rows_read != counts.rows_emitted + counts.num_dropped() ||
+        counts.rows_listed != counts.rows_read + counts.rows_left) {
+      return Status::Invalid(
+          fmt::format("table {}: {} rows listed, {} read, {} emitted, {} dropped, {} left",
+                      info.directory, counts.rows_listed, counts.rows_read, counts.rows_emitted,
+                      counts.num_dropped(), counts.rows_left));
+    }
+  }
+  return Status::OK();
 }
 
 int64_t ReadReport::num_errors() const {

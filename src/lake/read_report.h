@@ -1,5 +1,5 @@
 // What a reader did and what it could not do: the numbers behind the conservation law
-// rows read = rows emitted + rows dropped{reason}.
+// rows listed = rows emitted + rows dropped{reason} + rows left for another time.
 #pragma once
 
 #include <array>
@@ -13,24 +13,46 @@
 
 namespace df::lake {
 
-/// Why a row that was read did not go out.
+/// Why a row that was listed did not go out. The names are stable: they label counters.
 enum class DropReason : uint8_t {
-  kOrphan,      ///< its parent_id names no row
-  kNullParent,  ///< its parent_id is null
-  kUnreadable,  ///< its row group cannot be decoded
+  kOrphan,           ///< its parent_id names no row
+  kNullParent,       ///< its parent_id is null
+  kUnreadable,       ///< its row group cannot be decoded, or its batch cannot be built
+  kLostParent,       ///< the row that it belongs to was dropped
+  kWrongStatistics,  ///< the statistics of its row group hid it until its parent was sent
+  kRefused,          ///< a setting forbids to send it: resource_join is 'fail'
 };
-inline constexpr std::array<std::string_view, 3> kDropReasonNames = {"orphan", "null_parent",
-                                                                     "unreadable"};
+inline constexpr std::array<std::string_view, 6> kDropReasonNames = {
+    "orphan", "null_parent", "unreadable", "lost_parent", "wrong_statistics", "refused"};
 
+/// What became of the rows of one table. A row counts once, also where it goes out more than once
+/// (the attributes of a resource with every batch that refers to it).
 struct TableCounts {
-  int64_t rows_read = 0;
+  /// Rows of the files that a reader was given, by their footers. A file that several readers are
+  /// given (resource and scope attributes: one reader a signal) counts for each.
+  int64_t rows_listed = 0;
+  int64_t rows_read = 0;  ///< emitted or dropped
   int64_t rows_emitted = 0;
   std::array<int64_t, kDropReasonNames.size()> rows_dropped{};
+  /// Rows that nobody asked for: of another signal, of root files that are read at another time, or
+  /// behind the place where the reader was stopped.
+  int64_t rows_left = 0;
   /// Rows that keep everything but lose their id: it is already taken by an earlier row of the
   /// payload.
   int64_t duplicate_ids = 0;
   int64_t bytes_decoded = 0;
   int64_t files_opened = 0;
+
+  void AddEmitted(int64_t rows) {
+    rows_read += rows;
+    rows_emitted += rows;
+  }
+  void AddDropped(DropReason reason, int64_t rows) {
+    rows_read += rows;
+    rows_dropped[static_cast<size_t>(reason)] += rows;
+  }
+  int64_t dropped(DropReason reason) const { return rows_dropped[static_cast<size_t>(reason)]; }
+  int64_t num_dropped() const;
 };
 
 /// One thing that went wrong, named once.
@@ -76,6 +98,10 @@ struct ReadReport {
   void AddNotice(const Status& notice);
   void Merge(const ReadReport& other);
   int64_t num_errors() const;
+
+  /// Checks, table by table, that every listed row is emitted, dropped for a reason or left, and
+  /// none twice. Holds whenever no reader is alive. Errors: Invalid naming the table and its sums.
+  Status CheckConservation() const;
 };
 
 }  // namespace df::lake

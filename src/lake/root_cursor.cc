@@ -22,8 +22,15 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       context_(context),
       resources_(*task.files, task.signal, options.resource_join, context),
       min_id_from_file_(task.root_files.size() + 1, kNoId) {
+  rows_.kind = kind_;
+  rows_.has_files = !files_->of(kind_).empty();
+  if (files_->has_unreadable[otap::TableIndex(kind_)]) {
+    rows_.has_files = true;
+    rows_.lost.AddEverything();
+  }
   for (size_t i = root_files_.size(); i-- > 0;) {
     min_id_from_file_[i] = min_id_from_file_[i + 1];
+    counts().rows_listed += files_->of(kind_)[root_files_[i]]->num_rows();
     for (const RowGroupSummary& group : files_->of(kind_)[root_files_[i]]->row_groups) {
       min_id_from_file_[i] = std::min(min_id_from_file_[i], MinId(group));
     }
@@ -31,10 +38,43 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
 }
 
 RootCursor::~RootCursor() {
-  if (slice_ != nullptr) {  // decoded, and not given out because the reader was left in the middle
-    context_->report->table(kind_).rows_read -= slice_->num_rows - slice_offset_;
-  }
+  counts().rows_left += RowsAhead();
   CloseGroup();
+}
+
+/// Rows that were neither given out nor dropped.
+int64_t RootCursor::RowsAhead() const {
+  int64_t rows = 0;
+  if (file_ != nullptr) {
+    for (int group = next_group_; group < file_->num_row_groups(); ++group) {
+      rows += file_->num_rows(group);
+    }
+    if (stream_ != nullptr) {
+      rows += file_->num_rows(next_group_ - 1) - slice_first_row_ - slice_offset_;
+    }
+  }
+  for (size_t i = next_file_; i < root_files_.size(); ++i) {
+    rows += files_->of(kind_)[root_files_[i]]->num_rows();
+  }
+  return rows;
+}
+
+void RootCursor::Commit(const RootRows& rows) {
+  counts().AddEmitted(rows.num_rows);
+  outcomes_.back().rows_emitted += rows.num_rows;
+}
+
+void RootCursor::Drop(const RootRows& rows, DropReason reason, const Status& error) {
+  counts().AddDropped(reason, rows.num_rows);
+  Fail(error);
+}
+
+void RootCursor::DropRest(DropReason reason) {
+  counts().AddDropped(reason, RowsAhead());
+  rows_.lost.AddEverything();
+  CloseGroup();
+  file_ = nullptr;
+  next_file_ = root_files_.size();
 }
 
 const FileSummaryPtr& RootCursor::summary() const {
@@ -54,7 +94,7 @@ Status RootCursor::OpenNextFile() {
     ARROW_ASSIGN_OR_RAISE(
         file_, TableFile::Open(*context_->file_system,
                                FullPath(context_->base, summary()->entry.path), kind_, location));
-    ++context_->report->table(kind_).files_opened;
+    ++counts().files_opened;
     if (file_->footer().digest != summary()->digest) {
       return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
     }
@@ -67,6 +107,7 @@ Status RootCursor::OpenNextFile() {
   }
   auto stretches = resources_.Resolve(file_.get(), file_index);
   if (!stretches.ok() && KindOf(stretches.status()) == ErrorKind::kReconstruction) {
+    outcomes_.back().status = stretches.status();
     return stretches.status();
   }
   if (!stretches.ok()) {
@@ -113,9 +154,7 @@ Status RootCursor::OpenNextGroup() {
       range = {std::min(range.min, ids_.values[index]), std::max(range.max, ids_.values[index])};
     }
   }
-  if (range.min <= range.max) {
-    read_ranges_.push_back(range);
-  }
+  rows_.read.Add(range);
   ids_bytes_ =
       static_cast<int64_t>((ids_.values.size() + min_id_from_row_.size()) * sizeof(uint32_t));
   context_->budget->Reserve(ids_bytes_);
@@ -135,8 +174,7 @@ Status RootCursor::DecodeSlice() {
   ARROW_ASSIGN_OR_RAISE(slice->leaves, stream_->Next(rows));
   slice->size_bytes = SliceBytes(slice->leaves);
   context_->budget->Reserve(slice->size_bytes);
-  context_->report->table(kind_).bytes_decoded += slice->size_bytes;
-  context_->report->table(kind_).rows_read += rows;
+  counts().bytes_decoded += slice->size_bytes;
   slice_ = std::move(slice);
   slice_offset_ = 0;
   return Status::OK();
@@ -156,7 +194,6 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       rows.ids = &ids_;
       rows.stretches = &stretches_;
       slice_offset_ += rows.num_rows;
-      outcomes_.back().rows_emitted += rows.num_rows;
       return rows;
     }
     if (slice_ != nullptr) {
@@ -209,21 +246,43 @@ void RootCursor::CloseFile() {
   file_ = nullptr;
 }
 
-/// Reports what cannot be read and counts its rows: those of the open row group from the current
-/// slice on, or of the file.
-void RootCursor::DropGroup(const Status& error) {
+void RootCursor::Fail(const Status& error) {
   context_->report->Add(error);
   if (outcomes_.back().status.ok()) {
     ++context_->report->files_failed;
     outcomes_.back().status = error;
   }
+}
+
+/// Reports what cannot be read and counts its rows: those of the open row group from the current
+/// slice on, or of the file.
+void RootCursor::DropGroup(const Status& error) {
+  Location location{.partition = context_->partition,
+                    .table = std::string(otap::GetTable(kind_).directory),
+                    .file = summary()->entry.path};
   int64_t rows = summary()->num_rows();
   if (file_ != nullptr && next_group_ > 0) {
+    location.row_group = next_group_ - 1;
     rows = file_->num_rows(next_group_ - 1) - (stream_ == nullptr ? 0 : slice_first_row_);
   }
-  TableCounts& counts = context_->report->table(kind_);
-  counts.rows_read += rows;
-  counts.rows_dropped[static_cast<size_t>(DropReason::kUnreadable)] += rows;
+  Fail(WithContext(error, KindOf(error), location));
+  rows_.lost.Add(IdsAhead());
+  counts().AddDropped(DropReason::kUnreadable, rows);
+}
+
+/// Range of the ids of the open row group from the current slice on, where they were read.
+IdRange RootCursor::IdsAhead() const {
+  if (file_ == nullptr || next_group_ == 0 || ids_.values.empty()) {
+    return {0, kNoId};  // statistics are no proof
+  }
+  IdRange range = kEmptyIdRange;
+  const auto rows = static_cast<int64_t>(ids_.values.size());
+  for (int64_t row = stream_ == nullptr ? 0 : slice_first_row_; row < rows; ++row) {
+    if (ids_.is_valid(row)) {
+      Extend(&range, ids_.values[static_cast<size_t>(row)]);
+    }
+  }
+  return range;
 }
 
 uint32_t RootCursor::MinUnreadId() const {

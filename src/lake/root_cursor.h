@@ -29,6 +29,7 @@ struct RootRows {
 };
 
 /// Gives root rows in file order. A file or row group that cannot be read is reported and left out.
+/// Every row is counted once, as emitted, dropped or left, at the latest by the destructor.
 class RootCursor {
  public:
   RootCursor(const PartitionTask& task, const ReadOptions& options, ReadContext* context);
@@ -40,6 +41,15 @@ class RootCursor {
   /// ResourceJoin::kFail.
   Result<std::optional<RootRows>> Next();
 
+  /// The rows that Next returned last have gone out.
+  void Commit(const RootRows& rows);
+
+  /// The rows that Next returned last have not gone out because of an error.
+  void Drop(const RootRows& rows, DropReason reason, const Status& error);
+
+  /// Drops every row that Next has not returned; it returns nothing from now on.
+  void DropRest(DropReason reason);
+
   /// Returns a lower bound of the ids of rows not given out yet, the largest id when there are
   /// none.
   uint32_t MinUnreadId() const;
@@ -48,8 +58,8 @@ class RootCursor {
   /// refer to.
   uint32_t MinUnreadResource() const;
 
-  /// Ids of the rows given out, one range a row group.
-  const std::vector<IdRange>& read_ranges() const { return read_ranges_; }
+  /// What the children of the root table may point to.
+  const ParentRows& rows() const { return rows_; }
 
   const std::vector<RootOutcome>& outcomes() const { return outcomes_; }
 
@@ -60,6 +70,10 @@ class RootCursor {
   void CloseGroup();
   void CloseFile();
   void DropGroup(const Status& error);
+  void Fail(const Status& error);
+  int64_t RowsAhead() const;
+  IdRange IdsAhead() const;
+  TableCounts& counts() { return context_->report->table(kind_); }
   const FileSummaryPtr& summary() const;
 
   otap::TableKind kind_;
@@ -87,7 +101,7 @@ class RootCursor {
   std::shared_ptr<const TableSlice> slice_;
   int64_t slice_first_row_ = 0;  ///< in the group
   int64_t slice_offset_ = 0;
-  std::vector<IdRange> read_ranges_;
+  ParentRows rows_;
   std::vector<RootOutcome> outcomes_;
 };
 

@@ -1,108 +1,27 @@
 #include "lake/table_cursor.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
 #include <arrow/array/array_primitive.h>
-#include <arrow/util/byte_size.h>
-
-#include "base/units.h"
+#include <arrow/util/bitmap_ops.h>
+#include <fmt/format.h>
 
 namespace df::lake {
+
 namespace {
 
-constexpr int64_t kMaxSliceRows = 64 << 10;
+bool Intersects(IdRange range, const IdMap& parents) {
+  return range.min <= parents.max() && parents.min() <= range.max;
+}
 
-/// Bytes that one row of a leaf takes in memory apart from text and binary.
-int64_t FixedBytesPerRow(otap::ColumnType type) {
-  using enum otap::ColumnType;
-  switch (type) {
-    case kUInt8:
-    case kBool:
-      return 1;
-    case kUInt16:
-    case kUtf8:
-    case kBinary:
-      return 2;
-    case kUInt32:
-    case kInt32:
-      return 4;
-    case kFixedBinary16:
-      return 16;
-    default:
-      return 8;
-  }
+bool Covers(const std::optional<IdRange>& claimed, IdRange range) {
+  return !claimed.has_value() || (claimed->min <= range.min && range.max <= claimed->max);
 }
 
 }  // namespace
-
-std::vector<bool> DataLeaves(otap::TableKind kind) {
-  std::vector<bool> wanted;
-  for (const Leaf& leaf : LeavesOf(kind)) {
-    wanted.push_back(leaf.parent != nullptr || leaf.column->role == otap::ColumnRole::kData);
-  }
-  return wanted;
-}
-
-int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>& wanted,
-                  int64_t slice_bytes) {
-  const int64_t rows = std::max<int64_t>(file.num_rows(row_group), 1);
-  int64_t row_bytes = file.uncompressed_bytes(row_group) / rows + 1;
-  const std::span<const Leaf> leaves = LeavesOf(file.kind());
-  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (wanted[leaf] && file.has_leaf(static_cast<int>(leaf))) {
-      row_bytes += FixedBytesPerRow(leaves[leaf].column->type);
-    }
-  }
-  return std::clamp<int64_t>(slice_bytes / row_bytes, 1, kMaxSliceRows);
-}
-
-int64_t SliceBytes(const std::vector<LeafSlice>& leaves) {
-  int64_t sum = 0;
-  for (const LeafSlice& leaf : leaves) {
-    if (leaf.values != nullptr) {
-      for (const auto& buffer : leaf.values->data()->buffers) {
-        sum += buffer == nullptr ? 0 : buffer->size();
-      }
-      for (const auto& child : leaf.values->data()->child_data) {
-        sum += arrow::util::TotalBufferSize(*child);
-      }
-    }
-    sum += leaf.struct_validity == nullptr ? 0 : leaf.struct_validity->size();
-  }
-  return sum;
-}
-
-/// A run of rows of a row group.
-struct TableCursor::Slice {
-  int64_t first_row = 0;
-  int64_t num_rows = 0;
-  IdRange parents;  ///< over rows with a parent
-  uint32_t min_id = std::numeric_limits<uint32_t>::max();
-  int64_t num_parents = 0;  ///< rows with a parent
-  int64_t num_taken = 0;
-  bool is_sorted = true;
-  bool is_released = false;
-  uint64_t used_epoch = 0;
-  std::shared_ptr<const TableSlice> data;
-  std::vector<int32_t> order;  ///< rows with a parent, by parent; only when the slice is not sorted
-};
-
-struct TableCursor::RowGroup {
-  enum class State { kUnopened, kOpen, kDone };
-  FileSummaryPtr summary;
-  int index = 0;
-  State state = State::kUnopened;
-  std::shared_ptr<TableFile> file;
-  IdColumn parents;
-  IdColumn ids;
-  int64_t ids_bytes = 0;
-  std::vector<Slice> slices;
-  std::unique_ptr<RowGroupStream> stream;
-  size_t next_slice = 0;  ///< the one that the stream gives next
-  const RowGroupSummary& facts() const { return summary->row_groups[static_cast<size_t>(index)]; }
-};
 
 TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files,
                          ReadContext* context, bool is_shared)
@@ -110,12 +29,15 @@ TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files
       context_(context),
       is_shared_(is_shared),
       has_ids_(otap::GetTable(kind).id_bits != 0) {
+  rows_.kind = kind;
+  rows_.has_files = !files.empty();
   for (const FileSummaryPtr& file : files) {
+    counts().rows_listed += file->num_rows();
     for (size_t i = 0; i < file->row_groups.size(); ++i) {
       if (file->row_groups[i].num_rows == 0) {
         continue;
       }
-      auto group = std::make_unique<RowGroup>();
+      auto group = std::make_unique<ChildRowGroup>();
       group->summary = file;
       group->index = static_cast<int>(i);
       groups_.push_back(std::move(group));
@@ -125,122 +47,158 @@ TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files
 
 TableCursor::~TableCursor() {
   for (auto& group : groups_) {
-    Close(group.get());
+    Settle(group.get(), nullptr);
   }
 }
 
-bool TableCursor::MayHold(const RowGroup& group, const IdMap& parents) const {
-  if (group.state == RowGroup::State::kDone) {
-    return false;
-  }
-  const auto& range = group.facts().parent_ids;
-  return !range.has_value() || (range->min <= parents.max() && parents.min() <= range->max);
+Location TableCursor::LocationOf(const ChildRowGroup& group) const {
+  return {.partition = context_->partition,
+          .table = std::string(otap::GetTable(kind_).directory),
+          .file = group.summary->entry.path,
+          .row_group = group.index};
 }
 
-Status TableCursor::Open(RowGroup* group) {
-  const Location location{.partition = context_->partition,
-                          .table = std::string(otap::GetTable(kind_).directory),
-                          .file = group->summary->entry.path};
+bool TableCursor::MayHold(const ChildRowGroup& group, const IdMap& parents) const {
+  switch (group.state) {
+    case ChildRowGroup::State::kUnopened: {
+      const auto& claimed = group.facts().parent_ids;
+      return !claimed.has_value() || Intersects(*claimed, parents) ||
+             group.summary->parent_statistics == FileSummary::Trust::kWrong;
+    }
+    case ChildRowGroup::State::kOpen:
+    case ChildRowGroup::State::kParked:
+      return Intersects(group.parents, parents);
+    case ChildRowGroup::State::kDone:
+      break;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summary,
+                                                         Location location) {
+  location.row_group = -1;
   ARROW_ASSIGN_OR_RAISE(
-      group->file,
-      TableFile::Open(*context_->file_system, FullPath(context_->base, group->summary->entry.path),
-                      kind_, location));
+      auto file, TableFile::Open(*context_->file_system,
+                                 FullPath(context_->base, summary.entry.path), kind_, location));
   ++counts().files_opened;
-  if (group->file->footer().digest != group->summary->digest ||
-      group->index >= group->file->num_row_groups()) {
+  if (file->footer().digest != summary.digest) {
     return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
   }
-  ARROW_ASSIGN_OR_RAISE(group->parents,
-                        group->file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
+  return file;
+}
+
+Status TableCursor::Open(ChildRowGroup* group) {
+  ChildRowGroup::Content content;
+  ARROW_ASSIGN_OR_RAISE(content.file, OpenFile(*group->summary, LocationOf(*group)));
+  ARROW_ASSIGN_OR_RAISE(content.parents,
+                        content.file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
   if (has_ids_) {
-    ARROW_ASSIGN_OR_RAISE(group->ids, group->file->ReadIds(group->index, LeafIndex(kind_, "id")));
+    ARROW_ASSIGN_OR_RAISE(content.ids, content.file->ReadIds(group->index, LeafIndex(kind_, "id")));
   }
-  group->ids_bytes = static_cast<int64_t>(
-      (group->parents.values.size() + group->ids.values.size()) * sizeof(uint32_t));
-  context_->budget->Reserve(group->ids_bytes);
-  group->state = RowGroup::State::kOpen;
-  const int64_t rows = group->file->num_rows(group->index);
-  counts().rows_read += rows;
-  counts().rows_dropped[static_cast<size_t>(DropReason::kNullParent)] +=
-      rows - group->parents.num_valid;
-  PlanSlices(group);
+  const bool is_first = !group->is_read;
+  group->Take(std::move(content));
+  context_->budget->Reserve(group->open.ids_bytes);
+  if (is_first) {
+    rows_.read.Add(group->ids);
+    counts().AddDropped(DropReason::kNullParent, group->num_rows() - group->num_parents);
+    CheckStatistics(*group, group->parents);
+  }
+  group->PlanSlices(
+      SliceRows(*group->open.file, group->index, DataLeaves(kind_), context_->slice_bytes));
   return Status::OK();
 }
 
-void TableCursor::PlanSlices(RowGroup* group) {
-  const int64_t rows = group->file->num_rows(group->index);
-  const int64_t slice_rows =
-      SliceRows(*group->file, group->index, DataLeaves(kind_), context_->slice_bytes);
-  const uint32_t* parents = group->parents.values.data();
-  for (int64_t first = 0; first < rows; first += slice_rows) {
-    Slice slice{.first_row = first, .num_rows = std::min(slice_rows, rows - first)};
-    const int64_t end = first + slice.num_rows;
-    if (group->parents.validity == nullptr) {
-      slice.num_parents = slice.num_rows;
-      uint32_t low = parents[first];
-      uint32_t high = parents[first];
-      uint32_t breaks = 0;
-      for (int64_t row = first + 1; row < end; ++row) {
-        low = std::min(low, parents[row]);
-        high = std::max(high, parents[row]);
-        breaks += parents[row] < parents[row - 1] ? 1 : 0;
-      }
-      slice.parents = {low, high};
-      slice.is_sorted = breaks == 0;
-    } else {
-      slice.parents = {std::numeric_limits<uint32_t>::max(), 0};
-      for (int64_t row = first; row < end; ++row) {
-        if (group->parents.is_valid(row)) {
-          ++slice.num_parents;
-          slice.parents = {std::min(slice.parents.min, parents[row]),
-                           std::max(slice.parents.max, parents[row])};
-        }
-      }
-      slice.is_sorted = false;
-    }
-    for (int64_t row = first; has_ids_ && row < end; ++row) {
-      if (group->ids.is_valid(row)) {
-        slice.min_id = std::min(slice.min_id, group->ids.values[static_cast<size_t>(row)]);
-      }
-    }
-    slice.is_released = slice.num_parents == 0;
-    group->slices.push_back(std::move(slice));
+/// Compares what the statistics promise with what the pages hold.
+void TableCursor::CheckStatistics(const ChildRowGroup& group, IdRange parents) {
+  const RowGroupSummary& facts = group.facts();
+  if (parents.min > parents.max ||
+      (Covers(facts.parent_ids, parents) && !facts.claims_null_parents)) {
+    return;
+  }
+  if (group.summary->parent_statistics.exchange(FileSummary::Trust::kWrong) !=
+      FileSummary::Trust::kWrong) {
+    context_->report->AddNotice(MakeError(
+        ErrorKind::kParquet,
+        fmt::format("the statistics of parent_id are wrong and are not used: found {} in the "
+                    "pages, expected {}",
+                    ToText(parents),
+                    facts.claims_null_parents ? "nulls only" : ToText(*facts.parent_ids)),
+        LocationOf(group)));
   }
 }
 
-Result<ChildRows> TableCursor::Collect(const IdMap& parents) {
-  ChildRows rows;
-  ++epoch_;
-  if (parents.empty()) {
-    return rows;
-  }
-  for (auto& group : groups_) {
-    if (!MayHold(*group, parents)) {
+/// Reads the parent ids of the row groups of a file that were never opened.
+Status TableCursor::CheckFile(const FileSummaryPtr& summary) {
+  std::shared_ptr<TableFile> file;
+  for (const auto& group : groups_) {
+    if (group->summary != summary || group->state != ChildRowGroup::State::kUnopened) {
       continue;
     }
-    const size_t num_pieces = rows.pieces.size();
-    const size_t num_rows = rows.parents.size();
-    const Status status = CollectFrom(group.get(), parents, &rows);
-    if (!status.ok()) {
-      Fail(group.get(), status);
-      rows.pieces.resize(num_pieces);
-      rows.parents.resize(num_rows);
-      rows.ids.resize(has_ids_ ? num_rows : 0);
-      rows.id_is_valid.resize(has_ids_ ? num_rows : 0);
+    if (file == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(file, OpenFile(*summary, LocationOf(*group)));
     }
+    ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
+                          file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
+    CheckStatistics(*group, RangeOf(parents));
   }
-  counts().rows_emitted += rows.num_rows();
+  auto unchecked = FileSummary::Trust::kUnchecked;
+  summary->parent_statistics.compare_exchange_strong(unchecked, FileSummary::Trust::kRight);
+  return Status::OK();
+}
+
+ChildRows TableCursor::Collect(const IdMap& parents) {
+  ChildRows rows;
+  ++epoch_;
+  if (!parents.empty()) {
+    CollectFromAll(parents, &rows);
+  }
   return rows;
 }
 
-Status TableCursor::CollectFrom(RowGroup* group, const IdMap& parents, ChildRows* rows) {
-  if (group->state == RowGroup::State::kUnopened) {
+/// Visits the row groups that this epoch has not visited yet.
+void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
+  for (auto& group : groups_) {
+    if (group->collected_epoch == epoch_ || !MayHold(*group, parents)) {
+      continue;
+    }
+    group->collected_epoch = epoch_;
+    const size_t num_pieces = rows->pieces.size();
+    const size_t num_rows = rows->parents.size();
+    const Status status = CollectFrom(group.get(), parents, rows);
+    if (!status.ok()) {
+      Fail(group.get(), status);
+      rows->pieces.resize(num_pieces);
+      rows->parents.resize(num_rows);
+      rows->ids.resize(has_ids_ ? num_rows : 0);
+      rows->id_is_valid.resize(has_ids_ ? num_rows : 0);
+    }
+  }
+}
+
+void TableCursor::LookBehindStatistics(const IdMap& parents, ChildRows* rows) {
+  for (const auto& group : groups_) {
+    if (!parents.empty() && group->state == ChildRowGroup::State::kUnopened &&
+        group->summary->parent_statistics == FileSummary::Trust::kUnchecked) {
+      // What cannot be read is reported when it is needed, at the latest by Finish.
+      const Status ignored = CheckFile(group->summary);
+      if (!ignored.ok()) {
+        return;
+      }
+    }
+  }
+  if (!parents.empty()) {
+    CollectFromAll(parents, rows);
+  }
+}
+
+Status TableCursor::CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows) {
+  if (group->state != ChildRowGroup::State::kOpen) {
     ARROW_RETURN_NOT_OK(Open(group));
   }
-  for (size_t i = 0; i < group->slices.size(); ++i) {
-    const Slice& slice = group->slices[i];
-    if (!slice.is_released && slice.parents.min <= parents.max() &&
-        parents.min() <= slice.parents.max) {
+  for (size_t i = 0; i < group->open.slices.size(); ++i) {
+    const ChildSlice& slice = group->open.slices[i];
+    const bool is_done = !is_shared_ && slice.num_done == slice.num_parents;
+    if (!is_done && Intersects(slice.parents, parents)) {
       ARROW_RETURN_NOT_OK(Select(group, i, parents, rows));
     }
   }
@@ -248,38 +206,6 @@ Status TableCursor::CollectFrom(RowGroup* group, const IdMap& parents, ChildRows
 }
 
 namespace {
-
-/// Sorts rows by parent, rows of one parent in their order: a counting sort where the range allows.
-std::vector<int32_t> OrderByParent(const IdColumn& parents, int64_t first, int64_t num_rows,
-                                   IdRange range) {
-  std::vector<int32_t> order;
-  const uint32_t* values = parents.values.data() + first;
-  const int64_t width = int64_t{range.max} - range.min + 1;
-  if (width <= 4 * num_rows + 65'536) {
-    std::vector<int32_t> starts(static_cast<size_t>(width) + 1, 0);
-    for (int64_t row = 0; row < num_rows; ++row) {
-      if (parents.is_valid(first + row)) {
-        ++starts[values[row] - range.min + 1];
-      }
-    }
-    std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    order.resize(static_cast<size_t>(starts.back()));
-    for (int64_t row = 0; row < num_rows; ++row) {
-      if (parents.is_valid(first + row)) {
-        order[static_cast<size_t>(starts[values[row] - range.min]++)] = static_cast<int32_t>(row);
-      }
-    }
-    return order;
-  }
-  for (int64_t row = 0; row < num_rows; ++row) {
-    if (parents.is_valid(first + row)) {
-      order.push_back(static_cast<int32_t>(row));
-    }
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [values](int32_t a, int32_t b) { return values[a] < values[b]; });
-  return order;
-}
 
 /// Appends the own ids of the rows taken: a stretch from `first` on, or the chosen rows when
 /// `first` is -1.
@@ -303,12 +229,12 @@ void AppendIds(const IdColumn& ids, int64_t slice_row, int64_t first,
 
 }  // namespace
 
-Status TableCursor::Select(RowGroup* group, size_t slice_index, const IdMap& parents,
+Status TableCursor::Select(ChildRowGroup* group, size_t slice_index, const IdMap& parents,
                            ChildRows* rows) {
-  Slice& slice = group->slices[slice_index];
-  const uint32_t* values = group->parents.values.data() + slice.first_row;
+  ChildSlice& slice = group->open.slices[slice_index];
+  const uint32_t* values = group->open.parents.values.data() + slice.first_row;
   if (!slice.is_sorted && slice.order.empty()) {
-    slice.order = OrderByParent(group->parents, slice.first_row, slice.num_rows, slice.parents);
+    group->SortSlice(&slice);
   }
   // Positions run over the rows, or over the order when the rows are not sorted.
   const bool by_order = !slice.is_sorted;
@@ -368,7 +294,6 @@ Status TableCursor::Select(RowGroup* group, size_t slice_index, const IdMap& par
   }
   ARROW_RETURN_NOT_OK(EnsureDecoded(group, slice_index));
   slice.used_epoch = epoch_;
-  slice.num_taken += taken;
 
   Piece piece{.slice = slice.data, .offset = begin, .length = taken};
   const bool is_stretch = chosen.empty() || (chosen.back() - chosen.front() + 1 == taken &&
@@ -379,38 +304,37 @@ Status TableCursor::Select(RowGroup* group, size_t slice_index, const IdMap& par
     piece.selection = std::make_shared<arrow::Int32Array>(taken, arrow::Buffer::FromVector(chosen));
   }
   if (has_ids_) {
-    AppendIds(group->ids, slice.first_row, chosen.empty() ? begin : -1, chosen, taken, rows);
+    AppendIds(group->open.ids, slice.first_row, chosen.empty() ? begin : -1, chosen, taken, rows);
   }
+  pending_.push_back({group, slice_index, piece});
+  pending_.back().rows.slice = nullptr;
   rows->pieces.push_back(std::move(piece));
-  if (!is_shared_ && slice.num_taken >= slice.num_parents) {
-    Free(&slice);
-    slice.is_released = true;
-  }
   return Status::OK();
 }
 
-Status TableCursor::EnsureDecoded(RowGroup* group, size_t slice_index) {
-  if (group->slices[slice_index].data != nullptr) {
+Status TableCursor::EnsureDecoded(ChildRowGroup* group, size_t slice_index) {
+  ChildRowGroup::Content& open = group->open;
+  open.slices[slice_index].is_released = false;  // it was, if statistics are wrong
+  if (open.slices[slice_index].data != nullptr) {
     return Status::OK();
   }
-  if (group->stream == nullptr || group->next_slice > slice_index) {
-    if (group->stream != nullptr) {
+  if (open.stream == nullptr || open.next_slice > slice_index) {
+    if (open.stream != nullptr) {
       ++context_->report->slices_decoded_again;
     }
-    ARROW_ASSIGN_OR_RAISE(group->stream,
-                          group->file->OpenRowGroup(group->index, DataLeaves(kind_)));
-    group->next_slice = 0;
+    ARROW_ASSIGN_OR_RAISE(open.stream, open.file->OpenRowGroup(group->index, DataLeaves(kind_)));
+    open.next_slice = 0;
   }
-  while (group->next_slice <= slice_index) {
-    Slice& slice = group->slices[group->next_slice];
+  while (open.next_slice <= slice_index) {
+    ChildSlice& slice = open.slices[open.next_slice];
     if (!context_->budget->Fits(context_->slice_bytes)) {
       context_->make_room();
     }
     auto data = std::make_shared<TableSlice>();
     data->num_rows = slice.num_rows;
-    ARROW_ASSIGN_OR_RAISE(data->leaves, group->stream->Next(slice.num_rows));
-    const bool is_wanted = group->next_slice == slice_index;
-    ++group->next_slice;
+    ARROW_ASSIGN_OR_RAISE(data->leaves, open.stream->Next(slice.num_rows));
+    const bool is_wanted = open.next_slice == slice_index;
+    ++open.next_slice;
     data->size_bytes = SliceBytes(data->leaves);
     counts().bytes_decoded += data->size_bytes;
     if (slice.data != nullptr || slice.is_released ||
@@ -423,7 +347,33 @@ Status TableCursor::EnsureDecoded(RowGroup* group, size_t slice_index) {
   return Status::OK();
 }
 
-void TableCursor::Free(Slice* slice) {
+void TableCursor::Commit() {
+  for (const Pending& pending : pending_) {
+    counts().AddEmitted(pending.group->Mark(pending.slice, pending.rows));
+    ChildSlice& slice = pending.group->open.slices[pending.slice];
+    if (!is_shared_ && slice.num_done == slice.num_parents) {
+      Free(&slice);
+      slice.is_released = true;
+    }
+  }
+  pending_.clear();
+}
+
+void TableCursor::Drop(DropReason reason) {
+  for (const Pending& pending : pending_) {
+    if (!is_shared_) {  // what is shared may go out with another payload
+      counts().AddDropped(reason, pending.group->Mark(pending.slice, pending.rows));
+    }
+  }
+  if (!is_shared_) {
+    for (const Pending& pending : pending_) {
+      rows_.lost.Add(pending.group->ids);
+    }
+  }
+  pending_.clear();
+}
+
+void TableCursor::Free(ChildSlice* slice) {
   if (slice->data != nullptr) {
     context_->budget->Release(slice->data->size_bytes);
     slice->data = nullptr;
@@ -432,7 +382,7 @@ void TableCursor::Free(Slice* slice) {
 
 void TableCursor::Evict() {
   for (auto& group : groups_) {
-    for (Slice& slice : group->slices) {
+    for (ChildSlice& slice : group->open.slices) {
       if (slice.used_epoch != epoch_) {
         Free(&slice);
       }
@@ -440,57 +390,66 @@ void TableCursor::Evict() {
   }
 }
 
-void TableCursor::Close(RowGroup* group) {
-  int64_t orphans = 0;
-  for (Slice& slice : group->slices) {
-    Free(&slice);
-    orphans += std::max<int64_t>(slice.num_parents - slice.num_taken, 0);
+/// Frees an open row group and keeps what tells its rows apart.
+void TableCursor::Park(ChildRowGroup* group) {
+  if (group->state != ChildRowGroup::State::kOpen) {
+    return;
   }
-  if (group->state == RowGroup::State::kOpen) {
-    context_->budget->Release(group->ids_bytes);
-    if (is_shared_ || context_->is_partial) {
-      counts().rows_read -=
-          is_shared_ ? 0 : orphans;  // they are read again, and counted, with their parents
-    } else {
-      counts().rows_dropped[static_cast<size_t>(DropReason::kOrphan)] += orphans;
-    }
+  if (!is_shared_ && !context_->is_partial) {
+    group->ListLeft();
   }
-  *group =
-      RowGroup{.summary = group->summary, .index = group->index, .state = RowGroup::State::kDone};
+  Empty(group);
+  if (group->num_left() == 0 && !is_shared_) {
+    SetDone(group);
+  } else {
+    group->state = ChildRowGroup::State::kParked;
+  }
 }
 
-void TableCursor::Fail(RowGroup* group, const Status& error) {
-  context_->report->Add(error);
-  ++context_->report->files_failed;
-  int64_t lost = group->facts().num_rows;
-  if (group->state == RowGroup::State::kOpen) {
-    lost = 0;
-    for (Slice& slice : group->slices) {
-      lost += std::max<int64_t>(slice.num_parents - slice.num_taken, 0);
-      slice.num_taken = slice.num_parents;
-    }
-  } else {
-    counts().rows_read += lost;
+/// Frees what an open row group holds.
+void TableCursor::Empty(ChildRowGroup* group) {
+  for (ChildSlice& slice : group->open.slices) {
+    Free(&slice);
   }
-  counts().rows_dropped[static_cast<size_t>(DropReason::kUnreadable)] += lost;
-  Close(group);
+  context_->budget->Release(group->open.ids_bytes);
+  group->open = {};
+}
+
+/// From now on every row is counted.
+void TableCursor::SetDone(ChildRowGroup* group) {
+  group->state = ChildRowGroup::State::kDone;
+  rows_.lost.Add(group->left_ids);
+  group->done = {};
+  group->left = {};
+}
+
+void TableCursor::Fail(ChildRowGroup* group, const Status& error) {
+  context_->report->Add(WithContext(error, KindOf(error), LocationOf(*group)));
+  ++context_->report->files_failed;
+  has_failed_ = true;
+  std::erase_if(pending_, [group](const Pending& pending) { return pending.group == group; });
+  counts().AddDropped(DropReason::kUnreadable, group->num_left());
+  if (group->is_read) {
+    rows_.lost.Add(group->ids);
+  } else {
+    rows_.lost.AddEverything();  // statistics are no proof
+  }
+  Empty(group);
+  SetDone(group);
 }
 
 void TableCursor::ReleaseBefore(uint32_t min_unread_parent) {
   for (auto& group : groups_) {
-    if (group->state == RowGroup::State::kUnopened) {
-      continue;
-    }
     bool is_alive = false;
-    for (Slice& slice : group->slices) {
+    for (ChildSlice& slice : group->open.slices) {
       if (!slice.is_released && slice.parents.max < min_unread_parent) {
         Free(&slice);
         slice.is_released = true;
       }
       is_alive = is_alive || !slice.is_released;
     }
-    if (!is_alive && group->state == RowGroup::State::kOpen) {
-      Close(group.get());
+    if (!is_alive) {
+      Park(group.get());
     }
   }
 }
@@ -498,10 +457,10 @@ void TableCursor::ReleaseBefore(uint32_t min_unread_parent) {
 uint32_t TableCursor::MinUnreadId() const {
   uint32_t low = std::numeric_limits<uint32_t>::max();
   for (const auto& group : groups_) {
-    if (group->state == RowGroup::State::kUnopened) {
+    if (group->state == ChildRowGroup::State::kUnopened) {
       low = std::min(low, group->facts().ids.has_value() ? group->facts().ids->min : 0);
     }
-    for (const Slice& slice : group->slices) {
+    for (const ChildSlice& slice : group->open.slices) {
       if (!slice.is_released) {
         low = std::min(low, slice.min_id);
       }
@@ -510,22 +469,75 @@ uint32_t TableCursor::MinUnreadId() const {
   return low;
 }
 
-void TableCursor::Finish(const std::vector<IdRange>& main_ranges) {
+void TableCursor::Finish(const ParentRows& parents) {
   for (auto& group : groups_) {
-    if (group->state == RowGroup::State::kUnopened && !is_shared_ && !context_->is_partial) {
-      // Never needed: every row in it points outside the main rows by its statistics.
-      const auto& range = group->facts().parent_ids;
-      const bool points_inside =
-          !range.has_value() ||
-          std::any_of(main_ranges.begin(), main_ranges.end(), [&](const IdRange& main) {
-            return range->min <= main.max && main.min <= range->max;
-          });
-      if (points_inside) {
-        counts().rows_read += group->facts().num_rows;
-        counts().rows_dropped[static_cast<size_t>(DropReason::kOrphan)] += group->facts().num_rows;
+    if (group->state == ChildRowGroup::State::kUnopened && !is_shared_ && !context_->is_partial) {
+      // Nobody asked for it by its statistics: the ids tell why.
+      if (const Status status = Open(group.get()); !status.ok()) {
+        Fail(group.get(), status);
       }
     }
-    Close(group.get());
+    Settle(group.get(), &parents);
+  }
+  NameLosses(parents);
+}
+
+/// Counts the rows of a row group that are not counted yet; `parents` is null when the reader was
+/// left in the middle.
+void TableCursor::Settle(ChildRowGroup* group, const ParentRows* parents) {
+  Park(group);
+  if (group->state == ChildRowGroup::State::kDone) {
+    return;
+  }
+  if (is_shared_ || context_->is_partial || parents == nullptr) {
+    counts().rows_left += group->num_left();
+    SetDone(group);
+    return;
+  }
+  for (const IdRuns::Run& run : group->left.runs()) {
+    DropReason reason = DropReason::kOrphan;
+    if (!Covers(group->facts().parent_ids, run.ids) && parents->read.Overlaps(run.ids)) {
+      reason = DropReason::kWrongStatistics;
+      AddLoss(&hidden_, *group, run);
+    } else if (parents->lost.Overlaps(run.ids)) {
+      reason = DropReason::kLostParent;
+    } else {
+      AddLoss(&orphans_, *group, run);
+    }
+    counts().AddDropped(reason, run.num_rows);
+  }
+  SetDone(group);
+}
+
+void TableCursor::AddLoss(Loss* loss, const ChildRowGroup& group, const IdRuns::Run& run) {
+  if (loss->num_rows == 0) {
+    loss->first = LocationOf(group);
+  }
+  loss->num_rows += run.num_rows;
+  Extend(&loss->ids, run.ids);
+}
+
+void TableCursor::NameLosses(const ParentRows& parents) {
+  const std::string_view table = otap::GetTable(kind_).directory;
+  const std::string_view parent_table = otap::GetTable(parents.kind).directory;
+  if (orphans_.num_rows > 0) {
+    context_->report->Add(MakeError(
+        ErrorKind::kMissingFile,
+        fmt::format("found {} rows of {} whose parent_id names no row of {} ({}){}, expected each "
+                    "to name one",
+                    orphans_.num_rows, table, parent_table, ToText(orphans_.ids),
+                    parents.has_files
+                        ? ""
+                        : fmt::format(": the partition has no file of {}", parent_table)),
+        orphans_.first));
+  }
+  if (hidden_.num_rows > 0) {
+    context_->report->Add(MakeError(
+        ErrorKind::kParquet,
+        fmt::format("found {} rows of {} ({}) outside the statistics of their row group after the "
+                    "rows of {} that they belong to had gone out without them",
+                    hidden_.num_rows, table, ToText(hidden_.ids), parent_table),
+        hidden_.first));
   }
 }
 

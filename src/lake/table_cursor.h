@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,8 +10,10 @@
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
+#include "lake/child_row_group.h"
 #include "lake/file_summary.h"
 #include "lake/id_map.h"
+#include "lake/id_ranges.h"
 #include "lake/memory_budget.h"
 #include "lake/read_report.h"
 #include "lake/table_file.h"
@@ -35,22 +36,23 @@ struct ReadContext {
   std::function<void()> make_room;
 };
 
-/// Estimates how many rows of a row group make a slice of ReadContext::slice_bytes: 1..65,536.
-int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>& wanted,
-                  int64_t slice_bytes);
-
-/// Returns, by leaf, what a slice of a table holds: everything but the top-level ids, which are
-/// read apart.
-std::vector<bool> DataLeaves(otap::TableKind kind);
-
-/// Returns the bytes of the arrays of a slice, dictionaries not counted.
-int64_t SliceBytes(const std::vector<LeafSlice>& leaves);
+/// What is known, when everything was read, of the rows that the rows of a child table may point
+/// to.
+struct ParentRows {
+  otap::TableKind kind = otap::TableKind::kLogs;
+  bool has_files = false;  ///< the partition has a file of the table
+  IdRanges read;           ///< holds the ids of the rows that were read
+  IdRanges lost;           ///< holds the ids of the rows that did not go out
+};
 
 /// Reads one child table of one partition.
 /// Shape: of a row group the ids are decoded first and kept (8 bytes a row); they give the exact
 /// parent range of every slice, so a slice is decoded when a payload needs it and freed when no
-/// unread parent can refer to it, whatever the order of rows. Errors stop at the row group: it is
-/// reported, and its remaining rows count as unreadable. Calls: from one thread.
+/// unread parent can refer to it, whatever the order of rows. Statistics are hints: they say which
+/// row groups are looked at first, never what becomes of a row; what is freed too early is read
+/// again. Errors stop at the row group: it is reported, and its remaining rows count as unreadable.
+/// Every row is counted once, as emitted, dropped or left, at the latest by the destructor.
+/// Calls: from one thread.
 class TableCursor {
  public:
   /// `is_shared` marks tables whose rows belong to many parents (resource and scope attributes):
@@ -64,8 +66,19 @@ class TableCursor {
   otap::TableKind kind() const { return kind_; }
 
   /// Returns the rows whose parent is in the map, in file order, sorted by parent inside a slice
-  /// that was not sorted.
-  Result<ChildRows> Collect(const IdMap& parents);
+  /// that was not sorted. They count as soon as Commit or Drop says what became of them.
+  ChildRows Collect(const IdMap& parents);
+
+  /// Adds what the last Collect left out because of statistics that are wrong: reads the parent ids
+  /// of the row groups that it skipped, once in the life of a file. For parents that should have
+  /// children and have none.
+  void LookBehindStatistics(const IdMap& parents, ChildRows* rows);
+
+  /// The rows collected since the last call have gone out.
+  void Commit();
+
+  /// The rows collected since the last call have not gone out.
+  void Drop(DropReason reason);
 
   /// Frees what only rows before `min_unread_parent` can refer to.
   void ReleaseBefore(uint32_t min_unread_parent);
@@ -76,32 +89,62 @@ class TableCursor {
   /// Frees decoded slices that the last Collect did not use; they are decoded again when needed.
   void Evict();
 
-  /// Counts what nobody asked for and closes everything. `main_ranges` are the ids of the main rows
-  /// that were read: only rows that point into them are orphans, others belong to rows that are not
-  /// visible.
-  void Finish(const std::vector<IdRange>& main_ranges);
+  /// Counts what nobody asked for, names rows that point nowhere and closes everything. Unless
+  /// other root files are read at another time, row groups that were never needed are opened to see
+  /// where their rows point to.
+  void Finish(const ParentRows& parents);
+
+  /// After Finish: what the children of this table may point to.
+  const ParentRows& rows() const { return rows_; }
+
+  /// Whether a row group could not be read.
+  bool has_failed() const { return has_failed_; }
 
  private:
-  struct Slice;
-  struct RowGroup;
+  /// Rows handed out and not counted yet.
+  struct Pending {
+    ChildRowGroup* group = nullptr;
+    size_t slice = 0;
+    Piece rows;  ///< without the slice
+  };
+  /// Rows dropped for one reason, for one message.
+  struct Loss {
+    int64_t num_rows = 0;
+    IdRange ids = kEmptyIdRange;
+    Location first;
+  };
 
-  bool MayHold(const RowGroup& group, const IdMap& parents) const;
-  Status Open(RowGroup* group);
-  void PlanSlices(RowGroup* group);
-  Status CollectFrom(RowGroup* group, const IdMap& parents, ChildRows* rows);
-  Status Select(RowGroup* group, size_t slice_index, const IdMap& parents, ChildRows* rows);
-  Status EnsureDecoded(RowGroup* group, size_t slice_index);
-  void Free(Slice* slice);
-  void Close(RowGroup* group);
-  void Fail(RowGroup* group, const Status& error);
+  bool MayHold(const ChildRowGroup& group, const IdMap& parents) const;
+  void CollectFromAll(const IdMap& parents, ChildRows* rows);
+  Location LocationOf(const ChildRowGroup& group) const;
+  Result<std::shared_ptr<TableFile>> OpenFile(const FileSummary& summary, Location location);
+  Status Open(ChildRowGroup* group);
+  void CheckStatistics(const ChildRowGroup& group, IdRange parents);
+  Status CheckFile(const FileSummaryPtr& summary);
+  Status CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows);
+  Status Select(ChildRowGroup* group, size_t slice_index, const IdMap& parents, ChildRows* rows);
+  Status EnsureDecoded(ChildRowGroup* group, size_t slice_index);
+  void Free(ChildSlice* slice);
+  void Park(ChildRowGroup* group);
+  void Empty(ChildRowGroup* group);
+  void SetDone(ChildRowGroup* group);
+  void Fail(ChildRowGroup* group, const Status& error);
+  void Settle(ChildRowGroup* group, const ParentRows* parents);
+  void AddLoss(Loss* loss, const ChildRowGroup& group, const IdRuns::Run& run);
+  void NameLosses(const ParentRows& parents);
   TableCounts& counts() { return context_->report->table(kind_); }
 
   otap::TableKind kind_;
   ReadContext* context_;
   bool is_shared_;
   bool has_ids_;
-  std::vector<std::unique_ptr<RowGroup>> groups_;
+  std::vector<std::unique_ptr<ChildRowGroup>> groups_;
+  std::vector<Pending> pending_;
   uint64_t epoch_ = 0;
+  bool has_failed_ = false;
+  ParentRows rows_;
+  Loss orphans_;
+  Loss hidden_;
 };
 
 }  // namespace df::lake

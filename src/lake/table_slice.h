@@ -8,6 +8,7 @@
 #include <arrow/array.h>
 
 #include "lake/leaf_decoder.h"
+#include "otap/schema.h"
 
 namespace df::lake {
 
@@ -36,5 +37,18 @@ struct ChildRows {
   std::vector<uint8_t> id_is_valid;  ///< 1 where the id is not null
   int64_t num_rows() const { return static_cast<int64_t>(parents.size()); }
 };
+
+class TableFile;
+
+/// Estimates how many rows of a row group make a slice of ReadContext::slice_bytes: 1..65,536.
+int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>& wanted,
+                  int64_t slice_bytes);
+
+/// Returns, by leaf, what a slice of a table holds: everything but the top-level ids, which are
+/// read apart.
+std::vector<bool> DataLeaves(otap::TableKind kind);
+
+/// Returns the bytes of the arrays of a slice, dictionaries not counted.
+int64_t SliceBytes(const std::vector<LeafSlice>& leaves);
 
 }  // namespace df::lake

@@ -21,6 +21,14 @@ bool MayReferTo(const FileSummary& child, const std::optional<IdRange>& roots) {
       });
 }
 
+bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
+  return std::any_of(otap::AllTables().begin(), otap::AllTables().end(),
+                     [&](const otap::TableInfo& table) {
+                       return table.has_signal(signal) && table.parent.has_value() &&
+                              !files.of(table.kind).empty();
+                     });
+}
+
 }  // namespace
 
 WorkList::WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base,
@@ -93,7 +101,8 @@ Status WorkList::Scan() {
         }
       }
     }
-    if (HasNewRoots(partition)) {
+    // Child rows without any root file are read for once: to be counted and named.
+    if (!is_following() || HasNewRoots(partition)) {
       queue_.push_back(std::move(partition));
     }
   }
@@ -225,8 +234,11 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   }
   const std::lock_guard lock(mutex_);
   num_held_back_ += num_held;
-  task.is_partial = task.root_files.size() < roots.size() || num_held > 0;
-  return task.root_files.empty() ? std::nullopt : std::optional(std::move(task));
+  // While a tree is followed, rows may belong to root files that are still to come.
+  task.is_partial = is_following() || task.root_files.size() < roots.size() || num_held > 0;
+  const bool has_children_only = !task.is_partial && HasChildren(*files, signal);
+  return task.root_files.empty() && !has_children_only ? std::nullopt
+                                                       : std::optional(std::move(task));
 }
 
 bool WorkList::Claim(const FileSummaryPtr& root, const std::string& partition,

@@ -89,6 +89,8 @@ inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOp
     }
   }
   replayed.budget_left_over = budget.used_bytes();
+  const Status conservation = replayed.report.CheckConservation();
+  EXPECT_TRUE(conservation.ok()) << conservation;
   return replayed;
 }
 

@@ -1,0 +1,72 @@
+// Which root rows have children: what tells of files that are missing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lake/id_map.h"
+#include "lake/id_ranges.h"
+#include "lake/read_report.h"
+#include "lake/root_cursor.h"
+#include "otap/schema.h"
+
+namespace df::lake {
+
+/// Counts, over the payloads of a reader, the root rows without a row in each child table.
+/// A log record has an id only for its attributes, so one without any is a hole. A metric of a type
+/// without a data point is rare, and a long stretch of rows without children in a table that nearly
+/// all others have rows in is improbable; both are named as notices. For the rest (a span without
+/// links) nothing is to be expected.
+class ExpectedChildren {
+ public:
+  explicit ExpectedChildren(otap::TableKind root) : root_(root) {}
+
+  /// Starts with the root rows of a payload. `rows` and `map` are borrowed until Commit.
+  void Begin(const RootRows& rows, const IdMap& map);
+
+  /// Takes the parents (new ids) of all rows that a table has for the payload; may be repeated with
+  /// more. Returns how many root rows must have one and have none.
+  int64_t Mark(otap::TableKind table, std::span<const uint32_t> parents);
+
+  /// The payload has gone out: adds what Mark found to the sums.
+  void Commit();
+
+  /// Names what is missing, at most one line a table. `is_unreadable` tells of tables of which
+  /// something could not be read, which was reported.
+  void Name(const std::string& partition, const std::array<bool, otap::kTableCount>& is_unreadable,
+            ReadReport* report) const;
+
+ private:
+  /// Root rows one behind the other without a row in a table.
+  struct Stretch {
+    int64_t num_rows = 0;
+    IdRange ids = kEmptyIdRange;
+  };
+  struct Sums {
+    int64_t num_with = 0;
+    int64_t num_without = 0;
+    Stretch current;
+    Stretch longest;
+    Stretch missing;  ///< all rows that must have one and have none
+  };
+  struct Marks {
+    bool is_marked = false;
+    std::vector<uint8_t> has_child;  ///< by new id
+  };
+
+  bool MustHave(otap::TableKind table, int64_t row) const;
+  bool IsExpected(otap::TableKind table) const;
+  std::optional<Status> Describe(otap::TableKind table, const std::string& partition) const;
+
+  otap::TableKind root_;
+  const RootRows* rows_ = nullptr;
+  const IdMap* map_ = nullptr;
+  const arrow::Array* metric_types_ = nullptr;
+  std::array<Marks, otap::kTableCount> marks_;
+  std::array<Sums, otap::kTableCount> sums_;
+};
+
+}  // namespace df::lake

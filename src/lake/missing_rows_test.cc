@@ -1,0 +1,266 @@
+// What is missing is named, counted, and never a guess of statistics.
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lake/partition_reader.h"
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using df::testing::CanonicalRecords;
+using df::testing::ExpectSameRecords;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
+using otap::TableKind;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// Batches of one signal in a tree of several files a table.
+struct Tree {
+  explicit Tree(otap::Signal signal, df::testing::LakeWriterOptions layout = {},
+                df::testing::RandomBatchOptions shape = {}) {
+    df::testing::RandomEngine random(42);
+    shape.valueless_exemplars = false;
+    sent = df::testing::RandomBatches(4, signal, shape, random);
+    layout.layout = df::testing::LakeLayout::kOwn;
+    layout.root_rows_per_file = 1;  // one batch a file
+    layout.child_rows_per_file = 1;
+    written = df::testing::WriteLake(folder.path(), sent, layout, 7).ValueOrDie();
+  }
+  std::vector<fs::path> Files(TableKind kind) const {
+    std::vector<fs::path> found;
+    for (const auto& file : written.files) {
+      if (file.table == kind) {
+        found.push_back(folder.path() / file.path);
+      }
+    }
+    return found;
+  }
+  TemporaryFolder folder;
+  std::vector<otap::BatchPtr> sent;
+  df::testing::WrittenLake written;
+};
+
+int64_t Dropped(const ReadReport& report, TableKind table, DropReason reason) {
+  return report.table(table).dropped(reason);
+}
+
+/// Replaces a number in the footer of a file, where statistics have it.
+void ReplaceInFooter(const fs::path& path, uint32_t from, uint32_t to) {
+  std::ifstream input(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(input), {});
+  uint32_t length = 0;
+  std::memcpy(&length, bytes.data() + bytes.size() - 8, 4);
+  const std::string found(reinterpret_cast<const char*>(&from), 4);
+  const std::string wanted(reinterpret_cast<const char*>(&to), 4);
+  int replaced = 0;
+  for (size_t at = bytes.find(found, bytes.size() - 8 - length); at != std::string::npos;
+       at = bytes.find(found, at + 4)) {
+    bytes.replace(at, 4, wanted);
+    ++replaced;
+  }
+  ASSERT_GT(replaced, 0) << "the statistics do not have " << from;
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// The statistics of the first row group of a file.
+RowGroupSummary StatisticsOf(const fs::path& path, TableKind kind) {
+  arrow::fs::LocalFileSystem local;
+  const auto summary =
+      Summarise(local, path.parent_path().string(), {.path = path.filename().string()}, kind, "");
+  return summary.ValueOrDie()->row_groups.at(0);
+}
+
+TEST(MissingRows, ValuesAreReadThoughStatisticsSayAllAreNull) {
+  const Replayed replayed =
+      ReplayTree(fs::path(OTAP_SOURCE_DIR) / "tests/cases/null_count_lies", {});
+  const ReadReport& report = replayed.report;
+  EXPECT_EQ(report.table(TableKind::kLogs).rows_emitted, 4);
+  EXPECT_EQ(report.table(TableKind::kLogAttrs).rows_emitted, 12);
+  EXPECT_EQ(report.num_errors(), 0);
+  ASSERT_EQ(report.notices.size(), 1U);
+  EXPECT_THAT(report.notices[0].message,
+              AllOf(HasSubstr("found ids 0 to 3 in the pages, expected nulls only"),
+                    HasSubstr("table=log_attrs"), HasSubstr("row_group=0")));
+}
+
+TEST(MissingRows, AttributesOfAMissingLogFileAreCountedAndNamed) {
+  for (const bool has_statistics : {true, false}) {
+    Tree tree(otap::Signal::kLogs, {.statistics = has_statistics});
+    const Replayed whole = ReplayTree(tree.folder.path(), {});
+    ExpectSameRecords(tree.sent, whole);
+    fs::remove(tree.Files(TableKind::kLogs)[1]);
+    const Replayed replayed = ReplayTree(tree.folder.path(), {});
+    const int64_t orphans = tree.written.rows.at(TableKind::kLogAttrs) -
+                            replayed.report.table(TableKind::kLogAttrs).rows_emitted;
+    EXPECT_GT(orphans, 0);
+    EXPECT_EQ(Dropped(replayed.report, TableKind::kLogAttrs, DropReason::kOrphan), orphans);
+    EXPECT_EQ(replayed.report.table(TableKind::kLogAttrs).rows_left, 0);
+    ASSERT_EQ(replayed.report.problems.size(), 1U);
+    EXPECT_EQ(replayed.report.problems[0].kind, ErrorKind::kMissingFile);
+    EXPECT_THAT(replayed.report.problems[0].message,
+                AllOf(HasSubstr("found " + std::to_string(orphans) +
+                                " rows of log_attrs whose parent_id names no row of logs (ids "),
+                      HasSubstr("partition=_part_id="), HasSubstr("table=log_attrs"),
+                      HasSubstr("file=log_attrs/")));
+  }
+}
+
+TEST(MissingRows, ChildrenOfAPartitionWithoutRootsAreNamed) {
+  Tree tree(otap::Signal::kTraces);
+  fs::remove_all(tree.folder.path() / "spans");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  EXPECT_TRUE(replayed.batches.empty());
+  for (const TableKind table :
+       {TableKind::kSpanAttrs, TableKind::kSpanEvents, TableKind::kSpanLinks}) {
+    EXPECT_EQ(Dropped(replayed.report, table, DropReason::kOrphan), tree.written.rows.at(table));
+  }
+  // What belongs to orphans is lost with them and needs no line of its own.
+  EXPECT_EQ(Dropped(replayed.report, TableKind::kSpanEventAttrs, DropReason::kLostParent),
+            tree.written.rows.at(TableKind::kSpanEventAttrs));
+  ASSERT_EQ(replayed.report.problems.size(), 3U);
+  EXPECT_THAT(replayed.report.problems[0].message, HasSubstr("the partition has no file of spans"));
+}
+
+TEST(MissingRows, ChildrenOfAnUnreadableRootAreLostWithIt) {
+  Tree tree(otap::Signal::kLogs);
+  const fs::path victim = tree.Files(TableKind::kLogs)[2];
+  fs::resize_file(victim, fs::file_size(victim) / 2);
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  const TableCounts& attributes = replayed.report.table(TableKind::kLogAttrs);
+  EXPECT_GT(attributes.dropped(DropReason::kLostParent), 0);
+  EXPECT_EQ(attributes.dropped(DropReason::kLostParent) + attributes.rows_emitted,
+            tree.written.rows.at(TableKind::kLogAttrs));
+  EXPECT_EQ(replayed.report.problems.size(), 1U) << "the file itself";
+}
+
+TEST(MissingRows, LogsThatHaveAnIdMustHaveAttributes) {
+  Tree tree(otap::Signal::kLogs);
+  fs::remove(tree.Files(TableKind::kLogAttrs)[1]);
+  const Replayed one = ReplayTree(tree.folder.path(), {});
+  ASSERT_EQ(one.report.problems.size(), 1U);
+  EXPECT_EQ(one.report.problems[0].kind, ErrorKind::kMissingFile);
+  EXPECT_THAT(one.report.problems[0].message,
+              AllOf(HasSubstr("found no row of log_attrs for "),
+                    HasSubstr(" rows of logs that have an id (ids "),
+                    HasSubstr("expected at least one for each"), HasSubstr("table=log_attrs")));
+  EXPECT_EQ(one.report.table(TableKind::kLogs).rows_emitted, 160);
+  fs::remove_all(tree.folder.path() / "log_attrs");
+  const Replayed all = ReplayTree(tree.folder.path(), {});
+  ASSERT_EQ(all.report.problems.size(), 1U);
+  EXPECT_EQ(all.report.table(TableKind::kLogs).rows_emitted, 160);
+}
+
+TEST(MissingRows, AnUnreadableAttributeFileIsNamedOnce) {
+  Tree tree(otap::Signal::kLogs);
+  const fs::path victim = tree.Files(TableKind::kLogAttrs)[1];
+  fs::resize_file(victim, fs::file_size(victim) / 2);
+  EXPECT_EQ(ReplayTree(tree.folder.path(), {}).report.problems.size(), 1U);
+}
+
+TEST(MissingRows, MetricsWithoutTheirPointsAndLongStretchesAreNotices) {
+  df::testing::RandomBatchOptions shape;
+  shape.without_children = 0;
+  shape.without_attributes = 0;
+  shape.missing_column = 0;
+  Tree metrics(otap::Signal::kMetrics, {}, shape);
+  ExpectSameRecords(metrics.sent, ReplayTree(metrics.folder.path(), {}));
+  fs::remove_all(metrics.folder.path() / "number_data_points");
+  fs::remove_all(metrics.folder.path() / "number_dp_attrs");
+  fs::remove_all(metrics.folder.path() / "number_dp_exemplars");
+  fs::remove_all(metrics.folder.path() / "number_dp_exemplar_attrs");
+  const Replayed points = ReplayTree(metrics.folder.path(), {});
+  EXPECT_EQ(points.report.num_errors(), 0);
+  ASSERT_EQ(points.report.notices.size(), 1U);
+  EXPECT_THAT(points.report.notices[0].message,
+              HasSubstr("found no data point in number_data_points for "));
+
+  Tree spans(otap::Signal::kTraces, {}, shape);
+  EXPECT_TRUE(ReplayTree(spans.folder.path(), {}).report.notices.empty());
+  fs::remove(spans.Files(TableKind::kSpanAttrs)[2]);
+  const Replayed stretch = ReplayTree(spans.folder.path(), {});
+  ASSERT_EQ(stretch.report.notices.size(), 1U);
+  EXPECT_THAT(
+      stretch.report.notices[0].message,
+      AllOf(HasSubstr("found no row of span_attrs for 40 rows of spans in succession (ids "),
+            HasSubstr("while 120 of the other 120 have one")));
+}
+
+class NarrowStatistics : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
+};
+
+TEST_F(NarrowStatistics, CostALogNothing) {
+  df::testing::RandomBatchOptions shape;
+  shape.without_attributes = 0;
+  Tree tree(otap::Signal::kLogs, {.id_step = kStep}, shape);
+  ExpectSameRecords(tree.sent, ReplayTree(tree.folder.path(), {}));
+  const fs::path liar = tree.Files(TableKind::kLogAttrs)[1];
+  const IdRange ids = *StatisticsOf(liar, TableKind::kLogAttrs).parent_ids;
+  ReplaceInFooter(liar, ids.min, ids.max);  // all ids are said to be the last one
+  ReadOptions options;
+  options.batch_size = 10;
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  ExpectSameRecords(tree.sent, replayed);
+  EXPECT_EQ(replayed.report.num_errors(), 0);
+  ASSERT_EQ(replayed.report.notices.size(), 1U);
+  EXPECT_THAT(replayed.report.notices[0].message,
+              HasSubstr("the statistics of parent_id are wrong and are not used"));
+}
+
+TEST_F(NarrowStatistics, OfASpanTableAreNamedWithTheRowsTheyCost) {
+  df::testing::RandomBatchOptions shape;
+  shape.without_attributes = 0;
+  for (const bool is_opened : {true, false}) {  // too late, and not at all
+    Tree tree(otap::Signal::kTraces, {.id_step = kStep}, shape);
+    const fs::path liar = tree.Files(TableKind::kSpanAttrs)[1];
+    const IdRange ids = *StatisticsOf(liar, TableKind::kSpanAttrs).parent_ids;
+    ReplaceInFooter(liar, ids.min, is_opened ? ids.max : 500 * kStep);
+    if (!is_opened) {
+      ReplaceInFooter(liar, ids.max, 500 * kStep);
+    }
+    ReadOptions options;
+    options.batch_size = 10;
+    const Replayed replayed = ReplayTree(tree.folder.path(), options);
+    const TableCounts& attributes = replayed.report.table(TableKind::kSpanAttrs);
+    const int64_t lost = attributes.dropped(DropReason::kWrongStatistics);
+    EXPECT_GT(lost, 0);
+    EXPECT_EQ(lost + attributes.rows_emitted, tree.written.rows.at(TableKind::kSpanAttrs));
+    ASSERT_EQ(replayed.report.problems.size(), 1U);
+    EXPECT_THAT(replayed.report.problems[0].message,
+                AllOf(HasSubstr("found " + std::to_string(lost) + " rows of span_attrs (ids "),
+                      HasSubstr("outside the statistics of their row group")));
+  }
+}
+
+TEST_F(NarrowStatistics, OfTheRootCostItsChildrenNothing) {
+  df::testing::RandomBatchOptions shape;
+  shape.without_attributes = 0;
+  Tree tree(otap::Signal::kTraces, {.id_step = kStep}, shape);
+  // The last file says that it begins where it ends: what waits for its rows is freed too early.
+  const fs::path liar = tree.Files(TableKind::kSpans)[3];
+  const IdRange ids = *StatisticsOf(liar, TableKind::kSpans).ids;
+  ReplaceInFooter(liar, ids.min, ids.max);
+  ReadOptions options;
+  options.batch_size = 10;
+  const Replayed replayed = ReplayTree(tree.folder.path(), options);
+  ExpectSameRecords(tree.sent, replayed);
+  EXPECT_EQ(replayed.report.num_errors(), 0);
+}
+
+}  // namespace
+}  // namespace df::lake
