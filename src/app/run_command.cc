@@ -30,6 +30,7 @@ struct Flags {
   std::optional<int> num_cores;
   std::string core_ids;
   bool is_strict = false;
+  bool allows_incomplete = false;
   bool validates_only = false;
   bool prints_config = false;
   bool prints_metrics = false;
@@ -43,7 +44,10 @@ std::string Footer() {
     text += fmt::format("  {:<34} {}\n", descriptor->urn, descriptor->summary);
   }
   text +=
-      "\nExit codes: 0 clean, 1 failed, 2 usage or configuration, 3 ended by force.\n"
+      "\nExit codes: 0 everything was read and delivered, 1 failed, 2 usage or configuration, "
+      "3 ended by force,\n4 incomplete: something was not read or not delivered, 5 nothing found "
+      "to "
+      "replay.\n"
       "SIGINT or SIGTERM drains the pipeline; a second one ends it at once.";
   return text;
 }
@@ -70,8 +74,12 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_option("--http-admin-bind", flags->document.http_admin_bind,
                   "Serve the admin interface on this address, like 127.0.0.1:8080")
       ->type_name("HOST:PORT");
-  app->add_flag("--strict", flags->is_strict,
-                "Exit with 1 when anything was left out, though everything else went well");
+  CLI::Option* strict = app->add_flag("--strict", flags->is_strict,
+                                      "Exit with 4 when anything was not read or not delivered; "
+                                      "this is the default");
+  app->add_flag("--allow-incomplete", flags->allows_incomplete,
+                "Exit with 0 in place of 4; what is missing is named all the same")
+      ->excludes(strict);
   app->add_flag("--validate-and-exit", flags->validates_only,
                 "Check the document and exit; starts and opens nothing");
   app->add_flag("--print-config", flags->prints_config,
@@ -177,7 +185,7 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (flags.prints_metrics) {
     fmt::print("{}\n", result.metrics);
   }
-  return ExitCode(result, flags.is_strict);
+  return ExitCode(result, flags.allows_incomplete);
 }
 
 int Run(Flags flags) {

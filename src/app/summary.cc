@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/command.h"
+#include "engine/account.h"
 
 namespace df::app {
 namespace {
@@ -78,14 +79,33 @@ std::string FormatPipeline(const std::string& name, const controller::PipelineSu
   return text + FormatNodes(pipeline.nodes);
 }
 
-bool HasProblems(const controller::PipelineSummary& pipeline) {
-  const auto has_problems = [](const std::vector<controller::NodeSummary>& nodes) {
-    return std::any_of(nodes.begin(), nodes.end(), [](const controller::NodeSummary& node) {
-      return node.report.num_problems > 0;
-    });
-  };
-  return has_problems(pipeline.nodes) ||
-         std::any_of(pipeline.earlier.begin(), pipeline.earlier.end(), has_problems);
+/// Calls `visit` with the report of every node of every configuration.
+template <typename Visit>
+void VisitReports(const controller::RunResult& result, Visit visit) {
+  for (const controller::PipelineSummary& pipeline : result.pipelines) {
+    for (const controller::NodeSummary& node : pipeline.nodes) {
+      visit(node.report);
+    }
+    for (const std::vector<controller::NodeSummary>& earlier : pipeline.earlier) {
+      for (const controller::NodeSummary& node : earlier) {
+        visit(node.report);
+      }
+    }
+  }
+}
+
+int64_t NumProblems(const controller::RunResult& result) {
+  int64_t sum = 0;
+  VisitReports(result, [&](const engine::NodeReport& report) { sum += report.num_problems; });
+  return sum;
+}
+
+bool HasFoundNothing(const controller::RunResult& result) {
+  bool has_found_nothing = false;
+  VisitReports(result, [&](const engine::NodeReport& report) {
+    has_found_nothing |= report.source != nullptr && report.source->has_found_nothing;
+  });
+  return has_found_nothing;
 }
 
 }  // namespace
@@ -98,10 +118,13 @@ std::string FormatSummary(const std::string& source, const controller::RunResult
                                  : fmt::format("{}:{}", pipeline.key.group, pipeline.key.pipeline);
     text += FormatPipeline(name, pipeline, result);
   }
+  if (const int64_t problems = NumProblems(result); problems > 0) {
+    text += fmt::format("incomplete: {} problems, named above\n", problems);
+  }
   return text;
 }
 
-int ExitCode(const controller::RunResult& result, bool is_strict) {
+int ExitCode(const controller::RunResult& result, bool allows_incomplete) {
   switch (result.outcome) {
     case controller::Outcome::kFailed:
       return kExitFailed;
@@ -110,9 +133,10 @@ int ExitCode(const controller::RunResult& result, bool is_strict) {
     case controller::Outcome::kClean:
       break;
   }
-  const bool has_problems =
-      std::any_of(result.pipelines.begin(), result.pipelines.end(), HasProblems);
-  return is_strict && has_problems ? kExitFailed : kExitClean;
+  if (!allows_incomplete && NumProblems(result) > 0) {
+    return kExitIncomplete;
+  }
+  return HasFoundNothing(result) ? kExitNothingFound : kExitClean;
 }
 
 }  // namespace df::app

@@ -11,7 +11,7 @@ namespace df::app {
 /// node. `source` names the document; the only pipeline of one is told by that name.
 std::string FormatSummary(const std::string& source, const controller::RunResult& result);
 
-/// Returns the exit code of a run; `is_strict` makes any problem in a report a failure.
-int ExitCode(const controller::RunResult& result, bool is_strict);
+/// Returns the exit code of a run (command.h). `allows_incomplete` lets problems in reports pass.
+int ExitCode(const controller::RunResult& result, bool allows_incomplete);
 
 }  // namespace df::app

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace df::engine {
 
 std::string_view Name(NodeKind kind) {
@@ -29,6 +31,9 @@ Status OneToOneProcessor::Start(Effects&) { return Status::OK(); }
 runtime::Task<Status> OneToOneProcessor::Process(Pdata pdata, Effects& effects) {
   Result<otap::BatchPtr> transformed = Transform(pdata.batch);
   if (!transformed.ok()) {
+    if (++num_refused_ == 1) {
+      first_refusal_ = transformed.status().message();
+    }
     pdata.token.Nack(transformed.status().message(), true);
     co_return Status::OK();
   }
@@ -46,6 +51,14 @@ runtime::Task<Status> OneToOneProcessor::OnTimer(TimerId, Effects&) { co_return 
 
 runtime::Task<Status> OneToOneProcessor::Finish(Effects&) { co_return Status::OK(); }
 
-NodeReport OneToOneProcessor::Report() { return {}; }
+NodeReport OneToOneProcessor::Report() {
+  NodeReport report;
+  if (num_refused_ > 0) {
+    report.lines.push_back(
+        fmt::format("refused {} batches; the first: {}", num_refused_, first_refusal_));
+    report.num_problems = num_refused_;
+  }
+  return report;
+}
 
 }  // namespace df::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +21,14 @@ enum class NodeKind : uint8_t { kReceiver, kProcessor, kExporter };
 /// Returns "receiver", "processor" or "exporter".
 std::string_view Name(NodeKind kind);
 
+struct SourceAccount;
+
 /// What a node has to say at the end.
 struct NodeReport {
   std::vector<std::string> lines;  ///< for people, printed as they are
-  int64_t num_problems = 0;        ///< things not replayed or not delivered; counts with --strict
+  int64_t num_problems = 0;        ///< things unread, undelivered, refused, missing or changed
+  /// Of receivers that know what there is to send; of a node's merged report only (account.h).
+  std::shared_ptr<const SourceAccount> source = nullptr;
 };
 
 /// Control calls that every node may answer; one that does not care leaves them out.
@@ -86,7 +91,12 @@ class OneToOneProcessor : public Processor {
   runtime::Task<Status> Process(Pdata pdata, Effects& effects) override;
   runtime::Task<Status> OnTimer(TimerId id, Effects& effects) override;
   runtime::Task<Status> Finish(Effects& effects) override;
+  /// Says what Transform has refused, and nothing else.
   NodeReport Report() override;
+
+ private:
+  int64_t num_refused_ = 0;
+  std::string first_refusal_;
 };
 
 /// Takes batches out of the pipeline.

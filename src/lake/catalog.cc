@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -144,6 +145,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     return WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = base}, is_there);
   }
   std::map<std::string, PartitionListing> partitions;
+  std::vector<Status> ignored;
   std::sort(entries->begin(), entries->end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
   for (const DirectoryEntry& entry : *entries) {
@@ -153,11 +155,12 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     }
     const otap::TableInfo* table = otap::FindTable(name);
     if (table == nullptr) {
-      listing.problems.push_back(MakeError(ErrorKind::kFileDiscovery,
-                                           "the directory is none of the 27 tables and is ignored",
-                                           {.file = name}));
+      ignored.push_back(MakeError(ErrorKind::kFileDiscovery,
+                                  "the directory is none of the 27 tables and is ignored",
+                                  {.file = name}));
       continue;
     }
+    listing.has_table_folders = true;
     const bool is_wanted = std::any_of(signals.begin(), signals.end(), [&](otap::Signal signal) {
       return table->has_signal(signal);
     });
@@ -165,6 +168,9 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     if (is_wanted || table->is_root()) {
       TableWalk(file_system, base, table->kind, &partitions, &listing).Walk(name, "", 0);
     }
+  }
+  if (listing.has_table_folders) {  // else this is another folder, and they are not worth a line
+    std::move(ignored.begin(), ignored.end(), std::back_inserter(listing.problems));
   }
   for (auto& [name, partition] : partitions) {
     for (auto& files : partition.tables) {

@@ -25,12 +25,14 @@ struct LakeListing {
   std::vector<Status>
       problems;  ///< kinds file_discovery and invalid_partition; each names its directory
   int64_t num_files = 0;
+  bool has_table_folders = false;  ///< any folder of the base is named as a table
 };
 
 /// Lists the tables that the signals need.
 /// Shape: paths under <base>/<table>/**; only files named *.parquet; names that start with '.' or
 /// '_' are skipped, except key=value directories. A directory that cannot be read, or whose
-/// partition value is empty or Hive's default, costs itself only. Depth is bounded, so symbolic
+/// partition value is empty or Hive's default, costs itself only. Folders that are no tables are
+/// problems beside tables only. Depth is bounded, so symbolic
 /// link loops end. Errors: file_discovery when the base itself cannot be listed. Cost: one listing
 /// per directory, no file is opened.
 Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,

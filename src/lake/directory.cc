@@ -10,13 +10,22 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/error.h"
+
 namespace df::lake {
 namespace {
+
+/// Whether the same call may succeed later, with nobody changing names or permissions.
+bool MayPass(int error) {
+  return error != ENOENT && error != ENOTDIR && error != EACCES && error != EPERM &&
+         error != ELOOP && error != ENAMETOOLONG;
+}
 
 arrow::Result<std::vector<DirectoryEntry>> ListLocal(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
   if (directory == nullptr) {
-    return arrow::Status::IOError(fmt::format("'{}': {}", path, std::strerror(errno)));
+    return MakeError(ErrorKind::kFileDiscovery, fmt::format("'{}': {}", path, std::strerror(errno)),
+                     {}, MayPass(errno));
   }
   std::vector<DirectoryEntry> entries;
   while (true) {

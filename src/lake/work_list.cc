@@ -29,6 +29,15 @@ bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
                      });
 }
 
+bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>& signals) {
+  return std::any_of(
+      otap::AllTables().begin(), otap::AllTables().end(), [&](const otap::TableInfo& table) {
+        return !listing.tables[otap::TableIndex(table.kind)].empty() &&
+               std::any_of(signals.begin(), signals.end(),
+                           [&](otap::Signal signal) { return table.has_signal(signal); });
+      });
+}
+
 }  // namespace
 
 WorkList::WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base,
@@ -92,6 +101,7 @@ Status WorkList::Scan() {
     }
   }
   for (PartitionListing& partition : listing->partitions) {
+    has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     if (is_following()) {
       for (const auto& table : partition.tables) {
         for (const FileEntry& entry : table) {
@@ -351,6 +361,11 @@ void WorkList::GiveBack(PartitionWork work, bool is_lost) {
   returned_.push_back({std::move(work), is_lost});
 }
 
+int64_t WorkList::num_returned() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(returned_.size());
+}
+
 int64_t WorkList::num_lost() const {
   const std::lock_guard lock(mutex_);
   return std::count_if(returned_.begin(), returned_.end(),
@@ -370,6 +385,16 @@ int64_t WorkList::num_held_back() const {
 int64_t WorkList::num_waiting() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int64_t>(queue_.size());
+}
+
+bool WorkList::has_found_files() const {
+  const std::lock_guard lock(mutex_);
+  return has_found_files_;
+}
+
+bool WorkList::has_listed() const {
+  const std::lock_guard lock(mutex_);
+  return has_scanned_;
 }
 
 }  // namespace df::lake

@@ -72,7 +72,8 @@ class WorkList {
   /// node; else it was only left in the middle.
   void GiveBack(PartitionWork work, bool is_lost);
 
-  /// Partitions given back and not taken again, of which batches were lost.
+  /// Partitions given back and not taken again; of these, those of which batches were lost.
+  int64_t num_returned() const;
   int64_t num_lost() const;
 
   /// Everything that is known so far; problems found by listing included.
@@ -84,6 +85,12 @@ class WorkList {
 
   /// Partitions found and not taken yet.
   int64_t num_waiting() const;
+
+  /// Whether a listing has shown any file of a table that the signals need.
+  bool has_found_files() const;
+
+  /// Whether the tree has been listed at all.
+  bool has_listed() const;
 
   static constexpr int kMaxAttempts = 5;
   /// Listings after which content whose files are gone is forgotten.
@@ -154,6 +161,7 @@ class WorkList {
   std::set<std::string> reported_;                ///< messages of listing problems
   ReadReport report_;
   int64_t num_held_back_ = 0;
+  bool has_found_files_ = false;
 };
 
 }  // namespace df::lake

@@ -154,7 +154,8 @@ TEST_F(PipelineTest, AShutdownOverTheInterfaceEndsTheProcess) {
   const uint16_t port = PortOf(&process);
   const HttpAnswer answer = Http(port, "POST", "/api/v1/shutdown");
   EXPECT_EQ(answer.status, 202) << answer.body;
-  EXPECT_EQ(process.Wait(), 0) << process.Log();
+  // How far the replay had come by then is nobody's promise: 4 says that it was stopped.
+  EXPECT_THAT(process.Wait(), ::testing::AnyOf(0, 4)) << process.Log();
 }
 
 TEST_F(PipelineTest, APipelineIsReplacedWhileItRuns) {
@@ -174,7 +175,8 @@ TEST_F(PipelineTest, APipelineIsReplacedWhileItRuns) {
     return Sum(now, "df_node_items_in_total", {{"node_id", "out"}}) == kNumItems;
   });
   process.Signal(SIGTERM);
-  EXPECT_EQ(process.Wait(), 0) << process.Log();
+  // What the first generation had to give up when it was replaced stays named.
+  EXPECT_THAT(process.Wait(), ::testing::AnyOf(0, 4)) << process.Log();
 }
 
 }  // namespace

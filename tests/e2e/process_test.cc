@@ -134,6 +134,11 @@ TEST_F(ProcessTest, WrongFlagsExitWithTwo) {
   EXPECT_EQ(Process({"-p", Pipeline("once"), "--num-cores", "4000"}).Wait(), 2);
 }
 
+TEST_F(ProcessTest, StrictIsTheDefaultAndContradictsAllowIncomplete) {
+  EXPECT_EQ(Process({"-p", Pipeline("once"), "--strict", "--num-cores", "1"}).Wait(), 5);
+  EXPECT_EQ(Process({"-p", Pipeline("once"), "--strict", "--allow-incomplete"}).Wait(), 2);
+}
+
 TEST_F(ProcessTest, HelpNamesEveryNode) {
   Process process({"--help"});
   EXPECT_EQ(process.Wait(), 0);
@@ -161,9 +166,11 @@ TEST_F(ProcessTest, ValidatesWithoutStarting) {
   EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("running on")));
 }
 
-TEST_F(ProcessTest, EndsByItselfWhenEverythingIsReplayed) {
+TEST_F(ProcessTest, EndsByItselfAndSaysThatItFoundNothing) {
   Process process({"-p", Pipeline("once"), "--num-cores", "1"});
-  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_EQ(process.Wait(), 5);
+  EXPECT_THAT(process.output(),
+              HasSubstr("nothing found to replay in '" + (folder_ / "lake").string()));
   EXPECT_THAT(process.output(), HasSubstr("finished after"));
   EXPECT_THAT(process.output(), HasSubstr("sink (urn:otel:exporter:noop)"));
 }

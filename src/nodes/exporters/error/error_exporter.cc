@@ -30,10 +30,12 @@ engine::NodeReport ErrorExporter::Report() {
   const auto count = [&](otap::Signal signal) {
     return num_items_taken_[static_cast<size_t>(signal)];
   };
+  // A refusal that may pass is for the sender to judge: another attempt may have been taken.
   return {
       .lines = {fmt::format("refused {} batches, took {}: {} log records, {} spans, {} data points",
                             num_refused_, num_taken_, count(otap::Signal::kLogs),
-                            count(otap::Signal::kTraces), count(otap::Signal::kMetrics))}};
+                            count(otap::Signal::kTraces), count(otap::Signal::kMetrics))},
+      .num_problems = config_->permanent ? num_refused_ : 0};
 }
 
 }  // namespace df::nodes::exporters::error

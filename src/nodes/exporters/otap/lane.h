@@ -79,6 +79,8 @@ class Lane {
   int64_t num_in_flight() const { return num_in_flight_; }
   const std::string& first_failure() const { return first_failure_; }
   int64_t num_failed() const { return num_failed_; }
+  /// Those of them that cannot succeed when they are sent again.
+  int64_t num_refused() const { return num_refused_; }
 
  private:
   struct InFlight {
@@ -109,6 +111,7 @@ class Lane {
   std::string stop_reason_;  ///< not empty: nothing is sent any more
   int64_t num_in_flight_ = 0;
   int64_t num_failed_ = 0;
+  int64_t num_refused_ = 0;
   std::string first_failure_;
   std::vector<std::unique_ptr<OpenStream>> streams_;  ///< the newest last
 };

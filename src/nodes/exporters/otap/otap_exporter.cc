@@ -97,6 +97,7 @@ engine::NodeReport OtapExporter::Report() {
   for (const Lanes& lanes : lanes_) {
     for (const auto& lane : lanes) {
       num_failed += lane->num_failed();
+      report.num_problems += lane->num_refused();
       first_failure = first_failure.empty() ? lane->first_failure() : first_failure;
     }
   }

@@ -44,7 +44,7 @@ engine::NodeReport AttributesProcessor::Report() {
                           Name(static_cast<otap::AttributeActionKind>(i)), modified_[i]->value());
     }
   }
-  engine::NodeReport report;
+  engine::NodeReport report = OneToOneProcessor::Report();
   report.lines.push_back(fmt::format("changed attributes: {}", text.empty() ? "none" : text));
   return report;
 }

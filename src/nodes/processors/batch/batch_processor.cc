@@ -75,6 +75,9 @@ runtime::Task<> BatchProcessor::AddInput(otap::BatchPtr batch, OutcomeLedger::In
   const otap::Signal signal = batch->signal();
   Result<std::vector<otap::BatchPtr>> pieces = Divide(batch, config_->otap, pending(signal));
   if (!pieces.ok()) {
+    if (++num_refused_ == 1) {
+      first_refusal_ = pieces.status().message();
+    }
     ledger_.AddPart(input);
     ledger_.FailPart(input, engine::Outcome::Nack(pieces.status().message(), true));
     co_return;
@@ -198,6 +201,11 @@ void BatchProcessor::UpdateGauges() {
 engine::NodeReport BatchProcessor::Report() {
   engine::NodeReport report;
   report.lines.push_back(fmt::format("made {} batches of {}", num_outputs_, num_inputs_));
+  if (num_refused_ > 0) {
+    report.lines.push_back(
+        fmt::format("refused {} batches; the first: {}", num_refused_, first_refusal_));
+    report.num_problems = num_refused_;
+  }
   return report;
 }
 

@@ -60,6 +60,8 @@ class BatchProcessor final : public engine::Processor, public engine::Completion
   bool is_memory_short_ = false;
   int64_t num_inputs_ = 0;
   int64_t num_outputs_ = 0;
+  int64_t num_refused_ = 0;
+  std::string first_refusal_;
   std::array<telemetry::Counter*, kReasonNames.size()> flushes_{};
   telemetry::Gauge* pending_items_ = nullptr;
   telemetry::Gauge* pending_bytes_ = nullptr;

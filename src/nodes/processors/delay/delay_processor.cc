@@ -98,7 +98,8 @@ Status DelayProcessor::OnConfig(const engine::NodeConfigPtr& config) {
 void DelayProcessor::OnCollect() { pending_->Set(static_cast<int64_t>(waiting_.size())); }
 
 engine::NodeReport DelayProcessor::Report() {
-  return {.lines = {fmt::format("{} batches sent on, {} left", num_sent_, waiting_.size())}};
+  return {.lines = {fmt::format("{} batches sent on, {} left", num_sent_, waiting_.size())},
+          .num_problems = static_cast<int64_t>(waiting_.size())};
 }
 
 }  // namespace df::nodes::processors::delay

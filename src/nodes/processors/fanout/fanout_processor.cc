@@ -213,6 +213,9 @@ void FanoutProcessor::EndRoute(uint32_t index, size_t route, const engine::Outco
     }
   }
   const bool is_of_all = config_->await_ack == AwaitAck::kAll;
+  const bool is_heard =
+      is_of_all || (config_->await_ack == AwaitAck::kPrimary && route == primary_route_);
+  num_unheard_ += outcome.is_ack || is_heard ? 0 : 1;
   if (entry.num_open == 0) {
     const engine::Outcome joined = std::move(entry.joined);
     engine::Pdata pdata = table_.Remove(index);
@@ -303,6 +306,11 @@ engine::NodeReport FanoutProcessor::Report() {
   engine::NodeReport report;
   report.lines.push_back(
       fmt::format("{} batches fanned out, {} left", num_batches_, table_.num_used()));
+  if (num_unheard_ > 0) {
+    report.lines.push_back(fmt::format(
+        "{} deliveries failed of which their senders do not know (await_ack)", num_unheard_));
+  }
+  report.num_problems = num_unheard_ + table_.num_used();
   for (size_t i = 0; i < targets_.size(); ++i) {
     const Target& target = targets_[i];
     if (target.failed != nullptr && target.failed->value() + target.timed_out->value() > 0) {

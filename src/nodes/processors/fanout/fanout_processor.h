@@ -80,6 +80,7 @@ class FanoutProcessor final : public engine::Processor, public engine::Completio
   std::optional<runtime::Timer> check_timer_;
   bool is_waiting_ = false;  ///< Process or Finish waits for a change
   int64_t num_batches_ = 0;
+  int64_t num_unheard_ = 0;  ///< deliveries that failed without their sender being told
   telemetry::Gauge* active_ = nullptr;
   telemetry::Counter* throttled_ = nullptr;
   telemetry::Counter* late_ = nullptr;

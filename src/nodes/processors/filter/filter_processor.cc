@@ -37,7 +37,7 @@ engine::NodeReport FilterProcessor::Report() {
           fmt::format("{}{} items of {}", text.empty() ? "" : ", ", dropped->value(), Name(signal));
     }
   }
-  engine::NodeReport report;
+  engine::NodeReport report = OneToOneProcessor::Report();
   report.lines.push_back(fmt::format("dropped {}", text.empty() ? "nothing" : text));
   return report;
 }

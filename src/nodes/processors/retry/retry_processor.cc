@@ -274,9 +274,9 @@ engine::NodeReport RetryProcessor::Report() {
   const auto value = [](const telemetry::Counter* counter) {
     return counter == nullptr ? 0 : counter->value();
   };
-  return {
-      .lines = {fmt::format("{} retries; {} batches recovered, {} given up, {} left",
-                            value(scheduled_), value(recovered_), given_up, slots_.num_used())}};
+  return {.lines = {fmt::format("{} retries; {} batches recovered, {} given up, {} left",
+                                value(scheduled_), value(recovered_), given_up, slots_.num_used())},
+          .num_problems = given_up + slots_.num_used()};
 }
 
 }  // namespace df::nodes::processors::retry

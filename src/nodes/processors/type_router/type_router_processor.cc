@@ -147,6 +147,7 @@ engine::NodeReport TypeRouterProcessor::Report() {
       report.lines.push_back(fmt::format("{}: {} batches routed, {} rejected, {} without a port",
                                          otap::Name(signal), value(counters.routed), rejected,
                                          value(counters.dropped)));
+      report.num_problems += value(counters.dropped);
     }
   }
   return report;

@@ -96,11 +96,12 @@ engine::NodeReport InternalTelemetryReceiver::Report() {
   if (num_lost_records_ > 0) {
     report.lines.push_back(
         fmt::format("{} log records were not kept long enough to be sent", num_lost_records_));
+    report.num_problems += num_lost_records_;
   }
   if (num_refused_ > 0) {
     report.lines.push_back(
         fmt::format("{} batches were refused; the first: {}", num_refused_, first_reason_));
-    report.num_problems = num_refused_;
+    report.num_problems += num_refused_;
   }
   return report;
 }

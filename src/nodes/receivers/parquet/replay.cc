@@ -7,6 +7,8 @@
 
 #include "base/logging.h"
 #include "base/text.h"
+#include "engine/account.h"
+#include "nodes/receivers/parquet/wrong_folder.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -26,6 +28,10 @@ void Replay::LogNewProblems() {
   }
   for (; num_notices_logged_ < report.notices.size(); ++num_notices_logged_) {
     LogInfo("parquet receiver: notice: {}", report.notices[num_notices_logged_].message);
+  }
+  if (work_list_.has_listed() && !work_list_.has_found_files() &&
+      !std::exchange(has_logged_empty_base_, true)) {
+    LogWarning("parquet receiver: {}", DescribeEmptyBase(base_, config_.signal_types));
   }
 }
 
@@ -68,12 +74,14 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   }
   if (const int64_t left = replay.work_list().num_waiting(); left > 0) {
     lines.lines.push_back(fmt::format("stopped before {} partitions", left));
+    lines.num_problems += left;
   }
-  if (report.partitions_stopped > 0) {
-    lines.lines.push_back(
-        fmt::format("stopped in the middle of {} partitions", report.partitions_stopped));
+  const int64_t lost = replay.work_list().num_lost();
+  if (const int64_t stopped = replay.work_list().num_returned() - lost; stopped > 0) {
+    lines.lines.push_back(fmt::format("stopped in the middle of {} partitions", stopped));
+    lines.num_problems += stopped;
   }
-  if (const int64_t lost = replay.work_list().num_lost(); lost > 0) {
+  if (lost > 0) {
     lines.lines.push_back(
         fmt::format("not delivered whole: {} partitions that a failed node had under way", lost));
     lines.num_problems += lost;
@@ -87,6 +95,12 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
                     problem.count > 1 ? fmt::format(" (x{})", problem.count) : ""));
   }
   lines.num_problems += report.num_errors();
+  auto source = std::make_shared<engine::SourceAccount>();
+  if (!replay.work_list().has_found_files() && replay.work_list().has_listed()) {
+    lines.lines.push_back(DescribeEmptyBase(replay.base(), replay.config().signal_types));
+    source->has_found_nothing = !replay.config().polling_interval.interval.has_value();
+  }
+  lines.source = std::move(source);
   return lines;
 }
 

@@ -22,7 +22,8 @@ class Replay final : public engine::NodeShared {
   lake::WorkList& work_list() { return work_list_; }
   const lake::WorkList& work_list() const { return work_list_; }
 
-  /// Logs every problem that the work list has learnt of since the last call.
+  /// Logs every problem that the work list has learnt of since the last call, and once that there
+  /// is nothing to replay.
   void LogNewProblems();
 
  private:
@@ -33,6 +34,7 @@ class Replay final : public engine::NodeShared {
   std::mutex mutex_;
   size_t num_logged_ = 0;
   size_t num_notices_logged_ = 0;
+  bool has_logged_empty_base_ = false;
 };
 
 /// Writes the numbers of a replay for people: what went out per signal, what did not and why.

@@ -96,7 +96,7 @@ const config::FieldTable<TrafficGeneratorConfig>& TrafficGeneratorFields() {
                     {"pre_generated", GenerationStrategy::kPreGenerated}},
                    "make every batch anew, or a few that are sent again and again"),
       config::Bool("enable_ack_nack", &Config::enable_ack_nack,
-                   "count and report the outcomes of the batches"),
+                   "report the outcomes of the batches even when all are acks"),
       config::StringMap("resource_attributes", &Config::resource_attributes,
                         "attributes of the resource"),
       config::Group("traffic_config", &Config::traffic, TrafficFields(), "what is sent, and when")

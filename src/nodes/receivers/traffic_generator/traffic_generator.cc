@@ -145,8 +145,7 @@ runtime::Task<Status> TrafficGenerator::Run(engine::Effects& effects) {
     if (!batch.ok()) {
       co_return batch.status();
     }
-    engine::Pdata pdata(*std::move(batch), config_->enable_ack_nack ? effects.MakeToken(this, 0)
-                                                                    : engine::CompletionToken());
+    engine::Pdata pdata(*std::move(batch), effects.MakeToken(this, 0));
     if (!co_await effects.Send(std::move(pdata))) {
       break;
     }
@@ -173,7 +172,7 @@ engine::NodeReport TrafficGenerator::Report() {
   report.lines.push_back(fmt::format("sent {} log records, {} spans and {} metrics",
                                      count(otap::Signal::kLogs), count(otap::Signal::kTraces),
                                      count(otap::Signal::kMetrics)));
-  if (config_->enable_ack_nack) {
+  if (config_->enable_ack_nack || num_nacked_ > 0) {
     report.lines.push_back(fmt::format("{} batches were acked, {} nacked{}{}", num_acked_,
                                        num_nacked_,
                                        num_nacked_ == 0 ? "" : "; the first: ", first_reason_));
