@@ -89,14 +89,25 @@ Status SyncDirectory(FileCalls* calls, const fs::path& path) {
 }
 
 Status DurableFolders::Make(const fs::path& path) {
+  is_gone_ = false;
+  Status status = MakeUnlessKnown(path);
+  if (is_gone_) {
+    known_.clear();
+    status = MakeUnlessKnown(path);
+  }
+  return status;
+}
+
+Status DurableFolders::MakeUnlessKnown(const fs::path& path) {
   if (path.empty() || known_.contains(path)) {
     return Status::OK();
   }
   if (path.has_parent_path() && path.parent_path() != path) {
-    ARROW_RETURN_NOT_OK(Make(path.parent_path()));
+    ARROW_RETURN_NOT_OK(MakeUnlessKnown(path.parent_path()));
   }
   const int made = calls_->MakeDirectory(path.string(), kFolderPermissions);
   if (made < 0 && made != -EEXIST && !(IsOutOfReach(made) && IsFolder(calls_, path))) {
+    is_gone_ = made == -ENOENT;
     return FileError(path, "cannot create", made);
   }
   if (path != path.root_path()) {

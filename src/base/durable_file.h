@@ -37,8 +37,11 @@ class DurableFolders {
   void Forget() { known_.clear(); }
 
  private:
+  Status MakeUnlessKnown(const std::filesystem::path& path);
+
   FileCalls* calls_;
   std::set<std::filesystem::path> known_;
+  bool is_gone_ = false;  // somebody has removed a folder that was known
 };
 
 /// Replaces a file as a whole: after a crash there is the old content or the new one. When it

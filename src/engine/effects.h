@@ -86,6 +86,13 @@ class Effects {
 
   /// Makes a token whose outcome goes to `handler`, and counts it for this node.
   CompletionToken MakeToken(CompletionHandler* handler, uint64_t calldata);
+  /// The same, for a receiver whose sender does nothing before it has the outcome.
+  CompletionToken MakeAwaitedToken(CompletionHandler* handler, uint64_t calldata);
+
+  /// Whether senders wait for outcomes, and nothing but outcomes can be waited for: no batch of the
+  /// pipeline is in a queue, or in a call of another node. An exporter that holds outcomes back
+  /// until more has come holds up everybody then.
+  bool all_wait() const;
 
   /// Calls OnTimer of the node every `period` (> 0) from now on, in place of an earlier timer of
   /// the same id. A tick that finds the one before still waiting is left out. Not for receivers:

@@ -52,16 +52,18 @@ class Controllable {
 /// A source of batches.
 class Receiver : public Controllable {
  public:
-  /// Sends batches until there are no more, or until a drain is requested: then it returns soon,
-  /// without waiting for outcomes, which may still arrive until Report is called.
-  /// An error ends the pipeline of this core.
+  /// Sends batches until there are no more, or until a drain is requested: then it takes no more
+  /// and returns soon. It may wait for outcomes as long as senders would send again what has none:
+  /// nodes that hold batches back send or store them when a drain begins (Effects::drain). Outcomes
+  /// may still arrive until Report is called. An error ends the pipeline of this core.
   virtual runtime::Task<Status> Run(Effects& effects) = 0;
 
   /// Called last, when everything downstream has ended.
   virtual NodeReport Report() = 0;
 };
 
-/// Takes batches and sends others.
+/// Takes batches and sends others. What it holds back it sends on when a drain begins, and at once
+/// from then on: receivers may wait for the outcomes before they end.
 class Processor : public Controllable {
  public:
   /// Called once, before the first batch: for ports and timers.
@@ -99,7 +101,8 @@ class OneToOneProcessor : public Processor {
   std::string first_refusal_;
 };
 
-/// Takes batches out of the pipeline.
+/// Takes batches out of the pipeline. Outcomes that it holds back until there is more to store, it
+/// brings about when a drain begins, and as soon as it can from then on.
 class Exporter : public Controllable {
  public:
   /// Called once, before the first batch: for timers; the place to open what it writes to.

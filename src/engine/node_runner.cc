@@ -87,14 +87,19 @@ NodeRunner::NodeRunner(AnyNode node, const NodeDescriptor& descriptor, InstanceI
       metrics_(context->registry, info_, ShortType(descriptor.urn), context->metrics_level),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
-  tokens_.pending = metrics_.pending;
-  tokens_.acked = metrics_.acked;
-  tokens_.nacked = metrics_.nacked;
+  SetUp(&tokens_);
+  SetUp(&awaited_tokens_);
+}
+
+void NodeRunner::SetUp(TokenSource* tokens) {
+  tokens->pending = metrics_.pending;
+  tokens->acked = metrics_.acked;
+  tokens->nacked = metrics_.nacked;
   if (metrics_.has_times()) {
-    tokens_.latency = metrics_.outcome_latency;
-    tokens_.clock = &context->loop->clock();
+    tokens->latency = metrics_.outcome_latency;
+    tokens->clock = &context_->loop->clock();
   }
-  tokens_.on_handler_error = [this](const std::string& what) {
+  tokens->on_handler_error = [this](const std::string& what) {
     context_->on_node_error(info_.node, what);
   };
 }
@@ -348,6 +353,12 @@ bool Effects::TakesEncoded(PortIndex port) const { return runner_->TakesEncoded(
 CompletionToken Effects::MakeToken(CompletionHandler* handler, uint64_t calldata) {
   return CompletionToken(handler, calldata, &runner_->tokens_);
 }
+
+CompletionToken Effects::MakeAwaitedToken(CompletionHandler* handler, uint64_t calldata) {
+  return CompletionToken(handler, calldata, &runner_->awaited_tokens_);
+}
+
+bool Effects::all_wait() const { return runner_->context_->all_wait(); }
 
 void Effects::StartTimer(TimerId id, std::chrono::nanoseconds period) {
   runner_->StartTimer(id, period);

@@ -43,6 +43,8 @@ struct InstanceContext {
   MemoryAccount memory;
   /// Called when a node fails outside its own calls; set before any node runs.
   std::function<void(const std::string& node, const std::string& what)> on_node_error;
+  /// What Effects::all_wait says; set before any node runs.
+  std::function<bool()> all_wait;
 };
 
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
@@ -68,7 +70,10 @@ class NodeRunner {
   void End(const std::string& reason, NackCause cause);
 
   /// From now on tokens of this node that fall are nacks of an ended node with this reason.
-  void Abandon(const std::string* reason) { tokens_.end_reason = reason; }
+  void Abandon(const std::string* reason) {
+    tokens_.end_reason = reason;
+    awaited_tokens_.end_reason = reason;
+  }
 
   /// The node has failed: takes its report and destroys it, so that what it still holds has an
   /// outcome while others wait for one. A node that has batches downstream stays: it hears of them.
@@ -86,7 +91,9 @@ class NodeRunner {
   void Collect();
 
   /// Batches sent with a token of this node that have no outcome yet.
-  int64_t num_unanswered() const { return tokens_.num_pending; }
+  int64_t num_unanswered() const { return tokens_.num_pending + awaited_tokens_.num_pending; }
+  /// Those among them for which a sender waits.
+  int64_t num_awaited() const { return awaited_tokens_.num_pending; }
   /// Whether a call with a batch is going on.
   bool is_in_batch() const { return is_in_batch_; }
 
@@ -117,6 +124,7 @@ class NodeRunner {
   void StartTimer(TimerId id, std::chrono::nanoseconds period);
   void WakeAt(TimerId id, runtime::SteadyTime deadline);
   Controllable* controllable();
+  void SetUp(TokenSource* tokens);
 
   AnyNode node_;
   bool takes_encoded_;
@@ -125,6 +133,7 @@ class NodeRunner {
   InstanceContext* context_;
   NodeMetrics metrics_;
   TokenSource tokens_;
+  TokenSource awaited_tokens_;
   Inbox inbox_;
   std::vector<OutPort> ports_;
   PortIndex default_port_ = 0;

@@ -155,11 +155,23 @@ void PipelineInstance::TellMemoryPressure(MemoryPressure pressure) {
   }
 }
 
+bool PipelineInstance::AllWait() const {
+  bool is_awaited = false;
+  for (const auto& runner : runners_) {
+    if (runner->inbox().num_batches() > 0 || runner->is_in_batch()) {
+      return false;
+    }
+    is_awaited = is_awaited || runner->num_awaited() > 0;
+  }
+  return is_awaited;
+}
+
 void PipelineInstance::Start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
   context_.on_node_error = [this](const std::string& node, const std::string& what) {
     OnNodeError(node, what);
   };
+  context_.all_wait = [this] { return AllWait(); };
   context_.memory.OnChange([this](MemoryPressure pressure) { TellMemoryPressure(pressure); });
   num_running_ = runners_.size();
   for (size_t i = runners_.size(); i-- > 0;) {

@@ -115,6 +115,7 @@ class PipelineInstance {
   void ForceEnd();
   void Finish();
   void TellMemoryPressure(MemoryPressure pressure);
+  bool AllWait() const;
   void AddError(const std::string& node, const Status& status);
   void OnNodeError(const std::string& node, const std::string& what);
 

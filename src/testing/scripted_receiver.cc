@@ -19,7 +19,11 @@ class ScriptedReceiver final : public engine::Receiver, public engine::Completio
         otap::BatchPtr batch = std::move(script_->batches.front());
         script_->batches.pop_front();
         const auto number = static_cast<uint64_t>(script_->num_sent++);
-        if (!co_await effects.Send({std::move(batch), effects.MakeToken(this, number)})) {
+        engine::CompletionToken token = script_->senders_wait
+                                            ? effects.MakeAwaitedToken(this, number)
+                                            : effects.MakeToken(this, number);
+        engine::Pdata pdata(std::move(batch), std::move(token));
+        if (!co_await effects.Send(std::move(pdata))) {
           ++script_->num_refused;
         }
       } else if (script_->ends_by_itself) {
@@ -28,6 +32,9 @@ class ScriptedReceiver final : public engine::Receiver, public engine::Completio
         co_await script_->more->Wait();
       }
     }
+    while (script_->waits_for_outcomes && script_->num_outcomes < script_->num_sent) {
+      co_await script_->more->Wait();
+    }
     script_->has_ended = true;
     co_return script_->end_status;
   }
@@ -35,6 +42,9 @@ class ScriptedReceiver final : public engine::Receiver, public engine::Completio
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override {
     ++script_->num_outcomes;
     script_->outcomes[calldata] = outcome;
+    if (script_->waits_for_outcomes) {
+      script_->more->Notify();
+    }
   }
 
   engine::NodeReport Report() override { return {}; }

@@ -16,6 +16,8 @@ namespace df::testing {
 struct ReceiverScript : engine::NodeShared {
   std::deque<otap::BatchPtr> batches;  ///< sent in order, each once
   bool ends_by_itself = true;          ///< after the last batch; else it waits for more or a drain
+  bool senders_wait = false;           ///< tokens are those of senders that wait
+  bool waits_for_outcomes = false;     ///< before it ends
   Status end_status;                   ///< what Run returns
   std::map<uint64_t, engine::Outcome> outcomes;  ///< by number of the batch, from 0
   int64_t num_outcomes = 0;

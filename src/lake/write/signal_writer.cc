@@ -6,7 +6,7 @@ namespace df::lake {
 
 std::string_view Name(CloseReason reason) {
   static constexpr std::array<std::string_view, kNumCloseReasons> kNames = {
-      "rows", "bytes", "age", "partition", "end", "error"};
+      "rows", "bytes", "age", "partition", "all_wait", "drain", "end", "error"};
   return kNames[static_cast<size_t>(reason)];
 }
 

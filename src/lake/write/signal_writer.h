@@ -29,10 +29,12 @@ enum class CloseReason : uint8_t {
   kBytes,
   kAge,
   kPartition,  ///< the ids of the partition are used up
+  kAllWait,    ///< whoever sends waits for these files
+  kDrain,      ///< the pipeline is about to end
   kEnd,        ///< no more batches come
   kError,
 };
-inline constexpr size_t kNumCloseReasons = 6;
+inline constexpr size_t kNumCloseReasons = 8;
 
 /// Returns "rows", "bytes" and so on, as they stand in metrics.
 std::string_view Name(CloseReason reason);

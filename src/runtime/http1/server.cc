@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "runtime/condition.h"
 #include "runtime/http1/byte_stream.h"
 #include "runtime/http1/request_reader.h"
 #include "runtime/http1/wire_format.h"
@@ -24,7 +25,7 @@ constexpr std::chrono::seconds kLinger{2};
 class Server::State final : public std::enable_shared_from_this<State> {
  public:
   State(EventLoop* loop, const ServerSettings& settings, RequestHandler* handler)
-      : loop_(loop), settings_(settings), handler_(handler) {}
+      : loop_(loop), settings_(settings), handler_(handler), changed_(loop) {}
 
   Status Listen() {
     ARROW_ASSIGN_OR_RAISE(listener_, Listener::Listen(loop_, settings_.address,
@@ -41,6 +42,15 @@ class Server::State final : public std::enable_shared_from_this<State> {
       if (connection.is_idle) {
         connection.stream->Close();
       }
+    }
+  }
+
+  Task<void> Drain(SteadyTime deadline) {
+    Stop();
+    Timer timer(loop_, [this] { changed_.NotifyAll(); });
+    timer.StartAt(deadline);
+    while (!connections_.empty() && loop_->clock().Now() < deadline) {
+      co_await changed_.Wait();
     }
   }
 
@@ -100,6 +110,7 @@ class Server::State final : public std::enable_shared_from_this<State> {
     state->loop_->Post([weak = state->weak_from_this(), connection] {
       if (const auto alive = weak.lock(); alive != nullptr && !alive->has_ended_) {
         alive->connections_.erase(connection);
+        alive->changed_.NotifyAll();
       }
     });
   }
@@ -217,6 +228,7 @@ class Server::State final : public std::enable_shared_from_this<State> {
   EventLoop* loop_;
   ServerSettings settings_;
   RequestHandler* handler_;
+  Condition changed_;
   std::shared_ptr<Listener> listener_;
   Connections connections_;
   int64_t num_requests_ = 0;
@@ -238,5 +250,6 @@ uint16_t Server::port() const { return state_->port(); }
 const ServerCounts& Server::counts() const { return state_->counts(); }
 int64_t Server::num_connections() const { return state_->num_connections(); }
 void Server::Stop() { state_->Stop(); }
+Task<void> Server::Drain(SteadyTime deadline) { return state_->Drain(deadline); }
 
 }  // namespace df::runtime::http1

@@ -71,6 +71,8 @@ class Server {
   /// Takes no connections any more, and ends those there are: at once where none of a request has
   /// come, else with its answer. Does not wait.
   void Stop();
+  /// Stops, and waits until the last connection has ended, or until the deadline.
+  Task<void> Drain(SteadyTime deadline);
 
  private:
   class State;

@@ -60,6 +60,9 @@ const config::FieldTable<WriterOptions>& WriterFields() {
                    {1_KiB, 1024_GiB}, "files are closed once the largest of them has this size"),
       config::Duration("flush_when_older_than", &WriterOptions::flush_when_older_than,
                        "files are closed once a batch has waited in them for so long", kAges),
+      config::Duration("flush_when_all_wait_for", &WriterOptions::flush_when_all_wait_for,
+                       "the same, when senders wait and nothing else is on its way to the files",
+                       kAges),
       config::Size("row_group_bytes", &WriterOptions::row_group_bytes, {64_KiB, 4_GiB},
                    "bytes that the batches of a row group take in memory"),
       config::Custom<WriterOptions, lake::Compression>(

@@ -28,7 +28,9 @@ struct Storage {
 struct WriterOptions {
   int64_t target_rows_per_file = 100'000'000;
   int64_t target_bytes_per_file = 256_MiB;
-  std::chrono::nanoseconds flush_when_older_than = std::chrono::seconds(30);
+  /// Well below the time-outs of those who wait: 5 s of Collectors, 10 s of SDKs.
+  std::chrono::nanoseconds flush_when_older_than = std::chrono::seconds(3);
+  std::chrono::nanoseconds flush_when_all_wait_for = std::chrono::milliseconds(500);
   int64_t row_group_bytes = 32_MiB;
   lake::Compression compression = lake::WriteOptions().compression;
   std::map<std::string, std::string> table_compression;

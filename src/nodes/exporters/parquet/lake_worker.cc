@@ -34,6 +34,8 @@ void LakeWorker::Close(otap::Signal signal, uint64_t number, lake::CloseReason r
 
 void LakeWorker::CloseAll() { Push(CloseAllMessage{}); }
 
+void LakeWorker::Drain() { Push(DrainMessage{}); }
+
 void LakeWorker::Encode() { Push(EncodeMessage{}); }
 
 void LakeWorker::Push(Message message) {
@@ -53,10 +55,18 @@ std::optional<LakeWorker::Message> LakeWorker::Pop() {
   return message;
 }
 
+bool LakeWorker::HasMessage() {
+  const std::lock_guard lock(mutex_);
+  return !messages_.empty();
+}
+
 void LakeWorker::Run() {
   RemoveStale();
   while (std::optional<Message> message = Pop()) {
     std::visit([this](auto& found) { Handle(std::move(found)); }, *message);
+    if (is_draining_ && !HasMessage()) {
+      CloseAllFor(lake::CloseReason::kDrain);
+    }
     report_(std::exchange(happened_, {}));
   }
 }
@@ -96,9 +106,13 @@ void LakeWorker::Handle(CloseMessage message) {
   }
 }
 
-void LakeWorker::Handle(CloseAllMessage) {
+void LakeWorker::Handle(CloseAllMessage) { CloseAllFor(lake::CloseReason::kEnd); }
+
+void LakeWorker::Handle(DrainMessage) { is_draining_ = true; }
+
+void LakeWorker::CloseAllFor(lake::CloseReason reason) {
   for (const auto& open : writers_) {
-    open->Close(lake::CloseReason::kEnd);
+    open->Close(reason);
   }
 }
 

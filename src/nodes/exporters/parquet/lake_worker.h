@@ -56,17 +56,20 @@ class LakeWorker final : private lake::WriteListener {
     std::optional<int> core;
   };
 
-  /// `report` is called on the thread of the worker.
+  /// `report` is called on the thread of the worker, once for each call below.
   LakeWorker(std::unique_ptr<lake::FileStore> store, Settings settings,
              std::function<void(WorkReport)> report);
   ~LakeWorker();
 
   // Calls: from any thread. None of them waits.
   void Add(otap::BatchPtr batch, uint64_t number);
-  /// Closes the files of a signal that are open, if they hold the batch of that number.
+  /// Closes the files of a signal that are open, if they hold a batch of that number or below.
   void Close(otap::Signal signal, uint64_t number, lake::CloseReason reason);
   /// Closes all files.
   void CloseAll();
+  /// From now on all files are closed whenever nothing else is to be done: what comes while they
+  /// are being closed goes into the next together.
+  void Drain();
   /// Writes what is in memory.
   void Encode();
 
@@ -81,8 +84,10 @@ class LakeWorker final : private lake::WriteListener {
     lake::CloseReason reason;
   };
   struct CloseAllMessage {};
+  struct DrainMessage {};
   struct EncodeMessage {};
-  using Message = std::variant<AddMessage, CloseMessage, CloseAllMessage, EncodeMessage>;
+  using Message =
+      std::variant<AddMessage, CloseMessage, CloseAllMessage, DrainMessage, EncodeMessage>;
 
   void OnEncoded(std::span<const uint64_t> batches) override;
   void OnClosed(std::span<const uint64_t> batches, lake::CloseReason reason,
@@ -91,10 +96,13 @@ class LakeWorker final : private lake::WriteListener {
 
   void Push(Message message);
   std::optional<Message> Pop();
+  bool HasMessage();
+  void CloseAllFor(lake::CloseReason reason);
   void Run();
   void Handle(AddMessage message);
   void Handle(CloseMessage message);
   void Handle(CloseAllMessage message);
+  void Handle(DrainMessage message);
   void Handle(EncodeMessage message);
   lake::SignalWriter& writer(otap::Signal signal) { return *writers_[static_cast<size_t>(signal)]; }
   void RemoveStale();
@@ -104,6 +112,7 @@ class LakeWorker final : private lake::WriteListener {
   std::function<void(WorkReport)> report_;
   std::array<std::unique_ptr<lake::SignalWriter>, otap::kAllSignals.size()> writers_;
   WorkReport happened_;
+  bool is_draining_ = false;
 
   std::mutex mutex_;
   std::condition_variable has_message_;

@@ -29,18 +29,24 @@ constexpr Instrument kHeldBytes = {kUpDownCounter, "df.exporter.parquet.held.siz
                                    "Bytes of batches in memory that are not encoded yet"};
 
 constexpr engine::TimerId kAgeTimer = 0;
+/// How soon files that were not closed because more was on its way are looked at again.
+constexpr std::chrono::milliseconds kLookAgain{10};
 /// Share of the memory limit that the queue in front of the thread may take.
 constexpr int64_t kQueuePercent = 25;
 
 }  // namespace
 
-ParquetExporter::ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info)
-    : config_(std::move(config)), info_(info), mailbox_(std::make_shared<Mailbox>(this)) {}
+ParquetExporter::ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info,
+                                 StoreMaker make_store)
+    : config_(std::move(config)),
+      info_(info),
+      make_store_(std::move(make_store)),
+      mailbox_(std::make_shared<Mailbox>(this)) {}
 
 ParquetExporter::~ParquetExporter() { mailbox_->owner = nullptr; }
 
 Status ParquetExporter::Start(engine::Effects& effects) {
-  ARROW_ASSIGN_OR_RAISE(auto store, lake::MakeFileStore(config_.base_uri));
+  ARROW_ASSIGN_OR_RAISE(auto store, make_store_(config_.base_uri));
   AddMetrics(effects);
   progress_ = std::make_unique<runtime::Wakeup>(&effects.loop());
   LakeWorker::Settings settings;
@@ -63,6 +69,8 @@ Status ParquetExporter::Start(engine::Effects& effects) {
           }
         });
       });
+  // A receiver may wait for what is held here before it ends, so that Finish would come too late.
+  on_drain_.emplace(&effects.drain(), [this] { Tell([](LakeWorker& worker) { worker.Drain(); }); });
   return Status::OK();
 }
 
@@ -96,39 +104,70 @@ runtime::Task<Status> ParquetExporter::Export(engine::Pdata pdata, engine::Effec
   open.queued_bytes = size_bytes;
   open.held_bytes = size_bytes;
   arrivals_[static_cast<size_t>(signal)].push_back({number, effects.clock().Now()});
-  worker_->Add(std::move(pdata.batch), number);
+  Tell([&](LakeWorker& worker) { worker.Add(std::move(pdata.batch), number); });
   if (arrivals_[static_cast<size_t>(signal)].size() == 1) {
     SetTimer(effects);
   }
   co_return Status::OK();
 }
 
-void ParquetExporter::SetTimer(engine::Effects& effects) {
-  std::optional<runtime::SteadyTime> oldest;
-  for (std::deque<Arrival>& arrivals : arrivals_) {
-    while (!arrivals.empty() && !open_.contains(arrivals.front().number)) {
-      arrivals.pop_front();
-    }
-    if (!arrivals.empty() && (!oldest.has_value() || arrivals.front().time < *oldest)) {
-      oldest = arrivals.front().time;
-    }
+void ParquetExporter::Tell(const std::function<void(LakeWorker&)>& order) {
+  ++num_orders_;
+  order(*worker_);
+}
+
+std::deque<ParquetExporter::Arrival>& ParquetExporter::Waiting(otap::Signal signal) {
+  std::deque<Arrival>& arrivals = arrivals_[static_cast<size_t>(signal)];
+  while (!arrivals.empty() && !open_.contains(arrivals.front().number)) {
+    arrivals.pop_front();
   }
-  if (oldest.has_value()) {
-    effects.WakeAt(kAgeTimer, *oldest + config_.writer_options.flush_when_older_than);
+  return arrivals;
+}
+
+void ParquetExporter::SetTimer(engine::Effects& effects) {
+  const WriterOptions& options = config_.writer_options;
+  const runtime::SteadyTime now = effects.clock().Now();
+  std::optional<runtime::SteadyTime> next;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const std::deque<Arrival>& waiting = Waiting(signal);
+    if (waiting.empty()) {
+      continue;
+    }
+    // Who waits and what is on its way changes without a word, so it is looked at again and again.
+    const runtime::SteadyTime time = waiting.front().time;
+    const runtime::SteadyTime look =
+        std::min(std::max(time + options.flush_when_all_wait_for, now + kLookAgain),
+                 time + options.flush_when_older_than);
+    next = std::min(look, next.value_or(look));
+  }
+  if (next.has_value()) {
+    effects.WakeAt(kAgeTimer, *next);
+  }
+}
+
+void ParquetExporter::CloseOlder(otap::Signal signal, runtime::SteadyTime time,
+                                 lake::CloseReason reason) {
+  // The files of the oldest may have been closed for another reason meanwhile, and younger batches
+  // may be in the next: they keep their own time.
+  std::deque<Arrival>& waiting = Waiting(signal);
+  std::optional<uint64_t> last;
+  while (!waiting.empty() && waiting.front().time <= time) {
+    last = waiting.front().number;
+    waiting.pop_front();
+  }
+  if (last.has_value()) {
+    Tell([&](LakeWorker& worker) { worker.Close(signal, *last, reason); });
   }
 }
 
 runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId, engine::Effects& effects) {
-  const runtime::SteadyTime oldest_allowed =
-      effects.clock().Now() - config_.writer_options.flush_when_older_than;
+  const WriterOptions& options = config_.writer_options;
+  const runtime::SteadyTime now = effects.clock().Now();
+  const bool all_wait = effects.all_wait();
   for (const otap::Signal signal : otap::kAllSignals) {
-    std::deque<Arrival>& arrivals = arrivals_[static_cast<size_t>(signal)];
-    while (!arrivals.empty() && !open_.contains(arrivals.front().number)) {
-      arrivals.pop_front();
-    }
-    if (!arrivals.empty() && arrivals.front().time <= oldest_allowed) {
-      worker_->Close(signal, arrivals.front().number, lake::CloseReason::kAge);
-      arrivals.clear();  // everything up to now goes into the files that are closed
+    CloseOlder(signal, now - options.flush_when_older_than, lake::CloseReason::kAge);
+    if (all_wait) {
+      CloseOlder(signal, now - options.flush_when_all_wait_for, lake::CloseReason::kAllWait);
     }
   }
   SetTimer(effects);
@@ -136,7 +175,7 @@ runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId, engine::Effects&
 }
 
 runtime::Task<Status> ParquetExporter::Finish(engine::Effects&) {
-  worker_->CloseAll();
+  Tell([](LakeWorker& worker) { worker.CloseAll(); });
   while (!open_.empty()) {
     co_await progress_->Wait();
   }
@@ -145,11 +184,12 @@ runtime::Task<Status> ParquetExporter::Finish(engine::Effects&) {
 
 void ParquetExporter::OnMemoryPressure(engine::MemoryPressure pressure) {
   if (pressure != engine::MemoryPressure::kNormal && worker_ != nullptr) {
-    worker_->Encode();
+    Tell([](LakeWorker& worker) { worker.Encode(); });
   }
 }
 
 void ParquetExporter::Take(WorkReport report) {
+  --num_orders_;
   for (const uint64_t number : report.taken) {
     queued_bytes_ -= std::exchange(open_.at(number).queued_bytes, 0);
   }

@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/node.h"
+#include "lake/write/file_store.h"
 #include "nodes/exporters/parquet/config.h"
 #include "nodes/exporters/parquet/lake_worker.h"
 #include "runtime/event_loop.h"
@@ -21,19 +24,26 @@ namespace df::nodes::exporters::parquet {
 /// visible, nack where they could not be written (retryable) or the batch is malformed (for good).
 class ParquetExporter final : public engine::Exporter {
  public:
-  ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info);
+  /// Makes the store of a URI.
+  using StoreMaker = std::function<Result<std::unique_ptr<lake::FileStore>>(const std::string&)>;
+
+  ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info,
+                  StoreMaker make_store = lake::MakeFileStore);
   ~ParquetExporter() override;
 
   /// Errors: kind config, when there is no file system for the URI.
   Status Start(engine::Effects& effects) override;
   /// Waits while the queue of the thread is full.
   runtime::Task<Status> Export(engine::Pdata pdata, engine::Effects& effects) override;
-  /// Closes files that are too old.
+  /// Closes files that are too old, and files that everybody waits for.
   runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
   /// Closes all files and waits for them.
   runtime::Task<Status> Finish(engine::Effects& effects) override;
   void OnMemoryPressure(engine::MemoryPressure pressure) override;
   engine::NodeReport Report() override;
+
+  /// Whether the thread has done everything that it was told to.
+  bool is_settled() const { return num_orders_ == 0; }
 
  private:
   /// A batch that has no outcome yet.
@@ -65,11 +75,18 @@ class ParquetExporter final : public engine::Exporter {
   void TakeClosed(const ClosedFiles& closed);
   void Release(OpenBatch* batch);
   void Complete(const BatchDone& done);
-  /// Forgets arrivals that have their outcome, and sets the timer by the oldest that has not.
+  /// The thread is told something by `order`, and reports once.
+  void Tell(const std::function<void(LakeWorker&)>& order);
+  /// The arrivals of a signal that have no outcome.
+  std::deque<Arrival>& Waiting(otap::Signal signal);
+  /// Closes files that hold a batch which came at that time or before.
+  void CloseOlder(otap::Signal signal, runtime::SteadyTime time, lake::CloseReason reason);
+  /// Sets the timer by the oldest arrival.
   void SetTimer(engine::Effects& effects);
 
   ParquetConfig config_;
   engine::InstanceInfo info_;
+  StoreMaker make_store_;
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<LakeWorker> worker_;
   std::unique_ptr<runtime::Wakeup> progress_;
@@ -78,12 +95,14 @@ class ParquetExporter final : public engine::Exporter {
   /// By signal, oldest first; those whose files have been told to close are not in it.
   std::array<std::deque<Arrival>, otap::kAllSignals.size()> arrivals_;
   int64_t queued_bytes_ = 0;
+  int64_t num_orders_ = 0;  ///< without report
   Metrics metrics_;
 
   lake::FileCounts written_;
   int64_t num_acked_ = 0;
   int64_t num_nacked_ = 0;
   std::string first_error_;
+  std::optional<runtime::Cancellation::Subscription> on_drain_;
 };
 
 }  // namespace df::nodes::exporters::parquet

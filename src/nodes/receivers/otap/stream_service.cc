@@ -202,7 +202,7 @@ runtime::Task<> StreamService::SendOn(Session* session, int64_t batch_id,
     ArmTimer();
   }
   ++session->num_in_flight;
-  engine::Pdata pdata(std::move(batch), effects_->MakeToken(this, calldata));
+  engine::Pdata pdata(std::move(batch), effects_->MakeAwaitedToken(this, calldata));
   co_await effects_->Send(std::move(pdata));
 }
 

@@ -39,6 +39,9 @@ class ExportService::Call {
     sending = runtime::Task<>();
     service->is_dropping_ = false;
     service->calls_.erase(id);
+    if (service->calls_.empty()) {
+      service->calls_ended_.NotifyAll();
+    }
   }
 
   bool is_over() const {
@@ -61,7 +64,7 @@ class ExportService::Call {
 };
 
 ExportService::ExportService(engine::Effects* effects)
-    : effects_(effects), sends_ended_(&effects->loop()) {}
+    : effects_(effects), sends_ended_(&effects->loop()), calls_ended_(&effects->loop()) {}
 
 ExportService::~ExportService() = default;
 
@@ -141,7 +144,9 @@ runtime::Task<> ExportService::SendAll(Call* call, std::vector<otap::BatchPtr> b
   const Count count(this);
   const uint64_t calldata = (call->options.waits_for_result ? kWaits : 0) | call->id << kPartBits;
   for (size_t i = 0; i < batches.size(); ++i) {
-    engine::Pdata pdata(std::move(batches[i]), effects_->MakeToken(this, calldata | i));
+    engine::Pdata pdata(std::move(batches[i]), call->options.waits_for_result
+                                                   ? effects_->MakeAwaitedToken(this, calldata | i)
+                                                   : effects_->MakeToken(this, calldata | i));
     // A nack of a destination that has ended comes like any other.
     co_await effects_->Send(std::move(pdata));
   }
@@ -153,6 +158,15 @@ runtime::Task<> ExportService::WaitForSends() {
   while (num_sending_ > 0) {
     co_await sends_ended_.Wait();
   }
+}
+
+runtime::Task<bool> ExportService::WaitForAnswers(runtime::SteadyTime deadline) {
+  runtime::Timer timer(&effects_->loop(), [this] { calls_ended_.NotifyAll(); });
+  timer.StartAt(deadline);
+  while (!calls_.empty() && effects_->clock().Now() < deadline) {
+    co_await calls_ended_.Wait();
+  }
+  co_return calls_.empty();
 }
 
 ExportAnswer ExportService::Refuse(AnswerCode code, std::string message) {

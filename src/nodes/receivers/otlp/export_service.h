@@ -74,6 +74,8 @@ class ExportService final : public engine::CompletionHandler {
   void Close() { is_closed_ = true; }
   /// Waits until nothing is being sent; outcomes may still be missing.
   runtime::Task<> WaitForSends();
+  /// Waits until every request has its answer. Returns false when the deadline comes first.
+  runtime::Task<bool> WaitForAnswers(runtime::SteadyTime deadline);
 
   const ExportCounts& counts() const { return counts_; }
 
@@ -93,6 +95,7 @@ class ExportService final : public engine::CompletionHandler {
   uint64_t next_call_ = 1;
   int64_t num_sending_ = 0;
   runtime::Condition sends_ended_;
+  runtime::Condition calls_ended_;
   bool is_closed_ = false;
   bool is_dropping_ = false;
   ExportCounts counts_;

@@ -27,6 +27,7 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
   void Collect();
   /// Takes no connections and requests any more; requests under way are answered.
   void Stop() { server_->Stop(); }
+  runtime::Task<> Drain(runtime::SteadyTime deadline) { return server_->Drain(deadline); }
 
   runtime::Task<runtime::grpc::CallStatus> OnCall(runtime::grpc::ServerCall& call) override;
 

@@ -26,6 +26,7 @@ class HttpEndpoint final : public runtime::http1::RequestHandler {
   uint16_t port() const { return server_->port(); }
   /// Takes no connections any more; those there are end with their answers.
   void Stop() { server_->Stop(); }
+  runtime::Task<> Drain(runtime::SteadyTime deadline) { return server_->Drain(deadline); }
 
   std::optional<runtime::http1::Response> Admit(const runtime::http1::Request& head) override;
   runtime::Task<runtime::http1::Response> Respond(runtime::http1::Request request) override;

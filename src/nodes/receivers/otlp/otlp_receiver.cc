@@ -1,11 +1,20 @@
 #include "nodes/receivers/otlp/otlp_receiver.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "base/logging.h"
 #include "runtime/address.h"
 
 namespace df::nodes::receivers::otlp {
+namespace {
+
+constexpr std::chrono::nanoseconds kMaxAnswerTime = std::chrono::seconds(10);
+constexpr std::chrono::nanoseconds kMaxReadTime = std::chrono::seconds(2);
+
+}  // namespace
 
 Status OtlpReceiver::Listen(engine::Effects& effects) {
   const auto log = [&effects](std::string_view protocol, const std::string& configured,
@@ -48,6 +57,23 @@ runtime::Task<Status> OtlpReceiver::Run(engine::Effects& effects) {
     grpc_->Stop();
   }
   co_await service_->WaitForSends();
+  // Who is not answered sends again what may be stored by then. What is held downstream is being
+  // stored since the drain began.
+  const runtime::SteadyTime now = effects.clock().Now();
+  const runtime::SteadyTime deadline = effects.drain_deadline().value_or(now);
+  const runtime::SteadyTime answers_until =
+      now + std::min(kMaxAnswerTime, std::chrono::nanoseconds((deadline - now) / 2));
+  if (co_await service_->WaitForAnswers(answers_until)) {
+    // Who is slow to read, or has sent half of a request, holds nothing up for long.
+    const runtime::SteadyTime written_until =
+        std::min(effects.clock().Now() + kMaxReadTime, deadline);
+    if (http_ != nullptr) {
+      co_await http_->Drain(written_until);
+    }
+    if (grpc_ != nullptr) {
+      co_await grpc_->Drain(written_until);
+    }
+  }
   co_return Status::OK();
 }
 

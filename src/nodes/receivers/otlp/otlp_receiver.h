@@ -19,8 +19,9 @@ struct OtlpShared final : engine::NodeShared {
   std::shared_ptr<const runtime::TlsContext> grpc_tls;  ///< the same
 };
 
-/// Listens on every core at the same address, until a drain is requested. Requests whose outcome
-/// is waited for are answered while the rest of the pipeline drains.
+/// Listens on every core at the same address, until a drain is requested. It ends when those that
+/// wait for the outcome of their requests have read it, for which they have half of the time of the
+/// drain, at most ten seconds; the rest is answered while what is downstream ends.
 class OtlpReceiver final : public engine::Receiver {
  public:
   OtlpReceiver(std::shared_ptr<const OtlpConfig> config, std::shared_ptr<const OtlpShared> shared)
