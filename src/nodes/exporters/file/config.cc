@@ -35,6 +35,13 @@ const config::FieldTable<FileConfig>& FileFields() {
                     {"append", OpenMode::kAppend},
                     {"create_new", OpenMode::kCreateNew}},
                    "what to do with a file that exists: empty it, write behind it, refuse it"),
+      config::Enum(
+          "durability", &FileConfig::durability,
+          {{"none", Durability::kNone}, {"flush", Durability::kFlush}, {"sync", Durability::kSync}},
+          "a batch is acked when it waits to be written, when the operating system has it, "
+          "or when the disk has it"),
+      config::Size("queue_size", &FileConfig::queue_size, {64_KiB, 64_GiB},
+                   "encoded requests that wait to be written, on each core"),
   };
   return kTable;
 }

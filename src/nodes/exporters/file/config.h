@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/units.h"
 #include "config/field_table.h"
 #include "engine/node_registry.h"
 #include "otap/schema.h"
@@ -20,10 +21,19 @@ enum class OpenMode : uint8_t {
   kCreateNew,  ///< a file that exists is an error
 };
 
+/// What an ack says.
+enum class Durability : uint8_t {
+  kNone,   ///< the request waits to be written
+  kFlush,  ///< the operating system has it: it survives the end of the process
+  kSync,   ///< the disk has it: it survives the end of the machine
+};
+
 struct FileConfig {
   std::string path;
   Format format = Format::kOtlpJson;
   OpenMode open_mode = OpenMode::kTruncate;
+  Durability durability = Durability::kFlush;
+  int64_t queue_size = 16_MiB;
 };
 
 const config::FieldTable<FileConfig>& FileFields();
