@@ -19,6 +19,8 @@ constexpr telemetry::Instrument kCutBytes = {
     telemetry::InstrumentKind::kCounter, "df.exporter.file.cut.size", "By",
     "Bytes of unfinished requests that were cut off files to append to"};
 
+constexpr size_t kMaxBuffers = 4;
+
 std::string_view ItemName(otap::Signal signal) {
   switch (signal) {
     case otap::Signal::kLogs:
@@ -123,13 +125,16 @@ Status FileExporter::Encode(const otap::Batch& batch, WriteOrder* order, otlp::E
     order->size_bytes = order->buffer.size();
     return Status::OK();
   }
+  if (!buffers_.empty()) {
+    order->buffer = std::move(buffers_.back());
+    buffers_.pop_back();
+  }
   ARROW_ASSIGN_OR_RAISE(const std::string_view request,
-                        otlp::EncodeRequestInto(batch, &buffer_, stats));
+                        otlp::EncodeRequestInto(batch, &order->buffer, stats));
   ARROW_ASSIGN_OR_RAISE(order->head, otlp::RequestHead(request.size()));
   order->head_size = order->head.size();
-  order->begin = static_cast<size_t>(request.data() - buffer_.data());
+  order->begin = static_cast<size_t>(request.data() - order->buffer.data());
   order->size_bytes = request.size();
-  order->buffer = std::exchange(buffer_, {});
   return Status::OK();
 }
 
@@ -147,8 +152,9 @@ void FileExporter::Take(std::vector<WriteDone> done) {
     OpenRequest open = std::move(found->second);
     open_.erase(found);
     queued_bytes_ -= open.size_bytes;
-    if (one.buffer.size() > buffer_.size()) {
-      buffer_ = std::move(one.buffer);
+    if (buffers_.size() < kMaxBuffers && config_.format == Format::kOtlpProto &&
+        !one.buffer.empty()) {
+      buffers_.push_back(std::move(one.buffer));
     }
     if (open.output == nullptr) {
       if (!one.status.ok()) {

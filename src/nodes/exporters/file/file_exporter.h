@@ -74,7 +74,7 @@ class FileExporter final : public engine::Exporter {
   std::map<uint64_t, OpenRequest> open_;
   uint64_t next_number_ = 0;
   int64_t queued_bytes_ = 0;
-  std::string buffer_;  ///< keeps its room for the next request
+  std::vector<std::string> buffers_;  ///< keep their room for the next requests
   std::vector<std::string> repairs_;
   telemetry::Gauge* queued_ = nullptr;
   int64_t not_written_ = 0;
