@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -63,6 +64,12 @@ std::string Location::ToString() const {
 }
 
 Status MakeError(ErrorKind kind, std::string message, const Location& location, bool retryable) {
+  // One line each: the messages of libraries have several.
+  for (size_t at = message.find_first_of("\r\n"); at != std::string::npos;
+       at = message.find_first_of("\r\n", at)) {
+    const size_t end = std::min(message.find_first_not_of("\r\n\t ", at), message.size());
+    message.replace(at, end - at, end == message.size() ? "" : " ");
+  }
   const std::string where = location.ToString();
   if (!where.empty()) {
     message += fmt::format(" [{}]", where);

@@ -367,6 +367,11 @@ TEST(PartitionReader, AnUnreadableAttributeFileNeverLendsRowsAnotherResource) {
   for (const otap::BatchPtr& batch : replayed.batches) {
     EXPECT_EQ(batch->table(otap::TableKind::kResourceAttrs), nullptr);
   }
+  ReadOptions strict;
+  strict.resource_join = ResourceJoin::kFail;
+  const Replayed refused = ReplayTree(folder.path(), strict);
+  EXPECT_TRUE(refused.batches.empty());
+  EXPECT_EQ(refused.report.table(otap::TableKind::kLogs).dropped(DropReason::kRefused), 160);
 }
 
 TEST(PartitionReader, DropPolicySendsUpstreamRowsWithoutResources) {
