@@ -45,6 +45,33 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
   }
 }
 
+/// What the system gave as the cause of a status of Arrow: "Permission denied".
+std::string CauseOf(const Status& status) {
+  if (status.detail() == nullptr || FindDetail(status) != nullptr) {
+    return "";
+  }
+  std::string text = status.detail()->ToString();
+  if (text.starts_with("[errno ") && text.find("] ") != std::string::npos) {
+    text.erase(0, text.find("] ") + 2);
+  }
+  return text;
+}
+
+/// Takes a quoted path out that the location names anyhow.
+std::string WithoutPath(std::string message, std::string_view file) {
+  const size_t at = file.empty() ? std::string::npos : message.find(file);
+  if (at == std::string::npos) {
+    return message;
+  }
+  const size_t open = message.rfind('\'', at);
+  const size_t end = at + file.size();
+  if (open != std::string::npos && end < message.size() && message[end] == '\'') {
+    const size_t begin = open > 0 && message[open - 1] == ' ' ? open - 1 : open;
+    message.erase(begin, end + 1 - begin);
+  }
+  return message;
+}
+
 }  // namespace
 
 std::string Location::ToString() const {
@@ -100,7 +127,11 @@ Status WithContext(const Status& status, ErrorKind kind, const Location& locatio
   if (status.ok() || FindDetail(status) != nullptr) {
     return status;
   }
-  return MakeError(kind, status.message(), location, retryable);
+  std::string message = WithoutPath(status.message(), location.file);
+  if (const std::string cause = CauseOf(status); !cause.empty()) {
+    message += ": " + cause;
+  }
+  return MakeError(kind, std::move(message), location, retryable);
 }
 
 }  // namespace df

@@ -1,5 +1,8 @@
 #include "base/error.h"
 
+#include <cerrno>
+
+#include <arrow/util/io_util.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +30,20 @@ TEST(Error, ContextIsAddedOnce) {
   EXPECT_EQ(KindOf(outer), ErrorKind::kIo);
   EXPECT_TRUE(IsRetryable(outer));
   EXPECT_EQ(outer.message(), "gone");
+}
+
+TEST(Error, AMessageIsOneLine) {
+  EXPECT_EQ(MakeError(ErrorKind::kParquet, "one\n  two\r\nthree\n").message(), "one two three");
+}
+
+TEST(Error, TheCauseOfTheSystemIsSaidAndThePathOnce) {
+  const Status denied =
+      arrow::internal::IOErrorFromErrno(EACCES, "Failed to open local file '/data/logs/a.parquet'");
+  EXPECT_EQ(WithContext(denied, ErrorKind::kIo, {.table = "logs", .file = "logs/a.parquet"}, true)
+                .message(),
+            "Failed to open local file: Permission denied [table=logs file=logs/a.parquet]");
+  EXPECT_EQ(WithContext(denied, ErrorKind::kIo, {}).message(),
+            "Failed to open local file '/data/logs/a.parquet': Permission denied");
 }
 
 TEST(Error, OnlyWhatIsKnownToFailAgainIsPermanent) {

@@ -41,15 +41,18 @@ bool IsPoints(TableKind table) {
          table == TableKind::kExpHistogramDataPoints || table == TableKind::kSummaryDataPoints;
 }
 
-}  // namespace
+/// Whether some parents must have a row in the table.
+bool IsExpected(TableKind table) { return table == TableKind::kLogAttrs || IsPoints(table); }
 
-bool ExpectedChildren::IsExpected(TableKind table) const {
-  return table == TableKind::kLogAttrs || IsPoints(table);
-}
+}  // namespace
 
 void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
   rows_ = &rows;
-  map_ = &map;
+  SetParents(root_,
+             std::span(rows.ids->values)
+                 .subspan(static_cast<size_t>(rows.first_row_of_group),
+                          static_cast<size_t>(rows.num_rows)),
+             map);
   metric_types_ = nullptr;
   if (root_ == TableKind::kUnivariateMetrics) {
     const auto leaf = static_cast<size_t>(LeafIndex(root_, "metric_type"));
@@ -58,6 +61,11 @@ void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
   for (Marks& marks : marks_) {
     marks.is_marked = false;
   }
+}
+
+void ExpectedChildren::SetParents(TableKind table, std::span<const uint32_t> ids,
+                                  const IdMap& map) {
+  parents_[otap::TableIndex(table)] = {ids, &map};
 }
 
 bool ExpectedChildren::MustHave(TableKind table, int64_t row) const {
@@ -73,7 +81,8 @@ bool ExpectedChildren::MustHave(TableKind table, int64_t row) const {
 int64_t ExpectedChildren::Mark(TableKind table, std::span<const uint32_t> parents) {
   Marks& marks = marks_[otap::TableIndex(table)];
   marks.is_marked = true;
-  marks.has_child.assign(static_cast<size_t>(map_->num_ids()), 0);
+  const IdMap& map = *ParentsOf(table).map;
+  marks.has_child.assign(static_cast<size_t>(map.num_ids()), 0);
   for (const uint32_t parent : parents) {
     marks.has_child[parent] = 1;
   }
@@ -82,7 +91,7 @@ int64_t ExpectedChildren::Mark(TableKind table, std::span<const uint32_t> parent
   }
   int64_t num_missing = 0;
   for (int64_t row = 0; row < rows_->num_rows; ++row) {
-    const int32_t id = map_->by_row()[static_cast<size_t>(row)];
+    const int32_t id = map.by_row()[static_cast<size_t>(row)];
     if (id >= 0 && marks.has_child[static_cast<size_t>(id)] == 0 && MustHave(table, row)) {
       ++num_missing;
     }
@@ -98,8 +107,9 @@ void ExpectedChildren::Commit() {
     const TableKind kind = otap::AllTables()[table].kind;
     const bool is_expected = IsExpected(kind);
     Sums& sums = sums_[table];
-    for (int64_t row = 0; row < rows_->num_rows; ++row) {
-      const int32_t id = map_->by_row()[static_cast<size_t>(row)];
+    const Parents& parents = ParentsOf(kind);
+    for (size_t row = 0; row < parents.ids.size(); ++row) {
+      const int32_t id = parents.map->by_row()[row];
       if (id < 0) {
         continue;
       }
@@ -108,15 +118,14 @@ void ExpectedChildren::Commit() {
         sums.current = {};
         continue;
       }
-      const uint32_t old_id =
-          rows_->ids->values[static_cast<size_t>(rows_->first_row_of_group + row)];
+      const uint32_t old_id = parents.ids[row];
       ++sums.num_without;
       ++sums.current.num_rows;
       Extend(&sums.current.ids, old_id);
       if (sums.current.num_rows > sums.longest.num_rows) {
         sums.longest = sums.current;
       }
-      if (is_expected && MustHave(kind, row)) {
+      if (is_expected && MustHave(kind, static_cast<int64_t>(row))) {
         ++sums.missing.num_rows;
         Extend(&sums.missing.ids, old_id);
       }
@@ -128,7 +137,8 @@ std::optional<Status> ExpectedChildren::Describe(TableKind table,
                                                  const std::string& partition) const {
   const Sums& sums = sums_[otap::TableIndex(table)];
   const std::string_view name = otap::GetTable(table).directory;
-  const std::string_view root = otap::GetTable(root_).directory;
+  const std::string_view root =
+      otap::GetTable(otap::GetTable(table).parent.value_or(root_)).directory;
   const Location location{.partition = partition, .table = std::string(name), .file = ""};
   if (IsExpected(table)) {
     if (sums.missing.num_rows == 0) {

@@ -15,7 +15,7 @@
 
 namespace df::lake {
 
-/// Counts, over the payloads of a reader, the root rows without a row in each child table.
+/// Counts, over the payloads of a reader, the rows of each table without a row in its child tables.
 /// A log record has an id only for its attributes, so one without any is a hole. A metric of a type
 /// without a data point is rare, and a long stretch of rows without children in a table that nearly
 /// all others have rows in is improbable; both are named as notices. For the rest (a span without
@@ -27,8 +27,11 @@ class ExpectedChildren {
   /// Starts with the root rows of a payload. `rows` and `map` are borrowed until Commit.
   void Begin(const RootRows& rows, const IdMap& map);
 
+  /// Takes the rows of a table that others may point to: their old ids, borrowed until Commit.
+  void SetParents(otap::TableKind table, std::span<const uint32_t> ids, const IdMap& map);
+
   /// Takes the parents (new ids) of all rows that a table has for the payload; may be repeated with
-  /// more. Returns how many root rows must have one and have none.
+  /// more. Returns how many parents must have one and have none.
   int64_t Mark(otap::TableKind table, std::span<const uint32_t> parents);
 
   /// The payload has gone out: adds what Mark found to the sums.
@@ -40,7 +43,11 @@ class ExpectedChildren {
             ReadReport* report) const;
 
  private:
-  /// Root rows one behind the other without a row in a table.
+  struct Parents {
+    std::span<const uint32_t> ids;
+    const IdMap* map = nullptr;
+  };
+  /// Rows one behind the other without a row in a child table.
   struct Stretch {
     int64_t num_rows = 0;
     IdRange ids = kEmptyIdRange;
@@ -58,13 +65,15 @@ class ExpectedChildren {
   };
 
   bool MustHave(otap::TableKind table, int64_t row) const;
-  bool IsExpected(otap::TableKind table) const;
+  const Parents& ParentsOf(otap::TableKind table) const {
+    return parents_[otap::TableIndex(*otap::GetTable(table).parent)];
+  }
   std::optional<Status> Describe(otap::TableKind table, const std::string& partition) const;
 
   otap::TableKind root_;
   const RootRows* rows_ = nullptr;
-  const IdMap* map_ = nullptr;
   const arrow::Array* metric_types_ = nullptr;
+  std::array<Parents, otap::kTableCount> parents_;
   std::array<Marks, otap::kTableCount> marks_;
   std::array<Sums, otap::kTableCount> sums_;
 };

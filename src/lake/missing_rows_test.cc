@@ -4,13 +4,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <arrow/builder.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/absent_tables.h"
 #include "lake/partition_reader.h"
+#include "lake/write/batch_rows.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -199,6 +203,69 @@ TEST(MissingRows, MetricsWithoutTheirPointsAndLongStretchesAreNotices) {
             HasSubstr("while 120 of the other 120 have one")));
 }
 
+/// Everything that a replay says of a tree.
+std::set<std::string> Said(const fs::path& base, const Replayed& replayed) {
+  std::set<std::string> lines;
+  for (const Problem& problem : replayed.report.problems) {
+    lines.insert(problem.message);
+  }
+  for (const Problem& notice : replayed.report.notices) {
+    lines.insert(notice.message);
+  }
+  arrow::fs::LocalFileSystem local;
+  const auto listing =
+      ListLake(local, base.string(), {otap::kAllSignals.begin(), otap::kAllSignals.end()});
+  for (const std::string& line :
+       DescribeAbsentTables(*listing, {otap::kAllSignals.begin(), otap::kAllSignals.end()})) {
+    lines.insert(line);
+  }
+  return lines;
+}
+
+/// A single file of these proves nothing by its absence: a resource or a scope may have no
+/// attributes, and a few points may have none.
+bool IsUnprovable(const df::testing::WrittenFile& file) {
+  return file.table == TableKind::kResourceAttrs || file.table == TableKind::kScopeAttrs ||
+         (file.rows < 64 && !otap::GetTable(file.table).is_root());
+}
+
+/// Whatever is taken away: what comes is the same, or something is said that was not said before.
+TEST(MissingRows, NothingGoesWithoutAWord) {
+  df::testing::RandomBatchOptions shape;
+  shape.without_children = 0;
+  shape.without_attributes = 0;
+  shape.missing_column = 0;
+  shape.max_children = 2;
+  shape.max_attributes = 2;
+  int num_taken = 0;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    Tree tree(signal, {}, shape);
+    const fs::path& base = tree.folder.path();
+    const Replayed whole = ReplayTree(base, {});
+    const auto expected = CanonicalRecords(whole.batches);
+    const auto said = Said(base, whole);
+    std::set<fs::path> victims;
+    for (const auto& file : tree.written.files) {
+      if (!IsUnprovable(file)) {
+        victims.insert(base / file.path);
+      }
+      victims.insert(base / fs::path(file.path).begin()->string());
+    }
+    for (const fs::path& victim : victims) {
+      SCOPED_TRACE(fs::relative(victim, base).string());
+      const fs::path aside = base / "_aside";
+      fs::rename(victim, aside);
+      const Replayed replayed = ReplayTree(base, {});
+      if (CanonicalRecords(replayed.batches) != expected) {
+        EXPECT_NE(Said(base, replayed), said) << "missing without a word";
+        ++num_taken;
+      }
+      fs::rename(aside, victim);
+    }
+  }
+  EXPECT_GT(num_taken, 40);
+}
+
 class NarrowStatistics : public ::testing::Test {
  protected:
   static constexpr uint32_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
@@ -260,6 +327,31 @@ TEST_F(NarrowStatistics, OfTheRootCostItsChildrenNothing) {
   const Replayed replayed = ReplayTree(tree.folder.path(), options);
   ExpectSameRecords(tree.sent, replayed);
   EXPECT_EQ(replayed.report.num_errors(), 0);
+}
+
+TEST(MissingRows, OurFilesPromiseNoAttributesThatThereAreNot) {
+  arrow::UInt16Builder ids;
+  ASSERT_TRUE(ids.AppendValues({0, 1, 2}).ok());
+  ASSERT_TRUE(ids.AppendNull().ok());
+  const auto logs = arrow::RecordBatch::Make(arrow::schema({arrow::field("id", arrow::uint16())}),
+                                             4, {ids.Finish().ValueOrDie()});
+  arrow::UInt16Builder parents;
+  ASSERT_TRUE(parents.AppendValues({2, 0, 2}).ok());
+  const auto attributes =
+      arrow::RecordBatch::Make(arrow::schema({arrow::field("parent_id", arrow::uint16())}), 3,
+                               {parents.Finish().ValueOrDie()});
+  constexpr uint32_t kFirstId = 100'000;
+  const auto id_texts = [&](const std::shared_ptr<arrow::RecordBatch>& of) {
+    BatchRows rows = TakeApart(TableKind::kLogs, logs, kFirstId).ValueOrDie();
+    EXPECT_TRUE(NullBareIds(of, kFirstId, &rows).ok());
+    std::string text;
+    for (int64_t row = 0; row < 4; ++row) {
+      text += rows.ids[0]->GetScalar(row).ValueOrDie()->ToString() + " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(id_texts(attributes), "100000 null 100002 null ");
+  EXPECT_EQ(id_texts(nullptr), "null null null null ");
 }
 
 }  // namespace

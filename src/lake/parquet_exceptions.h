@@ -18,8 +18,8 @@ auto CatchParquet(const Location& location, Call&& call) -> decltype(call()) {
     return call();
   } catch (const parquet::ParquetStatusException& error) {
     const bool is_io = error.status().IsIOError();
-    return MakeError(is_io ? ErrorKind::kIo : ErrorKind::kParquet, error.status().message(),
-                     location, is_io);
+    return WithContext(error.status(), is_io ? ErrorKind::kIo : ErrorKind::kParquet, location,
+                       is_io);
   } catch (const std::exception& error) {
     return MakeError(ErrorKind::kParquet, error.what(), location);
   }

@@ -220,9 +220,12 @@ class PartitionReaderImpl final : public PartitionReader {
         continue;
       }
       const IdMap& parents = maps_[otap::TableIndex(*table.parent)];
-      const ChildRows rows = CollectChildren(table, parents);
+      ChildRows rows = CollectChildren(table, parents);
       if (table.id_bits != 0) {
-        maps_[otap::TableIndex(table.kind)] = MakeChildMap(table.kind, rows, LocationOf(root_rows));
+        const size_t index = otap::TableIndex(table.kind);
+        maps_[index] = MakeChildMap(table.kind, rows, LocationOf(root_rows));
+        old_ids_[index] = std::move(rows.ids);
+        expected_.SetParents(table.kind, old_ids_[index], maps_[index]);
       }
       if (status->ok()) {
         *status = AddTable(builder, table.kind, rows);
@@ -236,8 +239,7 @@ class PartitionReaderImpl final : public PartitionReader {
     if (children != nullptr) {
       rows = children->Collect(parents);
     }
-    if (table.parent == root_ && expected_.Mark(table.kind, rows.parents) > 0 &&
-        children != nullptr) {
+    if (expected_.Mark(table.kind, rows.parents) > 0 && children != nullptr) {
       children->LookBehindStatistics(parents, &rows);
       expected_.Mark(table.kind, rows.parents);
     }
@@ -359,6 +361,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::unique_ptr<RootCursor> roots_;
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
+  std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
   int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
   int64_t ambiguous_rows_ = 0;      ///< of all that went out

@@ -62,10 +62,13 @@ struct Problem {
   int64_t count = 1;
 };
 
+/// Errors by kind.
+using ErrorCounts = std::array<int64_t, kErrorKindNames.size()>;
+
 /// Sums over partitions; adding is commutative.
 struct ReadReport {
   std::array<TableCounts, otap::kTableCount> tables;
-  std::array<int64_t, kErrorKindNames.size()> errors{};
+  ErrorCounts errors{};
   std::vector<Problem> problems;  ///< at most kMaxProblems; the rest only counts in `errors`
   /// Named, but no record is missing or changed because of them; at most kMaxProblems.
   std::vector<Problem> notices;

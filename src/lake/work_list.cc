@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "lake/absent_tables.h"
 
 namespace df::lake {
 namespace {
@@ -375,6 +376,11 @@ int64_t WorkList::num_lost() const {
 ReadReport WorkList::Report() const {
   const std::lock_guard lock(mutex_);
   return report_;
+}
+
+std::vector<std::string> WorkList::AbsentTables() const {
+  const std::lock_guard lock(mutex_);
+  return absent_tables_;
 }
 
 int64_t WorkList::num_held_back() const {

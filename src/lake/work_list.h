@@ -79,6 +79,9 @@ class WorkList {
   /// Everything that is known so far; problems found by listing included.
   ReadReport Report() const;
 
+  /// Says which tables had no file when the tree was listed last.
+  std::vector<std::string> AbsentTables() const;
+
   /// Root files known and not replayed yet, with the reason: held back because they are young or
   /// incomplete.
   int64_t num_held_back() const;
@@ -160,6 +163,7 @@ class WorkList {
   std::map<std::string, KnownContent> contents_;  ///< by table, partition and digest
   std::set<std::string> reported_;                ///< messages of listing problems
   ReadReport report_;
+  std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;
   bool has_found_files_ = false;
 };

@@ -27,6 +27,7 @@ inline constexpr std::string_view kInstanceIndex = "instance.index";
 
 /// Attributes of points.
 inline constexpr std::string_view kReason = "reason";
+inline constexpr std::string_view kErrorKind = "kind";       ///< a name of df::ErrorKind
 inline constexpr std::string_view kOutcome = "outcome";      ///< "ack", "nack"
 inline constexpr std::string_view kPermanent = "permanent";  ///< "true", "false"
 inline constexpr std::string_view kSignal = "signal";        ///< "logs", "traces", "metrics"
@@ -80,6 +81,9 @@ inline constexpr Instrument kReceiverRowsEmitted = {
 inline constexpr Instrument kReceiverRowsDropped = {
     kCounter, "df.receiver.rows.dropped", "{row}",
     "Rows of root tables that were read and could not be sent", "reason"};
+inline constexpr Instrument kReceiverErrors = {
+    kCounter, "df.receiver.errors", "{error}",
+    "What could not be read, or was found to be missing, by kind", "kind"};
 
 // Edges (df.edge): pipeline.group.id, pipeline.id, core.id, node.id, node.type of the destination.
 inline constexpr Instrument kEdgeBatches = {kUpDownCounter, "df.edge.batches", "{batch}",
@@ -166,6 +170,7 @@ inline constexpr std::array kAll = {
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,
     &kReceiverRowsDropped,
+    &kReceiverErrors,
     &kEdgeBatches,
     &kEdgeSize,
     &kEdgeBatchesLimit,

@@ -305,6 +305,36 @@ Result<BatchRows> TakeApart(TableKind kind, const TablePtr& table, uint32_t firs
   return rows;
 }
 
+Status NullBareIds(const TablePtr& attributes, uint32_t first_id, BatchRows* logs) {
+  ArrayPtr& column = logs->ids[Index(IdPlace::kId)];
+  if (column == nullptr) {
+    return Status::OK();
+  }
+  std::vector<bool> has_attributes(size_t{UINT16_MAX} + 1, false);
+  if (attributes != nullptr) {
+    otap::VisitIds(*attributes->GetColumnByName("parent_id"),
+                   [&](int64_t, uint32_t id) { has_attributes[id & UINT16_MAX] = true; });
+  }
+  const auto& ids = checked_cast<const arrow::UInt32Array&>(*column);
+  auto is_bare = [&](int64_t row) {
+    return ids.IsValid(row) && !has_attributes[(ids.Value(row) - first_id) & UINT16_MAX];
+  };
+  int64_t row = 0;
+  while (row < ids.length() && !is_bare(row)) {
+    ++row;
+  }
+  if (row == ids.length()) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> validity,
+                        arrow::AllocateEmptyBitmap(ids.length()));
+  for (row = 0; row < ids.length(); ++row) {
+    arrow::bit_util::SetBitTo(validity->mutable_data(), row, ids.IsValid(row) && !is_bare(row));
+  }
+  column = std::make_shared<arrow::UInt32Array>(ids.length(), ids.values(), std::move(validity));
+  return Status::OK();
+}
+
 Result<TablePtr> PutTogether(TableKind kind, const std::vector<BatchRows>& pieces) {
   arrow::RecordBatchVector tables;
   int64_t num_rows = 0;

@@ -35,6 +35,11 @@ arrow::Result<BatchRows> TakeApart(otap::TableKind kind,
                                    const std::shared_ptr<arrow::RecordBatch>& table,
                                    uint32_t first_id);
 
+/// Takes the id of log records that no row of `attributes` (null: there are none) points to: in
+/// files an id promises attributes. `first_id` as in TakeApart. Errors: those of Arrow.
+arrow::Status NullBareIds(const std::shared_ptr<arrow::RecordBatch>& attributes, uint32_t first_id,
+                          BatchRows* logs);
+
 /// Returns the rows of all pieces, in order, as the file has them. Shape: FileSchema, but text and
 /// bytes may be dictionaries.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> PutTogether(

@@ -39,6 +39,9 @@ Status FileSet::Add(const otap::Batch& batch, uint32_t first_id) {
   for (const otap::TableInfo& info : otap::AllTables()) {
     if (const auto& rows = batch.table(info.kind); rows != nullptr) {
       ARROW_ASSIGN_OR_RAISE(BatchRows apart, TakeApart(info.kind, rows, first_id));
+      if (info.kind == otap::TableKind::kLogs) {
+        ARROW_RETURN_NOT_OK(NullBareIds(batch.table(otap::TableKind::kLogAttrs), first_id, &apart));
+      }
       added.emplace_back(otap::TableIndex(info.kind), std::move(apart));
     }
   }

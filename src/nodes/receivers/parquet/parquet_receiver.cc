@@ -21,6 +21,12 @@ constexpr int64_t kChannelPercent = 15;
 constexpr int64_t kChannelMessages = 4;
 constexpr size_t kMaxNacksNamed = 20;
 
+/// Two generations of a node write to the same counters, each from its own workers.
+std::mutex& CountersMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 /// Whether a nack says nothing of the batch, only that somebody has ended with it.
 bool IsLoss(engine::NackCause cause) {
   return cause == engine::NackCause::kRouteClosed || cause == engine::NackCause::kNodeEnded ||
@@ -58,6 +64,11 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     rows_.dropped[reason] = &effects.metrics().AddCounter(
         telemetry::names::kReceiverRowsDropped,
         {{std::string(telemetry::names::kReason), std::string(lake::kDropReasonNames[reason])}});
+  }
+  for (size_t kind = 0; kind < rows_.errors.size(); ++kind) {
+    rows_.errors[kind] = &effects.metrics().AddCounter(
+        telemetry::names::kReceiverErrors,
+        {{std::string(telemetry::names::kErrorKind), std::string(kErrorKindNames[kind])}});
   }
   // Shared with the last worker's message: the frame may be gone when that arrives.
   auto workers_ended = std::make_shared<runtime::Wakeup>(&effects.loop());
@@ -117,6 +128,7 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
 bool ParquetReceiver::Work(Channel* channel) {
   const Status status = WorkUntilStopped(channel);
   replay_->LogNewProblems();
+  CountErrors();
   const std::lock_guard lock(mutex_);
   if (!status.ok() && worker_status_.ok()) {
     worker_status_ = status;
@@ -138,6 +150,7 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     }
     ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, replay_->work_list().Take());
     replay_->LogNewProblems();
+    CountErrors();
     if (taken.work.has_value()) {
       ReplayPartition(Begin(std::move(*taken.work)), channel);
     } else if (taken.wait_until.has_value()) {
@@ -175,10 +188,16 @@ void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, C
            report.payloads, report.items);
 }
 
+void ParquetReceiver::CountErrors() {
+  const std::lock_guard lock(CountersMutex());
+  const lake::ErrorCounts added = replay_->TakeNewErrors();
+  for (size_t kind = 0; kind < added.size(); ++kind) {
+    rows_.errors[kind]->Add(added[kind]);
+  }
+}
+
 void ParquetReceiver::Count(const lake::ReadReport& report) {
-  // Two generations of this node write to the same counters, each from its own workers.
-  static std::mutex counters_mutex;
-  const std::lock_guard lock(counters_mutex);
+  const std::lock_guard lock(CountersMutex());
   for (const otap::Signal signal :
        {otap::Signal::kLogs, otap::Signal::kTraces, otap::Signal::kMetrics}) {
     const lake::TableCounts& roots = report.table(otap::RootTable(signal));

@@ -77,12 +77,15 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   void Stop();
   /// Adds what became of the root rows of a partition to the metrics.
   void Count(const lake::ReadReport& report);
+  /// Adds the errors found since the last call, by whatever instance, to the metrics.
+  void CountErrors();
 
   /// Written by workers, one at a time.
   struct RowCounters {
     telemetry::Counter* read = nullptr;
     telemetry::Counter* emitted = nullptr;
     std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
+    std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};  ///< by kind
   };
 
   std::shared_ptr<Replay> replay_;

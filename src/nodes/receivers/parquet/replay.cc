@@ -35,6 +35,17 @@ void Replay::LogNewProblems() {
   }
 }
 
+lake::ErrorCounts Replay::TakeNewErrors() {
+  const lake::ReadReport report = work_list_.Report();
+  const std::lock_guard lock(mutex_);
+  lake::ErrorCounts added = report.errors;
+  for (size_t kind = 0; kind < added.size(); ++kind) {
+    added[kind] -= num_counted_[kind];
+  }
+  num_counted_ = report.errors;
+  return added;
+}
+
 engine::NodeReport DescribeReplay(const Replay& replay) {
   const lake::ReadReport report = replay.work_list().Report();
   engine::NodeReport lines;
@@ -85,6 +96,9 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
     lines.lines.push_back(
         fmt::format("not delivered whole: {} partitions that a failed node had under way", lost));
     lines.num_problems += lost;
+  }
+  for (const std::string& absent : replay.work_list().AbsentTables()) {
+    lines.lines.push_back("notice: " + absent);
   }
   for (const lake::Problem& notice : report.notices) {
     lines.lines.push_back(fmt::format("notice: {}", notice.message));

@@ -26,6 +26,9 @@ class Replay final : public engine::NodeShared {
   /// is nothing to replay.
   void LogNewProblems();
 
+  /// Returns, by kind, the errors that the work list has learnt of since the last call.
+  lake::ErrorCounts TakeNewErrors();
+
  private:
   ParquetReceiverConfig config_;
   std::string base_;
@@ -34,6 +37,7 @@ class Replay final : public engine::NodeShared {
   std::mutex mutex_;
   size_t num_logged_ = 0;
   size_t num_notices_logged_ = 0;
+  lake::ErrorCounts num_counted_{};
   bool has_logged_empty_base_ = false;
 };
 
