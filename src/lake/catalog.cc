@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstring>
+#include <deque>
 #include <iterator>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -20,76 +23,224 @@ constexpr int kMaxDepth = 16;
 
 std::string_view BaseName(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
 
-/// Walks one table folder.
+/// Walks one table folder: real directories first, then what links lead to.
 class TableWalk {
  public:
+  /// `visited` are the directories that are not walked, by number.
   TableWalk(arrow::fs::FileSystem& file_system, const std::string& base, otap::TableKind kind,
+            std::map<FileNumber, std::string> visited,
             std::map<std::string, PartitionListing>* partitions, LakeListing* listing)
       : file_system_(file_system),
         base_(base),
         kind_(kind),
+        visited_(std::move(visited)),
         partitions_(partitions),
         listing_(listing) {}
 
-  void Walk(const std::string& directory, const std::string& partition, int depth) {
-    auto fail = [&](ErrorKind kind, std::string message) {
-      listing_->problems.push_back(MakeError(kind, std::move(message),
-                                             {.partition = partition,
-                                              .table = std::string(otap::GetTable(kind_).directory),
-                                              .file = directory}));
-    };
-    if (depth > kMaxDepth) {
-      fail(ErrorKind::kFileDiscovery,
-           fmt::format("directories are nested deeper than {}", kMaxDepth));
+  void Walk(const std::string& folder) {
+    WalkDirectory({.path = folder, .partition = "", .number = {}, .depth = 0});
+    while (!links_.empty()) {
+      const Directory link = std::move(links_.front());
+      links_.pop_front();
+      Enter(link);
+    }
+  }
+
+  /// Another name of a file may be in the listing.
+  bool has_aliases() const { return has_aliases_; }
+  const std::set<std::string>& links_to_files() const { return links_to_files_; }
+
+ private:
+  struct Directory {
+    std::string path;
+    std::string partition;
+    FileNumber number;
+    int depth = 0;
+  };
+
+  Status Problem(ErrorKind kind, std::string message, const std::string& partition,
+                 const std::string& path) const {
+    return MakeError(kind, std::move(message),
+                     {.partition = partition,
+                      .table = std::string(otap::GetTable(kind_).directory),
+                      .file = path});
+  }
+
+  void Enter(const Directory& directory) {
+    if (directory.number.is_known()) {
+      const auto [known, is_new] = visited_.emplace(directory.number, directory.path);
+      if (!is_new) {
+        listing_->notices.push_back(Problem(
+            ErrorKind::kFileDiscovery,
+            fmt::format("leads to {}, which is read once", known->second), "", directory.path));
+        return;
+      }
+    }
+    WalkDirectory(directory);
+  }
+
+  void WalkDirectory(const Directory& directory) {
+    if (directory.depth > kMaxDepth) {
+      listing_->problems.push_back(
+          Problem(ErrorKind::kFileDiscovery,
+                  fmt::format("directories are nested deeper than {}", kMaxDepth),
+                  directory.partition, directory.path));
       return;
     }
-    auto entries = ListDirectory(file_system_, FullPath(base_, directory));
+    auto entries = ListDirectory(file_system_, FullPath(base_, directory.path));
     if (!entries.ok()) {
-      fail(ErrorKind::kFileDiscovery,
-           fmt::format("the directory cannot be listed: {}", entries.status().message()));
+      listing_->problems.push_back(
+          Problem(ErrorKind::kFileDiscovery,
+                  fmt::format("the directory cannot be listed: {}", entries.status().message()),
+                  directory.partition, directory.path));
       return;
     }
     PartitionListing* listed = nullptr;
+    std::sort(entries->begin(), entries->end(),
+              [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
     for (const DirectoryEntry& entry : *entries) {
-      const std::string& name = entry.name;
-      if (entry.is_directory) {
-        const std::string path = directory + "/" + name;
-        if (name.find('=') == std::string::npos && (name.front() == '.' || name.front() == '_')) {
-          continue;
-        }
-        const std::string inner = partition.empty() ? name : partition + "/" + name;
-        const size_t equals = name.find('=');
-        const std::string value = equals == std::string::npos ? name : name.substr(equals + 1);
-        if (value.empty() || value == "__HIVE_DEFAULT_PARTITION__") {
-          listing_->problems.push_back(
-              MakeError(ErrorKind::kInvalidPartition,
-                        fmt::format("found partition value '{}', expected an id", value),
-                        {.partition = inner,
-                         .table = std::string(otap::GetTable(kind_).directory),
-                         .file = path}));
-          continue;
-        }
-        Walk(path, inner, depth + 1);
-      } else if (name.ends_with(".parquet") && name.front() != '.' && name.front() != '_') {
-        if (listed == nullptr) {
-          listed = &(*partitions_)[partition];
-          listed->partition = partition;
-        }
-        listed->tables[otap::TableIndex(kind_)].push_back({.path = directory + "/" + name,
-                                                           .size_bytes = entry.size_bytes,
-                                                           .modified_nanos = entry.modified_nanos});
-        ++listing_->num_files;
+      if (entry.error != 0) {
+        AddUnknown(directory, entry);
+      } else if (entry.is_directory) {
+        AddDirectory(directory, entry);
+      } else if (IsTableFile(entry.name)) {
+        AddFile(directory, entry, &listed);
       }
     }
   }
 
- private:
+  static bool IsTableFile(const std::string& name) {
+    return name.ends_with(".parquet") && name.front() != '.' && name.front() != '_';
+  }
+  static bool IsSkipped(const std::string& name) {
+    return name.find('=') == std::string::npos && (name.front() == '.' || name.front() == '_');
+  }
+
+  void AddUnknown(const Directory& directory, const DirectoryEntry& entry) {
+    if (entry.is_directory ? IsSkipped(entry.name) : !IsTableFile(entry.name)) {
+      return;
+    }
+    listing_->problems.push_back(Problem(
+        ErrorKind::kFileDiscovery,
+        fmt::format("{}: {}", entry.is_link ? "the link leads nowhere" : "cannot be looked at",
+                    std::strerror(entry.error)),
+        directory.partition, directory.path + "/" + entry.name));
+    listing_->is_whole = false;
+  }
+
+  void AddDirectory(const Directory& directory, const DirectoryEntry& entry) {
+    const std::string& name = entry.name;
+    if (IsSkipped(name)) {
+      return;
+    }
+    Directory inner{.path = directory.path + "/" + name,
+                    .partition = directory.partition,
+                    .number = entry.number,
+                    .depth = directory.depth + 1};
+    const size_t equals = name.find('=');
+    if (equals == std::string::npos && name.ends_with(".parquet")) {
+      listing_->notices.push_back(
+          Problem(ErrorKind::kFileDiscovery,
+                  "a folder named like a file: what is in it belongs to the folder above",
+                  directory.partition, inner.path));
+    } else {
+      inner.partition =
+          directory.partition.empty() ? name : fmt::format("{}/{}", directory.partition, name);
+      const std::string value = equals == std::string::npos ? name : name.substr(equals + 1);
+      if (value.empty() || value == "__HIVE_DEFAULT_PARTITION__") {
+        listing_->problems.push_back(
+            Problem(ErrorKind::kInvalidPartition,
+                    fmt::format("found partition value '{}', expected an id", value),
+                    inner.partition, inner.path));
+        return;
+      }
+    }
+    if (entry.is_link) {
+      links_.push_back(std::move(inner));  // looked at when every real directory has been seen
+    } else {
+      Enter(inner);
+    }
+  }
+
+  void AddFile(const Directory& directory, const DirectoryEntry& entry, PartitionListing** listed) {
+    if (*listed == nullptr) {
+      *listed = &(*partitions_)[directory.partition];
+      (*listed)->partition = directory.partition;
+    }
+    (*listed)->tables[otap::TableIndex(kind_)].push_back({.path = directory.path + "/" + entry.name,
+                                                          .size_bytes = entry.size_bytes,
+                                                          .modified_nanos = entry.modified_nanos,
+                                                          .changed_nanos = entry.changed_nanos,
+                                                          .number = entry.number});
+    ++listing_->num_files;
+    if (entry.is_link) {
+      links_to_files_.insert(directory.path + "/" + entry.name);
+    }
+    has_aliases_ = has_aliases_ || entry.is_link || entry.has_names;
+  }
+
   arrow::fs::FileSystem& file_system_;
   const std::string& base_;
   otap::TableKind kind_;
+  std::map<FileNumber, std::string> visited_;
+  std::deque<Directory> links_;
+  std::set<std::string> links_to_files_;
   std::map<std::string, PartitionListing>* partitions_;
   LakeListing* listing_;
+  bool has_aliases_ = false;
 };
+
+/// Leaves one name of each file of a table: the first that is no link. Names the others, once a
+/// folder.
+void LeaveOneName(otap::TableKind kind, const std::set<std::string>& links,
+                  std::map<std::string, PartitionListing>* partitions, LakeListing* listing) {
+  struct Name {
+    FileNumber number;
+    bool is_link;
+    std::string_view path;
+    auto operator<=>(const Name&) const = default;
+  };
+  std::vector<Name> names;
+  for (const auto& [partition, listed] : *partitions) {
+    for (const FileEntry& entry : listed.tables[otap::TableIndex(kind)]) {
+      if (entry.number.is_known()) {
+        names.push_back({entry.number, links.contains(entry.path), entry.path});
+      }
+    }
+  }
+  std::sort(names.begin(), names.end());
+  struct Alias {
+    std::string path;
+    std::string original;
+    bool has_more = false;
+  };
+  std::set<std::string> aliases;
+  std::map<std::string, Alias> by_folder;
+  for (size_t i = 1, first = 0; i < names.size(); ++i) {
+    if (names[i].number != names[first].number) {
+      first = i;
+      continue;
+    }
+    std::string path(names[i].path);
+    const std::string folder = path.substr(0, path.find_last_of('/'));
+    const auto [alias, is_new] =
+        by_folder.try_emplace(folder, Alias{path, std::string(names[first].path)});
+    alias->second.has_more = !is_new;
+    aliases.insert(std::move(path));
+  }
+  for (const auto& [folder, alias] : by_folder) {
+    listing->notices.push_back(
+        MakeError(ErrorKind::kFileDiscovery,
+                  fmt::format("another name of {}, which is read once{}", alias.original,
+                              alias.has_more ? "; the folder has more names of this kind" : ""),
+                  {.table = std::string(otap::GetTable(kind).directory), .file = alias.path}));
+  }
+  for (auto& [partition, listed] : *partitions) {
+    listing->num_files -= static_cast<int64_t>(
+        std::erase_if(listed.tables[otap::TableIndex(kind)],
+                      [&](const FileEntry& entry) { return aliases.contains(entry.path); }));
+  }
+}
 
 /// Names partitions that differ in letter case only: their tables may have been meant to join.
 void CheckLetterCase(LakeListing* listing) {
@@ -148,9 +299,25 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
   std::vector<Status> ignored;
   std::sort(entries->begin(), entries->end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
+  // What no walk enters: a link that leads there would read files of one table as another's.
+  std::map<FileNumber, std::string> bounds;
+  for (const FileNumber& number : NumbersUpFrom(file_system, base)) {
+    bounds.emplace(number, "the base or a folder above it");
+  }
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.is_directory && entry.number.is_known() && otap::FindTable(entry.name) != nullptr) {
+      bounds.emplace(entry.number, entry.name);
+    }
+  }
   for (const DirectoryEntry& entry : *entries) {
     const std::string& name = entry.name;
-    if (!entry.is_directory || name.front() == '.' || name.front() == '_') {
+    if (name.front() == '.' || name.front() == '_' || !entry.is_directory) {
+      if (entry.error != 0 && otap::FindTable(name) != nullptr) {
+        listing.problems.push_back(MakeError(
+            ErrorKind::kFileDiscovery,
+            fmt::format("cannot be looked at: {}", std::strerror(entry.error)), {.file = name}));
+        listing.is_whole = false;
+      }
       continue;
     }
     const otap::TableInfo* table = otap::FindTable(name);
@@ -166,18 +333,26 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     });
     // Inference of resources looks at the ids of every root table, whatever is replayed.
     if (is_wanted || table->is_root()) {
-      TableWalk(file_system, base, table->kind, &partitions, &listing).Walk(name, "", 0);
+      TableWalk walk(file_system, base, table->kind, bounds, &partitions, &listing);
+      walk.Walk(name);
+      if (walk.has_aliases()) {
+        LeaveOneName(table->kind, walk.links_to_files(), &partitions, &listing);
+      }
     }
   }
   if (listing.has_table_folders) {  // else this is another folder, and they are not worth a line
     std::move(ignored.begin(), ignored.end(), std::back_inserter(listing.problems));
   }
   for (auto& [name, partition] : partitions) {
+    bool is_empty = true;
     for (auto& files : partition.tables) {
+      is_empty = is_empty && files.empty();
       std::sort(files.begin(), files.end(),
                 [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
     }
-    listing.partitions.push_back(std::move(partition));
+    if (!is_empty) {
+      listing.partitions.push_back(std::move(partition));
+    }
   }
   CheckLetterCase(&listing);
   return listing;

@@ -24,17 +24,25 @@ struct LakeListing {
   std::vector<PartitionListing> partitions;  ///< sorted by partition
   std::vector<Status>
       problems;  ///< kinds file_discovery and invalid_partition; each names its directory
+  /// Named, but nothing is missing: links to what is read under another name, folders named like
+  /// files.
+  std::vector<Status> notices;
   int64_t num_files = 0;
   bool has_table_folders = false;  ///< any folder of the base is named as a table
+  bool is_whole = true;            ///< every directory could be listed
 };
 
 /// Lists the tables that the signals need.
 /// Shape: paths under <base>/<table>/**; only files named *.parquet; names that start with '.' or
-/// '_' are skipped, except key=value directories. A directory that cannot be read, or whose
+/// '_' are skipped, except key=value directories. A folder named *.parquet is no level of the
+/// partition: its files are those of the folder above. A directory that cannot be read, or whose
 /// partition value is empty or Hive's default, costs itself only. Folders that are no tables are
-/// problems beside tables only. Depth is bounded, so symbolic
-/// link loops end. Errors: file_discovery when the base itself cannot be listed. Cost: one listing
-/// per directory, no file is opened.
+/// problems beside tables only. Errors: file_discovery when the
+/// base itself cannot be listed. Cost: one listing per directory, no file is opened.
+///
+/// Links: a file with several names in one table (symbolic or hard links) is listed once, a real
+/// name before a link; a directory is walked once for each table, by its real path where it has
+/// one, and never when it is the base, a table folder or above them. So circles end.
 Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
                              const std::vector<otap::Signal>& signals);
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -21,6 +22,15 @@ bool MayPass(int error) {
          error != ELOOP && error != ENAMETOOLONG;
 }
 
+bool IsLink(int directory, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) {
+    return entry.d_type == DT_LNK;
+  }
+  struct stat facts{};
+  return fstatat(directory, entry.d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(facts.st_mode);
+}
+
 arrow::Result<std::vector<DirectoryEntry>> ListLocal(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
   if (directory == nullptr) {
@@ -35,18 +45,31 @@ arrow::Result<std::vector<DirectoryEntry>> ListLocal(const std::string& path) {
       break;
     }
     const std::string_view name(found->d_name);
-    struct stat facts{};
-    // An entry that is gone, or a link to nothing, is no entry.
-    if (name == "." || name == ".." ||
-        fstatat(dirfd(directory.get()), found->d_name, &facts, 0) != 0 ||
-        (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))) {
+    if (name == "." || name == "..") {
       continue;
     }
-    entries.push_back(
-        {.name = std::string(name),
-         .is_directory = S_ISDIR(facts.st_mode),
-         .size_bytes = facts.st_size,
-         .modified_nanos = facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec});
+    DirectoryEntry entry{.name = std::string(name)};
+    struct stat facts{};
+    entry.is_link = IsLink(dirfd(directory.get()), *found);
+    if (fstatat(dirfd(directory.get()), found->d_name, &facts, 0) != 0) {
+      if (errno == ENOENT && !entry.is_link) {
+        continue;  // gone since
+      }
+      entry.error = errno;
+      entry.is_directory = found->d_type == DT_DIR;
+      entries.push_back(std::move(entry));
+      continue;
+    }
+    if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+      continue;
+    }
+    entry.is_directory = S_ISDIR(facts.st_mode);
+    entry.size_bytes = facts.st_size;
+    entry.modified_nanos = facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec;
+    entry.changed_nanos = facts.st_ctim.tv_sec * 1'000'000'000 + facts.st_ctim.tv_nsec;
+    entry.number = {.device = facts.st_dev, .inode = facts.st_ino};
+    entry.has_names = !entry.is_directory && facts.st_nlink > 1;
+    entries.push_back(std::move(entry));
   }
   if (errno != 0) {
     return arrow::Status::IOError(fmt::format("'{}': {}", path, std::strerror(errno)));
@@ -74,6 +97,25 @@ arrow::Result<std::vector<DirectoryEntry>> ListDirectory(arrow::fs::FileSystem& 
     }
   }
   return entries;
+}
+
+std::vector<FileNumber> NumbersUpFrom(arrow::fs::FileSystem& file_system, const std::string& path) {
+  std::vector<FileNumber> numbers;
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::canonical(path, error);
+  if (file_system.type_name() != "local" || error) {
+    return numbers;
+  }
+  while (true) {
+    struct stat facts{};
+    if (stat(folder.c_str(), &facts) == 0) {
+      numbers.push_back({.device = facts.st_dev, .inode = facts.st_ino});
+    }
+    if (folder == folder.root_path()) {
+      return numbers;
+    }
+    folder = folder.parent_path();
+  }
 }
 
 }  // namespace df::lake

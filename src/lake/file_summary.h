@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lake/directory.h"
 #include "lake/table_file.h"
 #include "otap/schema.h"
 
@@ -19,6 +20,8 @@ struct FileEntry {
   std::string path;  ///< below the base, '/'-separated
   int64_t size_bytes = 0;
   int64_t modified_nanos = 0;  ///< since the Unix epoch
+  int64_t changed_nanos = 0;   ///< when it got its name or its content last; 0: unknown
+  FileNumber number;           ///< when the file system tells
 };
 
 struct RowGroupSummary {

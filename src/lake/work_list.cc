@@ -101,6 +101,11 @@ Status WorkList::Scan() {
       report_.Add(problem);
     }
   }
+  for (const Status& notice : listing->notices) {
+    if (reported_.insert(notice.message()).second) {
+      report_.AddNotice(notice);
+    }
+  }
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     if (is_following()) {
