@@ -1,9 +1,41 @@
 #include "lake/file_summary.h"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
+#include <arrow/util/key_value_metadata.h>
+
 namespace df::lake {
+namespace {
+
+/// "log_attrs=12,resource_attrs=3". What is not of that form says nothing.
+void ReadFileSet(const arrow::KeyValueMetadata& keys, FileSummary* summary) {
+  summary->file_set = keys.Get(kFileSetKey).ValueOr("");
+  const auto text = keys.Get(kRowsOfSetKey);
+  if (summary->file_set.empty() || !text.ok()) {
+    return;
+  }
+  std::vector<std::pair<otap::TableKind, int64_t>> rows;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::string_view part = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    const size_t equals = std::min(part.find('='), part.size());
+    const otap::TableInfo* table = otap::FindTable(part.substr(0, equals));
+    const std::string_view number = part.substr(std::min(equals + 1, part.size()));
+    int64_t count = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+    if (table == nullptr || error != std::errc() || end != number.data() + number.size()) {
+      return;
+    }
+    rows.emplace_back(table->kind, count);
+  }
+  summary->rows_of_set = std::move(rows);
+}
+
+}  // namespace
 
 std::optional<IdRange> IdsOf(const FileSummary& file) {
   IdRange range = kEmptyIdRange;
@@ -35,6 +67,9 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
   summary->has_partition_scope_ids = file->has_partition_scope_ids();
   summary->is_parquet_rs = file->is_parquet_rs();
   summary->num_repaired_columns = file->footer().num_repaired_columns;
+  if (const auto& keys = file->footer().metadata->key_value_metadata(); keys != nullptr) {
+    ReadFileSet(*keys, summary.get());
+  }
   const int id = LeafIndex(kind, "id");
   const int parent_id = LeafIndex(kind, "parent_id");
   for (int i = 0; i < file->num_row_groups(); ++i) {
@@ -42,6 +77,7 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
     group.num_rows = file->num_rows(i);
     if (id >= 0) {
       group.ids = file->Statistics(i, id);
+      group.num_ids = file->NumValues(i, id);
     }
     if (parent_id >= 0) {
       group.parent_ids = file->Statistics(i, parent_id);

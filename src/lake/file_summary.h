@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lake/directory.h"
@@ -26,6 +27,7 @@ struct FileEntry {
 
 struct RowGroupSummary {
   int64_t num_rows = 0;
+  std::optional<int64_t> num_ids;       ///< rows whose id is not null, by the statistics
   std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id; a hint
   bool claims_null_parents = false;     ///< the statistics of parent_id say that all are null
   std::optional<IdRange> ids;           ///< by the statistics of id
@@ -41,6 +43,10 @@ struct FileSummary {
   std::string digest;
   bool has_partition_scope_ids = false;
   bool is_parquet_rs = false;
+  /// Of files of our own exporter: the set of files that it made visible together.
+  std::string file_set;
+  /// Roots that say so: how many rows of each other table their set has.
+  std::optional<std::vector<std::pair<otap::TableKind, int64_t>>> rows_of_set;
   int64_t num_repaired_columns = 0;
   std::vector<RowGroupSummary> row_groups;
   /// What reading parent_id has shown of its statistics; shared by all readers of the file.
@@ -68,6 +74,10 @@ struct PartitionFiles {
   }
   std::vector<FileSummaryPtr>& of(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
 };
+
+/// Keys by which the files of a set of our own exporter know each other (docs/parquet-files.md).
+inline constexpr const char* kFileSetKey = "otap.file_set";
+inline constexpr const char* kRowsOfSetKey = "otap.file_set.rows";
 
 /// Reads the footer of a file and keeps what FileSummary names. Errors: as TableFile::Open.
 Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,

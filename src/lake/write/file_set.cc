@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lake/file_summary.h"
 #include "lake/write/partition_ids.h"
 
 namespace df::lake {
@@ -100,8 +101,28 @@ Status FileSet::Publish() {
   return status;
 }
 
+/// Writes into each file which set it is of, and into that of the roots what else there is of it: a
+/// reader knows so whether everything has arrived, whatever the order in which files are copied.
+Status FileSet::NameSet() {
+  const std::string set = RandomUuid();
+  std::string rows;
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    const Table& table = tables_[otap::TableIndex(info.kind)];
+    if (table.writer != nullptr) {
+      ARROW_RETURN_NOT_OK(table.writer->AddKey(kFileSetKey, set));
+      if (!info.is_root()) {
+        rows += fmt::format("{}{}={}", rows.empty() ? "" : ",", info.directory,
+                            table.writer->num_rows());
+      }
+    }
+  }
+  const Table& roots = tables_[otap::TableIndex(otap::RootTable(signal_))];
+  return roots.writer == nullptr ? Status::OK() : roots.writer->AddKey(kRowsOfSetKey, rows);
+}
+
 Status FileSet::PublishFiles() {
   ARROW_RETURN_NOT_OK(Encode());
+  ARROW_RETURN_NOT_OK(NameSet());
   for (Table& table : tables_) {
     if (table.writer != nullptr) {
       ARROW_RETURN_NOT_OK(table.writer->Close());

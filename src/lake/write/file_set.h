@@ -61,6 +61,7 @@ class FileSet {
 
   Status EncodeTable(const otap::TableInfo& info, Table* table);
   Status OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* table);
+  Status NameSet();
   Status PublishFiles();
   void RemoveFiles();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -283,6 +284,36 @@ TEST(FileSet, StatisticsProveTheOrderOfParentsWhateverOrderTheyCameIn) {
     }
   }
   EXPECT_GT(num_checked, 8);
+}
+
+TEST(FileSetNames, EveryFileSaysItsSetAndTheRootsWhatElseThereIs) {
+  testing::RandomEngine random(15);
+  const auto batches = testing::RandomBatches(2, otap::Signal::kTraces, {}, random);
+  const TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path().string());
+  ASSERT_TRUE(WriteSet(store.get(), batches).ok());
+  arrow::fs::LocalFileSystem local;
+  const auto listing =
+      ListLake(local, folder.path().string(), {otap::Signal::kTraces}).ValueOrDie();
+  ReadReport report;
+  ASSERT_EQ(listing.partitions.size(), 1U);
+  const PartitionFiles files =
+      LoadPartition(local, folder.path().string(), listing.partitions[0], &report);
+  ASSERT_EQ(files.of(otap::TableKind::kSpans).size(), 1U);
+  const FileSummary& root = *files.of(otap::TableKind::kSpans)[0];
+  ASSERT_TRUE(root.rows_of_set.has_value());
+  EXPECT_FALSE(root.file_set.empty());
+  std::map<otap::TableKind, int64_t> named(root.rows_of_set->begin(), root.rows_of_set->end());
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileSummaryPtr& file : files.of(table.kind)) {
+      EXPECT_EQ(file->file_set, root.file_set);
+      if (!table.is_root()) {
+        EXPECT_EQ(named[table.kind], file->num_rows()) << table.directory;
+        named.erase(table.kind);
+      }
+    }
+  }
+  EXPECT_TRUE(named.empty()) << "names a table that has no file";
 }
 
 TEST(ObjectStore, HasNothingBeforeAFileIsPublished) {

@@ -45,6 +45,11 @@ class ParquetTableWriter final : public TableWriter {
     return Status::OK();
   }
 
+  Status AddKey(const std::string& key, const std::string& value) override {
+    return Wrap(
+        [&] { return writer_->AddKeyValueMetadata(arrow::key_value_metadata({key}, {value})); });
+  }
+
   Status Close() override {
     ARROW_RETURN_NOT_OK(Wrap([&] { return writer_->Close(); }));
     ARROW_ASSIGN_OR_RAISE(closed_bytes_, sink_->Tell());

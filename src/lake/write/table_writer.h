@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
@@ -27,6 +28,9 @@ class TableWriter {
   /// Writes rows as one row group, or as several where they are more than a row group may have.
   /// Shape: as PutTogether returns them. Errors: kinds io and parquet; the file is lost then.
   virtual Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+
+  /// Adds a key to the footer, before Close.
+  virtual Status AddKey(const std::string& key, const std::string& value) = 0;
 
   /// Writes the footer.
   virtual Status Close() = 0;
