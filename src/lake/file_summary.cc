@@ -77,7 +77,6 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
     group.num_rows = file->num_rows(i);
     if (id >= 0) {
       group.ids = file->Statistics(i, id);
-      group.num_ids = file->NumValues(i, id);
     }
     if (parent_id >= 0) {
       group.parent_ids = file->Statistics(i, parent_id);

@@ -27,7 +27,6 @@ struct FileEntry {
 
 struct RowGroupSummary {
   int64_t num_rows = 0;
-  std::optional<int64_t> num_ids;       ///< rows whose id is not null, by the statistics
   std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id; a hint
   bool claims_null_parents = false;     ///< the statistics of parent_id say that all are null
   std::optional<IdRange> ids;           ///< by the statistics of id

@@ -63,6 +63,7 @@ void ReadReport::Merge(const ReadReport& other) {
   files_replayed += other.files_replayed;
   files_failed += other.files_failed;
   repaired_columns += other.repaired_columns;
+  late_rows += other.late_rows;
   rows_without_resource += other.rows_without_resource;
   slices_decoded_again += other.slices_decoded_again;
   peak_bytes = std::max(peak_bytes, other.peak_bytes);

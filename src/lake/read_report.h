@@ -79,6 +79,8 @@ struct ReadReport {
   int64_t files_replayed = 0;      ///< main files
   int64_t files_failed = 0;        ///< main and child files that could not be read whole
   int64_t repaired_columns = 0;
+  int64_t late_rows =
+      0;  ///< of child files that came after the records they may belong to were sent
   int64_t rows_without_resource =
       0;  ///< root rows whose resource and scope attributes are ambiguous
   int64_t slices_decoded_again =

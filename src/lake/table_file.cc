@@ -233,24 +233,6 @@ std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
   }
 }
 
-std::optional<int64_t> TableFile::NumValues(int row_group, int leaf) const {
-  const int column = columns_[static_cast<size_t>(leaf)];
-  if (column < 0) {
-    return 0;
-  }
-  try {
-    const auto statistics =
-        footer_.metadata->RowGroup(row_group)->ColumnChunk(column)->statistics();
-    if (statistics == nullptr || !statistics->HasNullCount() || statistics->null_count() < 0 ||
-        statistics->null_count() > num_rows(row_group)) {
-      return std::nullopt;
-    }
-    return num_rows(row_group) - statistics->null_count();
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-}
-
 Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column) {
   Location where = location_;
   where.row_group = row_group;

@@ -85,9 +85,6 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// nothing when they are absent or unusable.
   std::optional<IdRange> Statistics(int row_group, int leaf) const;
 
-  /// Returns how many rows have a value in a leaf by the statistics; nothing when they do not say.
-  std::optional<int64_t> NumValues(int row_group, int leaf) const;
-
   /// Reads a whole id column of a row group; an absent column reads as all null.
   Result<IdColumn> ReadIds(int row_group, int leaf);
 

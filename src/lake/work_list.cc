@@ -7,20 +7,11 @@
 
 #include "base/text.h"
 #include "lake/absent_tables.h"
+#include "lake/content_hash.h"
+#include "lake/readiness.h"
 
 namespace df::lake {
 namespace {
-
-bool MayReferTo(const FileSummary& child, const std::optional<IdRange>& roots) {
-  if (!roots.has_value()) {
-    return true;
-  }
-  return std::any_of(
-      child.row_groups.begin(), child.row_groups.end(), [&](const RowGroupSummary& group) {
-        return !group.parent_ids.has_value() ||
-               (group.parent_ids->min <= roots->max && roots->min <= group.parent_ids->max);
-      });
-}
 
 bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
   return std::any_of(otap::AllTables().begin(), otap::AllTables().end(),
@@ -28,6 +19,14 @@ bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
                        return table.has_signal(signal) && table.parent.has_value() &&
                               !files.of(table.kind).empty();
                      });
+}
+
+/// A clock that is this far behind another one is set well enough.
+constexpr std::chrono::seconds kClockSlack(2);
+
+/// How long to wait before the next attempt: 1 s, 2 s, 4 s.. 64 s.
+std::chrono::seconds Backoff(int attempts) {
+  return std::chrono::seconds(1) * (1 << std::clamp(attempts - 1, 0, 6));
 }
 
 bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>& signals) {
@@ -49,8 +48,16 @@ WorkList::WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::stri
       follow_(follow),
       clock_(std::move(clock)) {}
 
-std::chrono::nanoseconds WorkList::Age(int64_t modified_nanos) const {
-  return clock_().time_since_epoch() - std::chrono::nanoseconds(modified_nanos);
+/// A file whose time is ahead of the clock is as old as what has passed since it was seen first.
+std::chrono::nanoseconds WorkList::Age(const FileEntry& entry) const {
+  const auto now = clock_().time_since_epoch();
+  const std::chrono::nanoseconds age = now - std::chrono::nanoseconds(entry.modified_nanos);
+  if (age.count() >= 0 || !is_following()) {
+    return age;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(entry.path);
+  return known == known_.end() ? age : now - known->second.arrived.time_since_epoch();
 }
 
 Result<WorkList::Taken> WorkList::Take() {
@@ -96,6 +103,9 @@ Status WorkList::Scan() {
     }
     return Status::OK();
   }
+  if (first_scan_ == 0) {
+    first_scan_ = scan_number_;
+  }
   for (const Status& problem : listing->problems) {
     if (reported_.insert(problem.message()).second) {
       report_.Add(problem);
@@ -108,17 +118,12 @@ Status WorkList::Scan() {
   }
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
+    NameClockAhead(partition);
     if (is_following()) {
-      for (const auto& table : partition.tables) {
-        for (const FileEntry& entry : table) {
-          if (const auto known = known_.find(entry.path); known != known_.end()) {
-            known->second.seen_in = scan_number_;
-          }
-        }
-      }
+      Remember(partition);
     }
     // Child rows without any root file are read for once: to be counted and named.
-    if (!is_following() || HasNewRoots(partition)) {
+    if (!is_following() || HasNewFiles(partition)) {
       queue_.push_back(std::move(partition));
     }
   }
@@ -126,20 +131,98 @@ Status WorkList::Scan() {
   return Status::OK();
 }
 
-void WorkList::Forget() {
-  std::erase_if(known_, [&](const auto& entry) { return entry.second.seen_in != scan_number_; });
-  std::erase_if(contents_, [&](const auto& entry) {
-    return entry.second.seen_in + kContentMemoryListings < scan_number_;
-  });
+void WorkList::NameClockAhead(const PartitionListing& partition) {
+  const auto limit = std::chrono::nanoseconds((clock_() + kClockSlack).time_since_epoch()).count();
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
+      if (entry.modified_nanos > limit &&
+          reported_.insert(fmt::format("ahead {}/{}", table.directory, partition.partition))
+              .second) {
+        report_.AddNotice(MakeError(
+            ErrorKind::kFileDiscovery,
+            fmt::format("modified {} s ahead of the clock of this machine; the age of such files "
+                        "counts from when they are seen first",
+                        (entry.modified_nanos - limit) / 1'000'000'000 + kClockSlack.count()),
+            {.partition = partition.partition,
+             .table = std::string(table.directory),
+             .file = entry.path}));
+      }
+    }
+  }
 }
 
-bool WorkList::HasNewRoots(const PartitionListing& listing) const {
-  for (const otap::Signal signal : read_.signals) {
-    for (const FileEntry& entry : listing.tables[otap::TableIndex(otap::RootTable(signal))]) {
-      const auto known = known_.find(entry.path);
-      if (known == known_.end() || !known->second.is_settled ||
-          known->second.size_bytes != entry.size_bytes ||
-          known->second.modified_nanos != entry.modified_nanos) {
+void WorkList::Remember(const PartitionListing& partition) {
+  const Time now = clock_();
+  for (const auto& table : partition.tables) {
+    for (const FileEntry& entry : table) {
+      KnownFile& known = known_[entry.path];
+      const bool is_same = known.seen_in != 0 && known.entry.size_bytes == entry.size_bytes &&
+                           known.entry.modified_nanos == entry.modified_nanos &&
+                           known.entry.number == entry.number &&
+                           (known.problem.ok() || known.entry.changed_nanos == entry.changed_nanos);
+      if (!is_same) {
+        // Of files that were there before the first listing, their times say since when.
+        const Time changed{std::chrono::duration_cast<Time::duration>(
+            std::chrono::nanoseconds(std::max(entry.modified_nanos, entry.changed_nanos)))};
+        known = {.entry = entry,
+                 .arrived = scan_number_ == first_scan_ ? std::min(changed, now) : now,
+                 .first_seen = scan_number_};
+      }
+      known.seen_in = scan_number_;
+      if (known.content != nullptr) {
+        known.content->seen_in = scan_number_;
+      }
+    }
+  }
+}
+
+void WorkList::Forget() {
+  std::erase_if(known_, [&](const auto& entry) {
+    const KnownFile& known = entry.second;
+    if (known.seen_in == scan_number_) {
+      return false;
+    }
+    if (const auto open = open_problems_.find(entry.first); open != open_problems_.end()) {
+      report_.Add(open->second);  // it was never read
+      ++report_.files_failed;
+      open_problems_.erase(open);
+    }
+    return true;
+  });
+  const Time now = clock_();
+  for (auto& [partition, sent] : sent_) {
+    std::erase_if(sent, [&](const Sent& root) { return now - root.at > follow_.late_window; });
+  }
+  std::erase_if(sent_, [](const auto& entry) { return entry.second.empty(); });
+  std::vector<uint64_t> gone;
+  for (const auto& [key, content] : contents_) {
+    if (content.seen_in != scan_number_) {
+      gone.push_back(content.seen_in);
+    }
+  }
+  if (gone.size() > kMostContentsGone) {
+    const auto oldest_kept = gone.end() - static_cast<ptrdiff_t>(kMostContentsGone);
+    std::nth_element(gone.begin(), oldest_kept, gone.end());
+    std::erase_if(contents_, [&](const auto& entry) {
+      return entry.second.seen_in != scan_number_ && entry.second.seen_in < *oldest_kept;
+    });
+  }
+}
+
+/// Whether the partition has root files to send, or other files that may have come too late.
+bool WorkList::HasNewFiles(const PartitionListing& listing) const {
+  const bool has_sent = sent_.contains(listing.partition);
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (!table.is_root() && !has_sent) {
+      continue;
+    }
+    for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
+      const KnownFile& known = known_.at(entry.path);
+      const bool is_new = !known.is_settled && (table.is_root() || known.first_seen > first_scan_);
+      const bool is_wanted =
+          std::any_of(read_.signals.begin(), read_.signals.end(),
+                      [&](otap::Signal signal) { return table.has_signal(signal); });
+      if (is_new && is_wanted) {
         return true;
       }
     }
@@ -147,15 +230,63 @@ bool WorkList::HasNewRoots(const PartitionListing& listing) const {
   return false;
 }
 
+/// Returns the files that some listing up to `scan` has shown as they are.
+std::vector<FileSummaryPtr> WorkList::KnownBefore(const std::vector<FileSummaryPtr>& files,
+                                                  uint64_t scan) const {
+  std::vector<FileSummaryPtr> before;
+  std::copy_if(files.begin(), files.end(), std::back_inserter(before),
+               [&](const FileSummaryPtr& file) {
+                 const auto known = known_.find(file->entry.path);
+                 return known != known_.end() && known->second.first_seen <= scan;
+               });
+  return before;
+}
+
+void WorkList::NameLateChildren(const PartitionFiles& files) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sent_.find(files.partition);
+  if (found == sent_.end()) {
+    return;
+  }
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileSummaryPtr& child : files.of(table.kind)) {
+      const auto known = known_.find(child->entry.path);
+      if (table.is_root() || known == known_.end() ||
+          std::exchange(known->second.is_settled, true)) {
+        continue;
+      }
+      const bool is_late =
+          std::any_of(found->second.begin(), found->second.end(), [&](const Sent& sent) {
+            return sent.scan < known->second.first_seen &&
+                   MayBelongTo(
+                       *child, *sent.root,
+                       [&] { return KnownBefore(files.of(*table.parent), sent.scan); });
+          });
+      if (is_late && child->num_rows() > 0) {
+        report_.late_rows += child->num_rows();
+        report_.Add(MakeError(
+            ErrorKind::kMissingFile,
+            fmt::format("the file came after records that its {} rows may belong to had been sent; "
+                        "they were not sent with these",
+                        child->num_rows()),
+            {.partition = files.partition,
+             .table = std::string(table.directory),
+             .file = child->entry.path}));
+      }
+    }
+  }
+}
+
 FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
                                    const std::string& partition, Status* problem) {
   if (is_following()) {
     const std::lock_guard lock(mutex_);
-    const auto known = known_.find(entry.path);
-    if (known != known_.end() && known->second.size_bytes == entry.size_bytes &&
-        known->second.modified_nanos == entry.modified_nanos) {
-      *problem = known->second.problem;
-      return known->second.summary;
+    if (const auto known = known_.find(entry.path); known != known_.end()) {
+      const KnownFile& file = known->second;
+      if (file.summary != nullptr || (!file.problem.ok() && clock_() < file.retry_at)) {
+        *problem = file.problem;
+        return file.summary;
+      }
     }
   }
   auto summary = Summarise(*file_system_, base_, entry, kind, partition);
@@ -164,13 +295,14 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
   if (summary.ok()) {
     report_.repaired_columns += (*summary)->num_repaired_columns;
   }
-  if (is_following()) {
-    known_[entry.path] = {.size_bytes = entry.size_bytes,
-                          .modified_nanos = entry.modified_nanos,
-                          .summary = summary.ok() ? *summary : nullptr,
-                          .problem = summary.status(),
-                          .is_settled = false,
-                          .seen_in = scan_number_};
+  if (const auto known = known_.find(entry.path); known != known_.end()) {
+    KnownFile& file = known->second;
+    file.summary = summary.ok() ? *summary : nullptr;
+    file.problem = summary.status();
+    open_problems_.erase(entry.path);
+    if (!summary.ok()) {
+      file.retry_at = IsRetryable(*problem) ? clock_() + Backoff(++file.attempts) : Time::max();
+    }
   }
   return summary.ok() ? std::move(*summary) : nullptr;
 }
@@ -178,7 +310,7 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
 void WorkList::LoadSummaries(Preparation* preparation) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
-      if (read_.min_file_age.has_value() && Age(entry.modified_nanos) < *read_.min_file_age) {
+      if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
         preparation->young.push_back(entry);
         continue;
       }
@@ -190,18 +322,19 @@ void WorkList::LoadSummaries(Preparation* preparation) {
         continue;
       }
       preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
-      if (is_following() && IsRetryable(problem) &&
-          Age(entry.modified_nanos) < follow_.completeness_grace) {
-        preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
-        continue;
-      }
       const std::lock_guard lock(mutex_);
-      if (reported_.insert(problem.message()).second) {
-        report_.Add(problem);
-        ++report_.files_failed;
-      }
-      if (const auto known = known_.find(entry.path); known != known_.end()) {
-        known->second.is_settled = true;
+      const auto known = known_.find(entry.path);
+      if (known == known_.end()) {
+        if (reported_.insert(problem.message()).second) {
+          report_.Add(problem);
+          ++report_.files_failed;
+        }
+      } else if (IsRetryable(problem) &&
+                 clock_() - known->second.arrived < follow_.completeness_grace) {
+        preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
+      } else {
+        open_problems_.insert_or_assign(entry.path, problem);
+        known->second.is_settled = !IsRetryable(problem);
       }
     }
   }
@@ -213,6 +346,7 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
   preparation.files.partition = listing.partition;
   LoadSummaries(&preparation);
   auto files = std::make_shared<PartitionFiles>(std::move(preparation.files));
+  NameLateChildren(*files);
   PartitionWork work{.files = files, .tasks = {}};
   for (const otap::Signal signal : read_.signals) {
     std::optional<PartitionTask> task = PrepareSignal(signal, files, preparation);
@@ -229,10 +363,7 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   const otap::TableKind root_kind = otap::RootTable(signal);
   const auto& roots = files->of(root_kind);
   PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
-  std::map<std::string, int64_t> num_present;
-  for (const FileSummaryPtr& root : roots) {
-    ++num_present[ContentKey(*root, files->partition)];
-  }
+  const auto num_present = CountContents(roots, files->partition);
   int64_t num_held = 0;
   for (const FileEntry& entry : preparation.young) {
     const auto& listed = preparation.listing.tables[otap::TableIndex(root_kind)];
@@ -244,7 +375,8 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
       ++num_held;
       continue;
     }
-    if (Claim(roots[i], files->partition, num_present[ContentKey(*roots[i], files->partition)])) {
+    const auto present = num_present.find(roots[i].get());
+    if (Claim(roots[i], files->partition, present == num_present.end() ? 1 : present->second)) {
       task.root_files.push_back(i);
     }
   }
@@ -257,10 +389,46 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
                                                        : std::optional(std::move(task));
 }
 
+/// Counts the root files of each content where it is not 1. Only files with equal footers are
+/// compared byte by byte.
+std::map<const FileSummary*, int64_t> WorkList::CountContents(
+    const std::vector<FileSummaryPtr>& roots, const std::string& partition) {
+  std::map<const FileSummary*, int64_t> counts;
+  if (!is_following()) {
+    return counts;
+  }
+  std::map<std::string_view, std::vector<const FileSummary*>> by_digest;
+  for (const FileSummaryPtr& root : roots) {
+    by_digest[root->digest].push_back(root.get());
+  }
+  for (const auto& [digest, same] : by_digest) {
+    if (same.size() == 1) {
+      continue;
+    }
+    std::map<std::string, std::vector<const FileSummary*>> by_content;
+    for (const FileSummary* root : same) {
+      by_content[ContentKey(*root, partition)].push_back(root);
+    }
+    for (const auto& [key, equal] : by_content) {
+      for (const FileSummary* root : equal) {
+        counts[root] = static_cast<int64_t>(equal.size());
+      }
+    }
+  }
+  return counts;
+}
+
 bool WorkList::Claim(const FileSummaryPtr& root, const std::string& partition,
                      int64_t num_present) {
   if (!is_following()) {
     return true;  // one listing, every file in it once
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(root->entry.path);
+    if (known != known_.end() && known->second.is_settled) {
+      return false;
+    }
   }
   // A listing that races a rename may show both names: only count those that still exist.
   if (num_present > 1) {
@@ -269,17 +437,21 @@ bool WorkList::Claim(const FileSummaryPtr& root, const std::string& partition,
       return false;
     }
   }
+  const std::string key = ContentKey(*root, partition);
   const std::lock_guard lock(mutex_);
-  const auto known = known_.find(root->entry.path);
-  if (known != known_.end() && std::exchange(known->second.is_settled, true)) {
-    return false;
-  }
-  KnownContent& content = contents_[ContentKey(*root, partition)];
+  KnownContent& content = contents_[key];
   content.seen_in = scan_number_;
+  if (const auto known = known_.find(root->entry.path); known != known_.end()) {
+    known->second.content = &content;
+    if (std::exchange(known->second.is_settled, true)) {
+      return false;
+    }
+  }
   if (content.num_sent >= num_present) {
     return false;
   }
   ++content.num_sent;
+  sent_[partition].push_back({.root = root, .at = clock_(), .scan = scan_number_});
   return true;
 }
 
@@ -296,55 +468,57 @@ bool WorkList::IsHeldBack(const FileSummary& root, otap::Signal signal, const Pa
       }
     }
   }
-  if (!is_following() || Age(root.entry.modified_nanos) >= follow_.completeness_grace) {
+  if (!is_following()) {
     return false;
   }
-  return preparation.has_pending_child || !HasAllChildren(root, signal, files);
-}
-
-/// Exporters make children visible before their parents, but not in every table and not with every
-/// store: a root file is complete when the files of each child table reach its last id.
-bool WorkList::HasAllChildren(const FileSummary& root, otap::Signal signal,
-                              const PartitionFiles& files) const {
-  const std::optional<IdRange> ids = IdsOf(root);
-  if (!ids.has_value()) {
-    return true;  // no row has children
+  const std::lock_guard lock(mutex_);
+  const auto arrived = [&](const FileEntry& entry) {
+    const auto known = known_.find(entry.path);
+    return known == known_.end() ? Time::min() : known->second.arrived;
+  };
+  const auto known = known_.find(root.entry.path);
+  if (known == known_.end() || known->second.is_settled) {
+    return false;
   }
+  const Time now = clock_();
+  if (preparation.has_pending_child || now < known->second.retry_at) {
+    return true;
+  }
+  ReadinessFacts facts{.now = now,
+                       .root_arrived = known->second.arrived,
+                       .newest_arrived = Time::min(),
+                       .grace = follow_.completeness_grace};
   for (const otap::TableInfo& table : otap::AllTables()) {
-    if (!table.has_signal(signal) || table.parent != otap::RootTable(signal)) {
-      continue;
-    }
-    const auto& children = files.of(table.kind);
-    if (children.empty()) {
-      // Log ids exist only for attributes; other tables may rightly be absent.
-      if (table.kind == otap::TableKind::kLogAttrs) {
-        return false;
+    for (const FileEntry& entry : preparation.listing.tables[otap::TableIndex(table.kind)]) {
+      if (table.has_signal(signal)) {
+        facts.newest_arrived = std::max(facts.newest_arrived, arrived(entry));
       }
-      continue;
-    }
-    const bool reaches =
-        std::any_of(children.begin(), children.end(), [&](const FileSummaryPtr& child) {
-          return MayReferTo(*child, IdRange{ids->max, ids->max}) ||
-                 std::any_of(child->row_groups.begin(), child->row_groups.end(),
-                             [&](const RowGroupSummary& group) {
-                               return group.parent_ids.has_value() &&
-                                      group.parent_ids->min <= group.parent_ids->max &&
-                                      group.parent_ids->max >= ids->max;
-                             });
-        });
-    if (!reaches) {
-      return false;
     }
   }
-  return true;
+  return now < ReadyAt(root, files, facts);
 }
 
-std::string WorkList::ContentKey(const FileSummary& root, const std::string& partition) const {
-  return fmt::format("{}/{}/{}", otap::GetTable(root.kind).directory, partition, root.digest);
+/// Names the content of a root file. A file that cannot be read is named by its footer: reading it
+/// will say why.
+std::string WorkList::ContentKey(const FileSummary& root, const std::string& partition) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(root.entry.path);
+    if (known != known_.end() && !known->second.content_key.empty()) {
+      return known->second.content_key;
+    }
+  }
+  const auto hash = HashBytes(*file_system_, FullPath(base_, root.entry.path));
+  std::string key = fmt::format("{}/{}/{}/{}", otap::GetTable(root.kind).directory, partition,
+                                root.digest, hash.ok() ? *hash : "");
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(root.entry.path); known != known_.end() && hash.ok()) {
+    known->second.content_key = key;
+  }
+  return key;
 }
 
-void WorkList::Done(const PartitionWork& work, const std::vector<RootOutcome>& outcomes,
-                    const ReadReport& report) {
+void WorkList::Done(const std::vector<RootOutcome>& outcomes, const ReadReport& report) {
   const std::lock_guard lock(mutex_);
   report_.Merge(report);
   for (const RootOutcome& outcome : outcomes) {
@@ -352,12 +526,15 @@ void WorkList::Done(const PartitionWork& work, const std::vector<RootOutcome>& o
         outcome.rows_emitted > 0) {
       continue;
     }
-    KnownContent& content = contents_[ContentKey(*outcome.file, work.files->partition)];
+    const auto known = known_.find(outcome.file->entry.path);
+    if (known == known_.end() || known->second.content == nullptr) {
+      continue;
+    }
+    KnownContent& content = *known->second.content;
     if (++content.attempts < kMaxAttempts) {
       --content.num_sent;
-      if (const auto known = known_.find(outcome.file->entry.path); known != known_.end()) {
-        known->second.is_settled = false;
-      }
+      known->second.is_settled = false;
+      known->second.retry_at = clock_() + Backoff(content.attempts);
     }
   }
 }
@@ -380,7 +557,12 @@ int64_t WorkList::num_lost() const {
 
 ReadReport WorkList::Report() const {
   const std::lock_guard lock(mutex_);
-  return report_;
+  ReadReport report = report_;
+  for (const auto& [path, problem] : open_problems_) {
+    report.Add(problem);
+    ++report.files_failed;
+  }
+  return report;
 }
 
 std::vector<std::string> WorkList::AbsentTables() const {

@@ -27,8 +27,12 @@ namespace df::lake {
 struct FollowOptions {
   /// Nothing: replay what is there and end. Else list again after this long.
   std::optional<std::chrono::nanoseconds> polling_interval;
-  /// Following only: a root file whose children may still be missing is held until it is this old.
+  /// Following only: a root file that may lack children waits until its partition has been quiet
+  /// for this long (ReadyAt).
   std::chrono::nanoseconds completeness_grace = std::chrono::seconds(10);
+  /// Following only: children of a root file that went out are counted and named when they arrive
+  /// within this time.
+  std::chrono::nanoseconds late_window = std::chrono::minutes(10);
 };
 
 /// One partition, handed to exactly one worker.
@@ -37,11 +41,12 @@ struct PartitionWork {
   std::vector<PartitionTask> tasks;  ///< one a signal that has something to replay
 };
 
-/// Finds work. Every root file goes out once in the life of the list, by its content: a renamed
-/// file is not new, a rewritten one is, a copy beside its original is one more. A file that cannot
-/// be read as Parquet yet is tried again when it changes and reported when it has not changed for
-/// the grace; without polling it is reported at once. Calls: from any thread. Listing and footers
-/// are read by the thread that takes work.
+/// Finds work. Every root file goes out once in the life of the list, by its bytes: a renamed or
+/// touched file is not new, a rewritten one is, a copy beside its original is one more. A file that
+/// cannot be opened is tried again, less and less often, and reported when it is older than the
+/// grace; the report forgets it when it opens after all. Without polling it is reported at once.
+/// Calls: from any thread. Listing and footers are read by the thread that takes work; a root file
+/// of a followed tree is read once more for the hash of its bytes.
 class WorkList {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -64,8 +69,7 @@ class WorkList {
 
   /// Says what became of a work: its report is added to the total, and root files that failed in a
   /// way that may pass are offered again, at most kMaxAttempts times.
-  void Done(const PartitionWork& work, const std::vector<RootOutcome>& outcomes,
-            const ReadReport& report);
+  void Done(const std::vector<RootOutcome>& outcomes, const ReadReport& report);
 
   /// Takes back a work whose batches did not all arrive because whoever sent them has failed; Take
   /// gives it out again, whole. `is_lost`: batches of it were sent and refused by the end of a
@@ -96,24 +100,37 @@ class WorkList {
   bool has_listed() const;
 
   static constexpr int kMaxAttempts = 5;
-  /// Listings after which content whose files are gone is forgotten.
-  static constexpr uint64_t kContentMemoryListings = 100;
+  /// Contents whose files are gone that are remembered, the newest.
+  static constexpr size_t kMostContentsGone = 65'536;
 
  private:
-  /// What is known of a path.
-  struct KnownFile {
-    int64_t size_bytes = 0;
-    int64_t modified_nanos = 0;
-    FileSummaryPtr summary;   ///< null when the footer could not be read
-    Status problem;           ///< why not
-    bool is_settled = false;  ///< roots: sent or given up, nothing to do until the file changes
-    uint64_t seen_in = 0;     ///< number of the last listing that had it
-  };
-  /// What is known of the content of a root file, under whatever name.
+  using Time = std::chrono::system_clock::time_point;
+
+  /// What is known of the content of a root file, under any name.
   struct KnownContent {
     int64_t num_sent = 0;  ///< files with this content that were sent
     int attempts = 0;
-    uint64_t seen_in = 0;
+    uint64_t seen_in = 0;  ///< number of the last listing that had a file of it
+  };
+  /// What is known of a path of a followed tree.
+  struct KnownFile {
+    FileEntry entry;
+    Time arrived;             ///< when this content was there first, as far as is known
+    uint64_t first_seen = 0;  ///< number of the listing that showed it first as it is
+    uint64_t seen_in = 0;     ///< number of the last listing that had it
+    FileSummaryPtr summary;   ///< null when the footer was not read
+    Status problem;           ///< why it could not be read
+    int attempts = 0;
+    Time retry_at;                    ///< with a problem: not to be opened before
+    bool is_settled = false;          ///< roots: sent or given up; others: looked at for lateness
+    std::string content_key;          ///< roots: names its content; empty until it was needed
+    KnownContent* content = nullptr;  ///< roots: of that key
+  };
+  /// A root file that went out.
+  struct Sent {
+    FileSummaryPtr root;
+    Time at;
+    uint64_t scan = 0;  ///< number of the last listing before
   };
   /// One partition while its work is being prepared.
   struct Preparation {
@@ -124,8 +141,13 @@ class WorkList {
   };
 
   Status Scan();
+  void Remember(const PartitionListing& partition);
+  void NameClockAhead(const PartitionListing& partition);
   void Forget();
-  bool HasNewRoots(const PartitionListing& listing) const;
+  bool HasNewFiles(const PartitionListing& listing) const;
+  void NameLateChildren(const PartitionFiles& files);
+  std::vector<FileSummaryPtr> KnownBefore(const std::vector<FileSummaryPtr>& files,
+                                          uint64_t scan) const;
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
   void LoadSummaries(Preparation* preparation);
   std::optional<PartitionTask> PrepareSignal(otap::Signal signal,
@@ -135,11 +157,11 @@ class WorkList {
                            const std::string& partition, Status* problem);
   bool IsHeldBack(const FileSummary& root, otap::Signal signal, const PartitionFiles& files,
                   const Preparation& preparation) const;
-  bool HasAllChildren(const FileSummary& root, otap::Signal signal,
-                      const PartitionFiles& files) const;
   bool Claim(const FileSummaryPtr& root, const std::string& partition, int64_t num_present);
-  std::string ContentKey(const FileSummary& root, const std::string& partition) const;
-  std::chrono::nanoseconds Age(int64_t modified_nanos) const;
+  std::string ContentKey(const FileSummary& root, const std::string& partition);
+  std::map<const FileSummary*, int64_t> CountContents(const std::vector<FileSummaryPtr>& roots,
+                                                      const std::string& partition);
+  std::chrono::nanoseconds Age(const FileEntry& entry) const;
   bool is_following() const { return follow_.polling_interval.has_value(); }
 
   std::shared_ptr<arrow::fs::FileSystem> file_system_;
@@ -152,6 +174,7 @@ class WorkList {
   bool has_scanned_ = false;
   std::chrono::system_clock::time_point next_scan_;
   uint64_t scan_number_ = 0;
+  uint64_t first_scan_ = 0;  ///< the first listing that did not fail
   struct Returned {
     PartitionWork work;
     bool is_lost = false;
@@ -159,9 +182,11 @@ class WorkList {
 
   std::deque<Returned> returned_;
   std::deque<PartitionListing> queue_;
-  std::map<std::string, KnownFile> known_;        ///< by path
-  std::map<std::string, KnownContent> contents_;  ///< by table, partition and digest
-  std::set<std::string> reported_;                ///< messages of listing problems
+  std::map<std::string, KnownFile> known_;         ///< by path
+  std::map<std::string, KnownContent> contents_;   ///< by table, partition, digest and hash
+  std::map<std::string, Status> open_problems_;    ///< by path: files that cannot be read so far
+  std::map<std::string, std::vector<Sent>> sent_;  ///< by partition, within the late window
+  std::set<std::string> reported_;                 ///< messages of listing problems
   ReadReport report_;
   std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;

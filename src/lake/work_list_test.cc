@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/readiness.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 
@@ -70,7 +71,7 @@ class WorkListTest : public ::testing::Test {
   }
 
   std::unique_ptr<WorkList> Following(ReadOptions read = {},
-                                      std::chrono::nanoseconds grace = seconds(10)) {
+                                      std::chrono::nanoseconds grace = seconds(0)) {
     return std::make_unique<WorkList>(
         std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), read,
         FollowOptions{.polling_interval = seconds(5), .completeness_grace = grace},
@@ -98,7 +99,7 @@ class WorkListTest : public ::testing::Test {
           outcomes.push_back({.file = file, .status = next_status_, .rows_emitted = 0});
         }
       }
-      list->Done(*taken->work, outcomes, {});
+      list->Done(outcomes, {});
     }
   }
 
@@ -204,7 +205,7 @@ TEST_F(WorkListTest, ACopyBesideItsOriginalIsOneMore) {
 }
 
 TEST_F(WorkListTest, AHalfWrittenFileIsWaitedForAndThenSentOnce) {
-  const auto list = Following();
+  const auto list = Following({}, seconds(10));
   Arrive(logs_[0]);
   fs::resize_file(base() / logs_[0], 100);
   Touch(logs_[0], seconds(0));
@@ -212,12 +213,14 @@ TEST_F(WorkListTest, AHalfWrittenFileIsWaitedForAndThenSentOnce) {
   EXPECT_EQ(list->Report().num_errors(), 0) << "it may still be being written";
   Arrive(logs_[0]);
   Arrive(attributes_[0]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
   EXPECT_EQ(list->Report().num_errors(), 0);
 }
 
 TEST_F(WorkListTest, AFileThatStaysBrokenIsNamedOnce) {
-  const auto list = Following();
+  const auto list = Following({}, seconds(10));
   Arrive(logs_[0]);
   fs::resize_file(base() / logs_[0], 100);
   Touch(logs_[0], seconds(0));
@@ -231,15 +234,18 @@ TEST_F(WorkListTest, AFileThatStaysBrokenIsNamedOnce) {
 }
 
 TEST_F(WorkListTest, ARootWaitsForItsChildrenOrForTheGrace) {
-  const auto list = Following();
+  const auto list = Following({}, seconds(10));
   Arrive(logs_[0]);
   EXPECT_THAT(TakeAll(list.get()), IsEmpty()) << "its attributes may still come";
   EXPECT_EQ(list->num_held_back(), 1);
   Arrive(attributes_[0]);
-  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_THAT(Poll(list.get()), IsEmpty()) << "nothing says that no more will come";
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0])) << "quiet for the grace";
   EXPECT_EQ(list->num_held_back(), 0);
 
   Arrive(logs_[1]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
   EXPECT_THAT(Poll(list.get()), IsEmpty());
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1])) << "ten seconds are the grace";
 }
@@ -271,10 +277,14 @@ TEST_F(WorkListTest, AReadThatMayPassIsTriedAgainButNotForEver) {
   const auto list = Following();
   Arrive(logs_[0], seconds(60));
   next_status_ = MakeError(ErrorKind::kIo, "busy", {}, /*retryable=*/true);
-  for (int i = 0; i < WorkList::kMaxAttempts; ++i) {
+  for (int i = 1; i < WorkList::kMaxAttempts; ++i) {
     EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0])) << i;
   }
-  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), IsEmpty()) << "8 s after the fourth attempt";
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(Poll(list.get()), IsEmpty());
+  }
 }
 
 TEST_F(WorkListTest, OtherRootsOfThePartitionMakeATaskPartial) {
@@ -286,6 +296,113 @@ TEST_F(WorkListTest, OtherRootsOfThePartitionMakeATaskPartial) {
   const auto taken = list->Take().ValueOrDie();
   ASSERT_TRUE(taken.work.has_value());
   EXPECT_TRUE(taken.work->tasks.at(0).is_partial);
+}
+
+TEST_F(WorkListTest, ATouchedOrRenamedFileIsNotNewHoweverLateItIsTouched) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  for (int i = 0; i < 150; ++i) {
+    EXPECT_THAT(Poll(list.get()), IsEmpty());
+  }
+  Touch(logs_[0], seconds(1));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  const std::string renamed = logs_[0].substr(0, logs_[0].size() - 8) + "-b.parquet";
+  fs::rename(base() / logs_[0], base() / renamed);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+}
+
+TEST_F(WorkListTest, AFileWithTheFooterOfAnotherAndOtherBytesIsNew) {
+  const auto list = Following();
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  // A byte in the middle: size and footer stay.
+  std::fstream file(base() / logs_[0], std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(40);
+  const auto byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(40);
+  file.put(byte);
+  file.close();
+  Touch(logs_[0], seconds(30));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+}
+
+TEST_F(WorkListTest, AClockAheadDelaysNothingForLongerThanTheAgeAskedFor) {
+  ReadOptions read;
+  read.min_file_age = seconds(7);
+  const auto list = Following(read, seconds(10));
+  Arrive(attributes_[0], -std::chrono::hours(1));
+  Arrive(logs_[0], -std::chrono::hours(1));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  const ReadReport report = list->Report();
+  ASSERT_EQ(report.notices.size(), 2U) << "one a table, at once";
+  EXPECT_THAT(report.notices[0].message, HasSubstr("ahead of the clock"));
+  EXPECT_EQ(report.num_errors(), 0);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+}
+
+TEST_F(WorkListTest, AFileThatKeepsItsOldTimeIsAsOldAsItsArrival) {
+  const auto list = Following({}, seconds(10));
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  Arrive(logs_[0], std::chrono::hours(24));  // as cp -p and rsync -t leave it
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  Arrive(attributes_[0], std::chrono::hours(24));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+}
+
+TEST_F(WorkListTest, APartitionThatNeverRestsHoldsARootForSixGracesOnly) {
+  const auto list = Following({}, seconds(10));
+  Arrive(logs_[0]);
+  int polls = 0;
+  std::vector<std::string> taken;
+  while (taken.empty() && polls < 100) {
+    Arrive(attributes_[static_cast<size_t>(polls++) % 3]);
+    taken = Poll(list.get());
+  }
+  EXPECT_THAT(taken, ElementsAre(logs_[0]));
+  EXPECT_EQ(polls, kMostGraces * 10 / 5) << "a poll is 5 s";
+}
+
+TEST_F(WorkListTest, ChildrenThatComeAfterTheirParentsWentOutAreCountedAndNamed) {
+  const auto list = Following({}, seconds(0));
+  Arrive(logs_[0], seconds(60));
+  Arrive(logs_[1], seconds(60));
+  Arrive(attributes_[1], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0], logs_[1]));
+  EXPECT_EQ(list->Report().num_errors(), 0);
+  Arrive(attributes_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  const ReadReport report = list->Report();
+  ASSERT_EQ(report.problems.size(), 1U);
+  EXPECT_EQ(report.problems[0].kind, ErrorKind::kMissingFile);
+  EXPECT_THAT(report.problems[0].message, HasSubstr(attributes_[0]));
+  EXPECT_GT(report.late_rows, 0);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().problems[0].count, 1);
+  // Attributes of records that are still to come are not late.
+  Arrive(attributes_[2], seconds(60));
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  Arrive(logs_[2], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[2]));
+  EXPECT_EQ(list->Report().num_errors(), 1);
+}
+
+TEST_F(WorkListTest, AFileThatMayNotBeReadIsTriedAgainAndTheReportForgetsIt) {
+  const auto list = Following({}, seconds(0));
+  Arrive(logs_[0], seconds(60));
+  const auto cut = fs::file_size(base() / logs_[0]);
+  fs::resize_file(base() / logs_[0], cut - 1);  // no footer: as unreadable to root as to others
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().num_errors(), 1);
+  EXPECT_EQ(list->Report().files_failed, 1);
+  Arrive(logs_[0], seconds(60));
+  EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
+  EXPECT_EQ(list->Report().num_errors(), 0);
+  EXPECT_EQ(list->Report().files_failed, 0);
 }
 
 }  // namespace

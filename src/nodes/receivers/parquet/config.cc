@@ -30,7 +30,11 @@ const config::FieldTable<ProcessingOptions>& ProcessingFields() {
                                "files younger than this are not read yet, whatever their table"),
       config::Duration(
           "completeness_grace", &ProcessingOptions::completeness_grace,
-          "when polling: how long a file waits for child files that may still be missing"),
+          "when polling: how long a partition must be quiet before records go out whose "
+          "children may still come"),
+      config::Duration("late_window", &ProcessingOptions::late_window,
+                       "when polling: how long child files that come too late are counted and "
+                       "named"),
       config::Bool("validate_relations", &ProcessingOptions::validate_relations,
                    "check every batch against the model before it is sent"),
   };
@@ -102,7 +106,8 @@ lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config) {
 
 lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config) {
   return {.polling_interval = config.polling_interval.interval,
-          .completeness_grace = config.processing_options.completeness_grace};
+          .completeness_grace = config.processing_options.completeness_grace,
+          .late_window = config.processing_options.late_window};
 }
 
 }  // namespace df::nodes::receivers::parquet

@@ -23,6 +23,7 @@ struct ProcessingOptions {
   int64_t batch_size = 8192;
   std::optional<std::chrono::nanoseconds> min_file_age;
   std::chrono::nanoseconds completeness_grace = std::chrono::seconds(10);
+  std::chrono::nanoseconds late_window = std::chrono::minutes(10);
   bool validate_relations = false;
 };
 

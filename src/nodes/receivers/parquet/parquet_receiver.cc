@@ -182,7 +182,7 @@ void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, C
   passage->is_read = is_open;
   report.partitions = is_open ? 1 : 0;
   report.partitions_stopped = is_open ? 0 : 1;
-  replay_->work_list().Done(work, outcomes, report);
+  replay_->work_list().Done(outcomes, report);
   Count(report);
   LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
            report.payloads, report.items);

@@ -1,5 +1,6 @@
 #include "nodes/receivers/parquet/replay.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/filesystem/localfs.h>
@@ -22,12 +23,15 @@ Replay::Replay(ParquetReceiverConfig config, std::string base)
 void Replay::LogNewProblems() {
   const lake::ReadReport report = work_list_.Report();
   const std::lock_guard lock(mutex_);
-  for (; num_logged_ < report.problems.size(); ++num_logged_) {
-    const lake::Problem& problem = report.problems[num_logged_];
-    LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
+  for (const lake::Problem& problem : report.problems) {
+    if (logged_.insert(problem.message).second) {
+      LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
+    }
   }
-  for (; num_notices_logged_ < report.notices.size(); ++num_notices_logged_) {
-    LogInfo("parquet receiver: notice: {}", report.notices[num_notices_logged_].message);
+  for (const lake::Problem& notice : report.notices) {
+    if (logged_.insert(notice.message).second) {
+      LogInfo("parquet receiver: notice: {}", notice.message);
+    }
   }
   if (work_list_.has_listed() && !work_list_.has_found_files() &&
       !std::exchange(has_logged_empty_base_, true)) {
@@ -40,9 +44,10 @@ lake::ErrorCounts Replay::TakeNewErrors() {
   const std::lock_guard lock(mutex_);
   lake::ErrorCounts added = report.errors;
   for (size_t kind = 0; kind < added.size(); ++kind) {
-    added[kind] -= num_counted_[kind];
+    // A file that was read after all takes its error back; a counter only rises.
+    added[kind] = std::max<int64_t>(added[kind] - num_counted_[kind], 0);
+    num_counted_[kind] += added[kind];
   }
-  num_counted_ = report.errors;
   return added;
 }
 

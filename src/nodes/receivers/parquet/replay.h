@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "engine/node_registry.h"
@@ -35,8 +36,7 @@ class Replay final : public engine::NodeShared {
   std::shared_ptr<arrow::fs::FileSystem> file_system_;
   lake::WorkList work_list_;
   std::mutex mutex_;
-  size_t num_logged_ = 0;
-  size_t num_notices_logged_ = 0;
+  std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};
   bool has_logged_empty_base_ = false;
 };

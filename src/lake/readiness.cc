@@ -1,0 +1,65 @@
+#include "lake/readiness.h"
+
+#include <algorithm>
+
+namespace df::lake {
+
+bool HasWholeSet(const FileSummary& root, const PartitionFiles& files) {
+  if (root.file_set.empty() || !root.rows_of_set.has_value()) {
+    return false;
+  }
+  return std::all_of(root.rows_of_set->begin(), root.rows_of_set->end(), [&](const auto& wanted) {
+    int64_t num_rows = 0;
+    for (const FileSummaryPtr& file : files.of(wanted.first)) {
+      num_rows += file->file_set == root.file_set ? file->num_rows() : 0;
+    }
+    return num_rows == wanted.second;
+  });
+}
+
+std::chrono::system_clock::time_point ReadyAt(const FileSummary& root, const PartitionFiles& files,
+                                              const ReadinessFacts& facts) {
+  if (HasWholeSet(root, files)) {
+    return facts.now;
+  }
+  const auto grace = std::chrono::duration_cast<std::chrono::system_clock::duration>(facts.grace);
+  return std::min(std::max(facts.newest_arrived, facts.root_arrived) + grace,
+                  facts.root_arrived + kMostGraces * grace);
+}
+
+bool MayReferTo(const FileSummary& child, const IdRange& ids) {
+  return std::any_of(
+      child.row_groups.begin(), child.row_groups.end(), [&](const RowGroupSummary& group) {
+        return !group.parent_ids.has_value() ||
+               (group.parent_ids->min <= ids.max && ids.min <= group.parent_ids->max);
+      });
+}
+
+bool MayBelongTo(const FileSummary& child, const FileSummary& root,
+                 const std::function<std::vector<FileSummaryPtr>()>& parents) {
+  const otap::TableInfo& table = otap::GetTable(child.kind);
+  if ((table.signals & otap::GetTable(root.kind).signals) == 0) {
+    return false;
+  }
+  if (!child.file_set.empty() || !root.file_set.empty()) {
+    return child.file_set == root.file_set;
+  }
+  const auto may_refer_to = [&](const std::optional<IdRange>& ids) {
+    return ids.has_value() && MayReferTo(child, *ids);
+  };
+  if (table.parent.has_value() && *table.parent != root.kind) {
+    const std::vector<FileSummaryPtr> files = parents();
+    return std::any_of(files.begin(), files.end(),
+                       [&](const FileSummaryPtr& parent) { return may_refer_to(IdsOf(*parent)); });
+  }
+  if (!table.parent.has_value() && root.has_partition_scope_ids) {
+    const bool is_resource = child.kind == otap::TableKind::kResourceAttrs;
+    return std::any_of(root.row_groups.begin(), root.row_groups.end(),
+                       [&](const RowGroupSummary& group) {
+                         return may_refer_to(is_resource ? group.resource_ids : group.scope_ids);
+                       });
+  }
+  return may_refer_to(IdsOf(root));
+}
+
+}  // namespace df::lake

@@ -1,0 +1,46 @@
+// Whether a root file of a followed tree may be read yet.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "lake/file_summary.h"
+
+namespace df::lake {
+
+/// What is known when a root file is looked at. All times are of one clock.
+struct ReadinessFacts {
+  std::chrono::system_clock::time_point now;
+  /// When the root file was seen first, or got its content before that.
+  std::chrono::system_clock::time_point root_arrived;
+  /// The same of the newest file in the tables of the signal, in its partition.
+  std::chrono::system_clock::time_point newest_arrived;
+  std::chrono::nanoseconds grace{0};
+};
+
+/// Tells whether the partition has every row of the set of files that a root file of our own
+/// exporter names: nothing that belongs to it can still come. False for files that name no set.
+bool HasWholeSet(const FileSummary& root, const PartitionFiles& files);
+
+/// Returns when a root file may be read; a time that has passed means now.
+/// A whole set is ready at once. Nothing else proves that all children are there: ids have gaps by
+/// right, and a resource may have no attributes. So the file waits until the partition has been
+/// quiet for the grace, at most kMostGraces of them: a partition that never rests does not hold it
+/// for longer.
+std::chrono::system_clock::time_point ReadyAt(const FileSummary& root, const PartitionFiles& files,
+                                              const ReadinessFacts& facts);
+
+inline constexpr int kMostGraces = 6;
+
+/// Tells whether statistics allow a child row of `child` to point into the ids, or say nothing.
+bool MayReferTo(const FileSummary& child, const IdRange& ids);
+
+/// Tells whether rows of a file may belong to a root file, as far as footers say: by the set of
+/// files where either names one, else by ranges of ids. `parents` returns the files of the table
+/// that `child` points into; it is called only when that is not the root's.
+bool MayBelongTo(const FileSummary& child, const FileSummary& root,
+                 const std::function<std::vector<FileSummaryPtr>()>& parents);
+
+}  // namespace df::lake
