@@ -16,7 +16,7 @@ using controller::PipelineStatus;
 
 /// Probes are open, names of pipelines are not.
 Reply ProbeReply(const ProbeResult& probe, int bad_status, bool is_trusted) {
-  Json json = {{"status", probe.is_good ? "ok" : "failing"}, {"reasons", Json::array()}};
+  Json json = {{"status", probe.status()}, {"reasons", Json::array()}};
   if (is_trusted) {
     json["reasons"] = probe.reasons;
   }

@@ -69,16 +69,29 @@ std::string_view SchemasText() {
       "kind": {"type": "string", "enum": ["rollout", "stop", "start", "delete"]},
       "state": {"type": "string", "enum": ["pending", "running", "succeeded", "failed",
                 "rolling_back", "rolled_back", "rollback_failed"]},
-      "action": {"type": "string", "description": "of a rollout: create, noop, apply_in_place, resize or replace"},
-      "reason": {"type": "string", "description": "of a failure"},
+      "action": {"type": "string", "description": "of a rollout: create, noop, apply_in_place, resize, replace; take_back, which the engine begins itself"},
+      "reason": {"type": "string", "description": "of a failure; of a success, what is to be known about it"},
       "started": {"type": "string", "format": "date-time"},
       "updated": {"type": "string", "format": "date-time"}
+    }
+  },
+  "FailingDestination": {
+    "type": "object",
+    "description": "An exporter that delivers nothing: every batch since then was refused.",
+    "required": ["node", "core", "since", "refused_batches", "reason"],
+    "additionalProperties": false,
+    "properties": {
+      "node": {"type": "string"},
+      "core": {"type": ["integer", "null"]},
+      "since": {"type": "string", "format": "date-time"},
+      "refused_batches": {"type": "integer", "description": "each attempt by itself, since the exporter was started"},
+      "reason": {"type": "string"}
     }
   },
   "PipelineStatus": {
     "type": "object",
     "required": ["group", "pipeline", "phase", "generation", "is_live", "is_ready", "instances",
-                 "operations"],
+                 "failing", "operations"],
     "additionalProperties": false,
     "properties": {
       "group": {"type": "string"},
@@ -88,6 +101,7 @@ std::string_view SchemasText() {
       "is_live": {"type": "boolean"},
       "is_ready": {"type": "boolean"},
       "instances": {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}},
+      "failing": {"type": "array", "items": {"$ref": "#/components/schemas/FailingDestination"}},
       "operations": {"type": "array", "items": {"$ref": "#/components/schemas/Operation"},
                      "description": "the newest last; ended ones are kept for a while"}
     }
@@ -107,7 +121,7 @@ std::string_view SchemasText() {
   "EngineStatus": {
     "type": "object",
     "required": ["generated_at", "version", "started_at", "uptime_seconds", "is_draining",
-                 "is_live", "is_ready", "memory", "pipelines"],
+                 "is_live", "is_ready", "is_degraded", "memory", "pipelines"],
     "additionalProperties": false,
     "properties": {
       "generated_at": {"type": "string", "format": "date-time"},
@@ -117,6 +131,7 @@ std::string_view SchemasText() {
       "is_draining": {"type": "boolean"},
       "is_live": {"type": "boolean"},
       "is_ready": {"type": "boolean"},
+      "is_degraded": {"type": "boolean", "description": "an exporter delivers nothing"},
       "memory": {
         "type": "object",
         "required": ["resident_bytes", "arrow_bytes"],
@@ -134,10 +149,10 @@ std::string_view SchemasText() {
     "required": ["status", "reasons"],
     "additionalProperties": false,
     "properties": {
-      "status": {"type": "string", "enum": ["ok", "failing"]},
+      "status": {"type": "string", "enum": ["ok", "degraded", "failing"]},
       "reasons": {
         "type": "array",
-        "description": "why it is failing; empty for a client without the token",
+        "description": "why it is failing or degraded; empty for a client without the token",
         "items": {
           "type": "object",
           "required": ["group", "pipeline", "reason"],

@@ -92,8 +92,8 @@ function showStatus(status) {
   byId('memory').textContent = size(status.memory.resident_bytes) + ' resident, ' +
       size(status.memory.arrow_bytes) + ' in columns';
   const state = byId('state');
-  state.textContent = status.is_draining ? 'draining' : status.is_ready ? 'ready' : 'not ready';
-  state.className = status.is_ready ? 'good' : 'bad';
+  state.textContent = status.is_draining ? 'draining' : !status.is_ready ? 'not ready' : status.is_degraded ? 'ready, a destination fails' : 'ready';
+  state.className = status.is_ready && !status.is_degraded ? 'good' : 'bad';
   const pipelines = byId('pipelines');
   pipelines.replaceChildren();
   for (const pipeline of status.pipelines) {

@@ -80,14 +80,14 @@ Answer OperationAnswer(const Call& call, ControlPlane* control,
   return answer;
 }
 
-Answer ProbeAnswer(const Call& call, EngineView& engine, bool PipelineStatus::* is_good,
-                   int bad_status) {
+Answer ProbeAnswer(const Call& call, EngineView& engine,
+                   ProbeResult (*probe_pipeline)(const PipelineStatus&), int bad_status) {
   const Result<PipelineStatus> pipeline = engine.control->Pipeline(KeyOf(call));
   if (!pipeline.ok()) {
     return {.reply = StatusReply(pipeline.status())};
   }
-  const ProbeResult probe = ProbePipeline(*pipeline, (*pipeline).*is_good);
-  const Json json = {{"status", probe.is_good ? "ok" : "failing"}, {"reasons", probe.reasons}};
+  const ProbeResult probe = probe_pipeline(*pipeline);
+  const Json json = {{"status", probe.status()}, {"reasons", probe.reasons}};
   return {.reply = JsonReply(probe.is_good ? 200 : bad_status, json)};
 }
 
@@ -136,11 +136,11 @@ Answer GetPipelineStatus(const Call& call, EngineView& engine) {
 }
 
 Answer GetPipelineLiveness(const Call& call, EngineView& engine) {
-  return ProbeAnswer(call, engine, &PipelineStatus::is_live, 500);
+  return ProbeAnswer(call, engine, ProbePipelineLive, 500);
 }
 
 Answer GetPipelineReadiness(const Call& call, EngineView& engine) {
-  return ProbeAnswer(call, engine, &PipelineStatus::is_ready, 503);
+  return ProbeAnswer(call, engine, ProbePipelineReady, 503);
 }
 
 Answer StopPipeline(const Call& call, EngineView& engine) {

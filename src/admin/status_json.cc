@@ -33,6 +33,18 @@ Json ToJson(const controller::InstanceStatus& instance) {
   return json;
 }
 
+Json ToJson(const controller::FailingDestination& failing) {
+  Json json = {{"node", failing.node},
+               {"core", nullptr},
+               {"since", FormatTime(failing.since)},
+               {"refused_batches", failing.num_refused},
+               {"reason", failing.reason}};
+  if (failing.core) {
+    json["core"] = *failing.core;
+  }
+  return json;
+}
+
 /// Bytes of memory that the process has in RAM; 0 where the system does not tell.
 int64_t ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
@@ -51,6 +63,19 @@ bool HasEnded(const PipelineStatus& pipeline) {
 void AddReason(std::string_view reason, ProbeResult* result) {
   result->is_good = false;
   result->reasons.push_back(Json{{"group", ""}, {"pipeline", ""}, {"reason", reason}});
+}
+
+/// Names the exporters that deliver nothing, one reason each.
+void AddFailing(const PipelineStatus& pipeline, ProbeResult* result) {
+  for (const controller::FailingDestination& failing : pipeline.failing) {
+    result->is_degraded = true;
+    result->reasons.push_back(
+        Json{{"group", pipeline.key.group},
+             {"pipeline", pipeline.key.pipeline},
+             {"reason", fmt::format("node '{}'{} has delivered nothing since {}: {}", failing.node,
+                                    failing.core ? fmt::format(" on core {}", *failing.core) : "",
+                                    FormatTime(failing.since), failing.reason)}});
+  }
 }
 
 void AddReason(const PipelineStatus& pipeline, ProbeResult* result) {
@@ -115,9 +140,13 @@ Json ToJson(const PipelineStatus& pipeline) {
   Json json = {{"group", pipeline.key.group},   {"pipeline", pipeline.key.pipeline},
                {"phase", Name(pipeline.phase)}, {"generation", pipeline.generation},
                {"is_live", pipeline.is_live},   {"is_ready", pipeline.is_ready},
-               {"instances", Json::array()},    {"operations", Json::array()}};
+               {"instances", Json::array()},    {"failing", Json::array()},
+               {"operations", Json::array()}};
   for (const controller::InstanceStatus& instance : pipeline.instances) {
     json["instances"].push_back(ToJson(instance));
+  }
+  for (const controller::FailingDestination& failing : pipeline.failing) {
+    json["failing"].push_back(ToJson(failing));
   }
   for (const OperationStatus& operation : pipeline.operations) {
     json["operations"].push_back(ToJson(operation));
@@ -127,13 +156,15 @@ Json ToJson(const PipelineStatus& pipeline) {
 
 Json EngineStatus(EngineView& engine) {
   const std::chrono::duration<double> uptime = engine.clock->Now() - engine.started_steady;
+  const ProbeResult ready = ProbeReady(*engine.control);
   Json json = {{"generated_at", FormatTime(engine.clock->WallNow())},
                {"version", engine.version},
                {"started_at", FormatTime(engine.started)},
                {"uptime_seconds", uptime.count()},
                {"is_draining", engine.control->is_draining()},
                {"is_live", ProbeLive(*engine.control).is_good},
-               {"is_ready", ProbeReady(*engine.control).is_good},
+               {"is_ready", ready.is_good},
+               {"is_degraded", ready.is_degraded},
                {"memory", Json{{"resident_bytes", ResidentBytes()},
                                {"arrow_bytes", arrow::default_memory_pool()->bytes_allocated()}}},
                {"pipelines", Json::array()}};
@@ -153,6 +184,7 @@ ProbeResult ProbeReady(const controller::ControlPlane& control) {
     if (!HasEnded(pipeline) && !pipeline.is_ready) {
       AddReason(pipeline, &result);
     }
+    AddFailing(pipeline, &result);
   }
   if (std::all_of(pipelines.begin(), pipelines.end(),
                   [](const PipelineStatus& pipeline) { return HasEnded(pipeline); })) {
@@ -171,11 +203,20 @@ ProbeResult ProbeLive(const controller::ControlPlane& control) {
   return result;
 }
 
-ProbeResult ProbePipeline(const PipelineStatus& pipeline, bool is_good) {
+ProbeResult ProbePipelineLive(const PipelineStatus& pipeline) {
   ProbeResult result;
-  if (!is_good) {
+  if (!pipeline.is_live) {
     AddReason(pipeline, &result);
   }
+  return result;
+}
+
+ProbeResult ProbePipelineReady(const PipelineStatus& pipeline) {
+  ProbeResult result;
+  if (!pipeline.is_ready) {
+    AddReason(pipeline, &result);
+  }
+  AddFailing(pipeline, &result);
   return result;
 }
 

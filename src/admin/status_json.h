@@ -37,17 +37,24 @@ Json EngineStatus(EngineView& engine);
 /// What a probe says.
 struct ProbeResult {
   bool is_good = true;
-  Json reasons = Json::array();  ///< of {group, pipeline, reason}; why it is not good
+  bool is_degraded = false;      ///< an exporter delivers nothing, which by itself is not bad
+  Json reasons = Json::array();  ///< of {group, pipeline, reason}; why it is not good, or degraded
+
+  /// "ok", "degraded" or "failing".
+  std::string_view status() const { return !is_good ? "failing" : is_degraded ? "degraded" : "ok"; }
 };
 
 /// Ready: not draining, and every pipeline that has not ended is ready. An engine whose pipelines
-/// have all ended is not ready.
+/// have all ended is not ready. One whose destinations fail is ready, and degraded: it answers
+/// those who send, and starting it again would help nobody; `unready_after` makes it not ready in
+/// time.
 ProbeResult ProbeReady(const controller::ControlPlane& control);
 
-/// Live: every pipeline that has not ended is live.
+/// Live: every pipeline that has not ended is live, whether its destinations fail or not.
 ProbeResult ProbeLive(const controller::ControlPlane& control);
 
 /// The same for one pipeline.
-ProbeResult ProbePipeline(const controller::PipelineStatus& pipeline, bool is_good);
+ProbeResult ProbePipelineLive(const controller::PipelineStatus& pipeline);
+ProbeResult ProbePipelineReady(const controller::PipelineStatus& pipeline);
 
 }  // namespace df::admin

@@ -1,11 +1,11 @@
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <string_view>
 
 #include "app/command.h"
 #include "app/schema_command.h"
 #include "nodes/registry.h"
+#include "runtime/signals.h"
 
 namespace {
 
@@ -30,8 +30,7 @@ constexpr std::array kSubCommands = std::to_array<SubCommand>({
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A peer that closes its socket is an error of the write, not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
+  df::runtime::HoldSignals();
   if (argc > 1) {
     for (const SubCommand& command : kSubCommands) {
       if (command.name == argv[1]) {

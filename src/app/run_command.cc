@@ -12,6 +12,7 @@
 
 #include "admin/admin_server.h"
 #include "app/command.h"
+#include "app/live_document.h"
 #include "app/load_document.h"
 #include "app/pipeline_plans.h"
 #include "app/print_config.h"
@@ -48,7 +49,8 @@ std::string Footer() {
       "3 ended by force,\n4 incomplete: something was not read or not delivered, 5 nothing found "
       "to "
       "replay.\n"
-      "SIGINT or SIGTERM drains the pipeline; a second one ends it at once.";
+      "SIGINT or SIGTERM drains the pipelines; another one, half a second later or more, ends\n"
+      "the process at once. SIGHUP reads the document again and rolls out what has changed.";
   return text;
 }
 
@@ -137,20 +139,20 @@ void SetUpLog(const Flags& flags, const config::EngineTelemetrySettings& setting
 }
 
 controller::ControllerOptions OptionsOf(const engine::CheckedEngine& engine,
-                                        const engine::NodeRegistry& registry,
-                                        const std::vector<int>& allowed_cores) {
+                                        LiveDocument* document) {
   controller::ControllerOptions options;
   options.stays_up = engine.settings.http_admin.has_value();
   options.seed = static_cast<uint64_t>(runtime::SystemClock().WallNow().time_since_epoch().count());
   options.collect_interval = engine.settings.telemetry.reporting_interval;
   options.on_force = EndByForce;
-  options.check = [&](const controller::PipelineKey& key, std::string_view text,
-                      std::span<const controller::PipelinePlanPtr> others) {
-    return CheckPlan(key, text, others, engine.document, registry, allowed_cores);
+  options.check = [document](const controller::PipelineKey& key, std::string_view text,
+                             std::span<const controller::PipelinePlanPtr> others) {
+    return document->Check(key, text, others);
   };
-  options.print = [&](std::span<const controller::PipelinePlanPtr> plans) {
-    return PrintPlans(plans, engine.document);
+  options.print = [document](std::span<const controller::PipelinePlanPtr> plans) {
+    return document->Print(plans);
   };
+  options.reload = [document] { return document->Reload(); };
   return options;
 }
 
@@ -160,8 +162,10 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (!status.ok()) {
     return Fail(status, kExitFailed);
   }
-  auto running = controller::Controller::Make(MakePlans(engine.pipelines),
-                                              OptionsOf(engine, registry, allowed_cores));
+  LiveDocument document(flags.document, allowed_cores, &registry, config::ProcessEnvironment(),
+                        engine);
+  auto running =
+      controller::Controller::Make(MakePlans(engine.pipelines), OptionsOf(engine, &document));
   if (!running.ok()) {
     return Fail(running.status(), kExitFailed);
   }

@@ -268,6 +268,11 @@ Result<DocumentText> ReadSource(const std::string& source, const Environment& en
                   source, scheme));
 }
 
+bool IsFile(const std::string& source) {
+  const std::string_view scheme = SchemeOf(source);
+  return scheme.empty() || scheme == "file";
+}
+
 ValuePtr ReadDocument(const DocumentText& document, std::span<const std::string> overrides,
                       const Environment& environment, Problems* problems) {
   ValuePtr root = ParseDocument(document.text, problems);

@@ -24,6 +24,9 @@ struct DocumentText {
 /// that is not set; IOError for a file that cannot be read.
 Result<DocumentText> ReadSource(const std::string& source, const Environment& environment);
 
+/// Tells whether the text of a source may be another one later: it is a path or `file:PATH`.
+bool IsFile(const std::string& source);
+
 /// Parses a document, changes what `overrides` say in their order, and substitutes references to
 /// the environment last. Returns null when the text cannot be understood at all; other problems are
 /// added, those of an override under the name of its flag.

@@ -53,6 +53,8 @@ struct HealthPolicy {
   std::vector<InstancePhase> ready_if = {InstancePhase::kRunning, InstancePhase::kUpdating};
   Quorum live_quorum = {Quorum::Kind::kAtLeast, 1};
   Quorum ready_quorum = {Quorum::Kind::kPercent, 100};
+  /// Not ready once a destination has refused everything for so long; unset: it stays ready.
+  std::optional<std::chrono::nanoseconds> unready_after;
 };
 
 /// How much is measured. Each level adds to the one before.

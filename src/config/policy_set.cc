@@ -111,6 +111,9 @@ const FieldTable<HealthPolicy>& HealthFields() {
                   "how many cores must be alive for the pipeline to be"),
       QuorumField("ready_quorum", &HealthPolicy::ready_quorum,
                   "how many cores must be ready for the pipeline to be"),
+      OptionalDuration("unready_after", &HealthPolicy::unready_after,
+                       "not ready once an exporter has delivered nothing for so long",
+                       {1, INT64_MAX}),
   };
   return table;
 }

@@ -33,6 +33,15 @@ struct InstanceStatus {
   runtime::WallTime since;   ///< when the phase began
 };
 
+/// An exporter that delivers nothing: every batch that it was given lately was refused.
+struct FailingDestination {
+  std::string node;
+  std::optional<int> core;
+  runtime::WallTime since;
+  int64_t num_refused = 0;  ///< batches, each attempt by itself, since the exporter was started
+  std::string reason;       ///< of a late refusal
+};
+
 /// What was asked of a pipeline and goes on, or has ended.
 struct OperationStatus {
   enum class Kind : uint8_t { kRollout, kStop, kStart, kDelete };
@@ -48,8 +57,10 @@ struct OperationStatus {
   uint64_t id = 0;
   Kind kind = Kind::kRollout;
   State state = State::kPending;
-  std::string action;  ///< of a rollout: create, noop, apply_in_place, resize, replace
-  std::string reason;  ///< of a failure
+  /// Of a rollout: create, noop, apply_in_place, resize, replace; take_back where the engine has
+  /// begun it.
+  std::string action;
+  std::string reason;  ///< of a failure; of a success, what is to be known about it
   runtime::WallTime started;
   runtime::WallTime updated;
 };
@@ -61,12 +72,15 @@ struct PipelineStatus {
   bool is_live = true;
   bool is_ready = false;
   std::vector<InstanceStatus> instances;
+  std::vector<FailingDestination> failing;  ///< of instances that serve; by core and node
   std::vector<OperationStatus> operations;  ///< the newest last; ended ones are kept for a while
 };
 
 struct RolloutOptions {
-  std::chrono::nanoseconds step_timeout = std::chrono::seconds(60);   ///< to become ready
+  /// To become ready; and then to deliver something of what comes.
+  std::chrono::nanoseconds step_timeout = std::chrono::seconds(60);
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(60);  ///< of what is replaced
+  bool is_proven = true;  ///< whether what delivers nothing is taken back
 };
 
 /// Calls: from any thread; none waits for a pipeline. Operations go on after they have been
@@ -87,7 +101,9 @@ class ControlPlane {
 
   /// Creates the pipeline, or changes it to `text` (one entry of `pipelines`, YAML or JSON): each
   /// core is replaced when its successor is ready; when one does not become ready everything is
-  /// taken back. The rest goes on as it is.
+  /// taken back. So it is when an exporter of the successors refuses everything that comes within
+  /// `step_timeout`, where its predecessor did not; an exporter whose configuration has not changed
+  /// only when it refuses permanently. The rest goes on as it is.
   virtual Result<OperationStatus> Put(const PipelineKey& key, std::string_view text,
                                       const RolloutOptions& options) = 0;
   virtual Result<OperationStatus> Stop(const PipelineKey& key,

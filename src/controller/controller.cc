@@ -1,13 +1,13 @@
 #include "controller/controller.h"
 
 #include <condition_variable>
-#include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/logging.h"
+#include "base/text.h"
 #include "engine/node_metrics.h"
 #include "runtime/signals.h"
 #include "telemetry/names.h"
@@ -92,7 +92,7 @@ RunResult Controller::Run() {
   std::string metrics = telemetry::ToText(registry_.Snapshot());
   const std::lock_guard lock(mutex_);
   RunResult result = supervisor_.Summarize();
-  result.signal = signal_;
+  result.signal = signals_.shutdown_signal();
   result.metrics = std::move(metrics);
   result.elapsed = loop_.clock().Now() - start;
   return result;
@@ -139,16 +139,69 @@ void Controller::OnThreadEnded() {
 }
 
 void Controller::OnSignal(int signal) {
-  const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
-  if (signal_.has_value()) {
-    options_.on_force(fmt::format("{} while draining", name));
+  const std::string_view name = SignalName(signal);
+  switch (signals_.OnSignal(signal, loop_.clock().Now())) {
+    case SignalPolicy::Action::kShutDown: {
+      LogInfo("{}: another signal from {} on ends the process at once", name,
+              FormatDuration(SignalPolicy::kSameWish));
+      const std::lock_guard lock(mutex_);
+      supervisor_.Shutdown(name);
+      Follow();
+      return;
+    }
+    case SignalPolicy::Action::kForce:
+      options_.on_force(fmt::format("{} while draining", name));
+      return;
+    case SignalPolicy::Action::kReload:
+      BeginReload();
+      return;
+    case SignalPolicy::Action::kNothing:
+      LogDebug("{}: nothing to do", name);
+      return;
+  }
+}
+
+void Controller::BeginReload() {
+  if (options_.reload == nullptr) {
+    LogWarning("SIGHUP: there is no document to read again; nothing is changed");
     return;
   }
-  signal_ = signal;
-  LogInfo("{}: a second signal ends the process at once", name);
   const std::lock_guard lock(mutex_);
-  supervisor_.Shutdown(name);
-  Follow();
+  if (is_ending_ || supervisor_.is_draining()) {
+    LogInfo("SIGHUP: the engine is shutting down; nothing is reloaded");
+    return;
+  }
+  if (is_reloading_) {
+    reloads_again_ = true;  // what is being read may be older than the wish
+    return;
+  }
+  is_reloading_ = true;
+  LogInfo("SIGHUP: the document is read again");
+  Preparation().Post([this] {
+    auto reloaded = std::make_shared<Result<ReloadedPlans>>(options_.reload());
+    loop_.Post([this, reloaded] { FinishReload(*reloaded); });
+  });
+}
+
+void Controller::FinishReload(const Result<ReloadedPlans>& reloaded) {
+  is_reloading_ = false;
+  if (!reloaded.ok()) {
+    LogError("SIGHUP: nothing is changed: {}", reloaded.status().message());
+  } else {
+    for (const std::string& notice : reloaded->notices) {
+      LogWarning("SIGHUP: {}", notice);
+    }
+    const std::lock_guard lock(mutex_);
+    if (supervisor_.is_draining()) {
+      LogInfo("SIGHUP: the engine is shutting down; nothing is reloaded");
+    } else {
+      supervisor_.Reload(reloaded->plans, reloaded->removed);
+      Follow();
+    }
+  }
+  if (std::exchange(reloads_again_, false)) {
+    BeginReload();
+  }
 }
 
 void Controller::Tell(std::function<void(Supervisor&)> event) {
@@ -173,6 +226,11 @@ std::unique_ptr<CoreThread> Controller::MakeThread(std::string name, std::option
   };
   events.on_applied = [this](InstanceId id, const Status& status) {
     Tell([id, status](Supervisor& supervisor) { supervisor.OnApplied(id, status); });
+  };
+  events.on_destination = [this](InstanceId id, engine::DestinationState state) {
+    Tell([id, state = std::move(state)](Supervisor& supervisor) {
+      supervisor.OnDestination(id, state);
+    });
   };
   events.on_thread_ended = [this] { loop_.Post([this] { OnThreadEnded(); }); };
   return std::make_unique<CoreThread>(std::move(options), &registry_, std::move(events));
@@ -200,11 +258,15 @@ void Controller::ApplyConfig(int core, InstanceId id, ConfigurationPtr configura
   CoreOf(core).ApplyConfig(id, std::move(configuration), std::move(nodes));
 }
 
-void Controller::PrepareShared(uint64_t operation, ConfigurationPtr configuration) {
+CoreThread& Controller::Preparation() {
   if (preparation_ == nullptr) {
     preparation_ = MakeThread("df-prepare", std::nullopt);
   }
-  preparation_->Post([this, operation, configuration = std::move(configuration)] {
+  return *preparation_;
+}
+
+void Controller::PrepareShared(uint64_t operation, ConfigurationPtr configuration) {
+  Preparation().Post([this, operation, configuration = std::move(configuration)] {
     const Status status = MakeShared(configuration.get());
     Tell([operation, status](Supervisor& supervisor) {
       supervisor.OnSharedMade(operation, status);

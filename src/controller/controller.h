@@ -17,10 +17,19 @@
 #include "controller/core_thread.h"
 #include "controller/pipeline_plan.h"
 #include "controller/run_result.h"
+#include "controller/signal_policy.h"
 #include "controller/supervisor.h"
 #include "runtime/event_loop.h"
 
 namespace df::controller {
+
+/// What the document says when it is read again.
+struct ReloadedPlans {
+  std::vector<PipelinePlanPtr> plans;  ///< in its order
+  /// Pipelines that it had when it was read the last time, and has no more.
+  std::vector<PipelineKey> removed;
+  std::vector<std::string> notices;  ///< for the log
+};
 
 struct ControllerOptions {
   bool pins_threads = true;  ///< false: the threads of cores run where the system puts them
@@ -39,6 +48,10 @@ struct ControllerOptions {
   std::function<Result<PipelinePlanPtr>(const PipelineKey& key, std::string_view text,
                                         std::span<const PipelinePlanPtr> others)>
       check;
+  /// Reads the document again, for a SIGHUP. Without it nothing is reloaded. Errors: why it cannot
+  /// be; config, every problem on a line of its own, where it is wrong. Calls: a thread that may
+  /// wait.
+  std::function<Result<ReloadedPlans>()> reload;
   /// Prints the whole document with the plans that are in force. Calls: any thread.
   std::function<std::string(std::span<const PipelinePlanPtr>)> print;
 };
@@ -54,7 +67,9 @@ class Controller final : public ControlPlane, private InstanceHost {
   ~Controller();
 
   /// Runs until nothing runs any more, or until a shutdown has drained everything. SIGINT and
-  /// SIGTERM shut down; a second one forces. Calls: once.
+  /// SIGTERM shut down; another one, half a second later or more, forces. SIGHUP reads the document
+  /// again and rolls out what has changed; where that is wrong or cannot be, nothing happens.
+  /// Calls: once.
   RunResult Run();
 
   std::vector<PipelineStatus> Pipelines() const override;
@@ -86,6 +101,7 @@ class Controller final : public ControlPlane, private InstanceHost {
   void EndProcess(const std::string& why) override;
 
   CoreThread& CoreOf(int core);
+  CoreThread& Preparation();
   std::unique_ptr<CoreThread> MakeThread(std::string name, std::optional<int> core);
   void Tell(std::function<void(Supervisor&)> event);
   Result<OperationStatus> Ask(std::function<Result<OperationStatus>(Supervisor&)> question);
@@ -93,6 +109,8 @@ class Controller final : public ControlPlane, private InstanceHost {
   void EndThreads();
   void OnThreadEnded();
   void OnSignal(int signal);
+  void BeginReload();
+  void FinishReload(const Result<ReloadedPlans>& reloaded);
   void CollectFromCores();
 
   const ControllerOptions options_;
@@ -106,7 +124,9 @@ class Controller final : public ControlPlane, private InstanceHost {
   bool is_ending_ = false;
   // Only on the loop.
   size_t num_threads_left_ = 0;
-  std::optional<int> signal_;
+  SignalPolicy signals_;
+  bool is_reloading_ = false;
+  bool reloads_again_ = false;
   runtime::Timer deadline_;
   runtime::Timer join_deadline_;
 };

@@ -68,6 +68,9 @@ Status CoreThread::StartNow(const InstanceOrder& order) {
   options.num_instances = order.num_instances;
   options.core = options_.core;
   options.collect_interval = options_.collect_interval;
+  options.on_destination = [this, id = order.id](const engine::DestinationState& state) {
+    events_.on_destination(id, state);
+  };
   Hosted hosted;
   hosted.configuration = order.configuration;
   ARROW_ASSIGN_OR_RAISE(

@@ -27,6 +27,7 @@ class CoreThread {
     std::function<void(InstanceId)> on_started;
     std::function<void(InstanceId, engine::InstanceResult)> on_ended;
     std::function<void(InstanceId, Status)> on_applied;
+    std::function<void(InstanceId, engine::DestinationState)> on_destination;
     std::function<void()> on_thread_ended;
   };
 

@@ -36,6 +36,7 @@ class FakeHost final : public InstanceHost {
   std::map<InstanceId, InstanceOrder> alive;
   std::set<InstanceId> running;   ///< of those
   std::set<InstanceId> draining;  ///< of those
+  std::map<InstanceId, engine::DestinationState> destinations;
   std::vector<std::chrono::nanoseconds> drain_timeouts;
   std::vector<std::string> forced;
   std::vector<PipelineKey> forgotten;
@@ -100,8 +101,27 @@ class FakeHost final : public InstanceHost {
       result.errors.push_back(error);
       result.is_permanent = is_permanent;
     }
+    if (destinations.contains(id)) {
+      result.destinations.push_back(destinations.at(id));
+    }
     result.reports.push_back({.lines = {"ended"}, .num_problems = error.empty() ? 0 : 1});
     supervisor->OnEnded(id, std::move(result));
+  }
+
+  /// An exporter "sink" of an instance has had outcomes.
+  void Tell(Supervisor* supervisor, InstanceId id, int64_t num_delivered, int64_t num_refused,
+            const runtime::Clock& clock, int64_t num_permanent = 0) {
+    engine::DestinationState& state = destinations[id];
+    const bool is_failing = num_refused > 0;
+    state.node = "sink";
+    state.num_delivered += num_delivered;
+    state.num_refused += num_refused;
+    state.num_permanent += num_permanent;
+    state.last_outcome = clock.Now();
+    state.failing_since =
+        is_failing ? std::optional(state.failing_since.value_or(clock.WallNow())) : std::nullopt;
+    state.reason = is_failing ? "refused by the sink" : state.reason;
+    supervisor->OnDestination(id, state);
   }
 
   /// Returns the running instance of a core; 0 when there is none. The newest one counts.

@@ -21,6 +21,14 @@ bool HasQuorum(std::span<const config::InstancePhase> phases,
   return count * 100 >= quorum.value * static_cast<int64_t>(phases.size());
 }
 
+bool HasFailedFor(std::span<const FailingDestination> failing,
+                  std::optional<std::chrono::nanoseconds> grace, runtime::WallTime now) {
+  return grace.has_value() &&
+         std::any_of(failing.begin(), failing.end(), [&](const FailingDestination& destination) {
+           return now - destination.since >= *grace;
+         });
+}
+
 config::InstancePhase OverallPhase(std::span<const config::InstancePhase> phases) {
   constexpr std::array kByUrgency = {kRollingBack, kUpdating, kDeleting, kFailed, kRejected,
                                      kDraining,    kStarting, kPending,  kRunning};

@@ -40,6 +40,7 @@ Result<PipelineRecord*> Supervisor::FindFree(const PipelineKey& key) {
   if (record == nullptr || record->is_deleted) {
     return Status::KeyError(fmt::format("there is no pipeline {}", FullName(key)));
   }
+  DropProof(record);
   if (record->active.has_value()) {
     return Status::AlreadyExists(fmt::format("operation {} of pipeline {} is under way",
                                              record->operations.back().id, FullName(key)));
@@ -74,7 +75,8 @@ void Supervisor::EndOperation(PipelineRecord* record, OperationStatus::State sta
     record->operations.pop_front();
   }
   if (state == OperationStatus::State::kSucceeded) {
-    LogInfo("{}: operation {} has succeeded", FullName(record->key), status.id);
+    LogInfo("{}: operation {} has succeeded{}{}", FullName(record->key), status.id,
+            status.reason.empty() ? "" : ": ", status.reason);
   } else {
     LogWarning("{}: operation {} has failed: {}", FullName(record->key), status.id, status.reason);
   }
@@ -235,6 +237,7 @@ void Supervisor::CheckOperationDeadline(PipelineRecord* record, runtime::SteadyT
 }
 
 void Supervisor::RemoveRecord(PipelineRecord* record) {
+  record->proof.reset();
   record->slots.clear();
   record->is_deleted = true;
   record->is_stopped = false;
@@ -286,6 +289,42 @@ Result<OperationStatus> Supervisor::Put(const PipelineKey& key, PipelinePlanPtr 
   return record->operations.back();
 }
 
+void Supervisor::Reload(const std::vector<PipelinePlanPtr>& plans,
+                        const std::vector<PipelineKey>& removed) {
+  for (const PipelinePlanPtr& plan : plans) {
+    const PipelineKey key = plan->key();
+    const PipelineRecord* record = Find(key);
+    // Also one that has ended: it does not begin again because others have changed.
+    if (record != nullptr && !record->is_deleted && record->current != nullptr &&
+        Compare(*record->current->plan, *plan) == RolloutAction::kNoop) {
+      continue;
+    }
+    const Result<OperationStatus> put = Put(key, plan, {});
+    if (!put.ok()) {
+      LogError("{}: is not reloaded: {}", FullName(key), put.status().message());
+    } else {
+      LogInfo("{}: reloaded: operation {}, {}", FullName(key), put->id, put->action);
+    }
+  }
+  for (const PipelineKey& key : removed) {
+    const PipelineRecord* record = Find(key);
+    if (record == nullptr || record->is_deleted) {
+      continue;
+    }
+    const auto timeout = record->current == nullptr
+                             ? RolloutOptions().drain_timeout
+                             : record->current->plan->pipeline.policies.shutdown.drain_timeout;
+    const Result<OperationStatus> deleted = Delete(key, timeout);
+    if (!deleted.ok()) {
+      LogError("{}: stands no more in the document and is not removed: {}", FullName(key),
+               deleted.status().message());
+    } else {
+      LogInfo("{}: stands no more in the document: operation {}, delete", FullName(key),
+              deleted->id);
+    }
+  }
+}
+
 Result<OperationStatus> Supervisor::Operation(const PipelineKey& key, uint64_t id) const {
   if (const PipelineRecord* record = Find(key)) {
     for (const OperationStatus& status : record->operations) {
@@ -323,7 +362,9 @@ PipelineStatus Supervisor::StatusOf(const PipelineRecord& record) const {
   if (configuration != nullptr) {
     const config::HealthPolicy& health = configuration->plan->pipeline.policies.health;
     status.is_live = phases.empty() || HasQuorum(phases, health.live_if, health.live_quorum);
-    status.is_ready = !is_draining_ && HasQuorum(phases, health.ready_if, health.ready_quorum);
+    status.failing = FailingOf(record);
+    status.is_ready = !is_draining_ && HasQuorum(phases, health.ready_if, health.ready_quorum) &&
+                      !HasFailedFor(status.failing, health.unready_after, clock_.WallNow());
   }
   status.operations.assign(record.operations.begin(), record.operations.end());
   return status;

@@ -46,6 +46,21 @@ struct Step {
   std::optional<runtime::SteadyTime> deadline;  ///< of what it waits for
 };
 
+/// What is known of the exporters of a generation that was replaced.
+struct Predecessor {
+  std::set<std::string> failing;  ///< those that did not deliver at their end
+  bool was_busy = false;  ///< had an outcome within the time in which the next one is proven
+};
+
+/// A new generation that runs, and still has to show that it delivers.
+struct Proof {
+  ConfigurationPtr previous;  ///< to go back to
+  RolloutOptions options;
+  uint64_t generation = 0;
+  Predecessor predecessor;
+  runtime::SteadyTime deadline;
+};
+
 /// From one configuration to another, or back.
 struct Rollout {
   ConfigurationPtr target;
@@ -56,7 +71,9 @@ struct Rollout {
   bool is_rolling_back = false;
   bool has_rollback_failed = false;
   bool was_stopped = false;  ///< the pipeline, by an operation
+  bool is_proving = false;   ///< all steps are done; the proof of the record decides
   std::string failure;
+  Predecessor predecessor;
 
   const ConfigurationPtr& goal() const { return is_rolling_back ? previous : target; }
 };
@@ -75,6 +92,7 @@ struct ActiveOperation {
   std::set<InstanceId> waits_for;               ///< kStop, kDelete: to end; kStart: to run
   std::optional<runtime::SteadyTime> deadline;  ///< of what it waits for, but for steps
   std::string failure;                          ///< kStart: the first one
+  std::string success_reason;                   ///< of a rollout that succeeds
 };
 
 struct PipelineRecord {
@@ -85,6 +103,7 @@ struct PipelineRecord {
   uint64_t generation = 0;
   std::deque<OperationStatus> operations;
   std::optional<ActiveOperation> active;
+  std::optional<Proof> proof;
   bool is_stopped = false;  ///< by an operation
   bool is_deleted = false;
   std::vector<std::string> recovered;

@@ -109,7 +109,7 @@ void Supervisor::AdvanceRollout(PipelineRecord* record) {
   const std::vector<Step>& steps = record->active->rollout->steps;
   if (std::all_of(steps.begin(), steps.end(),
                   [](const Step& step) { return step.state == Step::State::kDone; })) {
-    FinishRollout(record);
+    BeginProof(record);
   }
 }
 
@@ -285,6 +285,8 @@ void Supervisor::BeginRollback(PipelineRecord* record, const std::string& reason
   LogWarning("{}/{}: operation {} is taken back: {}", record->key.group, record->key.pipeline,
              record->operations.back().id, reason);
   rollout.failure = reason;
+  rollout.is_proving = false;
+  record->proof.reset();
   SetState(record, OperationStatus::State::kRollingBack);
   const std::vector<Step> done = std::exchange(rollout.steps, {});
   std::vector<Step> undo;
@@ -318,7 +320,8 @@ void Supervisor::FinishRollout(PipelineRecord* record) {
       slot.configuration = rollout.target;
     }
     Commit(record, rollout.target);
-    EndOperation(record, OperationStatus::State::kSucceeded);
+    EndOperation(record, OperationStatus::State::kSucceeded,
+                 std::string(record->active->success_reason));
     return;
   }
   EndOperation(record,

@@ -161,6 +161,7 @@ void Supervisor::KeepResult(const Instance& instance, engine::InstanceResult* re
   instance.configuration->reports->Add(instance.index, std::move(result->reports));
   PipelineRecord* record = instance.record;
   record->num_abandoned += result->num_abandoned;
+  NotePredecessor(record, result->destinations);
   for (engine::EdgeLeft& edge : result->left) {
     LogWarning("{}/{}: core {}: left at node '{}': {} batches waiting, {} not sent, {} unanswered",
                record->key.group, record->key.pipeline, instance.core, edge.node, edge.num_batches,
@@ -311,6 +312,7 @@ void Supervisor::OnTime() {
     RestartDue(records_[i].get(), now);
     CheckStepDeadlines(records_[i].get(), now);
     CheckOperationDeadline(records_[i].get(), now);
+    CheckProof(records_[i].get(), now);
   }
 }
 
@@ -330,6 +332,9 @@ std::optional<runtime::SteadyTime> Supervisor::NextDeadline() const {
       if (!is_in_place) {
         consider(slot.restart_at);
       }
+    }
+    if (record->proof.has_value()) {
+      consider(record->proof->deadline);
     }
     if (record->active.has_value()) {
       consider(record->active->deadline);
@@ -352,6 +357,7 @@ void Supervisor::Shutdown(std::string_view reason) {
   LogInfo("{}: draining", reason);
   std::chrono::nanoseconds longest{0};
   for (const auto& record : records_) {
+    DropProof(record.get());
     if (record->active.has_value()) {
       EndOperation(record.get(), OperationStatus::State::kFailed, "the engine is shutting down");
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,7 @@ class Supervisor {
   void OnStarted(InstanceId id);
   void OnEnded(InstanceId id, engine::InstanceResult result);
   void OnApplied(InstanceId id, const Status& status);
+  void OnDestination(InstanceId id, const engine::DestinationState& state);
   void OnSharedMade(uint64_t operation, const Status& status);
   /// Time has passed; nothing is done before NextDeadline.
   void OnTime();
@@ -51,6 +53,9 @@ class Supervisor {
   Result<OperationStatus> Stop(const PipelineKey& key, std::chrono::nanoseconds drain_timeout);
   Result<OperationStatus> Start(const PipelineKey& key);
   Result<OperationStatus> Delete(const PipelineKey& key, std::chrono::nanoseconds drain_timeout);
+  /// Puts the plans, and deletes the pipelines that are no more; those of which an operation is
+  /// under way are left as they are, and named in the log.
+  void Reload(const std::vector<PipelinePlanPtr>& plans, const std::vector<PipelineKey>& removed);
   Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const;
   std::vector<PipelineStatus> Pipelines() const;
   Result<PipelineStatus> Pipeline(const PipelineKey& key) const;
@@ -85,6 +90,7 @@ class Supervisor {
     bool is_late = false;  ///< was not running in time, and was told to end
     std::optional<runtime::SteadyTime> start_deadline;
     std::optional<runtime::SteadyTime> running_since;
+    std::map<std::string, engine::DestinationState> destinations;  ///< by node
   };
 
   // Instances and slots.
@@ -102,6 +108,19 @@ class Supervisor {
   void KeepResult(const Instance& instance, engine::InstanceResult* result);
   void CheckStartDeadlines(runtime::SteadyTime now);
   void RestartDue(PipelineRecord* record, runtime::SteadyTime now);
+
+  // Whether a new generation delivers (proof.cc).
+  void BeginProof(PipelineRecord* record);
+  void CheckProof(PipelineRecord* record, runtime::SteadyTime now);
+  void EndProof(PipelineRecord* record, const std::string& failure);
+  /// Another operation comes: what is not disproved by now counts as proven.
+  void DropProof(PipelineRecord* record);
+  /// Why the generation that is being proven has to go; empty while it does not.
+  std::string Disproof(const PipelineRecord& record) const;
+  static bool IsProving(const PipelineRecord& record);
+  bool HasDelivered(const PipelineRecord& record) const;
+  void NotePredecessor(PipelineRecord* record, const std::vector<engine::DestinationState>& states);
+  std::vector<FailingDestination> FailingOf(const PipelineRecord& record) const;
 
   // Operations (operations.cc).
   Result<PipelineRecord*> FindFree(const PipelineKey& key);

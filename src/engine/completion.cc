@@ -2,6 +2,8 @@
 
 #include <exception>
 
+#include "engine/destination_watch.h"
+
 namespace df::engine {
 
 std::string_view Name(NackCause cause) {
@@ -33,9 +35,10 @@ CompletionToken::CompletionToken(CompletionHandler* handler, uint64_t calldata, 
 
 CompletionToken& CompletionToken::operator=(CompletionToken&& other) noexcept {
   if (this != &other) {
-    if (handler_ != nullptr) {
+    if (handler_ != nullptr || watch_ != nullptr) {
       Drop();
     }
+    watch_ = std::exchange(other.watch_, nullptr);
     handler_ = std::exchange(other.handler_, nullptr);
     source_ = other.source_;
     calldata_ = other.calldata_;
@@ -47,6 +50,9 @@ CompletionToken& CompletionToken::operator=(CompletionToken&& other) noexcept {
 void CompletionToken::Complete(const Outcome& outcome) {
   // Taken first: the handler may let go of whatever holds this token.
   CompletionHandler* const handler = std::exchange(handler_, nullptr);
+  if (DestinationWatch* const watch = std::exchange(watch_, nullptr)) {
+    watch->OnOutcome(outcome);
+  }
   if (handler == nullptr) {
     return;
   }

@@ -53,6 +53,8 @@ class CompletionHandler {
   ~CompletionHandler() = default;
 };
 
+class DestinationWatch;
+
 /// What the tokens of one node have in common. Owner: the node's runner; outlives its tokens.
 struct TokenSource {
   int64_t num_pending = 0;  ///< tokens made, and without outcome yet
@@ -84,14 +86,19 @@ class CompletionToken {
   CompletionToken(CompletionToken&& other) noexcept
       : handler_(std::exchange(other.handler_, nullptr)),
         source_(other.source_),
+        watch_(std::exchange(other.watch_, nullptr)),
         calldata_(other.calldata_),
         made_at_(other.made_at_) {}
   CompletionToken& operator=(CompletionToken&& other) noexcept;
   ~CompletionToken() {
-    if (handler_ != nullptr) {
+    if (handler_ != nullptr || watch_ != nullptr) {
       Drop();
     }
   }
+
+  /// `watch` hears the outcome too, before the handler does. Owner: it is borrowed and outlives
+  /// the token.
+  void TellAlso(DestinationWatch* watch) { watch_ = watch; }
 
   void Ack() { Complete(Outcome::Ack()); }
   void Nack(std::string reason, bool is_permanent, NackCause cause = NackCause::kRefused) {
@@ -108,6 +115,7 @@ class CompletionToken {
 
   CompletionHandler* handler_ = nullptr;
   TokenSource* source_ = nullptr;
+  DestinationWatch* watch_ = nullptr;
   uint64_t calldata_ = 0;
   runtime::SteadyTime made_at_;  // where the source measures latency
 };

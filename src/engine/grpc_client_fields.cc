@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/tls_fields.h"
+#include "runtime/try_connect.h"
 
 namespace df::engine {
 namespace {
@@ -116,6 +117,7 @@ const config::FieldTable<GrpcClientConfig>& GrpcClientFields() {
       config::String("user_agent", &GrpcClientConfig::user_agent,
                      "stands before our own in the header user-agent")
           .PrintedWhenGiven(),
+      StartCheckField<GrpcClientConfig>(),
       config::OptionalGroup("tls", &GrpcClientConfig::tls, TlsClientFields(),
                             "whom to trust, and who this client is", CheckTlsClient),
   };
@@ -145,6 +147,14 @@ void CheckGrpcClient(const config::Section& section, const GrpcClientConfig& con
   if (config.tls.has_value() && config.grpc_endpoint.starts_with("http://")) {
     section.AddAtKey("tls", "found tls for an endpoint of http, expected one of https");
   }
+}
+
+Status CheckGrpcServer(const GrpcClientConfig& config,
+                       const runtime::grpc::ClientSettings& settings) {
+  return config.check_at_start == StartCheck::kNone
+             ? Status::OK()
+             : runtime::TryConnect(settings.http2.host, settings.http2.port, settings.http2.tls,
+                                   config.connect_timeout);
 }
 
 Result<runtime::grpc::ClientSettings> MakeGrpcClientSettings(const GrpcClientConfig& config) {

@@ -15,6 +15,21 @@
 
 namespace df::engine {
 
+/// What a node that sends over the network proves before it is started.
+enum class StartCheck : uint8_t {
+  kNone,     ///< nothing: a server may come later
+  kConnect,  ///< that its server can be connected to
+};
+
+/// The key `check_at_start`, of a node with such a member.
+template <typename Config>
+config::Field<Config> StartCheckField() {
+  return config::Enum("check_at_start", &Config::check_at_start,
+                      {{"none", StartCheck::kNone}, {"connect", StartCheck::kConnect}},
+                      "connect: the pipeline starts, or is changed, only if the server can be "
+                      "connected to then");
+}
+
 /// What such a node has in common with the others; its configuration is derived from it.
 struct GrpcClientConfig {
   std::string grpc_endpoint;
@@ -27,6 +42,7 @@ struct GrpcClientConfig {
   std::map<std::string, std::string> headers;
   std::string user_agent;
   std::optional<runtime::TlsSettings> tls;
+  StartCheck check_at_start = StartCheck::kNone;
 };
 
 const config::FieldTable<GrpcClientConfig>& GrpcClientFields();
@@ -36,6 +52,10 @@ void CheckGrpcClient(const config::Section& section, const GrpcClientConfig& con
 
 /// Loads the certificates. Errors: those of TlsContext::MakeClient.
 Result<runtime::grpc::ClientSettings> MakeGrpcClientSettings(const GrpcClientConfig& config);
+
+/// Does what `check_at_start` says. Waits for it. Errors: why the server cannot be connected to.
+Status CheckGrpcServer(const GrpcClientConfig& config,
+                       const runtime::grpc::ClientSettings& settings);
 
 /// Where a server is.
 struct GrpcEndpoint {

@@ -66,6 +66,9 @@ NodeMetrics::NodeMetrics(telemetry::Registry* registry, const InstanceInfo& info
   memory_wait = Waits(node, "memory");
   room_wait = Waits(node, "room");
   empty_wait = Waits(node, "empty");
+  if (node_type.starts_with("exporter:")) {
+    failing = &node->AddGauge(names::kNodeFailingTime);
+  }
   ticks_left_out = &node->AddCounter(names::kNodeTicksLeftOut);
 
   telemetry::MetricSet& edge = registry->FindOrAdd(names::kEdgeScope, attributes);

@@ -54,6 +54,7 @@ struct NodeMetrics {
   WaitMetrics room_wait;                    ///< for room behind an out port
   WaitMetrics empty_wait;                   ///< for something to do
   telemetry::Counter* ticks_left_out;
+  telemetry::Gauge* failing = nullptr;                     ///< of an exporter; nanoseconds
   std::array<telemetry::Histogram*, 2> outcome_latency{};  ///< kNormal; of nacks, of acks
   telemetry::Histogram* call_duration = nullptr;           ///< kDetailed
   telemetry::Gauge* edge_batches;

@@ -15,6 +15,16 @@ Result<AnyNode> Make(Factory factory, const CheckedNode& checked, const NodeShar
   return AnyNode(std::move(node));
 }
 
+/// "node 'out', core 3", as lines about its destination begin.
+std::string SubjectOf(const InstanceInfo& info) {
+  std::string subject = fmt::format("{}/{}: node '{}'", info.group, info.pipeline, info.node);
+  if (info.num_instances > 1) {
+    subject += info.core.has_value() ? fmt::format(", core {}", *info.core)
+                                     : fmt::format(", instance {}", info.instance_index);
+  }
+  return subject;
+}
+
 /// "receiver:parquet" of "urn:otel:receiver:parquet".
 std::string_view ShortType(std::string_view urn) {
   constexpr std::string_view kPrefix = "urn:otel:";
@@ -87,6 +97,10 @@ NodeRunner::NodeRunner(AnyNode node, const NodeDescriptor& descriptor, InstanceI
       metrics_(context->registry, info_, ShortType(descriptor.urn), context->metrics_level),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
+  if (std::holds_alternative<std::unique_ptr<Exporter>>(node_)) {
+    destination_ = std::make_unique<DestinationWatch>(info_.node, SubjectOf(info_), context->loop,
+                                                      context->on_destination);
+  }
   SetUp(&tokens_);
   SetUp(&awaited_tokens_);
 }
@@ -104,7 +118,11 @@ void NodeRunner::SetUp(TokenSource* tokens) {
   };
 }
 
-NodeRunner::~NodeRunner() = default;
+NodeRunner::~NodeRunner() {
+  if (metrics_.failing != nullptr) {
+    metrics_.failing->Add(-shown_failing_);
+  }
+}
 
 void NodeRunner::Connect(std::vector<OutPort> ports, PortIndex default_port) {
   ports_ = std::move(ports);
@@ -165,6 +183,7 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
         if constexpr (std::is_same_v<Node, Processor>) {
           status = co_await node->Process(std::move(event.pdata), effects_);
         } else {
+          event.pdata.token.TellAlso(destination_.get());
           status = co_await node->Export(std::move(event.pdata), effects_);
         }
         is_in_batch_ = false;
@@ -327,6 +346,10 @@ void NodeRunner::TellMemoryPressure(MemoryPressure pressure) {
 
 void NodeRunner::Collect() {
   inbox_.UpdateMetrics();
+  if (destination_ != nullptr && metrics_.failing != nullptr) {
+    const int64_t failing = destination_->failing_for().count();
+    metrics_.failing->Add(failing - std::exchange(shown_failing_, failing));
+  }
   if (Controllable* node = controllable()) {
     node->OnCollect();
   }

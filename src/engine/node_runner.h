@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/destination_watch.h"
 #include "engine/graph.h"
 #include "engine/inbox.h"
 #include "engine/memory_account.h"
@@ -45,6 +46,8 @@ struct InstanceContext {
   std::function<void(const std::string& node, const std::string& what)> on_node_error;
   /// What Effects::all_wait says; set before any node runs.
   std::function<bool()> all_wait;
+  /// Called when an exporter begins to deliver or to fail; may be null.
+  DestinationWatch::OnChange on_destination;
 };
 
 /// Calls a node one call at a time, and is behind its Effects. Calls: the loop of the instance.
@@ -94,6 +97,9 @@ class NodeRunner {
   int64_t num_unanswered() const { return tokens_.num_pending + awaited_tokens_.num_pending; }
   /// Those among them for which a sender waits.
   int64_t num_awaited() const { return awaited_tokens_.num_pending; }
+  /// Of an exporter; null for other nodes.
+  const DestinationWatch* destination() const { return destination_.get(); }
+
   /// Whether a call with a batch is going on.
   bool is_in_batch() const { return is_in_batch_; }
 
@@ -126,12 +132,14 @@ class NodeRunner {
   Controllable* controllable();
   void SetUp(TokenSource* tokens);
 
+  std::unique_ptr<DestinationWatch> destination_;  // outlives the tokens that the node holds
   AnyNode node_;
   bool takes_encoded_;
   std::optional<NodeReport> report_;  // of a node that was destroyed before its pipeline
   InstanceInfo info_;
   InstanceContext* context_;
   NodeMetrics metrics_;
+  int64_t shown_failing_ = 0;  // what the gauge has of this node
   TokenSource tokens_;
   TokenSource awaited_tokens_;
   Inbox inbox_;

@@ -37,6 +37,7 @@ PipelineInstance::PipelineInstance(const CheckedPipeline& pipeline, runtime::Eve
                  collect_.StartAt(loop_->clock().Now() + options_.collect_interval);
                }),
       control_(loop, {.max_messages = pipeline.policies.channel_capacity.control_pipeline}) {
+  context_.on_destination = options_.on_destination;
   metrics_.soft_limit->Set(context_.memory.limits().soft_bytes);
   metrics_.hard_limit->Set(context_.memory.limits().hard_bytes);
 }
@@ -298,6 +299,9 @@ InstanceResult PipelineInstance::TakeResult() {
   for (size_t i = runners_.size(); i-- > 0;) {
     result_.reports[i] = runners_[i]->Report();
     runners_[i]->DestroyNode();
+    if (runners_[i]->destination() != nullptr) {
+      result_.destinations.push_back(runners_[i]->destination()->state());
+    }
   }
   Collect();
   return std::move(result_);

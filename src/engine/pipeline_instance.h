@@ -26,6 +26,7 @@ struct InstanceResult {
   std::vector<EdgeLeft> left;       ///< of a forced end: nodes with anything left
   int64_t num_abandoned = 0;        ///< batches of receivers that had no outcome when it was forced
   std::vector<NodeReport> reports;  ///< by node, in the order of the checked pipeline
+  std::vector<DestinationState> destinations;  ///< of exporters
 };
 
 /// Runs the nodes of a checked pipeline on one loop.
@@ -46,6 +47,8 @@ class PipelineInstance {
     std::optional<MemoryAccount::Limits> memory;
     /// How often gauges are brought up to date and nodes asked for theirs; 0: only by Collect.
     std::chrono::nanoseconds collect_interval{0};
+    /// Called on the loop when an exporter begins to deliver or to fail; may be null.
+    DestinationWatch::OnChange on_destination;
   };
 
   /// Makes every node. `shared` has one entry a node (null where there is nothing to share).

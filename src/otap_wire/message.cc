@@ -40,10 +40,17 @@ arrow::Status VisitFields(std::string_view message, std::string_view bytes, cons
   return arrow::Status::OK();
 }
 
-arrow::Result<ArrowPayload> ReadPayload(std::string_view bytes) {
+void SkipUnknown(std::string_view name, protozero::pbf_reader* reader, BatchArrowRecords* message) {
+  if (++message->num_unknown_fields == 1) {
+    message->first_unknown_field = fmt::format("{} field {} is not known", name, reader->tag());
+  }
+  reader->skip();
+}
+
+arrow::Result<ArrowPayload> ReadPayload(std::string_view bytes, BatchArrowRecords* message) {
   ArrowPayload payload;
   ARROW_RETURN_NOT_OK(VisitFields(
-      "ArrowPayload", bytes, [&payload](protozero::pbf_reader* reader) -> arrow::Status {
+      "ArrowPayload", bytes, [&payload, message](protozero::pbf_reader* reader) -> arrow::Status {
         const WireType type = reader->wire_type();
         switch (reader->tag()) {
           case kSchemaId:
@@ -62,7 +69,7 @@ arrow::Result<ArrowPayload> ReadPayload(std::string_view bytes) {
             payload.type = reader->get_enum();
             break;
           default:
-            reader->skip();
+            SkipUnknown("ArrowPayload", reader, message);
         }
         return arrow::Status::OK();
       }));
@@ -113,7 +120,8 @@ arrow::Result<BatchArrowRecords> ReadBatchArrowRecords(std::string_view bytes) {
             if (type != WireType::length_delimited) {
               return WrongWireType("BatchArrowRecords.arrow_payloads", type);
             }
-            ARROW_ASSIGN_OR_RAISE(message.payloads.emplace_back(), ReadPayload(Text(reader)));
+            ARROW_ASSIGN_OR_RAISE(message.payloads.emplace_back(),
+                                  ReadPayload(Text(reader), &message));
             break;
           }
           case kHeaders:
@@ -123,7 +131,7 @@ arrow::Result<BatchArrowRecords> ReadBatchArrowRecords(std::string_view bytes) {
             message.headers = Text(reader);
             break;
           default:
-            reader->skip();
+            SkipUnknown("BatchArrowRecords", reader, &message);
         }
         return arrow::Status::OK();
       }));

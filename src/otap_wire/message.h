@@ -22,6 +22,9 @@ struct BatchArrowRecords {
   int64_t batch_id = 0;  ///< unique in its stream
   std::vector<ArrowPayload> payloads;
   std::string_view headers;  ///< HPACK; empty when there are none
+  /// Of the message and its payloads: newer than this program. They are skipped.
+  int64_t num_unknown_fields = 0;
+  std::string first_unknown_field;  ///< "ArrowPayload field 9 is not known"
 };
 
 /// The codes that an answer may have; numbers as in gRPC.
@@ -49,8 +52,8 @@ struct BatchStatus {
   std::string message;
 };
 
-/// Reads a message. Shape: fields that are not known are skipped. Errors: Invalid, where the bytes
-/// are not protobuf or a field has another wire type.
+/// Reads a message. Shape: fields that are not known are skipped, and counted. Errors: Invalid,
+/// where the bytes are not protobuf or a field has another wire type.
 arrow::Result<BatchArrowRecords> ReadBatchArrowRecords(std::string_view bytes);
 arrow::Result<BatchStatus> ReadBatchStatus(std::string_view bytes);
 

@@ -58,6 +58,13 @@ TEST(Message, UnknownFieldsAreSkipped) {
   const auto read = ReadBatchArrowRecords(std::string("\x08\x05\x7a\x01x", 5));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->batch_id, 5);
+  EXPECT_EQ(read->num_unknown_fields, 1);
+  EXPECT_EQ(read->first_unknown_field, "BatchArrowRecords field 15 is not known");
+  // A payload of one field, which is not known either.
+  const auto payload = ReadBatchArrowRecords(std::string("\x12\x02\x48\x01", 4));
+  ASSERT_TRUE(payload.ok()) << payload.status();
+  EXPECT_EQ(payload->num_unknown_fields, 1);
+  EXPECT_EQ(payload->first_unknown_field, "ArrowPayload field 9 is not known");
 }
 
 TEST(Message, CodesThatTheModelLacksHaveANameToo) {

@@ -1,5 +1,6 @@
 #include "otlp/count_items.h"
 
+#include <atomic>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,8 +86,31 @@ const RequestFields& FieldsOf(otap::Signal signal) {
   return kLogsRequest;
 }
 
+/// The bytes of a request together with who wants to know how they are decoded.
+class WatchedBuffer final : public arrow::Buffer {
+ public:
+  WatchedBuffer(const std::shared_ptr<arrow::Buffer>& bytes,
+                std::function<void(const DecodeStats&)> on_decoded)
+      : arrow::Buffer(bytes, 0, bytes->size()), on_decoded_(std::move(on_decoded)) {}
+
+  /// A batch that is sent again may be decoded again; that is not another loss.
+  void Tell(const DecodeStats& stats) const {
+    if (!is_told_.exchange(true)) {
+      on_decoded_(stats);
+    }
+  }
+
+ private:
+  std::function<void(const DecodeStats&)> on_decoded_;
+  mutable std::atomic<bool> is_told_{false};
+};
+
 arrow::Result<otap::BatchPtr> DecodeOne(otap::Signal signal, const arrow::Buffer& bytes) {
-  ARROW_ASSIGN_OR_RAISE(auto batches, DecodeRequest(signal, std::string_view(bytes)));
+  DecodeStats stats;
+  ARROW_ASSIGN_OR_RAISE(auto batches, DecodeRequest(signal, std::string_view(bytes), {}, &stats));
+  if (const auto* watched = dynamic_cast<const WatchedBuffer*>(&bytes)) {
+    watched->Tell(stats);
+  }
   if (batches.size() != 1) {
     return arrow::Status::Invalid(
         fmt::format("found a request that gives {} batches, expected 1", batches.size()));
@@ -121,13 +145,23 @@ arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view reques
 }
 
 arrow::Result<std::vector<otap::BatchPtr>> MakeRequestBatches(
-    otap::Signal signal, std::shared_ptr<arrow::Buffer> request) {
+    otap::Signal signal, std::shared_ptr<arrow::Buffer> request,
+    std::function<void(const DecodeStats&)> on_decoded) {
   ARROW_ASSIGN_OR_RAISE(const ItemCount count, CountItems(signal, std::string_view(*request)));
   if (count.root_rows > otap::kMaxRootRows) {
-    return DecodeRequest(signal, std::string_view(*request));
+    DecodeStats stats;
+    ARROW_ASSIGN_OR_RAISE(auto decoded,
+                          DecodeRequest(signal, std::string_view(*request), {}, &stats));
+    if (on_decoded != nullptr) {
+      on_decoded(stats);
+    }
+    return decoded;
   }
   std::vector<otap::BatchPtr> batches;
   if (count.root_rows > 0) {
+    if (on_decoded != nullptr) {
+      request = std::make_shared<WatchedBuffer>(request, std::move(on_decoded));
+    }
     otap::EncodedRequest encoded = {.bytes = std::move(request), .decode = DecodeOne};
     batches.push_back(otap::MakeEncodedBatch(signal, std::move(encoded), count.items));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <arrow/result.h>
 
 #include "otap/batch.h"
+#include "otlp/decode.h"
 
 namespace df::otlp {
 
@@ -28,8 +30,11 @@ arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view reques
 /// Makes a batch of a request as it is; none when it holds nothing. It decodes by itself where
 /// somebody needs its tables. Owner: shares the bytes. Shape: one of more than otap::kMaxRootRows
 /// records becomes several, which have their tables.
+/// `on_decoded` hears what decoding could not keep, once a request, if it comes to that; by whoever
+/// asks for the tables. It owns what it needs.
 /// Errors: as CountItems; as DecodeRequest for one that is decoded at once.
 arrow::Result<std::vector<otap::BatchPtr>> MakeRequestBatches(
-    otap::Signal signal, std::shared_ptr<arrow::Buffer> request);
+    otap::Signal signal, std::shared_ptr<arrow::Buffer> request,
+    std::function<void(const DecodeStats&)> on_decoded = nullptr);
 
 }  // namespace df::otlp

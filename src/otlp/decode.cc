@@ -13,6 +13,8 @@ namespace df::otlp {
 DecodeStats& DecodeStats::operator+=(const DecodeStats& other) {
   items += other.items;
   invalid_ids += other.invalid_ids;
+  empty_groups += other.empty_groups;
+  unknown.Add(other.unknown);
   return *this;
 }
 
@@ -53,7 +55,11 @@ arrow::Result<std::vector<otap::BatchPtr>> Decoder::DecodeJson(otap::Signal sign
                                                                DecodeStats* stats) {
   ARROW_ASSIGN_OR_RAISE(const std::string_view request,
                         state_->json.Transcode(RequestShape(signal), json));
-  return DecodeRequest(signal, request, stats);
+  auto batches = DecodeRequest(signal, request, stats);
+  if (batches.ok() && stats != nullptr) {
+    stats->unknown.Add(state_->json.unknown());
+  }
+  return batches;
 }
 
 arrow::Result<std::vector<otap::BatchPtr>> DecodeRequest(otap::Signal signal,

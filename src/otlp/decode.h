@@ -9,6 +9,7 @@
 #include <arrow/result.h>
 
 #include "otap/batch.h"
+#include "otlp/unknown_fields.h"
 
 namespace df::otlp {
 
@@ -24,6 +25,9 @@ struct DecodeOptions {
 struct DecodeStats {
   int64_t items = 0;        ///< log records, spans, or data points
   int64_t invalid_ids = 0;  ///< trace and span ids of a wrong length: read as none
+  /// Resources and scopes without any record: left out, since nothing would refer to them.
+  int64_t empty_groups = 0;
+  UnknownFields unknown;  ///< fields that there is no column for
 
   DecodeStats& operator+=(const DecodeStats& other);
 };
@@ -40,9 +44,9 @@ struct DecodeStats {
 /// What has no presence in protobuf is null where it is the default (severity, flags, texts, ids),
 /// or 0 (times, counts); what has presence is null where it is not set. A body, status, `positive`
 /// or `negative` that is there but empty is not null. Bits of doubles stay as they are.
-/// As protobuf wants it: unknown fields and known ones of another wire type are skipped; the last
-/// one of a field counts; parts of a message that stands twice are merged; the last member of a
-/// oneof counts.
+/// As protobuf wants it: unknown fields and known ones of another wire type are skipped, and
+/// counted by their names; the last one of a field counts; parts of a message that stands twice are
+/// merged; the last member of a oneof counts.
 class Decoder {
  public:
   explicit Decoder(const DecodeOptions& options = {});
@@ -59,10 +63,10 @@ class Decoder {
                                                            DecodeStats* stats = nullptr);
 
   /// Decodes the same request written as OTLP JSON: one object. Names in lowerCamelCase or as in
-  /// the protobuf definition, unknown ones are skipped; ids in hex, other bytes in base64; integers
-  /// as numbers or texts; enums as numbers.
-  /// Errors: Invalid "<path>: found .., expected .." for values of a wrong kind or range and values
-  /// too deep; without a path, but with line and column, for what is not JSON.
+  /// the protobuf definition, unknown ones are skipped and counted; ids in hex, other bytes in
+  /// base64; integers as numbers or texts; enums as numbers. Errors: Invalid "<path>: found ..,
+  /// expected .." for values of a wrong kind or range and values too deep; without a path, but with
+  /// line and column, for what is not JSON.
   arrow::Result<std::vector<otap::BatchPtr>> DecodeJson(otap::Signal signal, std::string_view json,
                                                         DecodeStats* stats = nullptr);
 

@@ -24,8 +24,7 @@ constexpr FieldShape Choice(uint32_t number, std::string_view name, const Messag
   return {number, name, kMessage, kOneof, &shape};
 }
 
-extern const MessageShape kArrayValueShape;
-extern const MessageShape kKeyValueListShape;
+}  // namespace
 
 constexpr std::array kAnyValueFields = {
     FieldShape{1, "string_value", kString, kOneof}, FieldShape{2, "bool_value", kBool, kOneof},
@@ -174,7 +173,16 @@ constexpr std::array kMetricFields = {FieldShape{1, "name", kString},
                                       Attributes(12, "metadata")};
 const MessageShape kMetricShape = {"Metric", kMetricFields};
 
-/// The three levels above the records are alike.
+namespace {
+
+/// Names of the three levels above the records.
+struct EnvelopeNames {
+  std::string_view request;
+  std::string_view resource;
+  std::string_view scope;
+};
+
+/// These levels are alike.
 struct Envelope {
   std::array<FieldShape, 3> scope_fields;
   std::array<FieldShape, 3> resource_fields;
@@ -184,15 +192,15 @@ struct Envelope {
   MessageShape request;
 
   Envelope(const MessageShape& record, std::string_view resources, std::string_view scopes,
-           std::string_view records)
+           std::string_view records, const EnvelopeNames& names)
       : scope_fields{Message(1, "scope", kScopeShape), Messages(2, records, record),
                      FieldShape{3, "schema_url", kString}},
         resource_fields{Message(1, "resource", kResourceShape), Messages(2, scopes, scope),
                         FieldShape{3, "schema_url", kString}},
         request_fields{Messages(1, resources, resource)},
-        scope{"ScopeItems", scope_fields},
-        resource{"ResourceItems", resource_fields},
-        request{"ExportRequest", request_fields} {}
+        scope{names.scope, scope_fields},
+        resource{names.resource, resource_fields},
+        request{names.request, request_fields} {}
   Envelope(const Envelope&) = delete;
   Envelope& operator=(const Envelope&) = delete;
 };
@@ -211,9 +219,13 @@ const FieldShape* MessageShape::Find(uint32_t number) const {
 }
 
 const MessageShape& RequestShape(otap::Signal signal) {
-  static const Envelope kLogs(kLogRecordShape, "resource_logs", "scope_logs", "log_records");
-  static const Envelope kTraces(kSpanShape, "resource_spans", "scope_spans", "spans");
-  static const Envelope kMetrics(kMetricShape, "resource_metrics", "scope_metrics", "metrics");
+  static const Envelope kLogs(kLogRecordShape, "resource_logs", "scope_logs", "log_records",
+                              {"ExportLogsServiceRequest", "ResourceLogs", "ScopeLogs"});
+  static const Envelope kTraces(kSpanShape, "resource_spans", "scope_spans", "spans",
+                                {"ExportTraceServiceRequest", "ResourceSpans", "ScopeSpans"});
+  static const Envelope kMetrics(
+      kMetricShape, "resource_metrics", "scope_metrics", "metrics",
+      {"ExportMetricsServiceRequest", "ResourceMetrics", "ScopeMetrics"});
   switch (signal) {
     case otap::Signal::kLogs:
       return kLogs.request;

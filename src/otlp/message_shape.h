@@ -52,6 +52,27 @@ struct MessageShape {
 extern const MessageShape kAnyValueShape;
 extern const MessageShape kKeyValueShape;
 extern const MessageShape kBucketsShape;
+extern const MessageShape kArrayValueShape;
+extern const MessageShape kKeyValueListShape;
+extern const MessageShape kResourceShape;
+extern const MessageShape kScopeShape;
+extern const MessageShape kLogRecordShape;
+extern const MessageShape kSpanShape;
+extern const MessageShape kEventShape;
+extern const MessageShape kLinkShape;
+extern const MessageShape kStatusShape;
+extern const MessageShape kMetricShape;
+extern const MessageShape kGaugeShape;
+extern const MessageShape kSumShape;
+extern const MessageShape kHistogramShape;
+extern const MessageShape kExpHistogramShape;
+extern const MessageShape kSummaryShape;
+extern const MessageShape kNumberPointShape;
+extern const MessageShape kHistogramPointShape;
+extern const MessageShape kExpHistogramPointShape;
+extern const MessageShape kSummaryPointShape;
+extern const MessageShape kQuantileShape;
+extern const MessageShape kExemplarShape;
 
 /// Source: opentelemetry-proto 1.x.
 const MessageShape& RequestShape(otap::Signal signal);

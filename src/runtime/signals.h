@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as calls on a loop.
+// Signals as calls on a loop.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,14 @@
 
 namespace df::runtime {
 
-/// Calls back on the loop for every SIGINT and SIGTERM until it is destroyed. One a process.
+/// From now on SIGHUP, SIGUSR1 and SIGUSR2 do not end the process: a SIGHUP is kept for the
+/// SignalListener that comes, the others go nowhere. SIGPIPE is ignored: a peer that closes its
+/// socket is an error of the write. Calls: once, before there are threads.
+void HoldSignals();
+
+/// Calls back on the loop for every SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 until it is
+/// destroyed, and for a SIGHUP that HoldSignals has kept. Afterwards SIGINT and SIGTERM end the
+/// process, and the others do nothing. One a process.
 class SignalListener {
  public:
   SignalListener(EventLoop* loop, std::function<void(int signal)> action);

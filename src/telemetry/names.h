@@ -73,6 +73,11 @@ inline constexpr Instrument kNodeOutcomeLatency = {
 inline constexpr Instrument kNodeCallDuration = {kHistogram, "df.node.call.duration", "s",
                                                  "Time of each call of the node with a batch"};
 
+inline constexpr Instrument kNodeFailingTime = {
+    kUpDownCounter, "df.node.failing.time", "s",
+    "Time since which an exporter has delivered nothing, each batch being refused; 0 while it "
+    "delivers"};
+
 // Receivers that read rows of files; in the set of their node.
 inline constexpr Instrument kReceiverRowsRead = {kCounter, "df.receiver.rows.read", "{row}",
                                                  "Rows of root tables that were read and selected"};
@@ -167,6 +172,7 @@ inline constexpr std::array kAll = {
     &kNodeTicksLeftOut,
     &kNodeOutcomeLatency,
     &kNodeCallDuration,
+    &kNodeFailingTime,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,
     &kReceiverRowsDropped,

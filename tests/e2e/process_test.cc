@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -185,6 +186,66 @@ TEST_F(ProcessTest, ASignalDrainsAndExitsWithZeroWithinTwoSeconds) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
     EXPECT_THAT(process.output(), HasSubstr(signal == SIGTERM ? "stopped by SIGTERM" : "SIGINT"));
   }
+}
+
+TEST_F(ProcessTest, HangUpReadsTheDocumentAgainAndNeverKills) {
+  const std::string path = Pipeline("1h");
+  Process process({"-p", path, "--num-cores", "1", "--http-admin-bind", "127.0.0.1:0"});
+  // Before the loops run: it is kept for them.
+  ASSERT_TRUE(process.WaitFor("admin interface on")) << process.output();
+  process.Signal(SIGHUP);
+  ASSERT_TRUE(process.WaitFor("running on")) << process.output();
+  ASSERT_TRUE(process.WaitFor("SIGHUP: the document is read again")) << process.output();
+  Pipeline("2h");
+  process.Signal(SIGHUP);
+  ASSERT_TRUE(process.WaitFor("operation 1 has succeeded")) << process.output();
+  EXPECT_THAT(process.output(), HasSubstr("default/main: reloaded: operation 1, replace"));
+  Pipeline("2h", "nop");
+  process.Signal(SIGHUP);
+  ASSERT_TRUE(process.WaitFor("SIGHUP: nothing is changed: ")) << process.output();
+  EXPECT_THAT(process.output(), HasSubstr("unknown URN"));
+  process.Signal(SIGUSR1);
+  process.Signal(SIGUSR2);
+  process.Signal(SIGPIPE);
+  process.Signal(SIGTERM);
+  process.Signal(SIGHUP);  // while it drains, or after that
+  EXPECT_EQ(process.Wait(), 0) << process.output();
+}
+
+TEST_F(ProcessTest, WhatCameWithTheCommandLineCannotBeReadAgain) {
+  std::ifstream file(Pipeline("1h"));
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  Process process({"-c", "yaml:" + text, "--num-cores", "1"});
+  ASSERT_TRUE(process.WaitFor("running on")) << process.output();
+  process.Signal(SIGHUP);
+  ASSERT_TRUE(process.WaitFor("nothing is changed: the document came with the command line"))
+      << process.output();
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0) << process.output();
+}
+
+TEST_F(ProcessTest, ASignalThatComesTwiceAtOnceDoesNotForce) {
+  Process process({"-p", Pipeline("1h"), "--num-cores", "1"});
+  ASSERT_TRUE(process.WaitFor("running on")) << process.output();
+  process.Signal(SIGINT);
+  process.Signal(SIGTERM);
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 0) << process.output();
+  EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("by force")));
+}
+
+TEST_F(ProcessTest, AFolderThatCannotBeWrittenIsFoundBeforeAnythingStarts) {
+  const std::string path = folder_ / "write.yaml";
+  std::ofstream(path) << "version: otel_dataflow/v1\n"
+                         "groups:\n  default:\n    pipelines:\n      main:\n        nodes:\n"
+                         "          in: {type: receiver:traffic_generator}\n"
+                         "          out: {type: exporter:parquet, config: {base_uri: /proc/nope}}\n"
+                         "        connections: [{from: in, to: out}]\n";
+  Process process({"-c", path, "--num-cores", "1"});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.output(), HasSubstr("node 'out'"));
+  EXPECT_THAT(process.output(), HasSubstr("/proc/nope"));
+  EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("running on")));
 }
 
 }  // namespace

@@ -42,6 +42,11 @@ class FileStore {
   virtual Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
                                                      const std::string& name) = 0;
 
+  /// Proves that files can be made here: makes one that no reader takes for data, with the base if
+  /// need be, writes, syncs and renames it, and removes it. A store that cannot take back what it
+  /// has written proves nothing. Errors: kind io.
+  virtual Status Prove() { return Status::OK(); }
+
   /// Removes what writers left behind that ended before they published. Returns how many files.
   /// Errors: kind io; what could be removed is gone.
   virtual Result<int64_t> RemoveStale() = 0;

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +10,7 @@
 
 #include <arrow/io/interfaces.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -199,8 +201,29 @@ class LocalStore final : public FileStore {
     return status;
   }
 
+  Status Prove() override {
+    // Stores of several pipelines may do so at the same time. Both names are those of stale files,
+    // should the process be killed in between.
+    static std::atomic<uint64_t> number{0};
+    const std::string name = fmt::format("{}proof-{}-{}", kStagedPrefix, getpid(), ++number);
+    ARROW_RETURN_NOT_OK(folders_.Make(base_));
+    LocalFile file(calls_, base_ / fmt::format("{}-a{}", name, kStagedSuffix),
+                   base_ / fmt::format("{}-b{}", name, kStagedSuffix));
+    ARROW_RETURN_NOT_OK(file.Open());
+    Status status = file.stream()->Write("df_engine can write here", 24);
+    if (status.ok()) {
+      status = file.Sync();
+    }
+    if (status.ok()) {
+      status = file.Publish();
+    }
+    file.Remove();
+    return status;
+  }
+
   Result<int64_t> RemoveStale() override {
     int64_t num_removed = 0;
+    ARROW_RETURN_NOT_OK(RemoveStaleBelow(base_, kMaxDepth, &num_removed));
     for (const otap::TableInfo& table : otap::AllTables()) {
       ARROW_RETURN_NOT_OK(RemoveStaleBelow(base_ / table.directory, 0, &num_removed));
     }

@@ -155,6 +155,18 @@ std::string Join(const std::vector<std::string>& texts) {
 
 std::string Braced(std::string_view text) { return fmt::format("{{{}}}", text); }
 
+/// The fields that the model does not have: " unknown_99=7", in the order in which they stand.
+std::string UnknownText(const std::vector<RawField>& fields) {
+  std::string text;
+  for (const RawField& field : fields) {
+    if (field.shape == nullptr) {
+      text += fmt::format(" unknown_{}={}", field.number, field.number_value);
+      AppendHex(field.bytes, &text);
+    }
+  }
+  return text;
+}
+
 std::string ValueText(std::string_view bytes, const CompareOptions& options);
 
 std::string KeyValueText(std::string_view bytes, const CompareOptions& options) {
@@ -163,7 +175,8 @@ std::string KeyValueText(std::string_view bytes, const CompareOptions& options) 
   const RawField* value = FindField(fields, "value");
   std::string text;
   AppendQuoted(key == nullptr ? "" : key->bytes, &text);
-  return text + ": " + ValueText(value == nullptr ? "" : value->bytes, options);
+  return text + ": " + ValueText(value == nullptr ? "" : value->bytes, options) +
+         UnknownText(fields);
 }
 
 std::string RepeatedText(const FieldShape& shape, const std::vector<std::string_view>& items,
@@ -188,10 +201,10 @@ std::string ContainerText(const RawField& value, const CompareOptions& options) 
   const std::vector<RawField> fields = SplitMessage(*value.shape->message, value.bytes);
   const RawField* values = FindField(fields, "values");
   if (values == nullptr) {
-    return "[]";
+    return "[]" + UnknownText(fields);
   }
   const bool is_array = value.shape->name == "array_value";
-  return RepeatedText(*values->shape, values->items, options, is_array);
+  return RepeatedText(*values->shape, values->items, options, is_array) + UnknownText(fields);
 }
 
 // An AnyValue; "empty" when it has no value.
@@ -200,7 +213,6 @@ std::string ValueText(std::string_view bytes, const CompareOptions& options) {
   std::string text;
   for (const RawField& field : fields) {
     if (field.shape == nullptr) {
-      text += fmt::format("unknown_{} ", field.number);
       continue;
     }
     text += field.shape->name;
@@ -218,6 +230,7 @@ std::string ValueText(std::string_view bytes, const CompareOptions& options) {
       text += NumberText(field.shape->kind, is_sign_lost && is_zero ? 0 : field.number_value);
     }
   }
+  text += UnknownText(fields);
   return text.empty() ? "empty" : text;
 }
 
@@ -306,14 +319,7 @@ std::string CanonicalText(const MessageShape& shape, const std::vector<RawField>
       append(field_shape.name, value);
     }
   }
-  for (const RawField& field : fields) {
-    if (field.shape == nullptr) {
-      std::string value = std::to_string(field.number_value);
-      AppendHex(field.bytes, &value);
-      append(fmt::format("unknown_{}", field.number), value);
-    }
-  }
-  return text;
+  return text + UnknownText(fields);
 }
 
 std::string CanonicalText(const MessageShape& shape, std::string_view bytes,

@@ -33,7 +33,7 @@ bool GroupBuilder::OpenResource(const Parts& resource, std::string_view schema_u
           ok = in.ReadUInt32(&current_.resource_dropped);
           break;
         default:
-          ok = in.Skip(tag);
+          ok = reader->SkipUnknown(kResourceShape, tag, &in);
       }
       if (!ok) {
         return false;
@@ -73,7 +73,7 @@ bool GroupBuilder::OpenScope(int64_t row, const Parts& scope, std::string_view s
           ok = in.ReadUInt32(&current_.scope_dropped);
           break;
         default:
-          ok = in.Skip(tag);
+          ok = reader->SkipUnknown(kScopeShape, tag, &in);
       }
       if (!ok) {
         return false;

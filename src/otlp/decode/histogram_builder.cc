@@ -117,7 +117,7 @@ void HistogramPointBuilder::Clear() {
   maxima_.Clear();
 }
 
-bool BucketsBuilder::Append(std::string_view message) {
+bool BucketsBuilder::Append(std::string_view message, ValueReader* reader) {
   is_present_ = true;
   ProtoReader in(message);
   while (!in.at_end()) {
@@ -148,7 +148,7 @@ bool BucketsBuilder::Append(std::string_view message) {
         break;
       }
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kBucketsShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -205,9 +205,9 @@ bool ExpHistogramPointBuilder::ReadField(uint32_t tag, int64_t row, ProtoReader*
     case Fixed64Tag(exp_histogram_fields::kZeroCount):
       return ReadCount(in, row, &zero_counts_);
     case BytesTag(exp_histogram_fields::kPositive):
-      return in->ReadBytes(&bytes) && positive_.Append(bytes);
+      return in->ReadBytes(&bytes) && positive_.Append(bytes, reader);
     case BytesTag(exp_histogram_fields::kNegative):
-      return in->ReadBytes(&bytes) && negative_.Append(bytes);
+      return in->ReadBytes(&bytes) && negative_.Append(bytes, reader);
     case BytesTag(exp_histogram_fields::kExemplars):
       return in->ReadBytes(&bytes) && exemplars_.Append(static_cast<uint32_t>(row), bytes, reader);
     case Fixed64Tag(exp_histogram_fields::kMin):

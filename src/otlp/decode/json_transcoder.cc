@@ -1,22 +1,26 @@
 #include "otlp/decode/json_transcoder.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <arrow/util/base64.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "base/text.h"
+#include "otlp/decode/json_tree.h"
 #include "otlp/proto_writer.h"
 
 namespace df::otlp {
 namespace {
 
-// Keeps the order of keys: the last member of a oneof counts.
-using Json = nlohmann::ordered_json;
+/// The values and the keys around them that a request with the deepest value has; and some more for
+/// what is skipped.
+constexpr size_t JsonDepthOf(int max_value_depth) {
+  return 5 * static_cast<size_t>(max_value_depth) + 64;
+}
 
 /// Tells whether a JSON key names a field: "timeUnixNano" or "time_unix_nano".
 bool IsNameOf(std::string_view key, std::string_view field_name) {
@@ -100,7 +104,7 @@ std::optional<double> ParseDouble(std::string_view text) {
 
 /// A whole number of a range, from a JSON number or text. 1e3 is one, 0.5 is none.
 template <typename T>
-std::optional<T> IntegerOf(const Json& value) {
+std::optional<T> IntegerOf(const JsonValue& value) {
   const auto narrow = [](auto wide) {
     return std::in_range<T>(wide) ? std::optional(static_cast<T>(wide)) : std::nullopt;
   };
@@ -110,16 +114,16 @@ std::optional<T> IntegerOf(const Json& value) {
     const bool fits = real >= static_cast<double>(std::numeric_limits<T>::min()) && real < end;
     return fits && std::trunc(real) == real ? std::optional(static_cast<T>(real)) : std::nullopt;
   };
-  if (const auto* number = value.get_ptr<const uint64_t*>()) {
+  if (const auto* number = value.As<uint64_t>()) {
     return narrow(*number);
   }
-  if (const auto* number = value.get_ptr<const int64_t*>()) {
+  if (const auto* number = value.As<int64_t>()) {
     return narrow(*number);
   }
-  if (const auto* number = value.get_ptr<const double*>()) {
+  if (const auto* number = value.As<double>()) {
     return from_double(*number);
   }
-  if (const auto* text = value.get_ptr<const std::string*>()) {
+  if (const auto* text = value.As<std::string>()) {
     if (const auto integer = ParseNumber<T>(*text)) {
       return integer;
     }
@@ -129,32 +133,25 @@ std::optional<T> IntegerOf(const Json& value) {
   return std::nullopt;
 }
 
-std::optional<double> DoubleOf(const Json& value) {
-  if (const auto* text = value.get_ptr<const std::string*>()) {
+std::optional<double> DoubleOf(const JsonValue& value) {
+  if (const auto* text = value.As<std::string>()) {
     return ParseDouble(*text);
   }
-  // The parser takes "-0" for an integer without sign; "0" is an unsigned one to it.
-  if (value.type() == Json::value_t::number_integer && value.get<int64_t>() == 0) {
-    return -0.0;
+  if (const auto* number = value.As<int64_t>()) {
+    // The parser takes "-0" for an integer with sign; "0" is one without to it.
+    return *number == 0 ? -0.0 : static_cast<double>(*number);
   }
-  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+  if (const auto* number = value.As<uint64_t>()) {
+    return static_cast<double>(*number);
+  }
+  const auto* real = value.As<double>();
+  return real == nullptr ? std::nullopt : std::optional(*real);
 }
 
-std::string_view KindOf(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::string:
-      return "a text";
-    case Json::value_t::boolean:
-      return "a boolean";
-    case Json::value_t::null:
-      return "null";
-    default:
-      return "a number";
-  }
+std::string_view KindOf(const JsonValue& value) {
+  constexpr std::array<std::string_view, 8> kKinds = {
+      "null", "a boolean", "a number", "a number", "a number", "a text", "an array", "an object"};
+  return kKinds[value.value.index()];
 }
 
 }  // namespace
@@ -162,19 +159,25 @@ std::string_view KindOf(const Json& value) {
 /// Writes one request. Functions return false when they have set the error.
 class JsonTranscoder::Writer {
  public:
-  Writer(std::string* buffer, int max_value_depth)
-      : out_(buffer), max_value_depth_(max_value_depth) {}
+  Writer(std::string* buffer, int max_value_depth, UnknownFields* unknown)
+      : out_(buffer), max_value_depth_(max_value_depth), unknown_(unknown) {}
 
-  bool WriteMessage(const MessageShape& shape, const Json& value, int value_depth) {
-    if (!value.is_object()) {
+  bool WriteMessage(const MessageShape& shape, const JsonValue& value, int value_depth) {
+    const auto* object = value.As<JsonValue::Object>();
+    if (object == nullptr) {
       return Fail(value, "an object");
     }
-    for (const auto& [key, item] : value.items()) {
-      const FieldShape* field = FindByName(shape, key);
-      if (field == nullptr || item.is_null()) {
+    SeenFields seen;
+    for (const auto& [key, item] : object->members) {
+      if (item.is_null()) {
         continue;
       }
-      if (!WriteField(shape, *field, item, value_depth)) {
+      const FieldShape* field = FindByName(shape, key);
+      if (field == nullptr) {
+        unknown_->AddKey(shape, key);
+        continue;
+      }
+      if (!IsFirst(shape, *field, &seen) || !WriteField(shape, *field, item, value_depth)) {
         Prepend(key);
         return false;
       }
@@ -195,7 +198,27 @@ class JsonTranscoder::Writer {
     return nullptr;
   }
 
-  bool Fail(const Json& found, std::string_view expected) {
+  struct SeenFields {
+    uint32_t bits = 0;  // by the position of the field
+    bool has_choice = false;
+  };
+
+  /// Of a key that stands twice all but one would be lost, and of two members of a oneof one.
+  bool IsFirst(const MessageShape& shape, const FieldShape& field, SeenFields* seen) {
+    const uint32_t bit = uint32_t{1} << static_cast<size_t>(&field - &shape.fields[0]);
+    if ((seen->bits & bit) != 0) {
+      problem_ = "found it twice, expected each key once";
+      return false;
+    }
+    seen->bits |= bit;
+    if (field.presence == Presence::kOneof && std::exchange(seen->has_choice, true)) {
+      problem_ = "found it beside another one, expected one kind of value";
+      return false;
+    }
+    return true;
+  }
+
+  bool Fail(const JsonValue& found, std::string_view expected) {
     problem_ = fmt::format("found {}, expected {}", KindOf(found), expected);
     return false;
   }
@@ -203,16 +226,17 @@ class JsonTranscoder::Writer {
     path_ = path_.empty() ? step : path_[0] == '[' ? step + path_ : step + "." + path_;
   }
 
-  bool WriteField(const MessageShape& shape, const FieldShape& field, const Json& value,
+  bool WriteField(const MessageShape& shape, const FieldShape& field, const JsonValue& value,
                   int value_depth) {
     if (field.presence != Presence::kRepeated) {
       return WriteValue(shape, field, value, value_depth);
     }
-    if (!value.is_array()) {
+    const auto* array = value.As<JsonValue::Array>();
+    if (array == nullptr) {
       return Fail(value, "an array");
     }
     size_t position = 0;
-    for (const Json& item : value) {
+    for (const JsonValue& item : *array) {
       if (!WriteValue(shape, field, item, value_depth)) {
         Prepend(fmt::format("[{}]", position));
         return false;
@@ -222,7 +246,7 @@ class JsonTranscoder::Writer {
     return true;
   }
 
-  bool WriteValue(const MessageShape& shape, const FieldShape& field, const Json& value,
+  bool WriteValue(const MessageShape& shape, const FieldShape& field, const JsonValue& value,
                   int value_depth) {
     const Field target = {field.number, field.name};
     switch (field.kind) {
@@ -244,7 +268,7 @@ class JsonTranscoder::Writer {
         return ok;
       }
       case WireKind::kBool: {
-        const auto* boolean = value.get_ptr<const bool*>();
+        const auto* boolean = value.As<bool>();
         if (boolean == nullptr) {
           return Fail(value, "true or false");
         }
@@ -265,7 +289,7 @@ class JsonTranscoder::Writer {
   }
 
   template <typename T, typename Write>
-  bool WriteNumber(const Json& value, const Write& write) {
+  bool WriteNumber(const JsonValue& value, const Write& write) {
     const auto number = IntegerOf<T>(value);
     if (!number) {
       return Fail(value, fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(),
@@ -275,7 +299,7 @@ class JsonTranscoder::Writer {
     return true;
   }
 
-  bool WriteInteger(const FieldShape& field, const Json& value) {
+  bool WriteInteger(const FieldShape& field, const JsonValue& value) {
     const Field target = {field.number, field.name};
     switch (field.kind) {
       case WireKind::kUInt:
@@ -302,8 +326,8 @@ class JsonTranscoder::Writer {
     }
   }
 
-  bool WriteText(Field field, const Json& value) {
-    const auto* text = value.get_ptr<const std::string*>();
+  bool WriteText(Field field, const JsonValue& value) {
+    const auto* text = value.As<std::string>();
     if (text == nullptr) {
       return Fail(value, "a text");
     }
@@ -311,8 +335,8 @@ class JsonTranscoder::Writer {
     return true;
   }
 
-  bool WriteBytes(const FieldShape& field, const Json& value) {
-    const auto* text = value.get_ptr<const std::string*>();
+  bool WriteBytes(const FieldShape& field, const JsonValue& value) {
+    const auto* text = value.As<std::string>();
     const std::string_view expected = IsHex(field) ? "a text of hex digits" : "a text in base64";
     if (text == nullptr) {
       return Fail(value, expected);
@@ -328,21 +352,21 @@ class JsonTranscoder::Writer {
 
   ProtoWriter out_;
   int max_value_depth_;
+  UnknownFields* unknown_;
   std::string path_;
   std::string problem_;
 };
 
 arrow::Result<std::string_view> JsonTranscoder::Transcode(const MessageShape& shape,
                                                           std::string_view json) {
-  Json root;
-  try {
-    root = Json::parse(json);
-  } catch (const Json::exception& error) {
+  unknown_.Clear();
+  const arrow::Result<JsonValue> root = ParseJson(json, JsonDepthOf(max_value_depth_));
+  if (!root.ok()) {
     return arrow::Status::Invalid(
-        fmt::format("found no JSON, expected an object: {}", PrintableText(error.what())));
+        fmt::format("found no JSON, expected an object: {}", root.status().message()));
   }
-  Writer writer(&buffer_, max_value_depth_);
-  if (!writer.WriteMessage(shape, root, 0)) {
+  Writer writer(&buffer_, max_value_depth_, &unknown_);
+  if (!writer.WriteMessage(shape, *root, 0)) {
     return arrow::Status::Invalid(writer.error());
   }
   return writer.written();

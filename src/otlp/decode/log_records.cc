@@ -67,7 +67,7 @@ bool LogRecords::Append(std::string_view record, ValueReader* reader) {
         ok = ReadText(&in, &log.event_name);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kLogRecordShape, tag, &in);
     }
     if (!ok) {
       return false;

@@ -32,13 +32,11 @@ struct MetricRecords::MetricFields {
   std::string_view unit;
   MetricType type = MetricType::kNone;
   uint32_t data_tag = 0;
-  std::string_view data;  ///< the parts of the last kind of data, merged
+  const MessageShape* shape = nullptr;  ///< of the data
+  std::string_view data;                ///< the parts of the last kind of data, merged
 };
 
 bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, MetricFields* metric) {
-  const MessageShape& shape = *RequestShape(kSignal).fields[0].message;
-  const MessageShape& metric_shape =
-      *shape.Find(kFields.scopes.number)->message->Find(kFields.records.number)->message;
   ProtoReader in(record);
   while (!in.at_end()) {
     uint32_t tag = 0;
@@ -50,12 +48,13 @@ bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, Metri
     if (const MetricType type = DataTypeOf(tag); type != MetricType::kNone) {
       ok = in.ReadBytes(&bytes);
       if (ok && metric->data_tag == tag) {
-        ok = reader->Merge(*metric_shape.Find(tag >> 3U)->message, bytes, &metric->data);
+        ok = reader->Merge(*kMetricShape.Find(tag >> 3U)->message, bytes, &metric->data);
       } else if (ok) {
         ok = metric->data_tag == 0 ||
-             reader->IsFaultless(*metric_shape.Find(metric->data_tag >> 3U)->message, metric->data);
+             reader->IsFaultless(*kMetricShape.Find(metric->data_tag >> 3U)->message, metric->data);
         metric->type = type;
         metric->data_tag = tag;
+        metric->shape = kMetricShape.Find(tag >> 3U)->message;
         metric->data = bytes;
       }
     } else if (tag == BytesTag(metric_fields::kName)) {
@@ -68,7 +67,7 @@ bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, Metri
       ok =
           in.ReadBytes(&bytes) && metadata_.Append(static_cast<uint32_t>(num_rows_), bytes, reader);
     } else {
-      ok = in.Skip(tag);
+      ok = reader->SkipUnknown(kMetricShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -101,24 +100,27 @@ bool MetricRecords::ReadDataField(const MetricFields& metric, uint32_t tag, Prot
       }
       return false;
     case VarintTag(metric_fields::kTemporality): {
+      if (metric.type == MetricType::kGauge || metric.type == MetricType::kSummary) {
+        break;
+      }
       int32_t temporality = 0;
       const bool ok = in->ReadInt32(&temporality);
-      if (metric.type != MetricType::kGauge && metric.type != MetricType::kSummary) {
-        temporalities_.Set(num_rows_, temporality);
-      }
+      temporalities_.Set(num_rows_, temporality);
       return ok;
     }
     case VarintTag(metric_fields::kIsMonotonic): {
+      if (metric.type != MetricType::kSum) {
+        break;
+      }
       bool is_monotonic = false;
       const bool ok = in->ReadBool(&is_monotonic);
-      if (metric.type == MetricType::kSum) {
-        is_monotonic_.Set(num_rows_, is_monotonic);
-      }
+      is_monotonic_.Set(num_rows_, is_monotonic);
       return ok;
     }
     default:
-      return in->Skip(tag);
+      break;
   }
+  return reader->SkipUnknown(*metric.shape, tag, in);
 }
 
 bool MetricRecords::ReadData(const MetricFields& metric, std::string_view data,

@@ -29,6 +29,20 @@ struct NumberValue {
   }
 };
 
+/// The message that the rows of a table of points come from.
+const MessageShape& ShapeOf(otap::TableKind kind) {
+  switch (kind) {
+    case otap::TableKind::kSummaryDataPoints:
+      return kSummaryPointShape;
+    case otap::TableKind::kHistogramDataPoints:
+      return kHistogramPointShape;
+    case otap::TableKind::kExpHistogramDataPoints:
+      return kExpHistogramPointShape;
+    default:
+      return kNumberPointShape;
+  }
+}
+
 std::shared_ptr<arrow::DataType> TimeType() { return arrow::timestamp(arrow::TimeUnit::NANO); }
 
 }  // namespace
@@ -67,7 +81,7 @@ bool ExemplarBuilder::Append(uint32_t point, std::string_view exemplar, ValueRea
         ok = in.ReadBytes(&bytes) && attributes_.Append(static_cast<uint32_t>(row), bytes, reader);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kExemplarShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -128,7 +142,7 @@ bool PointRows::ReadField(uint32_t tag, Field attributes_field, Field flags_fiel
     flags.Set(row, value);
     return ok;
   }
-  return in->Skip(tag);
+  return reader->SkipUnknown(ShapeOf(kind), tag, in);
 }
 
 void PointRows::AddColumns(TableFrame* frame) {
@@ -207,7 +221,7 @@ void NumberPointBuilder::Clear() {
   reals_.Clear();
 }
 
-bool SummaryPointBuilder::ReadQuantile(std::string_view message) {
+bool SummaryPointBuilder::ReadQuantile(std::string_view message, ValueReader* reader) {
   double quantile = 0;
   double value = 0;
   ProtoReader in(message);
@@ -217,8 +231,9 @@ bool SummaryPointBuilder::ReadQuantile(std::string_view message) {
       return false;
     }
     const bool ok = tag == Fixed64Tag(summary_fields::kQuantile) ? in.ReadDouble(&quantile)
-                    : tag == Fixed64Tag(summary_fields::kValue)  ? in.ReadDouble(&value)
-                                                                 : in.Skip(tag);
+                    : tag == Fixed64Tag(summary_fields::kValue)
+                        ? in.ReadDouble(&value)
+                        : reader->SkipUnknown(kQuantileShape, tag, &in);
     if (!ok) {
       return false;
     }
@@ -253,7 +268,7 @@ bool SummaryPointBuilder::Append(uint16_t metric, std::string_view point, ValueR
         break;
       }
       case BytesTag(summary_fields::kQuantiles):
-        ok = in.ReadBytes(&bytes) && ReadQuantile(bytes);
+        ok = in.ReadBytes(&bytes) && ReadQuantile(bytes, reader);
         break;
       default:
         ok = points_.ReadField(tag, summary_fields::kAttributes, summary_fields::kFlags, &in,

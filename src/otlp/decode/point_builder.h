@@ -85,7 +85,7 @@ class SummaryPointBuilder {
   void Clear();
 
  private:
-  bool ReadQuantile(std::string_view message);
+  bool ReadQuantile(std::string_view message, ValueReader* reader);
   arrow::Result<ArrayDataPtr> FinishQuantiles();
 
   PointRows points_{otap::TableKind::kSummaryDataPoints, otap::TableKind::kSummaryDpAttrs};
@@ -120,7 +120,7 @@ class HistogramPointBuilder {
 class BucketsBuilder {
  public:
   /// Reads a part of the Buckets message of a row that is not closed yet.
-  bool Append(std::string_view message);
+  bool Append(std::string_view message, ValueReader* reader);
   void CloseRow(int64_t row);
   arrow::Result<ArrayDataPtr> Finish(int64_t num_rows);
   void Clear();

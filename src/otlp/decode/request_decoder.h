@@ -26,6 +26,7 @@ class RequestDecoder {
   arrow::Result<std::vector<otap::BatchPtr>> Decode(std::string_view request, DecodeStats* stats) {
     batches_.clear();
     stats_ = {};
+    reader_.unknown().Clear();
     status_ = arrow::Status::OK();
     const bool ok = ReadRequest(request) && Flush();
     Clear();
@@ -34,6 +35,7 @@ class RequestDecoder {
       return status_.ok() ? Explain(request) : status_;
     }
     if (stats != nullptr) {
+      stats_.unknown = reader_.unknown();
       *stats += stats_;
     }
     return std::move(batches_);
@@ -57,7 +59,7 @@ class RequestDecoder {
       }
       const bool ok = tag == BytesTag(Records::kFields.resources)
                           ? in.ReadBytes(&resource) && ReadResource(resource)
-                          : in.Skip(tag);
+                          : reader_.SkipUnknown(shape_, tag, &in);
       if (!ok) {
         return false;
       }
@@ -66,8 +68,8 @@ class RequestDecoder {
   }
 
   /// Reads what stands around the children first, wherever it stands among them.
-  static bool ReadHead(std::string_view message, Field head, Field schema_url_field,
-                       GroupBuilder::Parts* parts, std::string_view* schema_url) {
+  bool ReadHead(std::string_view message, const MessageShape& shape, Field head, Field children,
+                GroupBuilder::Parts* parts, std::string_view* schema_url) {
     parts->clear();
     *schema_url = {};
     ProtoReader in(message);
@@ -79,10 +81,12 @@ class RequestDecoder {
       bool ok = false;
       if (tag == BytesTag(head)) {
         ok = in.ReadBytes(&parts->emplace_back());
-      } else if (tag == BytesTag(schema_url_field)) {
+      } else if (tag == BytesTag(resource_fields::kSchemaUrl)) {
         ok = ReadText(&in, schema_url);
-      } else {
+      } else if (tag == BytesTag(children)) {
         ok = in.Skip(tag);
+      } else {
+        ok = reader_.SkipUnknown(shape, tag, &in);
       }
       if (!ok) {
         return false;
@@ -112,31 +116,27 @@ class RequestDecoder {
   bool ReadResource(std::string_view message) {
     is_resource_open_ = false;
     has_records_ = false;
-    return ReadHead(message, resource_fields::kResource, resource_fields::kSchemaUrl, &resource_,
-                    &resource_schema_url_) &&
+    return ReadHead(message, resource_shape_, resource_fields::kResource, Records::kFields.scopes,
+                    &resource_, &resource_schema_url_) &&
            VisitChildren(message, Records::kFields.scopes,
                          [&](std::string_view scope) { return ReadScope(scope); }) &&
-           (has_records_ || AreFaultless("resource", resource_));
+           (has_records_ || LeaveOut(kResourceShape, resource_));
   }
 
   bool ReadScope(std::string_view message) {
     is_scope_open_ = false;
-    return ReadHead(message, scope_fields::kScope, scope_fields::kSchemaUrl, &scope_,
+    return ReadHead(message, scope_shape_, scope_fields::kScope, Records::kFields.records, &scope_,
                     &schema_url_) &&
            VisitChildren(message, Records::kFields.records,
                          [&](std::string_view record) { return ReadRecord(record); }) &&
-           (is_scope_open_ || AreFaultless("scope", scope_));
+           (is_scope_open_ || LeaveOut(kScopeShape, scope_));
   }
 
   /// Nothing will read the head of a resource or scope without records.
-  bool AreFaultless(std::string_view name, const GroupBuilder::Parts& parts) const {
-    const MessageShape* shape = RequestShape(Records::kSignal).fields[0].message;
-    if (name == "scope") {
-      shape = shape->Find(Records::kFields.scopes.number)->message;
-    }
-    shape = shape->fields[0].message;
+  bool LeaveOut(const MessageShape& shape, const GroupBuilder::Parts& parts) {
+    ++stats_.empty_groups;
     return std::all_of(parts.begin(), parts.end(),
-                       [&](std::string_view part) { return reader_.IsFaultless(*shape, part); });
+                       [&](std::string_view part) { return reader_.IsFaultless(shape, part); });
   }
 
   bool ReadRecord(std::string_view record) {
@@ -187,6 +187,11 @@ class RequestDecoder {
     groups_.Clear();
   }
 
+  static_assert(resource_fields::kSchemaUrl.number == scope_fields::kSchemaUrl.number);
+
+  const MessageShape& shape_ = RequestShape(Records::kSignal);
+  const MessageShape& resource_shape_ = *shape_.fields[0].message;
+  const MessageShape& scope_shape_ = *resource_shape_.Find(Records::kFields.scopes.number)->message;
   int64_t max_root_rows_;
   ValueReader reader_;
   Records records_;

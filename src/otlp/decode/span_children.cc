@@ -29,7 +29,7 @@ bool EventBuilder::Append(uint16_t span, std::string_view event, ValueReader* re
         ok = in.ReadUInt32(&dropped_attributes_count);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kEventShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -99,7 +99,7 @@ bool LinkBuilder::Append(uint16_t span, std::string_view link, ValueReader* read
         ok = in.ReadFixed32(&flags);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kLinkShape, tag, &in);
     }
     if (!ok) {
       return false;

@@ -21,7 +21,7 @@ struct SpanRecords::SpanFields {
   std::string_view name;
 };
 
-bool SpanRecords::ReadStatus(std::string_view message, SpanFields* span) {
+bool SpanRecords::ReadStatus(std::string_view message, ValueReader* reader, SpanFields* span) {
   span->has_status = true;
   ProtoReader in(message);
   while (!in.at_end()) {
@@ -38,7 +38,7 @@ bool SpanRecords::ReadStatus(std::string_view message, SpanFields* span) {
         ok = in.ReadInt32(&span->status_code);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kStatusShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -101,13 +101,13 @@ bool SpanRecords::Read(std::string_view record, ValueReader* reader, SpanFields*
         ok = in.ReadUInt32(&span->dropped_links_count);
         break;
       case BytesTag(span_fields::kStatus):
-        ok = in.ReadBytes(&bytes) && ReadStatus(bytes, span);
+        ok = in.ReadBytes(&bytes) && ReadStatus(bytes, reader, span);
         break;
       case Fixed32Tag(span_fields::kFlags):
         ok = in.ReadFixed32(&span->flags);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = reader->SkipUnknown(kSpanShape, tag, &in);
     }
     if (!ok) {
       return false;

@@ -65,7 +65,7 @@ class SpanRecords {
  private:
   struct SpanFields;
   bool Read(std::string_view record, ValueReader* reader, SpanFields* span);
-  static bool ReadStatus(std::string_view message, SpanFields* span);
+  static bool ReadStatus(std::string_view message, ValueReader* reader, SpanFields* span);
   arrow::Result<ArrayDataPtr> FinishStatus();
 
   int64_t num_rows_ = 0;

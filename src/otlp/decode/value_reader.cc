@@ -144,7 +144,7 @@ bool ValueReader::ReadFlat(std::string_view any_value, ParsedValue* value) {
         ok = ReadBytesOf(ValueType::kBytes, &in, value);
         break;
       default:
-        ok = in.Skip(tag);
+        ok = SkipUnknown(kAnyValueShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -170,7 +170,7 @@ bool ValueReader::SplitOddKeyValue(std::string_view key_value, std::string_view*
       std::string_view part;
       ok = in.ReadBytes(&part) && Merge(kAnyValueShape, part, any_value);
     } else {
-      ok = in.Skip(tag);
+      ok = SkipUnknown(kKeyValueShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -201,7 +201,7 @@ bool ValueReader::WriteContainer(const ParsedValue& value, int depth) {
       return false;
     }
     if (tag != BytesTag(value_fields::kValues)) {
-      if (!in.Skip(tag)) {
+      if (!SkipUnknown(is_map ? kKeyValueListShape : kArrayValueShape, tag, &in)) {
         return false;
       }
       continue;

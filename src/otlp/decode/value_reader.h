@@ -10,6 +10,7 @@
 #include "otlp/child_table.h"
 #include "otlp/decode/proto_reader.h"
 #include "otlp/message_shape.h"
+#include "otlp/unknown_fields.h"
 
 namespace df::otlp {
 
@@ -71,6 +72,14 @@ class ValueReader {
   /// Tells whether a message that nothing will read is well-formed.
   bool IsFaultless(const MessageShape& shape, std::string_view message) const;
 
+  /// Skips a field that `shape` does not have, or not of that wire type, and counts it.
+  bool SkipUnknown(const MessageShape& shape, uint32_t tag, ProtoReader* in) {
+    unknown_.Add(shape, tag);
+    return in->Skip(tag);
+  }
+  /// What was skipped since the owner has cleared it.
+  UnknownFields& unknown() { return unknown_; }
+
   /// Forgets what was merged. Nothing that was read before is valid any more.
   void Clear() { merged_.clear(); }
 
@@ -95,6 +104,7 @@ class ValueReader {
   static_assert(kTextTag < 0x80);
 
   int max_depth_;
+  UnknownFields unknown_;
   std::string cbor_;
   std::deque<std::string> merged_;
 };

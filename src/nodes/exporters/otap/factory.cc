@@ -14,6 +14,15 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
   return config;
 }
 
+/// Nothing is shared; what is to be checked is checked once, before any instance.
+Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& node_config,
+                                         const engine::ValidateContext&) {
+  const auto& config = static_cast<const OtapConfig&>(node_config);
+  ARROW_ASSIGN_OR_RAISE(const auto settings, engine::MakeGrpcClientSettings(config));
+  ARROW_RETURN_NOT_OK(engine::CheckGrpcServer(config, settings));
+  return engine::NodeSharedPtr();
+}
+
 Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigPtr& node_config,
                                                        const engine::NodeSharedPtr&,
                                                        const engine::InstanceInfo&) {
@@ -33,6 +42,7 @@ const engine::NodeDescriptor kDescriptor = {
     .summary = "sends batches over OTAP streams",
     .fields = [] { return config::Describe(OtapFields()); },
     .parse = Parse,
+    .make_shared = MakeShared,
     .make_exporter = MakeExporter,
 };
 

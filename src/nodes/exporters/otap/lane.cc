@@ -241,7 +241,7 @@ void Lane::Fail(engine::CompletionToken token, Failure failure, const std::strin
     first_failure_ = fmt::format("{}: {}", df::otap::Name(signal_), reason);
   }
   num_refused_ += is_permanent ? 1 : 0;
-  LogWarning("otap exporter: a batch of {} was not delivered: {}", df::otap::Name(signal_), reason);
+  LogDebug("otap exporter: a batch of {} was not delivered: {}", df::otap::Name(signal_), reason);
   token.Nack(reason, is_permanent);
 }
 

@@ -28,8 +28,9 @@ struct SharedSettings final : engine::NodeShared {
 Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
                                          const engine::ValidateContext&) {
   auto shared = std::make_shared<SharedSettings>();
-  ARROW_ASSIGN_OR_RAISE(shared->client, engine::MakeGrpcClientSettings(
-                                            *static_cast<const ParsedConfig&>(config).config));
+  const OtlpGrpcConfig& parsed = *static_cast<const ParsedConfig&>(config).config;
+  ARROW_ASSIGN_OR_RAISE(shared->client, engine::MakeGrpcClientSettings(parsed));
+  ARROW_RETURN_NOT_OK(engine::CheckGrpcServer(parsed, shared->client));
   return shared;
 }
 

@@ -104,6 +104,7 @@ const config::FieldTable<OtlpHttpConfig>& OtlpHttpFields() {
                       "connections that are kept for the next requests"),
       config::Size("max_response_body_length", &Config::max_response_body_length,
                    {1, int64_t{1} << 30}, "largest body of a response"),
+      engine::StartCheckField<Config>(),
       config::OptionalGroup("tls", &Config::tls, engine::TlsClientFields(),
                             "whom to trust behind https, and who this client is",
                             engine::CheckTlsClient),

@@ -9,6 +9,7 @@
 
 #include "base/compression.h"
 #include "config/field_table.h"
+#include "engine/grpc_client_fields.h"
 #include "engine/node_config.h"
 #include "otap/schema.h"
 #include "otlp/export_response.h"
@@ -30,6 +31,7 @@ struct OtlpHttpConfig final : engine::NodeConfig {
   int64_t client_pool_size = 8;
   int64_t max_response_body_length = 10 << 20;
   std::optional<runtime::TlsSettings> tls;
+  engine::StartCheck check_at_start = engine::StartCheck::kNone;
 
   /// Where requests of a signal go; empty where nothing says so.
   std::string EndpointOf(otap::Signal signal) const;

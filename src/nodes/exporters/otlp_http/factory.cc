@@ -1,8 +1,12 @@
 #include <memory>
+#include <set>
+#include <string>
 
 #include "engine/node_registry.h"
 #include "nodes/exporters/otlp_http/config.h"
 #include "nodes/exporters/otlp_http/otlp_http_exporter.h"
+#include "runtime/http1/url.h"
+#include "runtime/try_connect.h"
 
 namespace df::nodes::exporters::otlp_http {
 namespace {
@@ -18,6 +22,24 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
   return parsed;
 }
 
+/// Does what `check_at_start` says, for each server once.
+Status CheckServers(const OtlpHttpConfig& config,
+                    const std::shared_ptr<const runtime::TlsContext>& tls) {
+  if (config.check_at_start == engine::StartCheck::kNone) {
+    return Status::OK();
+  }
+  std::set<std::string> checked;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    ARROW_ASSIGN_OR_RAISE(const runtime::http1::Url url,
+                          runtime::http1::ParseUrl(config.EndpointOf(signal)));
+    if (checked.insert(url.authority()).second) {
+      ARROW_RETURN_NOT_OK(runtime::TryConnect(url.host, url.port, url.is_encrypted ? tls : nullptr,
+                                              config.connect_timeout));
+    }
+  }
+  return Status::OK();
+}
+
 Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
                                          const engine::ValidateContext&) {
   const auto& parsed = static_cast<const OtlpHttpConfig&>(config);
@@ -25,6 +47,7 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
   ARROW_ASSIGN_OR_RAISE(
       shared->context,
       runtime::TlsContext::MakeClient(parsed.tls.value_or(runtime::TlsSettings()), {"http/1.1"}));
+  ARROW_RETURN_NOT_OK(CheckServers(parsed, shared->context));
   return engine::NodeSharedPtr(std::move(shared));
 }
 

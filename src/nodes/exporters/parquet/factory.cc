@@ -18,6 +18,16 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
   return parsed;
 }
 
+/// Nothing is shared: where files go is proven once, before any instance, by who may wait.
+Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
+                                         const engine::ValidateContext&) {
+  ARROW_ASSIGN_OR_RAISE(
+      const auto store,
+      lake::MakeFileStore(static_cast<const ParsedConfig&>(config).config.base_uri));
+  ARROW_RETURN_NOT_OK(store->Prove());
+  return engine::NodeSharedPtr();
+}
+
 Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigPtr& config,
                                                        const engine::NodeSharedPtr&,
                                                        const engine::InstanceInfo& info) {
@@ -34,6 +44,7 @@ const engine::NodeDescriptor kDescriptor = {
     .summary = "writes star-schema Parquet (OTAP) of logs, traces and metrics",
     .fields = [] { return config::Describe(ParquetFields()); },
     .parse = Parse,
+    .make_shared = MakeShared,
     .make_exporter = MakeExporter,
 };
 

@@ -237,7 +237,7 @@ void ParquetExporter::TakeClosed(const ClosedFiles& closed) {
   written_.rows += closed.counts.rows;
   written_.bytes += closed.counts.bytes;
   if (!closed.status.ok()) {
-    LogWarning("parquet exporter '{}': {}", info_.node, closed.status.message());
+    LogDebug("parquet exporter '{}': {}", info_.node, closed.status.message());
   }
 }
 

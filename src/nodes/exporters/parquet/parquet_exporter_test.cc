@@ -27,7 +27,7 @@ using ::testing::IsEmpty;
 
 class ParquetExporterTest : public ::testing::Test {
  protected:
-  void Open(const std::string& more_config = "") {
+  void Make(const std::string& more_config = "") {
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"(
 nodes:
@@ -37,6 +37,9 @@ nodes:
          config: {{base_uri: '{}'{}}}}})",
                     base().string(), more_config),
         std::vector<const engine::NodeDescriptor*>{&kDescriptor});
+  }
+  void Open(const std::string& more_config = "") {
+    Make(more_config);
     ASSERT_TRUE(harness_->status().ok()) << harness_->status();
     harness_->source().ends_by_itself = false;
     harness_->RunUntilIdle();
@@ -134,9 +137,16 @@ TEST_F(ParquetExporterTest, FilesAreClosedByRows) {
   EXPECT_EQ(Files().size(), 2U);
 }
 
-TEST_F(ParquetExporterTest, WhatCannotBeWrittenIsRefusedForNowAndTheRestGoesOn) {
+TEST_F(ParquetExporterTest, AFolderThatCannotBeWrittenIsFoundBeforeTheStart) {
   std::ofstream(base()) << "a file where the folder should be";
+  Make();
+  EXPECT_THAT(harness_->status().message(), HasSubstr(base().string()));
+}
+
+TEST_F(ParquetExporterTest, WhatCannotBeWrittenIsRefusedForNowAndTheRestGoesOn) {
   Open(", writer_options: {target_rows_per_file: 1}");
+  std::filesystem::remove_all(base());  // which it has proven to be able to write to
+  std::ofstream(base()) << "a file where the folder should be";
   source().Send(testing::SmallLogs(10));
   RunUntil([this] { return source().outcomes.size() == 1; });
   EXPECT_FALSE(source().outcomes.at(0).is_ack);

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace df::nodes::processors::retry {
 namespace {
 
@@ -68,6 +70,13 @@ Status RetryProcessor::Start(engine::Effects& effects) {
     effects.StartTimer(kUnansweredTimer, *config_->unanswered_check);
   }
   on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
+  const engine::InstanceInfo& info = effects.info();
+  outages_.emplace(engine::OutageLog::Words{.subject = fmt::format("{}/{}: node '{}', instance {}",
+                                                                   info.group, info.pipeline,
+                                                                   info.node, info.instance_index),
+                                            .failing = "batches are refused and sent again",
+                                            .failures = "refusals"},
+                   &effects.clock());
   return Status::OK();
 }
 
@@ -141,6 +150,7 @@ void RetryProcessor::OnOutcome(const engine::Outcome& outcome, uint64_t calldata
     if (slot.num_attempts > 1) {
       recovered_->Add(1);
     }
+    outages_->Succeeded();
     slot.pdata.token.Ack();
   } else {
     OnNack(*index, outcome);
@@ -170,6 +180,9 @@ void RetryProcessor::OnNack(uint32_t index, const engine::Outcome& outcome) {
   }
   scheduled_->Add(1);
   slots_.Wait(index, due);
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - effects_->clock().Now());
+  outages_->Failed(fmt::format("{} wait, the next attempt is in {}: {}", slots_.num_waiting(),
+                               FormatDuration(wait), outcome.reason));
   ArmTimer();
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/node.h"
+#include "engine/outage_log.h"
 #include "nodes/processors/retry/config.h"
 #include "nodes/processors/retry/slot_table.h"
 #include "runtime/event_loop.h"
@@ -74,6 +75,7 @@ class RetryProcessor final : public engine::Processor, public engine::Completion
   std::optional<runtime::Timer> give_up_timer_;
   std::optional<runtime::Cancellation::Subscription> on_drain_;
   std::optional<runtime::SteadyTime> give_up_at_;  ///< of a drain that is under way
+  std::optional<engine::OutageLog> outages_;
   bool is_waiting_ = false;  ///< Process or Finish waits for an outcome or a due time
   telemetry::Counter* scheduled_ = nullptr;
   telemetry::Counter* recovered_ = nullptr;

@@ -142,11 +142,7 @@ engine::NodeReport OtapReceiver::Report() {
     return report;
   }
   OnCollect();  // what has happened since is not asked for any more
-  report.lines.push_back(fmt::format("took {} batches, refused {} messages",
-                                     service_->num_batches(), service_->num_rejected()));
-  if (service_->num_rejected() > 0) {
-    report.lines.push_back(fmt::format("the first: {}", service_->first_rejection()));
-  }
+  service_->AddTo(&report);
   return report;
 }
 

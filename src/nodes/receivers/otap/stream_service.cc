@@ -24,6 +24,9 @@ constexpr telemetry::Instrument kLateOutcomes = {
 constexpr telemetry::Instrument kOrphans = {
     telemetry::InstrumentKind::kCounter, "df.receiver.otap.orphans", "{row}",
     "Rows left out because their parent was not in their batch"};
+constexpr telemetry::Instrument kUnknownFields = {
+    telemetry::InstrumentKind::kCounter, "df.receiver.otap.fields.unknown", "{field}",
+    "Fields of messages that are not known, left out"};
 constexpr telemetry::Instrument kReceivedBytes = {telemetry::InstrumentKind::kCounter,
                                                   "df.receiver.otap.received.size", "By",
                                                   "Bytes of the messages that came"};
@@ -85,6 +88,7 @@ StreamService::StreamService(const ServiceSettings& settings, engine::Effects* e
   streams_ = &metrics.AddGauge(kStreams);
   late_outcomes_ = &metrics.AddCounter(kLateOutcomes);
   orphans_ = &metrics.AddCounter(kOrphans);
+  unknown_fields_ = &metrics.AddCounter(kUnknownFields);
   received_bytes_ = &metrics.AddCounter(kReceivedBytes);
   for (size_t i = 0; i < kNumRejections; ++i) {
     rejections_[i] =
@@ -160,7 +164,15 @@ runtime::Task<bool> StreamService::Take(Session* session, std::string bytes) {
   // What is refused below is read first: later messages build on its dictionaries.
   const int64_t orphans_before = session->consumer.stats().orphans_dropped;
   Result<df::otap::BatchPtr> batch = session->consumer.Consume(*message);
-  orphans_->Add(session->consumer.stats().orphans_dropped - orphans_before);
+  const int64_t num_orphans = session->consumer.stats().orphans_dropped - orphans_before;
+  orphans_->Add(num_orphans);
+  num_orphans_ += num_orphans;
+  if (message->num_unknown_fields > 0 && num_unknown_fields_ == 0) {
+    LogWarning("node '{}': {}; further ones are counted", effects_->info().node,
+               message->first_unknown_field);
+  }
+  unknown_fields_->Add(message->num_unknown_fields);
+  num_unknown_fields_ += message->num_unknown_fields;
   if (!batch.ok()) {
     const std::string& reason = batch.status().message();
     const bool has_failed = session->consumer.is_failed();
@@ -208,6 +220,9 @@ runtime::Task<> StreamService::SendOn(Session* session, int64_t batch_id,
 
 void StreamService::OnOutcome(const engine::Outcome& outcome, uint64_t calldata) {
   if (calldata == 0) {
+    if (!outcome.is_ack && ++num_lost_ == 1) {
+      first_lost_ = outcome.reason;
+    }
     return;
   }
   const auto entry = in_flight_.find(calldata);
@@ -257,6 +272,29 @@ void StreamService::Reject(Session* session, Rejection rejection, const std::str
   LogEvent(LogLevel::kWarning, "df.receiver.otap.rejected", reason,
            {{"signal", std::string(df::otap::Name(session->signal))},
             {"reason", std::string(kRejectionNames[static_cast<size_t>(rejection)])}});
+}
+
+void StreamService::AddTo(engine::NodeReport* report) const {
+  report->lines.push_back(
+      fmt::format("took {} batches, refused {} messages", num_batches_, num_rejected_));
+  if (num_rejected_ > 0) {
+    report->lines.push_back(fmt::format("the first: {}", first_rejection_));
+  }
+  if (num_lost_ > 0) {
+    report->lines.push_back(
+        fmt::format("{} batches were refused after their clients had been told that they were "
+                    "taken; the first: {}",
+                    num_lost_, first_lost_));
+  }
+  if (num_orphans_ > 0) {
+    report->lines.push_back(
+        fmt::format("left out {} rows whose parent was not in their batch", num_orphans_));
+  }
+  if (num_unknown_fields_ > 0) {
+    report->lines.push_back(
+        fmt::format("left out {} fields of messages that are not known", num_unknown_fields_));
+  }
+  report->num_problems += num_lost_ + num_orphans_ + num_unknown_fields_;
 }
 
 telemetry::Counter* StreamService::AnswersOf(StatusCode code) {

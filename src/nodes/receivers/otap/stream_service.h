@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "engine/effects.h"
+#include "engine/node.h"
 #include "nodes/receivers/otap/message_stream.h"
 #include "otap/batch.h"
 #include "otap_wire/consumer.h"
@@ -49,9 +50,8 @@ class StreamService final : public engine::CompletionHandler {
 
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
 
-  int64_t num_batches() const { return num_batches_; }    ///< sent on
-  int64_t num_rejected() const { return num_rejected_; }  ///< refused before the pipeline saw them
-  const std::string& first_rejection() const { return first_rejection_; }
+  /// Tells what came and what became of it.
+  void AddTo(engine::NodeReport* report) const;
 
  private:
   struct Session;
@@ -88,9 +88,14 @@ class StreamService final : public engine::CompletionHandler {
   int64_t num_batches_ = 0;
   int64_t num_rejected_ = 0;
   std::string first_rejection_;
+  int64_t num_orphans_ = 0;
+  int64_t num_unknown_fields_ = 0;
+  int64_t num_lost_ = 0;  ///< refused after their clients had been told that they were taken
+  std::string first_lost_;
   telemetry::Gauge* streams_;
   telemetry::Counter* late_outcomes_;
   telemetry::Counter* orphans_;
+  telemetry::Counter* unknown_fields_;
   telemetry::Counter* received_bytes_;
   std::array<telemetry::Counter*, kNumRejections> rejections_{};
   std::map<otap_wire::StatusCode, telemetry::Counter*> answers_;

@@ -240,6 +240,24 @@ TEST_F(StreamServiceTest, WithoutWaitingAnAnswerFollowsTheQueue) {
   EXPECT_EQ(stream->answers[0].code, StatusCode::kOk);
   Answer(0, engine::Outcome::Nack("later", true));
   EXPECT_EQ(stream->answers.size(), 1u);
+  // Its client believes that all went well: the report is who says that it did not.
+  engine::NodeReport report;
+  probe->service->AddTo(&report);
+  EXPECT_EQ(report.num_problems, 1);
+  EXPECT_THAT(report.lines, ::testing::Contains(HasSubstr("taken; the first: later")));
+}
+
+TEST_F(StreamServiceTest, FieldsOfMessagesThatAreNotKnownAreCounted) {
+  Start();
+  FakeStream* stream = Open();
+  Send(stream, Message(7) + "\x7a\x01x\x78\x01");
+  Send(stream, Message(8) + "\x78\x01");
+  ASSERT_EQ(stream->answers.size(), 2u);
+  EXPECT_EQ(stream->answers[1].code, StatusCode::kOk);
+  engine::NodeReport report;
+  probe->service->AddTo(&report);
+  EXPECT_EQ(report.num_problems, 3);
+  EXPECT_THAT(report.lines, ::testing::Contains(HasSubstr("3 fields of messages")));
 }
 
 TEST_F(StreamServiceTest, AStreamWithTooMuchInFlightIsNotRead) {

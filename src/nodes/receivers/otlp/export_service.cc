@@ -64,7 +64,10 @@ class ExportService::Call {
 };
 
 ExportService::ExportService(engine::Effects* effects)
-    : effects_(effects), sends_ended_(&effects->loop()), calls_ended_(&effects->loop()) {}
+    : effects_(effects),
+      losses_(std::make_shared<DecodeLosses>(effects->info().node, &effects->metrics())),
+      sends_ended_(&effects->loop()),
+      calls_ended_(&effects->loop()) {}
 
 ExportService::~ExportService() = default;
 
@@ -107,9 +110,11 @@ runtime::Task<ExportAnswer> ExportService::Export(ExportRequest request, ExportO
 
 Result<std::vector<otap::BatchPtr>> ExportService::Read(ExportRequest request) {
   if (request.encoding == df::otlp::Encoding::kProtobuf && effects_->TakesEncoded()) {
-    ARROW_ASSIGN_OR_RAISE(auto batches,
-                          df::otlp::MakeRequestBatches(
-                              request.signal, arrow::Buffer::FromString(std::move(request.body))));
+    ARROW_ASSIGN_OR_RAISE(
+        auto batches,
+        df::otlp::MakeRequestBatches(
+            request.signal, arrow::Buffer::FromString(std::move(request.body)),
+            [losses = losses_](const df::otlp::DecodeStats& stats) { losses->Count(stats); }));
     for (const otap::BatchPtr& batch : batches) {
       counts_.items += batch->num_items();
     }
@@ -121,7 +126,7 @@ Result<std::vector<otap::BatchPtr>> ExportService::Read(ExportRequest request) {
                             ? decoder_.DecodeJson(request.signal, request.body, &stats)
                             : decoder_.DecodeRequest(request.signal, request.body, &stats));
   counts_.items += stats.items;
-  counts_.invalid_ids += stats.invalid_ids;
+  losses_->Count(stats);
   if (batches.size() > kPartMask) {
     return Status::Invalid(fmt::format("found a request that makes {} batches, expected at most {}",
                                        batches.size(), kPartMask));

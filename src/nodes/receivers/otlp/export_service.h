@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/effects.h"
+#include "nodes/receivers/otlp/decode_losses.h"
 #include "otlp/decode.h"
 #include "otlp/export_response.h"
 #include "runtime/condition.h"
@@ -45,7 +47,6 @@ struct ExportCounts {
   int64_t items = 0;         ///< of requests that could be read
   int64_t malformed = 0;     ///< requests
   int64_t refused = 0;       ///< requests, by a node or for want of room or time
-  int64_t invalid_ids = 0;   ///< trace and span ids of a wrong length, read as none
   int64_t lost_batches = 0;  ///< refused after the sender was told that all went well
   std::string first_lost;    ///< why
 };
@@ -78,6 +79,7 @@ class ExportService final : public engine::CompletionHandler {
   runtime::Task<bool> WaitForAnswers(runtime::SteadyTime deadline);
 
   const ExportCounts& counts() const { return counts_; }
+  const DecodeLosses& losses() const { return *losses_; }
 
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
 
@@ -91,6 +93,7 @@ class ExportService final : public engine::CompletionHandler {
 
   engine::Effects* effects_;
   df::otlp::Decoder decoder_;
+  std::shared_ptr<DecodeLosses> losses_;
   std::map<uint64_t, Call*> calls_;
   uint64_t next_call_ = 1;
   int64_t num_sending_ = 0;

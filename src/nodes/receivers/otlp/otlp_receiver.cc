@@ -98,17 +98,14 @@ engine::NodeReport OtlpReceiver::Report() {
     report.lines.push_back(
         fmt::format("refused {} requests for the pipeline's sake", counts.refused));
   }
-  if (counts.invalid_ids > 0) {
-    report.lines.push_back(fmt::format("{} trace and span ids of a wrong length were read as none",
-                                       counts.invalid_ids));
-  }
   if (counts.lost_batches > 0) {
     report.lines.push_back(
         fmt::format("{} batches were refused after their senders had been told that they were "
                     "taken; the first: {}",
                     counts.lost_batches, counts.first_lost));
   }
-  report.num_problems = counts.lost_batches + counts.invalid_ids;
+  report.num_problems = counts.lost_batches;
+  service_->losses().AddTo(&report);
   return report;
 }
 

@@ -318,6 +318,35 @@ TEST_F(OtlpReceiverTest, TellsAfterwardsWhatWasRefusedBehindTheSendersBack) {
   EXPECT_THAT(result.reports.at(0).lines.back(), HasSubstr("no room"));
 }
 
+TEST_F(OtlpReceiverTest, WhatHasNoColumnIsCountedAndNamed) {
+  Start();
+  // Resource.entity_refs in front of a record, and a key of JSON.
+  std::string refs;
+  protozero::pbf_writer(refs).add_message(3, "\x1a\x04host");
+  std::string scope;
+  protozero::pbf_writer(scope).add_message(2, "");
+  std::string resource;
+  protozero::pbf_writer(resource).add_message(1, refs);
+  protozero::pbf_writer(resource).add_message(2, scope);
+  std::string request;
+  protozero::pbf_writer(request).add_message(1, resource);
+  EXPECT_EQ(Ask(Post("/v1/logs", request)).status, 200);
+  EXPECT_EQ(Ask(Post("/v1/logs", request)).status, 200);
+  EXPECT_EQ(Ask(Post("/v1/logs", R"({"resourceLogs":[],"newer":1})", "application/json")).status,
+            200);
+  EXPECT_EQ(harness_->metric("otlp", "df.receiver.otlp.fields.unknown",
+                             {{"field", "Resource.entity_refs (field 3)"}}),
+            2);
+  harness_->RequestDrain();
+  ASSERT_TRUE(Until([&] { return harness_->has_ended(); }));
+  const engine::InstanceResult result = harness_->TakeResult();
+  EXPECT_EQ(result.reports.at(0).num_problems, 3);
+  EXPECT_EQ(
+      result.reports.at(0).lines.back(),
+      "left out 3 fields that there is no column for: 2 x Resource.entity_refs (field 3), 1 x "
+      "ExportLogsServiceRequest key 'newer'");
+}
+
 TEST_F(OtlpReceiverTest, SplitsALongRequestAndAnswersOnceAllOfItIsIn) {
   Start("wait_for_result: true");
   harness_->sink().holds = true;
@@ -362,6 +391,17 @@ TEST_F(OtlpReceiverTest, PassesOnUndecodedWhatEverybodyBehindTakesSo) {
   ASSERT_NE(batch->encoded(), nullptr);
   EXPECT_EQ(batch->encoded()->bytes->ToString(), request);
   EXPECT_EQ(batch->num_items(), otap::WithTables(batch).ValueOrDie()->num_items());
+  // An unknown field is kept, and is lost only to who needs the columns later.
+  std::string newer = BareLogs(1);
+  newer += "\x78\x01";
+  EXPECT_EQ(Ask(Post("/v1/logs", newer)).status, 200);
+  const otap::BatchPtr kept = harness_->sink().taken.back();
+  harness_->sink().taken.pop_back();
+  EXPECT_EQ(kept->encoded()->bytes->ToString(), newer);
+  EXPECT_TRUE(otap::WithTables(kept).ok());
+  EXPECT_EQ(harness_->metric("otlp", "df.receiver.otlp.fields.unknown",
+                             {{"field", "ExportLogsServiceRequest field 15"}}),
+            1);
   EXPECT_EQ(Ask(Post("/v1/metrics", request.substr(0, request.size() - 1))).status, 400);
   EXPECT_EQ(Ask(Post("/v1/logs", "{}", "application/json")).status, 200);
   EXPECT_EQ(Ask(Post("/v1/logs", BareLogs(otap::kMaxRootRows + 1))).status, 200);

@@ -53,6 +53,9 @@ void ParquetReceiver::Stop() {
 }
 
 runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
+  progress_.emplace(fmt::format("{}/{}: node '{}', instance {}", info_.group, info_.pipeline,
+                                info_.node, info_.instance_index),
+                    &effects.loop());
   Channel channel(&effects.loop(), {.max_messages = kChannelMessages, .max_bytes = channel_bytes_});
   const runtime::Cancellation::Subscription on_drain(&effects.drain(), [this, &channel] {
     Stop();
@@ -91,6 +94,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
       break;
     }
     const uint64_t calldata = next_calldata_++;
+    progress_->Sent(message->payload.batch->num_items());
     unanswered_.emplace(
         calldata, Unanswered{std::move(message->payload.origin), std::move(message->passage)});
     engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
@@ -107,6 +111,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
 void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldata) {
   const auto found = unanswered_.find(calldata);
   Passage& passage = *found->second.passage;
+  progress_->Answered(outcome.is_ack);
   if (outcome.is_ack) {
     ++num_acked_;
   } else if (IsLoss(outcome.cause)) {

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "lake/payload.h"
 #include "lake/read_report.h"
 #include "lake/work_list.h"
+#include "nodes/receivers/parquet/progress_log.h"
 #include "nodes/receivers/parquet/replay.h"
 #include "runtime/thread_channel.h"
 #include "telemetry/metric_set.h"
@@ -103,6 +105,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 
   // Touched by the loop only.
+  std::optional<ProgressLog> progress_;  // since Run
   uint64_t next_calldata_ = 0;
   std::unordered_map<uint64_t, Unanswered> unanswered_;
   int64_t num_acked_ = 0;
