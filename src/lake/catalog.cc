@@ -31,6 +31,31 @@ class TableWalk {
         partitions_(partitions),
         listing_(listing) {}
 
+  /// Tells whether there are directories whose files are not listed.
+  bool is_incomplete() const { return is_incomplete_; }
+
+  /// Names the format of a table whose files are valid only when a log says so, or returns "".
+  std::string_view TableFormat(const std::vector<DirectoryEntry>& entries,
+                               const std::string& directory) const {
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.name == "_delta_log") {
+        return "Delta";
+      }
+      if (entry.name == ".hoodie") {
+        return "Hudi";
+      }
+      if (entry.name == "metadata" && entry.is_directory) {
+        const auto inner = ListDirectory(file_system_, FullPath(base_, directory + "/metadata"));
+        if (inner.ok() && std::any_of(inner->begin(), inner->end(), [](const DirectoryEntry& file) {
+              return file.name.ends_with(".metadata.json");
+            })) {
+          return "Iceberg";
+        }
+      }
+    }
+    return "";
+  }
+
   void Walk(const std::string& directory, const std::string& partition, int depth) {
     auto fail = [&](ErrorKind kind, std::string message) {
       listing_->problems.push_back(MakeError(kind, std::move(message),
@@ -45,8 +70,17 @@ class TableWalk {
     }
     auto entries = ListDirectory(file_system_, FullPath(base_, directory));
     if (!entries.ok()) {
+      is_incomplete_ = true;
       fail(ErrorKind::kFileDiscovery,
            fmt::format("the directory cannot be listed: {}", entries.status().message()));
+      return;
+    }
+    if (const std::string_view format = TableFormat(*entries, directory); !format.empty()) {
+      is_incomplete_ = true;
+      fail(ErrorKind::kFileDiscovery,
+           fmt::format("which of the files are valid only the log of a {} table says, which is not "
+                       "read: the directory is left out",
+                       format));
       return;
     }
     PartitionListing* listed = nullptr;
@@ -89,6 +123,7 @@ class TableWalk {
   otap::TableKind kind_;
   std::map<std::string, PartitionListing>* partitions_;
   LakeListing* listing_;
+  bool is_incomplete_ = false;
 };
 
 /// Names partitions that differ in letter case only: their tables may have been meant to join.
@@ -146,10 +181,18 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
   }
   std::map<std::string, PartitionListing> partitions;
   std::vector<Status> ignored;
+  std::array<bool, otap::kTableCount> is_incomplete{};
   std::sort(entries->begin(), entries->end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
   for (const DirectoryEntry& entry : *entries) {
     const std::string& name = entry.name;
+    if (entry.is_directory && name == "_delta_log") {
+      listing.problems.push_back(
+          MakeError(ErrorKind::kFileDiscovery,
+                    "the base is a Delta table, not a folder of tables: nothing is read",
+                    {.partition = "", .table = "", .file = name}));
+      return listing;
+    }
     if (!entry.is_directory || name.front() == '.' || name.front() == '_') {
       continue;
     }
@@ -164,15 +207,27 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     const bool is_wanted = std::any_of(signals.begin(), signals.end(), [&](otap::Signal signal) {
       return table->has_signal(signal);
     });
+    if (table->kind == otap::TableKind::kMultivariateMetrics) {
+      if (is_wanted) {
+        listing.problems.push_back(
+            MakeError(ErrorKind::kFileDiscovery,
+                      "the model reserves this table and gives it no columns: it is not read",
+                      {.partition = "", .table = name, .file = name}));
+      }
+      continue;
+    }
     // Inference of resources looks at the ids of every root table, whatever is replayed.
     if (is_wanted || table->is_root()) {
-      TableWalk(file_system, base, table->kind, &partitions, &listing).Walk(name, "", 0);
+      TableWalk walk(file_system, base, table->kind, &partitions, &listing);
+      walk.Walk(name, "", 0);
+      is_incomplete[otap::TableIndex(table->kind)] = walk.is_incomplete();
     }
   }
   if (listing.has_table_folders) {  // else this is another folder, and they are not worth a line
     std::move(ignored.begin(), ignored.end(), std::back_inserter(listing.problems));
   }
   for (auto& [name, partition] : partitions) {
+    partition.is_incomplete = is_incomplete;
     for (auto& files : partition.tables) {
       std::sort(files.begin(), files.end(),
                 [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
@@ -197,6 +252,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
                              const PartitionListing& listing, ReadReport* report) {
   PartitionFiles files;
   files.partition = listing.partition;
+  files.has_unreadable = listing.is_incomplete;
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
       auto summary = Summarise(file_system, base, entry, table.kind, listing.partition);
@@ -206,7 +262,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
         files.has_unreadable[otap::TableIndex(table.kind)] = true;
         continue;
       }
-      report->repaired_columns += (*summary)->num_repaired_columns;
+      ReportLayout(**summary, report);
       files.of(table.kind).push_back(std::move(*summary));
     }
   }

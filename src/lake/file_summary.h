@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lake/read_report.h"
 #include "lake/table_file.h"
 #include "otap/schema.h"
 
@@ -39,6 +40,8 @@ struct FileSummary {
   bool has_partition_scope_ids = false;
   bool is_parquet_rs = false;
   int64_t num_repaired_columns = 0;
+  std::vector<Status> notices;   ///< as Layout::notices
+  std::vector<Status> problems;  ///< as Layout::problems
   std::vector<RowGroupSummary> row_groups;
   /// What reading parent_id has shown of its statistics; shared by all readers of the file.
   enum class Trust : uint8_t { kUnchecked, kRight, kWrong };
@@ -70,6 +73,9 @@ struct PartitionFiles {
 Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition);
+
+/// Adds what the layout of a file has to say, and its repairs, to a report.
+void ReportLayout(const FileSummary& file, ReadReport* report);
 
 /// Returns the range of the ids of a root file over its row groups; nothing when statistics are
 /// missing or no row has one.
