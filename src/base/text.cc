@@ -254,6 +254,19 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+void AppendReplacingInvalidUtf8(std::string_view text, std::string* out) {
+  while (!text.empty()) {
+    const size_t length = Utf8SequenceLength(text);
+    if (length == 0) {
+      out->append("\xEF\xBF\xBD");
+      text.remove_prefix(1);
+    } else {
+      out->append(text.substr(0, length));
+      text.remove_prefix(length);
+    }
+  }
+}
+
 bool EqualsIgnoringCase(std::string_view left, std::string_view right) {
   const auto lower = [](char letter) {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;

@@ -36,6 +36,9 @@ std::string PrintableText(std::string_view text);
 /// Tells whether the bytes are valid UTF-8 (no overlong forms, no surrogates).
 bool IsValidUtf8(std::string_view text);
 
+/// Appends the text to `out` with U+FFFD in place of each byte that is not part of valid UTF-8.
+void AppendReplacingInvalidUtf8(std::string_view text, std::string* out);
+
 /// Tells whether two texts are equal but for the case of the letters of ASCII.
 bool EqualsIgnoringCase(std::string_view left, std::string_view right);
 

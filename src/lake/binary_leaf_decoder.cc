@@ -11,6 +11,7 @@
 #include <parquet/encoding.h>
 #include <parquet/types.h>
 
+#include "base/text.h"
 #include "lake/paged_leaf_decoder.h"
 
 namespace df::lake {
@@ -26,10 +27,15 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
   BinaryLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                     const parquet::ColumnDescriptor& descriptor,
                     std::shared_ptr<arrow::DataType> type, const Location& location)
-      : PagedLeafDecoder(std::move(pages), descriptor, location), type_(std::move(type)) {}
+      : PagedLeafDecoder(std::move(pages), descriptor, location),
+        type_(std::move(type)),
+        is_text_(type_->id() == arrow::Type::STRING) {}
 
  protected:
+  int64_t num_replaced() const override { return num_replaced_; }
+
   Status StartSlice(int64_t num_rows) override {
+    num_replaced_ = 0;
     stretches_.clear();
     plain_offsets_.assign(1, 0);
     plain_bytes_.clear();
@@ -58,8 +64,13 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     }
     offset[num_values] = static_cast<int32_t>(total);
     dictionary_size_ = num_values;
-    dictionary_offsets_ = offset;
-    dictionary_bytes_ = out;
+    if (is_text_ && !IsUtf8(offset, num_values, out)) {
+      is_replaced_.assign(static_cast<size_t>(num_values), false);
+      ARROW_RETURN_NOT_OK(Replace(num_values, &offsets, &bytes,
+                                  [&](int64_t i) { is_replaced_[static_cast<size_t>(i)] = true; }));
+    }
+    dictionary_offsets_ = reinterpret_cast<const int32_t*>(offsets->data());
+    dictionary_bytes_ = bytes->data();
     dictionary_ = arrow::MakeArray(arrow::ArrayData::Make(
         type_, num_values, {nullptr, std::move(offsets), std::move(bytes)}, 0));
     const bool was_wide = is_wide_;
@@ -103,6 +114,9 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     if (num_values == num_rows) {
       validity = nullptr;
     }
+    for (int64_t i = 0; !is_replaced_.empty() && i < num_indices_; ++i) {
+      num_replaced_ += is_replaced_[static_cast<size_t>(DictionaryIndex(i))] ? 1 : 0;
+    }
     if (stretches_.size() == 1 && stretches_.front().is_index && !is_wide_) {
       return FinishDictionary(num_rows, num_values, std::move(validity));
     }
@@ -114,6 +128,54 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     bool is_index;
     int64_t count;
   };
+
+  /// Tells whether values that stand one behind the other are all valid UTF-8: all of them
+  /// together are, and none starts inside a character.
+  static bool IsUtf8(const int32_t* offsets, int64_t num_values, const uint8_t* bytes) {
+    const auto whole = std::string_view(reinterpret_cast<const char*>(bytes),
+                                        static_cast<size_t>(offsets[num_values]));
+    if (!IsValidUtf8(whole)) {
+      return false;
+    }
+    for (int64_t i = 0; i < num_values; ++i) {
+      if (offsets[i] < offsets[num_values] && (bytes[offsets[i]] & 0xC0) == 0x80) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Replaces what is not UTF-8 in values and calls `on_replaced` with the place of each value that
+  /// changed.
+  template <typename OnReplaced>
+  Status Replace(int64_t num_values, std::shared_ptr<arrow::Buffer>* offsets,
+                 std::shared_ptr<arrow::Buffer>* bytes, OnReplaced&& on_replaced) const {
+    const auto* offset = reinterpret_cast<const int32_t*>((*offsets)->data());
+    const auto* data = reinterpret_cast<const char*>((*bytes)->data());
+    std::vector<int32_t> new_offsets = {0};
+    std::string text;
+    for (int64_t i = 0; i < num_values; ++i) {
+      const std::string_view value(data + offset[i],
+                                   static_cast<size_t>(offset[i + 1] - offset[i]));
+      if (IsValidUtf8(value)) {
+        text += value;
+      } else {
+        AppendReplacingInvalidUtf8(value, &text);
+        on_replaced(i);
+      }
+      if (text.size() > std::numeric_limits<int32_t>::max()) {
+        return MakeError(ErrorKind::kArrow,
+                         fmt::format("column {}: text that is not UTF-8 grows past what an array "
+                                     "can hold when it is replaced",
+                                     column_path()),
+                         location());
+      }
+      new_offsets.push_back(static_cast<int32_t>(text.size()));
+    }
+    *offsets = arrow::Buffer::FromVector(std::move(new_offsets));
+    *bytes = arrow::Buffer::FromString(std::move(text));
+    return Status::OK();
+  }
 
   int64_t IndexBytes() const { return is_wide_ ? 4 : 2; }
 
@@ -234,10 +296,13 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     return arrow::MakeArray(std::move(data));
   }
 
+  int64_t DictionaryIndex(int64_t position) const {
+    return is_wide_ ? reinterpret_cast<const uint32_t*>(indices_buffer_->data())[position]
+                    : reinterpret_cast<const uint16_t*>(indices_buffer_->data())[position];
+  }
+
   std::string_view DictionaryValue(int64_t position) const {
-    const int64_t index =
-        is_wide_ ? reinterpret_cast<const uint32_t*>(indices_buffer_->data())[position]
-                 : reinterpret_cast<const uint16_t*>(indices_buffer_->data())[position];
+    const int64_t index = DictionaryIndex(position);
     const int32_t begin = dictionary_offsets_[index];
     return {reinterpret_cast<const char*>(dictionary_bytes_) + begin,
             static_cast<size_t>(dictionary_offsets_[index + 1] - begin)};
@@ -291,12 +356,19 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     while (row <= num_rows) {
       offset[row++] = end;
     }
+    // Values of a dictionary are valid already.
+    if (is_text_ && !plain_bytes_.empty() && !IsUtf8(offset, num_rows, out)) {
+      ARROW_RETURN_NOT_OK(Replace(num_rows, &offsets, &bytes, [&](int64_t) { ++num_replaced_; }));
+    }
     return arrow::MakeArray(arrow::ArrayData::Make(
         type_, num_rows, {std::move(validity), std::move(offsets), std::move(bytes)},
         num_rows - num_values));
   }
 
   std::shared_ptr<arrow::DataType> type_;
+  bool is_text_;
+  int64_t num_replaced_ = 0;
+  std::vector<bool> is_replaced_;  ///< by dictionary entry; empty when all were valid
   std::shared_ptr<arrow::Array> dictionary_;
   int64_t dictionary_size_ = 0;
   const int32_t* dictionary_offsets_ = nullptr;

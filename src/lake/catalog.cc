@@ -50,6 +50,9 @@ class TableWalk {
   bool has_aliases() const { return has_aliases_; }
   const std::set<std::string>& links_to_files() const { return links_to_files_; }
 
+  /// Tells whether there are directories whose files are not listed.
+  bool is_incomplete() const { return is_incomplete_; }
+
  private:
   struct Directory {
     std::string path;
@@ -57,6 +60,28 @@ class TableWalk {
     FileNumber number;
     int depth = 0;
   };
+
+  /// Names the format of a table whose files are valid only when a log says so, or returns "".
+  std::string_view TableFormat(const std::vector<DirectoryEntry>& entries,
+                               const std::string& directory) const {
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.name == "_delta_log") {
+        return "Delta";
+      }
+      if (entry.name == ".hoodie") {
+        return "Hudi";
+      }
+      if (entry.name == "metadata" && entry.is_directory) {
+        const auto inner = ListDirectory(file_system_, FullPath(base_, directory + "/metadata"));
+        if (inner.ok() && std::any_of(inner->begin(), inner->end(), [](const DirectoryEntry& file) {
+              return file.name.ends_with(".metadata.json");
+            })) {
+          return "Iceberg";
+        }
+      }
+    }
+    return "";
+  }
 
   Status Problem(ErrorKind kind, std::string message, const std::string& partition,
                  const std::string& path) const {
@@ -89,10 +114,21 @@ class TableWalk {
     }
     auto entries = ListDirectory(file_system_, FullPath(base_, directory.path));
     if (!entries.ok()) {
+      is_incomplete_ = true;
       listing_->problems.push_back(
           Problem(ErrorKind::kFileDiscovery,
                   fmt::format("the directory cannot be listed: {}", entries.status().message()),
                   directory.partition, directory.path));
+      return;
+    }
+    if (const std::string_view format = TableFormat(*entries, directory.path); !format.empty()) {
+      is_incomplete_ = true;
+      listing_->problems.push_back(Problem(
+          ErrorKind::kFileDiscovery,
+          fmt::format("which of the files are valid only the log of a {} table says, which is not "
+                      "read: the directory is left out",
+                      format),
+          directory.partition, directory.path));
       return;
     }
     PartitionListing* listed = nullptr;
@@ -125,7 +161,7 @@ class TableWalk {
         fmt::format("{}: {}", entry.is_link ? "the link leads nowhere" : "cannot be looked at",
                     std::strerror(entry.error)),
         directory.partition, directory.path + "/" + entry.name));
-    listing_->is_whole = false;
+    is_incomplete_ = true;
   }
 
   void AddDirectory(const Directory& directory, const DirectoryEntry& entry) {
@@ -188,6 +224,7 @@ class TableWalk {
   std::map<std::string, PartitionListing>* partitions_;
   LakeListing* listing_;
   bool has_aliases_ = false;
+  bool is_incomplete_ = false;
 };
 
 /// Leaves one name of each file of a table: the first that is no link. Names the others, once a
@@ -297,6 +334,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
   }
   std::map<std::string, PartitionListing> partitions;
   std::vector<Status> ignored;
+  std::array<bool, otap::kTableCount> is_incomplete{};
   std::sort(entries->begin(), entries->end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
   // What no walk enters: a link that leads there would read files of one table as another's.
@@ -311,6 +349,13 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
   }
   for (const DirectoryEntry& entry : *entries) {
     const std::string& name = entry.name;
+    if (entry.is_directory && name == "_delta_log") {
+      listing.problems.push_back(
+          MakeError(ErrorKind::kFileDiscovery,
+                    "the base is a Delta table, not a folder of tables: nothing is read",
+                    {.partition = "", .table = "", .file = name}));
+      return listing;
+    }
     if (name.front() == '.' || name.front() == '_' || !entry.is_directory) {
       if (entry.error != 0 && otap::FindTable(name) != nullptr) {
         listing.problems.push_back(MakeError(
@@ -331,6 +376,15 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     const bool is_wanted = std::any_of(signals.begin(), signals.end(), [&](otap::Signal signal) {
       return table->has_signal(signal);
     });
+    if (table->kind == otap::TableKind::kMultivariateMetrics) {
+      if (is_wanted) {
+        listing.problems.push_back(
+            MakeError(ErrorKind::kFileDiscovery,
+                      "the model reserves this table and gives it no columns: it is not read",
+                      {.partition = "", .table = name, .file = name}));
+      }
+      continue;
+    }
     // Inference of resources looks at the ids of every root table, whatever is replayed.
     if (is_wanted || table->is_root()) {
       TableWalk walk(file_system, base, table->kind, bounds, &partitions, &listing);
@@ -338,6 +392,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
       if (walk.has_aliases()) {
         LeaveOneName(table->kind, walk.links_to_files(), &partitions, &listing);
       }
+      is_incomplete[otap::TableIndex(table->kind)] = walk.is_incomplete();
     }
   }
   if (listing.has_table_folders) {  // else this is another folder, and they are not worth a line
@@ -345,6 +400,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
   }
   for (auto& [name, partition] : partitions) {
     bool is_empty = true;
+    partition.is_incomplete = is_incomplete;
     for (auto& files : partition.tables) {
       is_empty = is_empty && files.empty();
       std::sort(files.begin(), files.end(),
@@ -372,6 +428,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
                              const PartitionListing& listing, ReadReport* report) {
   PartitionFiles files;
   files.partition = listing.partition;
+  files.has_unreadable = listing.is_incomplete;
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
       auto summary = Summarise(file_system, base, entry, table.kind, listing.partition);
@@ -381,7 +438,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
         files.has_unreadable[otap::TableIndex(table.kind)] = true;
         continue;
       }
-      report->repaired_columns += (*summary)->num_repaired_columns;
+      ReportLayout(**summary, report);
       files.of(table.kind).push_back(std::move(*summary));
     }
   }

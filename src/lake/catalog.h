@@ -18,6 +18,8 @@ namespace df::lake {
 struct PartitionListing {
   std::string partition;  ///< directories between table folder and file, "" when there are none
   std::array<std::vector<FileEntry>, otap::kTableCount> tables;
+  /// By table: files of it may exist that are not listed, so what the others say may not be all.
+  std::array<bool, otap::kTableCount> is_incomplete{};
 };
 
 struct LakeListing {

@@ -22,6 +22,7 @@ struct ChildSlice {
   int64_t num_parents = 0;  ///< rows with a parent
   int64_t num_done = 0;     ///< of these: emitted or dropped
   bool is_sorted = true;
+  bool is_reported = false;  ///< what had to be changed in its values
   bool is_released = false;  ///< no unread parent is expected to need it
   uint64_t used_epoch = 0;
   std::shared_ptr<const TableSlice> data;

@@ -22,6 +22,21 @@ std::shared_ptr<arrow::Array> WithValidity(const arrow::Array& array,
   return masked->null_count() == masked->length() ? nullptr : masked;
 }
 
+Status DropZeros(LeafSlice* doubles) {
+  if (doubles->values == nullptr) {
+    return Status::OK();
+  }
+  const auto& values = static_cast<const arrow::DoubleArray&>(*doubles->values);
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> validity,
+                        arrow::AllocateEmptyBitmap(values.length()));
+  for (int64_t row = 0; row < values.length(); ++row) {
+    arrow::bit_util::SetBitTo(validity->mutable_data(), row,
+                              values.IsValid(row) && values.Value(row) != 0);
+  }
+  doubles->values = WithValidity(values, std::move(validity));
+  return Status::OK();
+}
+
 }  // namespace
 
 ExemplarValues ExemplarValues::Make(const TableFile& file) {
@@ -30,15 +45,21 @@ ExemplarValues ExemplarValues::Make(const TableFile& file) {
   const int int_leaf = LeafIndex(file.kind(), "int_value");
   const int double_leaf = LeafIndex(file.kind(), "double_value");
   const bool is_exemplars = table.parent_id_bits == 32 && int_leaf >= 0;
+  if (is_exemplars && file.has_leaf(double_leaf)) {
+    values.double_leaf_ = double_leaf;
+    values.is_double_padding_ = file.physical_type(double_leaf) == parquet::Type::INT64;
+  }
   if (is_exemplars && file.has_leaf(int_leaf) && file.has_leaf(double_leaf)) {
     values.int_leaf_ = int_leaf;
-    values.double_leaf_ = double_leaf;
     values.is_int_padding_ = file.is_required(int_leaf) && !file.is_required(double_leaf);
   }
   return values;
 }
 
 Status ExemplarValues::Apply(std::vector<LeafSlice>* slices) const {
+  if (is_double_padding_) {
+    ARROW_RETURN_NOT_OK(DropZeros(&(*slices)[static_cast<size_t>(double_leaf_)]));
+  }
   if (int_leaf_ < 0) {
     return Status::OK();
   }

@@ -10,7 +10,8 @@ namespace df::lake {
 class TableFile;
 
 /// Exporters fill the value column that a batch lacks with zeros that are not null (format
-/// reference 2.11 and 3.9), so a stored exemplar may have two values. Of those, this keeps one:
+/// reference 2.11 and 3.9), so a stored exemplar may have two values. Zeros of a double_value that
+/// is stored in integers are always padding. Of two values, this keeps one:
 /// where int_value cannot be null and double_value can, int_value is padding when all of it is
 /// zero, and a double wins; else the value that is not zero wins, and int 0 when both are.
 class ExemplarValues {
@@ -25,6 +26,7 @@ class ExemplarValues {
   int int_leaf_ = -1;
   int double_leaf_ = -1;
   bool is_int_padding_ = false;
+  bool is_double_padding_ = false;  ///< its zeros are no values
 };
 
 }  // namespace df::lake

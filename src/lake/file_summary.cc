@@ -48,6 +48,16 @@ std::optional<IdRange> IdsOf(const FileSummary& file) {
   return range.min > range.max ? std::nullopt : std::optional(range);
 }
 
+void ReportLayout(const FileSummary& file, ReadReport* report) {
+  report->repaired_columns += file.num_repaired_columns;
+  for (const Status& notice : file.notices) {
+    report->AddNotice(notice);
+  }
+  for (const Status& problem : file.problems) {
+    report->Add(problem);
+  }
+}
+
 std::string FullPath(const std::string& base, const std::string& path) {
   return base.empty() || base.back() == '/' ? base + path : base + "/" + path;
 }
@@ -70,6 +80,8 @@ Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::
   if (const auto& keys = file->footer().metadata->key_value_metadata(); keys != nullptr) {
     ReadFileSet(*keys, summary.get());
   }
+  summary->notices = file->layout().notices;
+  summary->problems = file->layout().problems;
   const int id = LeafIndex(kind, "id");
   const int parent_id = LeafIndex(kind, "parent_id");
   for (int i = 0; i < file->num_row_groups(); ++i) {

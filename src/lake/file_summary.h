@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lake/directory.h"
+#include "lake/read_report.h"
 #include "lake/table_file.h"
 #include "otap/schema.h"
 
@@ -47,6 +48,8 @@ struct FileSummary {
   /// Roots that say so: how many rows of each other table their set has.
   std::optional<std::vector<std::pair<otap::TableKind, int64_t>>> rows_of_set;
   int64_t num_repaired_columns = 0;
+  std::vector<Status> notices;   ///< as Layout::notices
+  std::vector<Status> problems;  ///< as Layout::problems
   std::vector<RowGroupSummary> row_groups;
   /// What reading parent_id has shown of its statistics; shared by all readers of the file.
   enum class Trust : uint8_t { kUnchecked, kRight, kWrong };
@@ -82,6 +85,9 @@ inline constexpr const char* kRowsOfSetKey = "otap.file_set.rows";
 Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition);
+
+/// Adds what the layout of a file has to say, and its repairs, to a report.
+void ReportLayout(const FileSummary& file, ReadReport* report);
 
 /// Returns the range of the ids of a root file over its row groups; nothing when statistics are
 /// missing or no row has one.

@@ -1,4 +1,4 @@
-// Leaf decoder for numbers, booleans, times and fixed-size binary.
+// Leaf decoder for numbers and times.
 #include <array>
 #include <cstring>
 #include <limits>
@@ -12,6 +12,7 @@
 #include <parquet/encoding.h>
 #include <parquet/types.h>
 
+#include "lake/number_conversions.h"
 #include "lake/paged_leaf_decoder.h"
 
 namespace df::lake {
@@ -20,51 +21,6 @@ namespace {
 using otap::ColumnType;
 
 constexpr int64_t kBlock = 1024;
-
-template <int kBytes>
-using FixedBytes = std::array<uint8_t, kBytes>;
-
-/// Turns integers of one type into another. Returns false when one does not fit.
-template <typename Src, typename Out>
-struct IntegerConversion {
-  bool operator()(const Src* in, int64_t count, Out* out) const {
-    if constexpr (sizeof(Src) == sizeof(Out) && std::is_signed_v<Src> == std::is_signed_v<Out>) {
-      std::memcpy(out, in, static_cast<size_t>(count) * sizeof(Out));
-      return true;
-    } else {
-      bool fits = true;
-      for (int64_t i = 0; i < count; ++i) {
-        fits &= std::in_range<Out>(in[i]);
-        out[i] = static_cast<Out>(in[i]);
-      }
-      return fits;
-    }
-  }
-};
-
-/// Keeps the bits of a 64-bit time, or scales it to nanoseconds.
-struct TimeConversion {
-  int64_t nanos_per_unit = 1;
-  bool operator()(const int64_t* in, int64_t count, int64_t* out) const {
-    if (nanos_per_unit == 1) {
-      std::memcpy(out, in, static_cast<size_t>(count) * sizeof(int64_t));
-      return true;
-    }
-    bool fits = true;
-    for (int64_t i = 0; i < count; ++i) {
-      fits &= !__builtin_mul_overflow(in[i], nanos_per_unit, &out[i]);
-    }
-    return fits;
-  }
-};
-
-template <typename Src>
-struct FloatConversion {
-  bool operator()(const Src* in, int64_t count, double* out) const {
-    std::copy(in, in + count, out);
-    return true;
-  }
-};
 
 /// Decodes values whose Parquet form is `PhysicalType` into `Out` with a conversion.
 template <typename PhysicalType, typename Src, typename Out, typename Conversion>
@@ -259,244 +215,6 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
   int64_t num_dense_ = 0;
 };
 
-/// Decodes fixed-size binary, from its own Parquet form or from byte arrays that all have the size.
-template <int kBytes>
-class FixedBinaryLeafDecoder final : public PagedLeafDecoder {
-  using Value = FixedBytes<kBytes>;
-
- public:
-  FixedBinaryLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
-                         const parquet::ColumnDescriptor& descriptor, const Location& location)
-      : PagedLeafDecoder(std::move(pages), descriptor, location),
-        has_prefix_(descriptor.physical_type() == parquet::Type::BYTE_ARRAY) {}
-
- protected:
-  Status StartSlice(int64_t num_rows) override {
-    ARROW_ASSIGN_OR_RAISE(dense_, arrow::AllocateResizableBuffer(num_rows * kBytes));
-    num_dense_ = 0;
-    return Status::OK();
-  }
-
-  Status SetDictionary(const uint8_t* data, int64_t size_bytes, int64_t num_values) override {
-    if (num_values < 0 || num_values > size_bytes / kBytes) {
-      return Broken(
-          fmt::format("has a dictionary page of {} bytes for {} values", size_bytes, num_values));
-    }
-    dictionary_.resize(static_cast<size_t>(num_values));
-    return TakePlain(&data, &size_bytes, num_values, dictionary_.data());
-  }
-
-  Status StartPage(const PageValues& page) override {
-    page_ = page;
-    if (page.is_dictionary()) {
-      const int bit_width = page.size_bytes < 1 ? 0 : page.data[0];
-      if (bit_width > 32) {
-        return Broken(fmt::format("has dictionary indices of {} bits", bit_width));
-      }
-      indices_ = page.size_bytes < 1 ? HybridDecoder(page.data, 0, 0)
-                                     : HybridDecoder(page.data + 1, page.size_bytes - 1, bit_width);
-    } else if (page.encoding != parquet::Encoding::PLAIN) {
-      return StartDecoder();
-    }
-    return Status::OK();
-  }
-
-  Status DecodeDense(int64_t count) override {
-    Value* out = reinterpret_cast<Value*>(dense_->mutable_data()) + num_dense_;
-    num_dense_ += count;
-    if (page_.is_dictionary()) {
-      return DecodeIndices(count, out);
-    }
-    if (page_.encoding == parquet::Encoding::PLAIN) {
-      return TakePlain(&page_.data, &page_.size_bytes, count, out);
-    }
-    return DecodeOther(count, out);
-  }
-
-  Result<std::shared_ptr<arrow::Array>> FinishSlice(
-      int64_t num_rows, int64_t num_values, std::shared_ptr<arrow::Buffer> validity) override {
-    std::shared_ptr<arrow::Buffer> values = std::move(dense_);
-    if (num_values < num_rows) {
-      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> spread,
-                            arrow::AllocateBuffer(num_rows * kBytes));
-      const Value* in = reinterpret_cast<const Value*>(values->data());
-      Value* out = reinterpret_cast<Value*>(spread->mutable_data());
-      for (int64_t row = 0; row < num_rows; ++row) {
-        out[row] = arrow::bit_util::GetBit(validity->data(), row) ? *in++ : Value{};
-      }
-      values = std::move(spread);
-    } else {
-      validity = nullptr;
-    }
-    return arrow::MakeArray(arrow::ArrayData::Make(arrow::fixed_size_binary(kBytes), num_rows,
-                                                   {std::move(validity), std::move(values)},
-                                                   num_rows - num_values));
-  }
-
- private:
-  Status TakePlain(const uint8_t** data, int64_t* size_bytes, int64_t count, Value* out) {
-    const int64_t stride = kBytes + (has_prefix_ ? 4 : 0);
-    const int64_t available = std::min(count, *size_bytes / stride);
-    const uint8_t* in = *data;
-    for (int64_t i = 0; has_prefix_ && i < available; ++i, in += stride) {
-      uint32_t length = 0;
-      std::memcpy(&length, in, sizeof(length));
-      if (length != kBytes) {
-        return WrongLength(length);
-      }
-      std::memcpy(&out[i], in + sizeof(length), kBytes);
-    }
-    if (available < count) {
-      uint32_t length = 0;
-      if (has_prefix_ && *size_bytes - available * stride >= 4) {
-        std::memcpy(&length, in, sizeof(length));
-        return length == kBytes ? Broken("has a page that is cut short") : WrongLength(length);
-      }
-      return Broken("has a page with fewer values than its levels say");
-    }
-    if (!has_prefix_ && count > 0) {
-      std::memcpy(out, in, static_cast<size_t>(count * stride));
-    }
-    *data += count * stride;
-    *size_bytes -= count * stride;
-    return Status::OK();
-  }
-
-  Status WrongLength(uint32_t length) const {
-    return MakeError(ErrorKind::kArrow,
-                     fmt::format("column {}: found a value of {} bytes, expected {}",
-                                 this->column_path(), length, kBytes),
-                     this->location());
-  }
-
-  Status DecodeIndices(int64_t count, Value* out) {
-    std::array<uint32_t, kBlock> block;
-    for (int64_t done = 0; done < count;) {
-      const int64_t wanted = std::min(count - done, kBlock);
-      if (indices_.Decode(wanted, block.data()) != wanted) {
-        return Broken("has fewer dictionary indices than values");
-      }
-      for (int64_t i = 0; i < wanted; ++i) {
-        const uint32_t index = block[static_cast<size_t>(i)];
-        if (index >= dictionary_.size()) {
-          return Broken(fmt::format("has dictionary index {} in a dictionary of {}", index,
-                                    dictionary_.size()));
-        }
-        out[done + i] = dictionary_[index];
-      }
-      done += wanted;
-    }
-    return Status::OK();
-  }
-
-  Status StartDecoder() {
-    constexpr int kMany = std::numeric_limits<int32_t>::max();
-    if (has_prefix_) {
-      bytes_decoder_ =
-          parquet::MakeTypedDecoder<parquet::ByteArrayType>(page_.encoding, &this->descriptor());
-      bytes_decoder_->SetData(kMany, page_.data, static_cast<int>(page_.size_bytes));
-    } else {
-      fixed_decoder_ =
-          parquet::MakeTypedDecoder<parquet::FLBAType>(page_.encoding, &this->descriptor());
-      fixed_decoder_->SetData(kMany, page_.data, static_cast<int>(page_.size_bytes));
-    }
-    return Status::OK();
-  }
-
-  Status DecodeOther(int64_t count, Value* out) {
-    for (int64_t done = 0; done < count;) {
-      const int wanted = static_cast<int>(std::min(count - done, kBlock));
-      int got = 0;
-      if (has_prefix_) {
-        std::array<parquet::ByteArray, kBlock> block;
-        got = bytes_decoder_->Decode(block.data(), wanted);
-        for (int i = 0; i < got; ++i) {
-          if (block[static_cast<size_t>(i)].len != kBytes) {
-            return WrongLength(block[static_cast<size_t>(i)].len);
-          }
-          std::memcpy(&out[done + i], block[static_cast<size_t>(i)].ptr, kBytes);
-        }
-      } else {
-        std::array<parquet::FixedLenByteArray, kBlock> block;
-        got = fixed_decoder_->Decode(block.data(), wanted);
-        for (int i = 0; i < got; ++i) {
-          std::memcpy(&out[done + i], block[static_cast<size_t>(i)].ptr, kBytes);
-        }
-      }
-      if (got <= 0) {
-        return Broken("has a page with fewer values than its levels say");
-      }
-      done += got;
-    }
-    return Status::OK();
-  }
-
-  bool has_prefix_;
-  std::vector<Value> dictionary_;
-  PageValues page_;
-  HybridDecoder indices_;
-  std::unique_ptr<parquet::EncodingTraits<parquet::ByteArrayType>::Decoder> bytes_decoder_;
-  std::unique_ptr<parquet::EncodingTraits<parquet::FLBAType>::Decoder> fixed_decoder_;
-  std::shared_ptr<arrow::ResizableBuffer> dense_;
-  int64_t num_dense_ = 0;
-};
-
-/// Decodes booleans: rare and small, so one byte per value on the way is fine.
-class BoolLeafDecoder final : public PagedLeafDecoder {
- public:
-  using PagedLeafDecoder::PagedLeafDecoder;
-
- protected:
-  Status StartSlice(int64_t num_rows) override {
-    dense_.clear();
-    dense_.reserve(static_cast<size_t>(num_rows));
-    return Status::OK();
-  }
-  Status SetDictionary(const uint8_t*, int64_t, int64_t) override {
-    return Broken("has a dictionary of booleans");
-  }
-  Status StartPage(const PageValues& page) override {
-    decoder_ = parquet::MakeTypedDecoder<parquet::BooleanType>(page.encoding, &descriptor());
-    const int64_t most = page.encoding == parquet::Encoding::PLAIN
-                             ? page.size_bytes * 8
-                             : std::numeric_limits<int32_t>::max();
-    decoder_->SetData(
-        static_cast<int>(std::min<int64_t>(most, std::numeric_limits<int32_t>::max())), page.data,
-        static_cast<int>(page.size_bytes));
-    return Status::OK();
-  }
-  Status DecodeDense(int64_t count) override {
-    std::array<bool, kBlock> block;
-    for (int64_t done = 0; done < count;) {
-      const int got =
-          decoder_->Decode(block.data(), static_cast<int>(std::min(count - done, kBlock)));
-      if (got <= 0) {
-        return Broken("has a page with fewer values than its levels say");
-      }
-      dense_.insert(dense_.end(), block.begin(), block.begin() + got);
-      done += got;
-    }
-    return Status::OK();
-  }
-  Result<std::shared_ptr<arrow::Array>> FinishSlice(
-      int64_t num_rows, int64_t num_values, std::shared_ptr<arrow::Buffer> validity) override {
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bits,
-                          arrow::AllocateEmptyBitmap(num_rows));
-    size_t next = 0;
-    for (int64_t row = 0; row < num_rows; ++row) {
-      if (validity == nullptr || arrow::bit_util::GetBit(validity->data(), row)) {
-        arrow::bit_util::SetBitTo(bits->mutable_data(), row, dense_[next++] != 0);
-      }
-    }
-    return arrow::MakeArray(arrow::ArrayData::Make(
-        arrow::boolean(), num_rows, {std::move(validity), std::move(bits)}, num_rows - num_values));
-  }
-
- private:
-  std::vector<uint8_t> dense_;
-  std::unique_ptr<parquet::EncodingTraits<parquet::BooleanType>::Decoder> decoder_;
-};
-
 /// What the decoders are made from.
 struct Parts {
   std::unique_ptr<parquet::PageReader> pages;
@@ -520,6 +238,9 @@ bool IsUnsigned(const parquet::ColumnDescriptor& descriptor) {
 template <typename Out>
 std::unique_ptr<PagedLeafDecoder> MakeInteger(Parts parts) {
   const bool is_unsigned = IsUnsigned(parts.descriptor);
+  if (parts.descriptor.physical_type() == parquet::Type::DOUBLE) {
+    return MakeNumber<parquet::DoubleType, double, Out>(std::move(parts), RealToInteger<Out>{});
+  }
   if (parts.descriptor.physical_type() == parquet::Type::INT32) {
     if (is_unsigned) {
       return MakeNumber<parquet::Int32Type, uint32_t, Out>(std::move(parts),
@@ -536,6 +257,39 @@ std::unique_ptr<PagedLeafDecoder> MakeInteger(Parts parts) {
                                                       IntegerConversion<int64_t, Out>{});
 }
 
+std::unique_ptr<PagedLeafDecoder> MakeReal(Parts parts) {
+  const bool is_unsigned = IsUnsigned(parts.descriptor);
+  switch (parts.descriptor.physical_type()) {
+    case parquet::Type::FLOAT:
+      return MakeNumber<parquet::FloatType, float, double>(std::move(parts),
+                                                           FloatConversion<float>{});
+    case parquet::Type::INT32:
+      return is_unsigned ? MakeNumber<parquet::Int32Type, uint32_t, double>(
+                               std::move(parts), IntegerToReal<uint32_t>{})
+                         : MakeNumber<parquet::Int32Type, int32_t, double>(
+                               std::move(parts), IntegerToReal<int32_t>{});
+    case parquet::Type::INT64:
+      return is_unsigned ? MakeNumber<parquet::Int64Type, uint64_t, double>(
+                               std::move(parts), IntegerToReal<uint64_t>{})
+                         : MakeNumber<parquet::Int64Type, int64_t, double>(
+                               std::move(parts), IntegerToReal<int64_t>{});
+    default:
+      return MakeNumber<parquet::DoubleType, double, double>(std::move(parts),
+                                                             FloatConversion<double>{});
+  }
+}
+
+std::unique_ptr<PagedLeafDecoder> MakeTime(Parts parts, int64_t nanos_per_unit) {
+  if (parts.descriptor.physical_type() == parquet::Type::INT96) {
+    return MakeNumber<parquet::Int96Type, parquet::Int96, int64_t>(std::move(parts),
+                                                                   Int96Conversion{});
+  }
+  return MakeNumber<parquet::Int64Type, int64_t, int64_t>(std::move(parts),
+                                                          TimeConversion{nanos_per_unit});
+}
+
+}  // namespace
+
 int64_t NanosPerUnit(const parquet::ColumnDescriptor& descriptor) {
   const auto& logical = descriptor.logical_type();
   if (logical == nullptr || !logical->is_timestamp()) {
@@ -551,11 +305,10 @@ int64_t NanosPerUnit(const parquet::ColumnDescriptor& descriptor) {
   }
 }
 
-}  // namespace
-
 std::unique_ptr<PagedLeafDecoder> MakeFixedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                                                        const parquet::ColumnDescriptor& descriptor,
                                                        const otap::Column& target,
+                                                       int64_t nanos_per_unit,
                                                        const Location& location) {
   Parts parts{std::move(pages), descriptor, otap::NativeType(target), location};
   switch (target.type) {
@@ -573,23 +326,9 @@ std::unique_ptr<PagedLeafDecoder> MakeFixedLeafDecoder(std::unique_ptr<parquet::
       return MakeInteger<int64_t>(std::move(parts));
     case ColumnType::kTimestamp:
     case ColumnType::kDuration:
-      return MakeNumber<parquet::Int64Type, int64_t, int64_t>(
-          std::move(parts), TimeConversion{NanosPerUnit(descriptor)});
-    case ColumnType::kFloat64:
-      if (descriptor.physical_type() == parquet::Type::FLOAT) {
-        return MakeNumber<parquet::FloatType, float, double>(std::move(parts),
-                                                             FloatConversion<float>{});
-      }
-      return MakeNumber<parquet::DoubleType, double, double>(std::move(parts),
-                                                             FloatConversion<double>{});
-    case ColumnType::kBool:
-      return std::make_unique<BoolLeafDecoder>(std::move(parts.pages), descriptor, location);
-    case ColumnType::kFixedBinary8:
-      return std::make_unique<FixedBinaryLeafDecoder<8>>(std::move(parts.pages), descriptor,
-                                                         location);
+      return MakeTime(std::move(parts), nanos_per_unit);
     default:
-      return std::make_unique<FixedBinaryLeafDecoder<16>>(std::move(parts.pages), descriptor,
-                                                          location);
+      return MakeReal(std::move(parts));
   }
 }
 

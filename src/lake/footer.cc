@@ -132,6 +132,27 @@ Status ReadRowGroup(ThriftWalker* walker, std::vector<Leaf>* leaves) {
   });
 }
 
+constexpr std::string_view kArrowSchemaKey = "ARROW:schema";
+
+/// Reads one entry of key_value_metadata; returns where its key ends when it is the stored Arrow
+/// schema, else kNoOffset.
+Result<int64_t> ReadKeyValue(ThriftWalker* walker, std::string* arrow_schema) {
+  int64_t key_end = kNoOffset;
+  ARROW_RETURN_NOT_OK(VisitStruct(walker, [&](ThriftField field) -> Result<bool> {
+    if (field.type != ThriftType::kBinary || field.id > 2) {
+      return false;
+    }
+    ARROW_ASSIGN_OR_RAISE(const std::string_view text, walker->Binary());
+    if (field.id == 1 && text == kArrowSchemaKey) {
+      key_end = walker->offset();
+    } else if (field.id == 2 && key_end != kNoOffset) {
+      *arrow_schema = text;
+    }
+    return true;
+  }));
+  return key_end;
+}
+
 bool ReplaceType(std::string* footer, int64_t offset) {
   char& byte = (*footer)[static_cast<size_t>(offset)];
   if (byte != kTypeFixedLenByteArray) {
@@ -143,8 +164,9 @@ bool ReplaceType(std::string* footer, int64_t offset) {
 
 }  // namespace
 
-Result<int64_t> RepairFooter(std::string* footer) {
+Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema) {
   std::vector<Leaf> leaves;
+  std::vector<int64_t> hidden_keys;
   ThriftWalker walker(*footer);
   ARROW_RETURN_NOT_OK(VisitStruct(&walker, [&](ThriftField field) -> Result<bool> {
     if (field.id == 2 && field.type == ThriftType::kList) {
@@ -157,8 +179,21 @@ Result<int64_t> RepairFooter(std::string* footer) {
                                           [&](int64_t) { return ReadRowGroup(&walker, &leaves); }));
       return true;
     }
+    if (field.id == 5 && field.type == ThriftType::kList && stored_arrow_schema != nullptr) {
+      ARROW_RETURN_NOT_OK(VisitStructList(&walker, "key_value_metadata", [&](int64_t) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const int64_t end, ReadKeyValue(&walker, stored_arrow_schema));
+        if (end != kNoOffset) {
+          hidden_keys.push_back(end);
+        }
+        return Status::OK();
+      }));
+      return true;
+    }
     return false;
   }));
+  for (const int64_t end : hidden_keys) {
+    (*footer)[static_cast<size_t>(end) - kArrowSchemaKey.size()] = '-';
+  }
   int64_t num_repaired = 0;
   for (const Leaf& leaf : leaves) {
     if (!leaf.is_malformed || !ReplaceType(footer, leaf.type_offset)) {
@@ -218,7 +253,7 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   }
   footer.digest = fmt::format("{:016x}-{}", parquet::XxHasher().Hash(std::string_view(bytes)),
                               footer.file_size_bytes);
-  auto repaired = RepairFooter(&bytes);
+  auto repaired = RepairFooter(&bytes, &footer.stored_arrow_schema);
   ARROW_RETURN_NOT_OK(WithContext(repaired.status(), ErrorKind::kParquet, location));
   footer.num_repaired_columns = *repaired;
   try {

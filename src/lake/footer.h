@@ -25,6 +25,9 @@ struct Footer {
   /// Leaf columns whose declared type was changed from FIXED_LEN_BYTE_ARRAY to BYTE_ARRAY because
   /// the pages hold length-prefixed values.
   int64_t num_repaired_columns = 0;
+  /// The value of the key ARROW:schema as it is stored (base64 of an IPC message), "" where there
+  /// is none. `metadata` does not have the key: what is read follows from the Parquet schema alone.
+  std::string stored_arrow_schema;
 };
 
 /// Reads and repairs the footer of a file.
@@ -34,8 +37,10 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
 
 /// Rewrites a serialized footer in place: a leaf that is declared FIXED_LEN_BYTE_ARRAY but carries
 /// unencoded_byte_array_data_bytes in the size statistics of a column chunk becomes BYTE_ARRAY, in
-/// the schema and in all of its column chunks. No byte is added or removed. Returns: how many leaf
-/// columns were changed. Errors: Invalid naming the offset when the bytes are not a footer.
-Result<int64_t> RepairFooter(std::string* footer);
+/// the schema and in all of its column chunks. No byte is added or removed. Where
+/// `stored_arrow_schema` is given, it gets the value of the key ARROW:schema, and the key in the
+/// footer gets a name that nobody looks for. Returns: how many leaf columns were changed. Errors:
+/// Invalid naming the offset when the bytes are not a footer.
+Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema = nullptr);
 
 }  // namespace df::lake

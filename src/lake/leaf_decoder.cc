@@ -23,7 +23,8 @@ PagedLeafDecoder::PagedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
       descriptor_(descriptor),
       location_(location),
       column_path_(descriptor.path()->ToDotString()),
-      max_level_(descriptor.max_definition_level()) {}
+      max_level_(descriptor.max_definition_level()),
+      is_required_in_struct_(max_level_ == 1 && descriptor.schema_node()->is_required()) {}
 
 Status PagedLeafDecoder::Broken(std::string_view why) const {
   return MakeError(ErrorKind::kParquet, fmt::format("column {}: {}", column_path_, why), location_);
@@ -67,9 +68,11 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows) {
   }
   LeafSlice slice;
   slice.is_present = true;
-  slice.struct_validity = struct_validity_.bits;
+  // A value that cannot be null is missing where its struct is.
+  slice.struct_validity = is_required_in_struct_ ? validity_.bits : struct_validity_.bits;
   if (num_values > 0) {
     ARROW_ASSIGN_OR_RAISE(slice.values, FinishSlice(num_rows, num_values, validity_.bits));
+    slice.num_replaced = num_replaced();
   }
   return slice;
 }
@@ -243,11 +246,12 @@ Status TypeMismatch(const parquet::ColumnDescriptor& descriptor, const otap::Col
       location);
 }
 
-bool IsText(const parquet::ColumnDescriptor& descriptor) {
-  const auto& logical = descriptor.logical_type();
-  return logical == nullptr || logical->is_none() || logical->is_string() || logical->is_enum() ||
-         logical->is_JSON();
+/// Tells whether a type is a decimal without fraction.
+bool IsWhole(const parquet::LogicalType& type) {
+  return type.is_decimal() && static_cast<const parquet::DecimalLogicalType&>(type).scale() == 0;
 }
+
+int FixedBytes(ColumnType type) { return type == ColumnType::kFixedBinary8 ? 8 : 16; }
 
 }  // namespace
 
@@ -257,8 +261,8 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
   const Type::type physical = descriptor.physical_type();
   const bool is_integer = physical == Type::INT32 || physical == Type::INT64;
   const auto& logical = descriptor.logical_type();
-  const bool is_plain_integer =
-      is_integer && (logical == nullptr || logical->is_none() || logical->is_int());
+  const bool is_plain = logical == nullptr || logical->is_none();
+  const bool is_plain_integer = is_integer && (is_plain || logical->is_int() || IsWhole(*logical));
   if (descriptor.max_repetition_level() > 0 || descriptor.max_definition_level() > 2) {
     return TypeMismatch(descriptor, target, location);
   }
@@ -270,29 +274,37 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
     case ColumnType::kUInt64:
     case ColumnType::kInt32:
     case ColumnType::kInt64:
-      matches = is_plain_integer;
+      // Some writers make doubles of integers with nulls.
+      matches = is_plain_integer || (physical == Type::DOUBLE && is_plain);
       break;
     case ColumnType::kFloat64:
-      matches = physical == Type::DOUBLE || physical == Type::FLOAT;
+      matches =
+          is_plain_integer || (is_plain && (physical == Type::DOUBLE || physical == Type::FLOAT));
       break;
     case ColumnType::kBool:
-      matches = physical == Type::BOOLEAN;
+      matches = is_plain && physical == Type::BOOLEAN;
       break;
     case ColumnType::kUtf8:
+      matches = physical == Type::BYTE_ARRAY &&
+                (is_plain || logical->is_string() || logical->is_enum() || logical->is_JSON());
+      break;
     case ColumnType::kBinary:
-      matches = physical == Type::BYTE_ARRAY && IsText(descriptor);
+      // Text here may be any form of the bytes: hex, base64 or themselves.
+      matches = is_plain && physical == Type::BYTE_ARRAY;
       break;
     case ColumnType::kFixedBinary8:
     case ColumnType::kFixedBinary16:
-      matches = physical == Type::BYTE_ARRAY ||
-                (physical == Type::FIXED_LEN_BYTE_ARRAY &&
-                 descriptor.type_length() == (target.type == ColumnType::kFixedBinary8 ? 8 : 16));
+      // Text is hex digits.
+      matches = (physical == Type::BYTE_ARRAY && (is_plain || logical->is_string())) ||
+                (physical == Type::FIXED_LEN_BYTE_ARRAY && (is_plain || logical->is_UUID()) &&
+                 descriptor.type_length() == FixedBytes(target.type));
       break;
     case ColumnType::kTimestamp:
+      matches = (physical == Type::INT64 && (is_plain_integer || logical->is_timestamp())) ||
+                (physical == Type::INT96 && is_plain);
+      break;
     case ColumnType::kDuration:
-      matches =
-          physical == Type::INT64 &&
-          (is_plain_integer || (logical->is_timestamp() && target.type == ColumnType::kTimestamp));
+      matches = physical == Type::INT64 && is_plain_integer;
       break;
     default:
       break;  // lists and structs are not flat leaves
@@ -303,12 +315,23 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
 Result<std::unique_ptr<LeafDecoder>> LeafDecoder::Make(std::unique_ptr<parquet::PageReader> pages,
                                                        const parquet::ColumnDescriptor& descriptor,
                                                        const otap::Column& target,
-                                                       const Location& location) {
+                                                       const Location& location,
+                                                       std::optional<int64_t> nanos_per_unit) {
   ARROW_RETURN_NOT_OK(CheckLeafType(descriptor, target, location));
-  if (target.type == ColumnType::kUtf8 || target.type == ColumnType::kBinary) {
-    return MakeBinaryLeafDecoder(std::move(pages), descriptor, target, location);
+  switch (target.type) {
+    case ColumnType::kUtf8:
+    case ColumnType::kBinary:
+      return MakeBinaryLeafDecoder(std::move(pages), descriptor, target, location);
+    case ColumnType::kFixedBinary8:
+    case ColumnType::kFixedBinary16:
+      return MakeFixedBinaryLeafDecoder(std::move(pages), descriptor, FixedBytes(target.type),
+                                        location);
+    case ColumnType::kBool:
+      return MakeBoolLeafDecoder(std::move(pages), descriptor, location);
+    default:
+      return MakeFixedLeafDecoder(std::move(pages), descriptor, target,
+                                  nanos_per_unit.value_or(NanosPerUnit(descriptor)), location);
   }
-  return MakeFixedLeafDecoder(std::move(pages), descriptor, target, location);
 }
 
 }  // namespace df::lake

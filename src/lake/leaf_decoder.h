@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -25,28 +26,35 @@ struct LeafSlice {
   std::shared_ptr<arrow::Array> values;
   /// For a child of a struct: which rows have a struct; null when all have.
   std::shared_ptr<arrow::Buffer> struct_validity;
+  /// Rows whose text was not UTF-8; it has U+FFFD in place of the bytes that were not.
+  int64_t num_replaced = 0;
 };
 
 /// Reads the pages of one flat leaf (no lists). Text keeps the dictionary of the file as
 /// dictionary<uint16> as long as the file has one of at most 65,535 entries, whatever width the
-/// stored Arrow schema promises. Errors: kind parquet for broken pages, schema_reconstruction for a
-/// type that cannot become the model's, arrow for a value that does not fit it. Cost: O(1) per row
-/// without allocation or virtual call per row.
+/// stored Arrow schema promises; it is UTF-8 whatever the file holds. Errors: kind parquet for
+/// broken pages, schema_reconstruction for a type that cannot become the model's, arrow for a value
+/// that does not fit it. Cost: O(1) per row without allocation or virtual call per row.
 class LeafDecoder {
  public:
   virtual ~LeafDecoder() = default;
 
-  /// `pages` are those of the chunk; `descriptor` is the repaired schema's.
-  static Result<std::unique_ptr<LeafDecoder>> Make(std::unique_ptr<parquet::PageReader> pages,
-                                                   const parquet::ColumnDescriptor& descriptor,
-                                                   const otap::Column& target,
-                                                   const Location& location);
+  /// `pages` are those of the chunk; `descriptor` is the repaired schema's; `nanos_per_unit` is
+  /// that of times and durations, nothing = what the Parquet type says.
+  static Result<std::unique_ptr<LeafDecoder>> Make(
+      std::unique_ptr<parquet::PageReader> pages, const parquet::ColumnDescriptor& descriptor,
+      const otap::Column& target, const Location& location,
+      std::optional<int64_t> nanos_per_unit = std::nullopt);
 
   /// Decodes the next rows. Errors as above; also when the chunk has fewer rows.
   virtual Result<LeafSlice> Next(int64_t num_rows) = 0;
 };
 
-/// Tells whether LeafDecoder can turn a Parquet leaf into a column of the model.
+/// Returns the nanoseconds in a unit of a Parquet timestamp; 1 for other types.
+int64_t NanosPerUnit(const parquet::ColumnDescriptor& descriptor);
+
+/// Tells whether LeafDecoder can turn a Parquet leaf into a column of the model. Values that the
+/// model's type cannot hold are found when they are decoded.
 /// Errors: schema_reconstruction naming the column, found and expected.
 Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Column& target,
                      const Location& location);

@@ -20,9 +20,29 @@ constexpr int64_t kBatchRows = 8192;
 /// Tells whether a Parquet column belongs to a list leaf.
 bool BelongsTo(const std::vector<std::string>& path, const Leaf& leaf) {
   if (leaf.parent == nullptr) {
-    return path.size() > 1 && path[0] == leaf.column->name;
+    return path[0] == leaf.column->name;
   }
-  return path.size() > 2 && path[0] == leaf.parent->name && path[1] == leaf.column->name;
+  return path.size() > 1 && path[0] == leaf.parent->name && path[1] == leaf.column->name;
+}
+
+/// Puts the two numbers of quantiles in the model's order.
+Result<std::shared_ptr<arrow::Array>> OrderPairs(const arrow::ListArray& list) {
+  const auto& pairs = static_cast<const arrow::StructArray&>(*list.values());
+  arrow::ArrayVector children;
+  for (const char* name : {"quantile", "value"}) {
+    auto child = pairs.GetFieldByName(name);
+    if (child == nullptr || child->null_count() > 0) {
+      return Status::Invalid("a quantile has no ", name);
+    }
+    children.push_back(std::move(child));
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      std::shared_ptr<arrow::Array> ordered,
+      arrow::StructArray::Make(children, std::vector<std::string>{"quantile", "value"},
+                               pairs.null_bitmap(), arrow::kUnknownNullCount, pairs.offset()));
+  return std::make_shared<arrow::ListArray>(
+      arrow::list(arrow::field("item", ordered->type())), list.length(), list.value_offsets(),
+      std::move(ordered), list.null_bitmap(), arrow::kUnknownNullCount, list.offset());
 }
 
 }  // namespace
@@ -97,8 +117,18 @@ Result<std::shared_ptr<arrow::Array>> ListReader::Normalise(std::shared_ptr<arro
                                  array->type()->ToString(), wanted->ToString()),
                      location_);
   };
-  if (array->type_id() != arrow::Type::LIST && array->type_id() != arrow::Type::LARGE_LIST) {
+  if (array->type_id() != arrow::Type::LIST) {
     return mismatch();
+  }
+  const auto& list = static_cast<const arrow::ListArray&>(*array);
+  ARROW_ASSIGN_OR_RAISE(const auto items, list.Flatten());
+  if (items->null_count() > 0) {
+    return MakeError(ErrorKind::kSchemaReconstruction,
+                     fmt::format("column {}: found a list with a null in it", leaf.path()),
+                     location_);
+  }
+  if (items->type_id() == arrow::Type::STRUCT) {
+    ARROW_ASSIGN_OR_RAISE(array, OrderPairs(list));
   }
   auto cast = arrow::compute::Cast(*array, wanted, arrow::compute::CastOptions::Safe());
   return cast.ok() ? cast : mismatch();

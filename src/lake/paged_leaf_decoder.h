@@ -49,6 +49,9 @@ class PagedLeafDecoder : public LeafDecoder {
   virtual Result<std::shared_ptr<arrow::Array>> FinishSlice(
       int64_t num_rows, int64_t num_values, std::shared_ptr<arrow::Buffer> validity) = 0;
 
+  /// Rows of the slice whose text had to be changed; known once it is finished.
+  virtual int64_t num_replaced() const { return 0; }
+
   Status Broken(std::string_view why) const;
   const Location& location() const { return location_; }
   const std::string& column_path() const { return column_path_; }
@@ -73,6 +76,7 @@ class PagedLeafDecoder : public LeafDecoder {
   Location location_;
   std::string column_path_;
   int16_t max_level_;
+  bool is_required_in_struct_;
   bool has_dictionary_ = false;
 
   std::shared_ptr<parquet::Page> page_;  ///< keeps the bytes of the current page alive
@@ -86,10 +90,18 @@ class PagedLeafDecoder : public LeafDecoder {
   std::vector<uint8_t> level_scratch_;
 };
 
+/// `nanos_per_unit` is that of times and durations.
 std::unique_ptr<PagedLeafDecoder> MakeFixedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                                                        const parquet::ColumnDescriptor& descriptor,
                                                        const otap::Column& target,
+                                                       int64_t nanos_per_unit,
                                                        const Location& location);
+std::unique_ptr<PagedLeafDecoder> MakeFixedBinaryLeafDecoder(
+    std::unique_ptr<parquet::PageReader> pages, const parquet::ColumnDescriptor& descriptor,
+    int num_bytes, const Location& location);
+std::unique_ptr<PagedLeafDecoder> MakeBoolLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
+                                                      const parquet::ColumnDescriptor& descriptor,
+                                                      const Location& location);
 std::unique_ptr<PagedLeafDecoder> MakeBinaryLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                                                         const parquet::ColumnDescriptor& descriptor,
                                                         const otap::Column& target,

@@ -9,9 +9,32 @@ namespace df::lake {
 
 namespace {
 
+/// What two problems with the same cause share: the message, and of what is wrong with a schema
+/// not the file, but the table.
+std::string_view CauseOf(const Problem& problem) {
+  std::string_view message = problem.message;
+  const size_t where = message.rfind(" [");
+  if (problem.kind == ErrorKind::kSchemaReconstruction && where != std::string_view::npos) {
+    message = message.substr(0, where);
+  }
+  return message;
+}
+
+std::string_view TableOf(const Problem& problem) {
+  constexpr std::string_view kTable = "table=";
+  std::string_view message = problem.message;
+  const size_t where = message.find(kTable, message.rfind(" ["));
+  if (where == std::string_view::npos) {
+    return "";
+  }
+  message.remove_prefix(where + kTable.size());
+  return message.substr(0, message.find_first_of(" ]"));
+}
+
 void AddTo(std::vector<Problem>* list, const Problem& added) {
   const auto known = std::find_if(list->begin(), list->end(), [&](const Problem& problem) {
-    return problem.message == added.message;
+    return problem.kind == added.kind && CauseOf(problem) == CauseOf(added) &&
+           TableOf(problem) == TableOf(added);
   });
   if (known != list->end()) {
     known->count += added.count;
@@ -22,10 +45,10 @@ void AddTo(std::vector<Problem>* list, const Problem& added) {
 
 }  // namespace
 
-void ReadReport::Add(const Status& error) {
+void ReadReport::Add(const Status& error, int64_t count) {
   const ErrorKind kind = KindOf(error);
-  ++errors[static_cast<size_t>(kind)];
-  AddTo(&problems, {kind, error.message(), 1});
+  errors[static_cast<size_t>(kind)] += count;
+  AddTo(&problems, {kind, error.message(), count});
 }
 
 void ReadReport::AddNotice(const Status& notice) {
@@ -44,6 +67,7 @@ void ReadReport::Merge(const ReadReport& other) {
     }
     mine.rows_left += theirs.rows_left;
     mine.duplicate_ids += theirs.duplicate_ids;
+    mine.replaced_texts += theirs.replaced_texts;
     mine.bytes_decoded += theirs.bytes_decoded;
     mine.files_opened += theirs.files_opened;
   }

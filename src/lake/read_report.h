@@ -40,6 +40,8 @@ struct TableCounts {
   /// Rows that keep everything but lose their id: it is already taken by an earlier row of the
   /// payload.
   int64_t duplicate_ids = 0;
+  /// Texts that were not UTF-8 and went out with U+FFFD in place of the bytes that were not.
+  int64_t replaced_texts = 0;
   int64_t bytes_decoded = 0;
   int64_t files_opened = 0;
 
@@ -92,8 +94,9 @@ struct ReadReport {
   TableCounts& table(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
   const TableCounts& table(otap::TableKind kind) const { return tables[otap::TableIndex(kind)]; }
 
-  /// Counts an error by kind and keeps its message unless the same one is there already.
-  void Add(const Status& error);
+  /// Counts an error by kind and keeps its message unless the same one is there already. Of files
+  /// that are refused for the same reason of their schema, the first is named and all are counted.
+  void Add(const Status& error, int64_t count = 1);
   void AddUnlessOk(const Status& status) {
     if (!status.ok()) {
       Add(status);

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "lake/slice_report.h"
+
 namespace df::lake {
 namespace {
 
@@ -175,6 +177,9 @@ Status RootCursor::DecodeSlice() {
   slice->size_bytes = SliceBytes(slice->leaves);
   context_->budget->Reserve(slice->size_bytes);
   counts().bytes_decoded += slice->size_bytes;
+  ReportSlice(kind_, *slice,
+              {.partition = context_->partition, .table = "", .file = summary()->entry.path},
+              context_->report);
   slice_ = std::move(slice);
   slice_offset_ = 0;
   return Status::OK();

@@ -9,6 +9,8 @@
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
 
+#include "lake/slice_report.h"
+
 namespace df::lake {
 
 namespace {
@@ -342,6 +344,12 @@ Status TableCursor::EnsureDecoded(ChildRowGroup* group, size_t slice_index) {
       continue;
     }
     context_->budget->Reserve(data->size_bytes);
+    if (!std::exchange(slice.is_reported, true)) {
+      ReportSlice(
+          kind_, *data,
+          {.partition = context_->partition, .table = "", .file = group->summary->entry.path},
+          context_->report);
+    }
     slice.data = std::move(data);
   }
   return Status::OK();

@@ -12,6 +12,8 @@
 #include <parquet/statistics.h>
 
 #include "base/units.h"
+#include "lake/column_levels.h"
+#include "lake/companion_time.h"
 #include "lake/exemplar_values.h"
 #include "lake/list_reader.h"
 #include "lake/parquet_exceptions.h"
@@ -47,11 +49,22 @@ const parquet::ReaderProperties& Properties() {
 /// The leaves of one row group behind one call.
 class LeafStream final : public RowGroupStream {
  public:
-  LeafStream(std::vector<std::unique_ptr<LeafDecoder>> decoders, std::unique_ptr<ListReader> lists,
-             ExemplarValues exemplar_values)
+  /// The whole nanoseconds of a time that is stored coarser.
+  struct Companion {
+    size_t leaf = 0;
+    std::unique_ptr<LeafDecoder> decoder;
+    int64_t nanos_per_unit = 1;
+  };
+
+  LeafStream(std::vector<std::unique_ptr<LeafDecoder>> decoders, std::vector<Companion> companions,
+             std::unique_ptr<ListReader> lists, ExemplarValues exemplar_values,
+             otap::TableKind kind, Location location)
       : decoders_(std::move(decoders)),
+        companions_(std::move(companions)),
         lists_(std::move(lists)),
-        exemplar_values_(exemplar_values) {}
+        exemplar_values_(exemplar_values),
+        kind_(kind),
+        location_(std::move(location)) {}
 
   Result<std::vector<LeafSlice>> Next(int64_t num_rows) override {
     std::vector<LeafSlice> slices(decoders_.size());
@@ -59,6 +72,18 @@ class LeafStream final : public RowGroupStream {
       if (decoders_[leaf] != nullptr) {
         ARROW_ASSIGN_OR_RAISE(slices[leaf], decoders_[leaf]->Next(num_rows));
       }
+    }
+    for (Companion& companion : companions_) {
+      ARROW_ASSIGN_OR_RAISE(const LeafSlice nanos, companion.decoder->Next(num_rows));
+      auto& values = slices[companion.leaf].values;
+      auto taken = TakeCompanion(values, nanos.values, companion.nanos_per_unit);
+      if (!taken.ok()) {
+        return MakeError(ErrorKind::kArrow,
+                         fmt::format("column {}: {}", LeavesOf(kind_)[companion.leaf].path(),
+                                     taken.status().message()),
+                         location_);
+      }
+      values = std::move(*taken);
     }
     if (lists_ != nullptr) {
       ARROW_RETURN_NOT_OK(lists_->Next(num_rows, &slices));
@@ -69,8 +94,11 @@ class LeafStream final : public RowGroupStream {
 
  private:
   std::vector<std::unique_ptr<LeafDecoder>> decoders_;
+  std::vector<Companion> companions_;
   std::unique_ptr<ListReader> lists_;
   ExemplarValues exemplar_values_;
+  otap::TableKind kind_;
+  Location location_;
 };
 
 }  // namespace
@@ -102,64 +130,13 @@ Status TableFile::MapColumns() {
                        location_);
     }
   }
-  const std::span<const Leaf> leaves = LeavesOf(kind_);
-  columns_.assign(leaves.size(), -1);
-  const parquet::SchemaDescriptor& schema = *metadata.schema();
-  for (int column = 0; column < schema.num_columns(); ++column) {
-    const std::vector<std::string> path = schema.Column(column)->path()->ToDotVector();
-    for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-      const size_t depth = leaves[leaf].parent == nullptr ? 1 : 2;
-      const bool matches = (depth == 1 ? path[0] == leaves[leaf].column->name
-                                       : path.size() >= 2 && path[0] == leaves[leaf].parent->name &&
-                                             path[1] == leaves[leaf].column->name) &&
-                           (leaves[leaf].is_list() ? path.size() > depth : path.size() == depth);
-      if (!matches) {
-        continue;
-      }
-      // A list of structs has several Parquet columns; the first stands for all.
-      if (columns_[leaf] >= 0) {
-        if (leaves[leaf].is_list()) {
-          continue;
-        }
-        return MakeError(ErrorKind::kSchemaReconstruction,
-                         fmt::format("column {} stands twice in the schema", leaves[leaf].path()),
-                         location_);
-      }
-      columns_[leaf] = column;
-    }
-  }
-  // The template of upstream exporters types the exemplars' double_value as an integer and fills it
-  // with zeros.
-  if (const int leaf = LeafIndex(kind_, "double_value");
-      leaf >= 0 && has_leaf(leaf) && physical_type(leaf) == parquet::Type::INT64) {
-    columns_[static_cast<size_t>(leaf)] = -1;
-  }
+  ARROW_ASSIGN_OR_RAISE(layout_, ProbeLayout(kind_, footer_, location_));
   if (const int leaf = LeafIndex(kind_, "resource", "id"); leaf >= 0 && has_leaf(leaf)) {
-    const auto& logical = schema.Column(columns_[static_cast<size_t>(leaf)])->logical_type();
+    const auto& logical =
+        metadata.schema()->Column(layout_.columns[static_cast<size_t>(leaf)])->logical_type();
     const bool is_narrow = logical != nullptr && logical->is_int() &&
                            static_cast<const parquet::IntLogicalType&>(*logical).bit_width() <= 16;
     has_partition_scope_ids_ = has_partition_scope_ids_ || !is_narrow;
-  }
-  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (columns_[leaf] < 0 || leaves[leaf].is_list()) {
-      continue;
-    }
-    const bool is_id = leaves[leaf].column->role != otap::ColumnRole::kData;
-    ARROW_RETURN_NOT_OK(CheckLeafType(*schema.Column(columns_[leaf]),
-                                      is_id ? kWideId : *leaves[leaf].column, location_));
-  }
-  const otap::TableInfo& table = otap::GetTable(kind_);
-  for (const std::string_view required :
-       {std::string_view("parent_id"), std::string_view("key"), std::string_view("type")}) {
-    const int leaf = LeafIndex(kind_, required);
-    if (leaf >= 0 && !has_leaf(leaf) && metadata.num_rows() > 0 &&
-        (required == "parent_id" || table.is_attributes)) {
-      return MakeError(
-          ErrorKind::kSchemaReconstruction,
-          fmt::format("column {}: found none, expected {}", required,
-                      otap::NativeType(*leaves[static_cast<size_t>(leaf)].column)->ToString()),
-          location_);
-    }
   }
   return Status::OK();
 }
@@ -187,16 +164,18 @@ Status TableFile::CheckRowGroups() {
 
 bool TableFile::is_required(int leaf) const {
   return footer_.metadata->schema()
-             ->Column(columns_[static_cast<size_t>(leaf)])
+             ->Column(layout_.columns[static_cast<size_t>(leaf)])
              ->max_definition_level() == 0;
 }
 
 parquet::Type::type TableFile::physical_type(int leaf) const {
-  return footer_.metadata->schema()->Column(columns_[static_cast<size_t>(leaf)])->physical_type();
+  return footer_.metadata->schema()
+      ->Column(layout_.columns[static_cast<size_t>(leaf)])
+      ->physical_type();
 }
 
 std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
-  const int column = columns_[static_cast<size_t>(leaf)];
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
   if (column < 0) {
     return std::nullopt;
   }
@@ -268,18 +247,50 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group,
 
 Result<std::unique_ptr<LeafDecoder>> TableFile::OpenLeaf(int row_group, int leaf,
                                                          const otap::Column& target) {
-  const int column = columns_[static_cast<size_t>(leaf)];
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
   Location where = location_;
   where.row_group = row_group;
   ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column));
   return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column), target,
-                           where);
+                           where, layout_.nanos_per_unit[static_cast<size_t>(leaf)]);
+}
+
+Result<std::unique_ptr<LeafDecoder>> TableFile::OpenCompanion(int row_group, int leaf) {
+  const int column = layout_.companions[static_cast<size_t>(leaf)];
+  Location where = location_;
+  where.row_group = row_group;
+  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column));
+  return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column),
+                           *LeavesOf(kind_)[static_cast<size_t>(leaf)].column, where, 1);
+}
+
+Status TableFile::CheckEmptyColumns(int row_group, int leaf) {
+  Location where = location_;
+  where.row_group = row_group;
+  for (const EmptyColumn& empty : layout_.empty_columns) {
+    if (leaf >= 0 && (leaf < empty.first_leaf || leaf >= empty.first_leaf + empty.num_leaves)) {
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, empty.column));
+    ARROW_ASSIGN_OR_RAISE(
+        const bool has_values, CatchParquet(where, [&]() -> Result<bool> {
+          auto found = HasLevel(std::move(pages), *footer_.metadata->schema()->Column(empty.column),
+                                empty.level, num_rows(row_group));
+          ARROW_RETURN_NOT_OK(WithContext(found.status(), ErrorKind::kParquet, where));
+          return found;
+        }));
+    if (has_values) {
+      return MakeError(ErrorKind::kSchemaReconstruction, empty.refusal, where);
+    }
+  }
+  return Status::OK();
 }
 
 Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
   IdColumn ids;
   const int64_t rows = num_rows(row_group);
   if (!has_leaf(leaf)) {
+    ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group, leaf));
     ids.values.assign(static_cast<size_t>(rows), 0);
     ARROW_ASSIGN_OR_RAISE(ids.validity, arrow::AllocateEmptyBitmap(rows));
     return ids;
@@ -314,11 +325,13 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
 
 Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
                                                                 const std::vector<bool>& wanted) {
+  ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
   const std::span<const Leaf> leaves = LeavesOf(kind_);
   std::vector<std::unique_ptr<LeafDecoder>> decoders(leaves.size());
+  std::vector<LeafStream::Companion> companions;
   std::vector<int> list_leaves;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (!wanted[leaf] || columns_[leaf] < 0) {
+    if (!wanted[leaf] || layout_.columns[leaf] < 0) {
       continue;
     }
     if (leaves[leaf].is_list()) {
@@ -328,16 +341,20 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
     const bool is_id = leaves[leaf].column->role != otap::ColumnRole::kData;
     ARROW_ASSIGN_OR_RAISE(decoders[leaf], OpenLeaf(row_group, static_cast<int>(leaf),
                                                    is_id ? kWideId : *leaves[leaf].column));
+    if (layout_.companions[leaf] >= 0) {
+      ARROW_ASSIGN_OR_RAISE(auto decoder, OpenCompanion(row_group, static_cast<int>(leaf)));
+      companions.push_back({leaf, std::move(decoder), layout_.nanos_per_unit[leaf]});
+    }
   }
+  Location where = location_;
+  where.row_group = row_group;
   std::unique_ptr<ListReader> lists;
   if (!list_leaves.empty()) {
-    Location where = location_;
-    where.row_group = row_group;
     ARROW_ASSIGN_OR_RAISE(
         lists, ListReader::Make(file_, footer_.metadata, kind_, row_group, list_leaves, where));
   }
-  return std::make_unique<LeafStream>(std::move(decoders), std::move(lists),
-                                      ExemplarValues::Make(*this));
+  return std::make_unique<LeafStream>(std::move(decoders), std::move(companions), std::move(lists),
+                                      ExemplarValues::Make(*this), kind_, std::move(where));
 }
 
 }  // namespace df::lake

@@ -14,6 +14,7 @@
 #include <parquet/metadata.h>
 
 #include "lake/footer.h"
+#include "lake/layout.h"
 #include "lake/leaf.h"
 #include "lake/leaf_decoder.h"
 
@@ -49,8 +50,9 @@ class RowGroupStream {
 
 class TableFile : public std::enable_shared_from_this<TableFile> {
  public:
-  /// Opens a file; `path` is for the file system, `location` for messages. Column types are checked
-  /// against the model. Errors: io, parquet, schema_reconstruction.
+  /// Opens a file; `path` is for the file system, `location` for messages. Every column is told to
+  /// be the model's or not, and a file that cannot be read right is refused. Errors: io, parquet,
+  /// schema_reconstruction.
   static Result<std::shared_ptr<TableFile>> Open(arrow::fs::FileSystem& file_system,
                                                  const std::string& path, otap::TableKind kind,
                                                  const Location& location);
@@ -58,6 +60,8 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   otap::TableKind kind() const { return kind_; }
   const Location& location() const { return location_; }
   const Footer& footer() const { return footer_; }
+  /// Returns what stands in the file: by leaf, and what is no leaf.
+  const Layout& layout() const { return layout_; }
   int num_row_groups() const { return footer_.metadata->num_row_groups(); }
   int64_t num_rows(int row_group) const { return num_rows_[static_cast<size_t>(row_group)]; }
 
@@ -73,7 +77,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   bool is_parquet_rs() const { return is_parquet_rs_; }
 
   /// Tells whether the file has a leaf.
-  bool has_leaf(int leaf) const { return columns_[static_cast<size_t>(leaf)] >= 0; }
+  bool has_leaf(int leaf) const { return layout_.columns[static_cast<size_t>(leaf)] >= 0; }
 
   /// Tells whether the Parquet type of a leaf is REQUIRED: it cannot be null in this file.
   bool is_required(int leaf) const;
@@ -101,13 +105,16 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   TableFile() = default;
   Status MapColumns();
   Status CheckRowGroups();
+  /// Looks into the columns that stand for leaves and must hold nothing: those of one leaf, or all.
+  Status CheckEmptyColumns(int row_group, int leaf = -1);
   Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column);
+  Result<std::unique_ptr<LeafDecoder>> OpenCompanion(int row_group, int leaf);
 
   otap::TableKind kind_ = otap::TableKind::kLogs;
   Location location_;
   std::shared_ptr<arrow::io::RandomAccessFile> file_;
   Footer footer_;
-  std::vector<int> columns_;  ///< Parquet column of each leaf, -1 when the file lacks it
+  Layout layout_;
   std::vector<int64_t> num_rows_;
   std::vector<int64_t> bytes_;
   bool has_partition_scope_ids_ = false;

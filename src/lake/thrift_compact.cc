@@ -74,12 +74,13 @@ arrow::Result<ThriftField> ThriftWalker::NextField(int16_t previous_id) {
 arrow::Result<ThriftList> ThriftWalker::ListHeader() {
   ARROW_ASSIGN_OR_RAISE(const uint8_t header, Byte());
   const uint8_t type = header & 0x0F;
-  if (type == 0 || type > static_cast<uint8_t>(ThriftType::kStruct)) {
-    return Fail(fmt::format("unknown element type {}", type));
-  }
   uint64_t size = header >> 4;
   if (size == 15) {
     ARROW_ASSIGN_OR_RAISE(size, Varint());
+  }
+  // Some writers give the elements of a list no type when there are none.
+  if (type > static_cast<uint8_t>(ThriftType::kStruct) || (type == 0 && size > 0)) {
+    return Fail(fmt::format("unknown element type {}", type));
   }
   // Every element takes at least one byte.
   if (size > bytes_.size() - static_cast<size_t>(offset_)) {

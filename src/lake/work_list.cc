@@ -293,7 +293,7 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
   *problem = summary.status();
   const std::lock_guard lock(mutex_);
   if (summary.ok()) {
-    report_.repaired_columns += (*summary)->num_repaired_columns;
+    ReportLayout(**summary, &report_);
   }
   if (const auto known = known_.find(entry.path); known != known_.end()) {
     KnownFile& file = known->second;
@@ -308,6 +308,7 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
 }
 
 void WorkList::LoadSummaries(Preparation* preparation) {
+  preparation->files.has_unreadable = preparation->listing.is_incomplete;
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
       if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {

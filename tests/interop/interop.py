@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import columns
 import grpc_client
 import grpc_server
 import kill_writer
@@ -43,6 +44,9 @@ def cases(world):
            lambda: read_parquet.check(world))
     if world.generator is not None:
         yield "OTAP", "messages of our producer, read with pyarrow", lambda: otap.check_messages(world)
+        for writer in columns.WRITERS:
+            yield (writer, "rewrites single columns of every table: exact or named",
+                   lambda writer=writer: columns.check(world, writer))
         for seed in range(1, 4):
             yield ("itself", f"OTLP/gRPC, our Parquet, replay, seed {seed}",
                    lambda seed=seed: round_trip.check(world, seed, requests=4, size=150))
