@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "config/document_source.h"
 #include "config/engine_document.h"
 
 namespace df::app {
@@ -22,9 +21,13 @@ std::vector<std::string> OverridesOf(const DocumentFlags& flags) {
 Result<engine::CheckedEngine> LoadDocument(const DocumentFlags& flags,
                                            const engine::NodeRegistry& registry,
                                            const engine::EngineContext& context,
-                                           const config::Environment& environment) {
+                                           const config::Environment& environment,
+                                           config::DocumentText* read) {
   ARROW_ASSIGN_OR_RAISE(const config::DocumentText text,
                         config::ReadSource(flags.source, environment));
+  if (read != nullptr) {
+    *read = text;
+  }
   config::Problems problems(text.name);
   const config::ValuePtr root =
       config::ReadDocument(text, OverridesOf(flags), environment, &problems);

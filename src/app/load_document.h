@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/document_source.h"
 #include "config/environment.h"
 #include "engine/checked_engine.h"
 #include "engine/node_registry.h"
@@ -22,12 +23,14 @@ struct DocumentFlags {
 };
 
 /// Reads, changes and checks the document. Opens no file but that of the source, starts nothing.
+/// `read`, where given, becomes the text of the source and its name.
 /// Errors: config with every problem on a line of its own, where the document is wrong; Invalid or
 /// IOError where there is none.
 Result<engine::CheckedEngine> LoadDocument(const DocumentFlags& flags,
                                            const engine::NodeRegistry& registry,
                                            const engine::EngineContext& context,
-                                           const config::Environment& environment);
+                                           const config::Environment& environment,
+                                           config::DocumentText* read = nullptr);
 
 /// The allocation that --num-cores N stands for: 0 is all cores.
 config::CoreAllocation AllocationOfCount(int num_cores);

@@ -16,6 +16,7 @@
 #include "app/load_document.h"
 #include "app/pipeline_plans.h"
 #include "app/print_config.h"
+#include "app/receipt.h"
 #include "app/summary.h"
 #include "base/logging.h"
 #include "controller/controller.h"
@@ -35,6 +36,7 @@ struct Flags {
   bool validates_only = false;
   bool prints_config = false;
   bool prints_metrics = false;
+  std::string receipt;
   std::string log_level;
   std::string log_format = "text";
 };
@@ -87,6 +89,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_flag("--print-config", flags->prints_config,
                 "Print the document with every default and exit");
   app->add_flag("--metrics", flags->prints_metrics, "Print every metric at the end");
+  app->add_option("--receipt", flags->receipt,
+                  "Write at the end what was found, delivered and left out, as JSON")
+      ->type_name("FILE");
   app->add_option("--log-level", flags->log_level,
                   "debug, info, warning or error; the document says it otherwise")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
@@ -156,8 +161,29 @@ controller::ControllerOptions OptionsOf(const engine::CheckedEngine& engine,
   return options;
 }
 
+/// What the run has to say for itself: the receipt, where one was asked for.
+struct Receipt {
+  std::optional<ReceiptFile> file;
+  ReceiptFacts facts;
+
+  /// Writes it. Returns the exit code: a receipt that cannot be written is a failure.
+  int Write(const controller::RunResult& result, int exit_code) {
+    if (!file.has_value()) {
+      return exit_code;
+    }
+    facts.ended = runtime::SystemClock().WallNow();
+    facts.exit_code = exit_code;
+    const Status status = file->Write(FormatReceipt(result, facts));
+    if (status.ok()) {
+      return exit_code;
+    }
+    return Fail(status, exit_code == kExitForced ? kExitForced : kExitFailed);
+  }
+};
+
 int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
-              const engine::NodeRegistry& registry, const std::vector<int>& allowed_cores) {
+              const engine::NodeRegistry& registry, const std::vector<int>& allowed_cores,
+              Receipt receipt) {
   const Status status = arrow::compute::Initialize();
   if (!status.ok()) {
     return Fail(status, kExitFailed);
@@ -189,7 +215,7 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (flags.prints_metrics) {
     fmt::print("{}\n", result.metrics);
   }
-  return ExitCode(result, flags.allows_incomplete);
+  return receipt.Write(result, ExitCode(result, flags.allows_incomplete));
 }
 
 int Run(Flags flags) {
@@ -199,8 +225,9 @@ int Run(Flags flags) {
   if (!cores.ok()) {
     return Fail(cores, kExitUsage);
   }
+  config::DocumentText text;
   const auto engine = LoadDocument(flags.document, registry, {.allowed_cores = allowed_cores},
-                                   config::ProcessEnvironment());
+                                   config::ProcessEnvironment(), &text);
   if (!engine.ok()) {
     return Fail(engine.status(), kExitUsage);
   }
@@ -220,7 +247,22 @@ int Run(Flags flags) {
     return kExitClean;
   }
   SetUpLog(flags, engine->settings.telemetry);
-  return RunEngine(flags, *engine, registry, allowed_cores);
+  Receipt receipt;
+  if (!flags.receipt.empty()) {
+    auto file = ReceiptFile::Make(flags.receipt);
+    if (!file.ok()) {
+      return Fail(file.status(), kExitUsage);
+    }
+    receipt.file = std::move(file).ValueUnsafe();
+    receipt.facts = {.version = DF_ENGINE_VERSION,
+                     .document = text.name,
+                     .document_sha256 = Sha256(text.text),
+                     .is_changed_by_flags = !flags.document.overrides.empty() ||
+                                            flags.document.core_allocation.has_value() ||
+                                            !flags.document.http_admin_bind.empty(),
+                     .started = runtime::SystemClock().WallNow()};
+  }
+  return RunEngine(flags, *engine, registry, allowed_cores, std::move(receipt));
 }
 
 }  // namespace

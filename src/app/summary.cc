@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/command.h"
+#include "app/receipt.h"
 #include "engine/account.h"
 
 namespace df::app {
@@ -121,6 +122,9 @@ std::string FormatSummary(const std::string& source, const controller::RunResult
   if (const int64_t problems = NumProblems(result); problems > 0) {
     text += fmt::format("incomplete: {} problems, named above\n", problems);
   }
+  for (const std::string& line : BrokenSumsOf(result)) {
+    text += fmt::format("defect of the program: {}\n", line);
+  }
   return text;
 }
 
@@ -132,6 +136,9 @@ int ExitCode(const controller::RunResult& result, bool allows_incomplete) {
       return kExitForced;
     case controller::Outcome::kClean:
       break;
+  }
+  if (!BrokenSumsOf(result).empty()) {
+    return kExitFailed;
   }
   if (!allows_incomplete && NumProblems(result) > 0) {
     return kExitIncomplete;

@@ -9,9 +9,11 @@ namespace df::app {
 
 /// Writes the final summary: a block a pipeline, with how it ended and a line or more for every
 /// node. `source` names the document; the only pipeline of one is told by that name.
+/// Problems and broken sums are counted in its last lines.
 std::string FormatSummary(const std::string& source, const controller::RunResult& result);
 
 /// Returns the exit code of a run (command.h). `allows_incomplete` lets problems in reports pass.
+/// Sums that do not hold (engine/account.h) are a failure.
 int ExitCode(const controller::RunResult& result, bool allows_incomplete);
 
 }  // namespace df::app

@@ -361,7 +361,6 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
         listing.problems.push_back(MakeError(
             ErrorKind::kFileDiscovery,
             fmt::format("cannot be looked at: {}", std::strerror(entry.error)), {.file = name}));
-        listing.is_whole = false;
       }
       continue;
     }

@@ -31,7 +31,6 @@ struct LakeListing {
   std::vector<Status> notices;
   int64_t num_files = 0;
   bool has_table_folders = false;  ///< any folder of the base is named as a table
-  bool is_whole = true;            ///< every directory could be listed
 };
 
 /// Lists the tables that the signals need.

@@ -581,6 +581,13 @@ int64_t WorkList::num_waiting() const {
   return static_cast<int64_t>(queue_.size());
 }
 
+void WorkList::VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const {
+  const std::lock_guard lock(mutex_);
+  for (const PartitionListing& listing : queue_) {
+    visit(listing);
+  }
+}
+
 bool WorkList::has_found_files() const {
   const std::lock_guard lock(mutex_);
   return has_found_files_;

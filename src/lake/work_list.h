@@ -92,6 +92,8 @@ class WorkList {
 
   /// Partitions found and not taken yet.
   int64_t num_waiting() const;
+  /// Calls `visit` with each of them; it does not call the list.
+  void VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const;
 
   /// Whether a listing has shown any file of a table that the signals need.
   bool has_found_files() const;

@@ -79,10 +79,19 @@ inline constexpr Instrument kNodeFailingTime = {
     "delivers"};
 
 // Receivers that read rows of files; in the set of their node.
+inline constexpr Instrument kReceiverRowsListed = {
+    kCounter, "df.receiver.rows.listed", "{row}",
+    "Rows of root tables in the files that were taken"};
 inline constexpr Instrument kReceiverRowsRead = {kCounter, "df.receiver.rows.read", "{row}",
                                                  "Rows of root tables that were read and selected"};
 inline constexpr Instrument kReceiverRowsEmitted = {
     kCounter, "df.receiver.rows.emitted", "{row}", "Rows of root tables that were sent in batches"};
+inline constexpr Instrument kReceiverRowsAcked = {
+    kCounter, "df.receiver.rows.acked", "{row}",
+    "Rows of root tables in the batches that were delivered"};
+inline constexpr Instrument kReceiverRowsRefused = {
+    kCounter, "df.receiver.rows.refused", "{row}",
+    "Rows of root tables in the batches that were refused"};
 inline constexpr Instrument kReceiverRowsDropped = {
     kCounter, "df.receiver.rows.dropped", "{row}",
     "Rows of root tables that were read and could not be sent", "reason"};
@@ -173,8 +182,11 @@ inline constexpr std::array kAll = {
     &kNodeOutcomeLatency,
     &kNodeCallDuration,
     &kNodeFailingTime,
+    &kReceiverRowsListed,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,
+    &kReceiverRowsAcked,
+    &kReceiverRowsRefused,
     &kReceiverRowsDropped,
     &kReceiverErrors,
     &kEdgeBatches,

@@ -61,8 +61,11 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     Stop();
     channel.Close();
   });
+  rows_.listed = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsListed);
   rows_.read = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsRead);
   rows_.emitted = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsEmitted);
+  rows_.acked = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsAcked);
+  rows_.refused = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsRefused);
   for (size_t reason = 0; reason < rows_.dropped.size(); ++reason) {
     rows_.dropped[reason] = &effects.metrics().AddCounter(
         telemetry::names::kReceiverRowsDropped,
@@ -95,8 +98,12 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     }
     const uint64_t calldata = next_calldata_++;
     progress_->Sent(message->payload.batch->num_items());
-    unanswered_.emplace(
-        calldata, Unanswered{std::move(message->payload.origin), std::move(message->passage)});
+    const lake::Origin& origin = message->payload.origin;
+    const int64_t num_items = message->payload.batch->num_items();
+    rows_.emitted->Add(origin.num_rows);
+    replay_->ledger().OnSent(message->passage->files.at(origin.file).get(), origin, num_items);
+    unanswered_.emplace(calldata, Unanswered{std::move(message->payload.origin), num_items,
+                                             std::move(message->passage)});
     engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
     has_room = co_await effects.Send(std::move(pdata));
   }
@@ -110,22 +117,30 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
 
 void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldata) {
   const auto found = unanswered_.find(calldata);
+  const lake::Origin& origin = found->second.origin;
   Passage& passage = *found->second.passage;
   progress_->Answered(outcome.is_ack);
+  using Fate = DeliveryLedger::Fate;
+  Fate fate = Fate::kUnknown;
   if (outcome.is_ack) {
+    fate = Fate::kDelivered;
     ++num_acked_;
+    rows_.acked->Add(origin.num_rows);
   } else if (IsLoss(outcome.cause)) {
     ++num_lost_;
     passage.is_lost = true;
   } else {
+    fate = Fate::kRefused;
     ++num_nacked_;
+    rows_.refused->Add(origin.num_rows);
     if (nacks_.size() < kMaxNacksNamed) {
-      const lake::Origin& origin = found->second.origin;
       nacks_.push_back(fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
                                    origin.row_group, origin.first_row,
                                    origin.first_row + origin.num_rows - 1, outcome.reason));
     }
   }
+  replay_->ledger().OnOutcome(passage.files.at(origin.file).get(), origin, found->second.num_items,
+                              fate);
   --passage.num_open;
   unanswered_.erase(found);
 }
@@ -169,8 +184,31 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
 
 std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::PartitionWork work) {
   auto passage = std::make_shared<Passage>(std::move(work));
+  int64_t num_new_rows = 0;
+  for (const lake::PartitionTask& task : passage->work.tasks) {
+    const auto& roots = task.files->of(otap::RootTable(task.signal));
+    for (const size_t index : task.root_files) {
+      const lake::FileSummary& root = *roots[index];
+      bool is_new = false;
+      passage->files[root.entry.path] =
+          replay_->ledger().Open(task.files->partition, root, &is_new);
+      num_new_rows += is_new ? root.num_rows() : 0;
+    }
+  }
+  {
+    const std::lock_guard lock(CountersMutex());
+    rows_.listed->Add(num_new_rows);
+  }
   const std::lock_guard lock(mutex_);
-  std::erase_if(passages_, [](const auto& earlier) { return earlier->is_done(); });
+  std::erase_if(passages_, [this](const auto& earlier) {
+    if (earlier->is_done()) {
+      for (const auto& [path, file] : earlier->files) {
+        replay_->ledger().Release(file);
+      }
+      return true;
+    }
+    return false;
+  });
   passages_.push_back(passage);
   return passage;
 }
@@ -207,7 +245,6 @@ void ParquetReceiver::Count(const lake::ReadReport& report) {
        {otap::Signal::kLogs, otap::Signal::kTraces, otap::Signal::kMetrics}) {
     const lake::TableCounts& roots = report.table(otap::RootTable(signal));
     rows_.read->Add(roots.rows_read);
-    rows_.emitted->Add(roots.rows_emitted);
     for (size_t reason = 0; reason < rows_.dropped.size(); ++reason) {
       rows_.dropped[reason]->Add(roots.rows_dropped[reason]);
     }
@@ -222,6 +259,7 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
                                             MakeReadOptions(replay_->config()), budget, report);
   if (!reader.ok()) {
     report->Add(reader.status());
+    EndFiles(task, passage.get());
     return true;
   }
   bool is_open = true;
@@ -235,11 +273,23 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
       break;
     }
     const int64_t size_bytes = (*payload)->batch->size_bytes();
+    const lake::Origin& origin = (*payload)->origin;
+    replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
     ++passage->num_open;
     is_open = channel->Push({std::move(**payload), passage}, size_bytes);
   }
   outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
+  if (is_open) {
+    EndFiles(task, passage.get());
+  }
   return is_open;
+}
+
+void ParquetReceiver::EndFiles(const lake::PartitionTask& task, Passage* passage) {
+  for (const size_t index : task.root_files) {
+    const lake::FileSummary& root = *task.files->of(otap::RootTable(task.signal))[index];
+    replay_->ledger().OnEnd(passage->files.at(root.entry.path).get());
+  }
 }
 
 void ParquetReceiver::GiveBack() {

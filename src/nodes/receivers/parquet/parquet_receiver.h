@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,6 +40,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     std::atomic<int64_t> num_open = 0;  ///< payloads made and without outcome
     std::atomic<bool> is_read = false;  ///< every payload has been made
     std::atomic<bool> is_lost = false;  ///< a node has ended with a payload of it
+    std::map<std::string, DeliveryLedger::FilePtr> files;  ///< root files, by path
     bool is_done() const { return is_read && num_open == 0 && !is_lost; }
   };
   struct Message {
@@ -47,6 +49,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   };
   struct Unanswered {
     lake::Origin origin;
+    int64_t num_items = 0;
     std::shared_ptr<Passage> passage;
   };
   using Channel = runtime::ThreadChannel<Message>;
@@ -74,20 +77,26 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   bool ReplayTask(const lake::PartitionTask& task, const std::shared_ptr<Passage>& passage,
                   Channel* channel, lake::MemoryBudget* budget, lake::ReadReport* report,
                   std::vector<lake::RootOutcome>* outcomes);
+  /// Tells the ledger that the files of a task have been read as far as they can be.
+  void EndFiles(const lake::PartitionTask& task, Passage* passage);
   /// Gives partitions back to the list of which not everything has arrived.
   void GiveBack();
   void Stop();
-  /// Adds what became of the root rows of a partition to the metrics.
+  /// Adds what a reader has read and left out of a partition to the metrics.
   void Count(const lake::ReadReport& report);
   /// Adds the errors found since the last call, by whatever instance, to the metrics.
   void CountErrors();
 
-  /// Written by workers, one at a time.
   struct RowCounters {
+    // Written by workers, one at a time.
+    telemetry::Counter* listed = nullptr;
     telemetry::Counter* read = nullptr;
-    telemetry::Counter* emitted = nullptr;
     std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
     std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};  ///< by kind
+    // Written by the loop.
+    telemetry::Counter* emitted = nullptr;
+    telemetry::Counter* acked = nullptr;
+    telemetry::Counter* refused = nullptr;
   };
 
   std::shared_ptr<Replay> replay_;

@@ -51,56 +51,195 @@ lake::ErrorCounts Replay::TakeNewErrors() {
   return added;
 }
 
-engine::NodeReport DescribeReplay(const Replay& replay) {
-  const lake::ReadReport report = replay.work_list().Report();
-  engine::NodeReport lines;
-  auto rows = [&](otap::TableKind kind) { return report.table(kind).rows_emitted; };
-  const int64_t points =
-      rows(otap::TableKind::kNumberDataPoints) + rows(otap::TableKind::kSummaryDataPoints) +
-      rows(otap::TableKind::kHistogramDataPoints) + rows(otap::TableKind::kExpHistogramDataPoints);
-  lines.lines.push_back(
+namespace {
+
+std::string_view RecordName(otap::Signal signal) {
+  switch (signal) {
+    case otap::Signal::kLogs:
+      return "log records";
+    case otap::Signal::kTraces:
+      return "spans";
+    case otap::Signal::kMetrics:
+      return "metrics";
+  }
+  return "records";
+}
+
+std::vector<engine::NamedCount> Named(const std::vector<lake::Problem>& problems) {
+  std::vector<engine::NamedCount> named;
+  for (const lake::Problem& problem : problems) {
+    named.push_back({std::string(Name(problem.kind)), problem.message, problem.count});
+  }
+  return named;
+}
+
+std::vector<engine::TableAccount> TablesOf(const lake::ReadReport& report) {
+  std::vector<engine::TableAccount> tables;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    const lake::TableCounts& counts = report.table(table.kind);
+    engine::TableAccount told{.table = std::string(table.directory),
+                              .rows_read = counts.rows_read,
+                              .rows_emitted = counts.rows_emitted,
+                              .dropped = {}};
+    for (size_t reason = 0; reason < counts.rows_dropped.size(); ++reason) {
+      if (counts.rows_dropped[reason] > 0) {
+        told.dropped[std::string(lake::kDropReasonNames[reason])] = counts.rows_dropped[reason];
+      }
+    }
+    if (told.rows_read > 0 || !told.dropped.empty()) {
+      tables.push_back(std::move(told));
+    }
+  }
+  return tables;
+}
+
+/// Files of partitions that were found and not taken.
+void AddWaiting(const Replay& replay, engine::SourceAccount* account) {
+  replay.work_list().VisitWaiting([&](const lake::PartitionListing& listing) {
+    for (const otap::Signal signal : replay.config().signal_types) {
+      for (const lake::FileEntry& entry :
+           listing.tables[otap::TableIndex(otap::RootTable(signal))]) {
+        account->has_listed_all = false;
+        ++account->num_files;
+        account->num_bytes += entry.size_bytes;
+        if (++account->num_unfinished <= static_cast<int64_t>(engine::SourceAccount::kMaxListed)) {
+          account->unfinished.push_back({.partition = listing.partition,
+                                         .file = entry.path,
+                                         .size_bytes = entry.size_bytes,
+                                         .num_records = std::nullopt,
+                                         .num_delivered = 0,
+                                         .reason = "waiting"});
+        }
+      }
+    }
+  });
+}
+
+std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
+                                                       const lake::ReadReport& report) {
+  auto account = std::make_shared<engine::SourceAccount>();
+  account->base = replay.base();
+  account->has_found_nothing = replay.work_list().has_listed() &&
+                               !replay.work_list().has_found_files() &&
+                               !replay.config().polling_interval.interval.has_value();
+  account->has_listed_all = replay.work_list().num_held_back() == 0 && report.files_failed == 0;
+  replay.ledger().Describe(account.get());
+  AddWaiting(replay, account.get());
+  account->tables = TablesOf(report);
+  account->num_repaired_columns = report.repaired_columns;
+  account->num_ambiguous = report.rows_without_resource;
+  for (const lake::TableCounts& counts : report.tables) {
+    account->num_duplicate_ids += counts.duplicate_ids;
+  }
+  account->problems = Named(report.problems);
+  account->notices = Named(report.notices);
+  if (const Status sums = report.CheckConservation(); !sums.ok()) {
+    account->broken_sums.push_back(sums.message());
+  }
+  return account;
+}
+
+/// What was delivered, and of each signal that was not delivered whole why not.
+void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* report) {
+  std::string delivered;
+  std::vector<std::string> short_of;
+  int64_t num_points = 0;
+  for (const engine::SignalAccount& signal : account.signals) {
+    if (signal.signal == otap::Signal::kMetrics) {
+      num_points = signal.items_delivered;
+    }
+    if (signal.listed == 0) {
+      continue;
+    }
+    delivered += fmt::format("{}{} of {}{} {}", delivered.empty() ? "delivered " : ", ",
+                             signal.delivered, account.has_listed_all ? "" : "at least ",
+                             signal.listed, RecordName(signal.signal));
+    std::string text;
+    const auto add = [&](int64_t count, std::string_view what) {
+      if (count > 0) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, what);
+      }
+    };
+    add(signal.refused, "refused");
+    add(signal.in_flight, "sent without an outcome");
+    for (const auto& [reason, count] : signal.left_out) {
+      add(count, reason);
+      // What cannot be read is counted as such already, and refusals by their batches.
+      report->num_problems += reason == "unreadable" ? 0 : count;
+    }
+    report->num_problems += signal.in_flight;
+    if (!text.empty()) {
+      short_of.push_back(fmt::format("not delivered: {}: {}", otap::Name(signal.signal), text));
+    }
+  }
+  const auto count = [&](otap::Signal signal) {
+    return account.signals[static_cast<size_t>(signal)].delivered;
+  };
+  report->lines.push_back(
       fmt::format("replayed {} log records, {} spans, {} metrics with {} data points",
-                  rows(otap::TableKind::kLogs), rows(otap::TableKind::kSpans),
-                  rows(otap::TableKind::kUnivariateMetrics), points));
-  lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
-                                    report.files_replayed, report.partitions, report.payloads));
+                  count(otap::Signal::kLogs), count(otap::Signal::kTraces),
+                  count(otap::Signal::kMetrics), num_points));
+  if (!delivered.empty()) {
+    report->lines.push_back(delivered);
+  }
+  report->lines.insert(report->lines.end(), short_of.begin(), short_of.end());
+}
+
+void DescribeReading(const lake::ReadReport& report, engine::NodeReport* lines) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     const lake::TableCounts& counts = report.table(table.kind);
     for (size_t reason = 0; reason < counts.rows_dropped.size(); ++reason) {
       if (counts.rows_dropped[reason] > 0) {
-        lines.lines.push_back(fmt::format("dropped {} rows of {}: {}", counts.rows_dropped[reason],
-                                          table.directory, lake::kDropReasonNames[reason]));
-        lines.num_problems += counts.rows_dropped[reason];
+        lines->lines.push_back(fmt::format("dropped {} rows of {}: {}", counts.rows_dropped[reason],
+                                           table.directory, lake::kDropReasonNames[reason]));
+        lines->num_problems += counts.rows_dropped[reason];
       }
     }
   }
   if (report.repaired_columns > 0) {
-    lines.lines.push_back(fmt::format("repaired {} id columns of the known upstream defect",
-                                      report.repaired_columns));
+    lines->lines.push_back(fmt::format("repaired {} id columns of the known upstream defect",
+                                       report.repaired_columns));
   }
   if (report.slices_decoded_again > 0) {
-    lines.lines.push_back(
+    lines->lines.push_back(
         fmt::format("decoded {} slices again: the order of rows does not fit memory_limit",
                     report.slices_decoded_again));
   }
-  if (const int64_t held = replay.work_list().num_held_back(); held > 0) {
-    lines.lines.push_back(
-        fmt::format("held back {} files: too young, or child files may be missing", held));
-    lines.num_problems += held;
-  }
-  if (const int64_t left = replay.work_list().num_waiting(); left > 0) {
-    lines.lines.push_back(fmt::format("stopped before {} partitions", left));
-    lines.num_problems += left;
-  }
-  const int64_t lost = replay.work_list().num_lost();
-  if (const int64_t stopped = replay.work_list().num_returned() - lost; stopped > 0) {
-    lines.lines.push_back(fmt::format("stopped in the middle of {} partitions", stopped));
-    lines.num_problems += stopped;
-  }
-  if (lost > 0) {
-    lines.lines.push_back(
-        fmt::format("not delivered whole: {} partitions that a failed node had under way", lost));
-    lines.num_problems += lost;
+}
+
+/// What the work list has that nobody has taken, or taken back.
+void DescribeLeft(const Replay& replay, engine::NodeReport* lines) {
+  const auto add = [lines](int64_t count, std::string line) {
+    if (count > 0) {
+      lines->lines.push_back(std::move(line));
+      lines->num_problems += count;
+    }
+  };
+  const lake::WorkList& list = replay.work_list();
+  add(list.num_held_back(),
+      fmt::format("held back {} files: too young, or child files may be missing",
+                  list.num_held_back()));
+  add(list.num_waiting(), fmt::format("stopped before {} partitions", list.num_waiting()));
+  const int64_t stopped = list.num_returned() - list.num_lost();
+  add(stopped, fmt::format("stopped in the middle of {} partitions", stopped));
+  add(list.num_lost(),
+      fmt::format("not delivered whole: {} partitions that a failed node had under way",
+                  list.num_lost()));
+}
+
+}  // namespace
+
+engine::NodeReport DescribeReplay(const Replay& replay) {
+  const lake::ReadReport report = replay.work_list().Report();
+  engine::NodeReport lines;
+  lines.source = AccountOf(replay, report);
+  DescribeDelivery(*lines.source, &lines);
+  lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
+                                    report.files_replayed, report.partitions, report.payloads));
+  DescribeReading(report, &lines);
+  DescribeLeft(replay, &lines);
+  if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {
+    lines.lines.push_back(DescribeEmptyBase(replay.base(), replay.config().signal_types));
   }
   for (const std::string& absent : replay.work_list().AbsentTables()) {
     lines.lines.push_back("notice: " + absent);
@@ -114,12 +253,6 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
                     problem.count > 1 ? fmt::format(" (x{})", problem.count) : ""));
   }
   lines.num_problems += report.num_errors();
-  auto source = std::make_shared<engine::SourceAccount>();
-  if (!replay.work_list().has_found_files() && replay.work_list().has_listed()) {
-    lines.lines.push_back(DescribeEmptyBase(replay.base(), replay.config().signal_types));
-    source->has_found_nothing = !replay.config().polling_interval.interval.has_value();
-  }
-  lines.source = std::move(source);
   return lines;
 }
 

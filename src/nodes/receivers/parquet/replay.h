@@ -9,6 +9,7 @@
 #include "engine/node_registry.h"
 #include "lake/work_list.h"
 #include "nodes/receivers/parquet/config.h"
+#include "nodes/receivers/parquet/delivery_ledger.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -22,6 +23,8 @@ class Replay final : public engine::NodeShared {
   arrow::fs::FileSystem* file_system() const { return file_system_.get(); }
   lake::WorkList& work_list() { return work_list_; }
   const lake::WorkList& work_list() const { return work_list_; }
+  DeliveryLedger& ledger() { return ledger_; }
+  const DeliveryLedger& ledger() const { return ledger_; }
 
   /// Logs every problem that the work list has learnt of since the last call, and once that there
   /// is nothing to replay.
@@ -35,6 +38,7 @@ class Replay final : public engine::NodeShared {
   std::string base_;
   std::shared_ptr<arrow::fs::FileSystem> file_system_;
   lake::WorkList work_list_;
+  DeliveryLedger ledger_;
   std::mutex mutex_;
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};

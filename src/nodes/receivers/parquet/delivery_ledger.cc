@@ -1,0 +1,214 @@
+#include "nodes/receivers/parquet/delivery_ledger.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+otap::Signal SignalOf(otap::TableKind root) {
+  for (const otap::Signal signal : otap::kAllSignals) {
+    if (otap::RootTable(signal) == root) {
+      return signal;
+    }
+  }
+  return otap::Signal::kLogs;  // files of other tables are not opened here
+}
+
+}  // namespace
+
+struct DeliveryLedger::File {
+  File(std::string in_partition, const lake::FileSummary& summary)
+      : partition(std::move(in_partition)),
+        path(summary.entry.path),
+        key(path + "\n" + summary.digest),
+        size_bytes(summary.entry.size_bytes),
+        signal(SignalOf(summary.kind)),
+        states(summary.num_rows()) {
+    int64_t first = 0;
+    for (const lake::RowGroupSummary& group : summary.row_groups) {
+      group_first_row.push_back(first);
+      first += group.num_rows;
+    }
+  }
+
+  int64_t FirstRow(const lake::Origin& origin) const {
+    return group_first_row[static_cast<size_t>(origin.row_group)] + origin.first_row;
+  }
+  bool is_delivered() const { return states.Count(RowState::kDelivered) == states.num_rows(); }
+  std::string_view ReasonOf(RowState state) const {
+    switch (state) {
+      case RowState::kUnread:
+        return is_ended ? "unreadable" : "not_read";
+      case RowState::kRead:
+        return "read_not_sent";
+      case RowState::kInFlight:
+        return "in_flight";
+      case RowState::kRefused:
+        return "refused";
+      case RowState::kDelivered:
+        break;
+    }
+    return "";
+  }
+
+  std::string partition;
+  std::string path;
+  std::string key;
+  int64_t size_bytes;
+  otap::Signal signal;
+  std::vector<int64_t> group_first_row;  ///< by row group
+  RowStates states;
+  bool is_ended = false;
+  bool is_released = false;
+};
+
+DeliveryLedger::FilePtr DeliveryLedger::Open(const std::string& partition,
+                                             const lake::FileSummary& file, bool* is_new) {
+  auto opened = std::make_shared<File>(partition, file);
+  const std::lock_guard lock(mutex_);
+  const auto [entry, is_inserted] = files_.emplace(opened->key, opened);
+  *is_new = is_inserted;
+  File& known = *entry->second;
+  known.is_ended = false;
+  num_released_ -= std::exchange(known.is_released, false) ? 1 : 0;
+  return entry->second;
+}
+
+void DeliveryLedger::OnRead(File* file, const lake::Origin& origin) {
+  const std::lock_guard lock(mutex_);
+  file->states.Set(file->FirstRow(origin), origin.num_rows, RowState::kRead);
+}
+
+void DeliveryLedger::OnSent(File* file, const lake::Origin& origin, int64_t num_items) {
+  const std::lock_guard lock(mutex_);
+  file->states.Set(file->FirstRow(origin), origin.num_rows, RowState::kInFlight);
+  totals_[static_cast<size_t>(file->signal)].items.sent += num_items;
+}
+
+void DeliveryLedger::OnOutcome(File* file, const lake::Origin& origin, int64_t num_items,
+                               Fate fate) {
+  if (fate == Fate::kUnknown) {
+    return;  // it stays in flight
+  }
+  const std::lock_guard lock(mutex_);
+  const bool is_delivered = fate == Fate::kDelivered;
+  file->states.Set(file->FirstRow(origin), origin.num_rows,
+                   is_delivered ? RowState::kDelivered : RowState::kRefused);
+  Items& items = totals_[static_cast<size_t>(file->signal)].items;
+  (is_delivered ? items.delivered : items.refused) += num_items;
+}
+
+void DeliveryLedger::OnEnd(File* file) {
+  const std::lock_guard lock(mutex_);
+  file->is_ended = true;
+}
+
+void DeliveryLedger::Release(const FilePtr& file) {
+  const std::lock_guard lock(mutex_);
+  if (file->is_delivered()) {
+    Forget(file);
+  } else if (!std::exchange(file->is_released, true) && ++num_released_ > kMaxFiles) {
+    Forget(file);
+    --num_released_;
+    ++num_forgotten_;
+  }
+}
+
+void DeliveryLedger::Forget(const FilePtr& file) {
+  const auto found = files_.find(file->key);
+  if (found != files_.end() && found->second == file) {
+    AddTo(*file, &totals_[static_cast<size_t>(file->signal)]);
+    files_.erase(found);
+  }
+}
+
+void DeliveryLedger::AddTo(const File& file, Totals* totals) {
+  for (size_t state = 0; state < kNumRowStates; ++state) {
+    totals->rows[state] += file.states.Count(static_cast<RowState>(state));
+  }
+  totals->unreadable += file.is_ended ? file.states.Count(RowState::kUnread) : 0;
+  ++totals->files;
+  totals->files_delivered += file.is_delivered() ? 1 : 0;
+  totals->bytes += file.size_bytes;
+}
+
+/// Splits what is not delivered at row groups: that is how whoever reads it again finds it.
+void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account) {
+  std::string_view first_reason;
+  file.states.VisitRuns([&](int64_t first, int64_t count, RowState state) {
+    if (state == RowState::kDelivered) {
+      return;
+    }
+    first_reason = first_reason.empty() ? file.ReasonOf(state) : first_reason;
+    while (count > 0) {
+      const auto next =
+          std::upper_bound(file.group_first_row.begin(), file.group_first_row.end(), first);
+      const int64_t end = next == file.group_first_row.end() ? file.states.num_rows() : *next;
+      const int64_t length = std::min(count, end - first);
+      const auto group = next - file.group_first_row.begin() - 1;
+      if (++account->num_send_again <= static_cast<int64_t>(engine::SourceAccount::kMaxListed)) {
+        account->send_again.push_back(
+            {.partition = file.partition,
+             .file = file.path,
+             .row_group = static_cast<int>(group),
+             .first_row = first - file.group_first_row[static_cast<size_t>(group)],
+             .num_rows = length,
+             .reason = std::string(file.ReasonOf(state))});
+      }
+      first += length;
+      count -= length;
+    }
+  });
+  if (++account->num_unfinished <= static_cast<int64_t>(engine::SourceAccount::kMaxListed)) {
+    account->unfinished.push_back({.partition = file.partition,
+                                   .file = file.path,
+                                   .size_bytes = file.size_bytes,
+                                   .num_records = file.states.num_rows(),
+                                   .num_delivered = file.states.Count(RowState::kDelivered),
+                                   .reason = std::string(first_reason)});
+  }
+}
+
+void DeliveryLedger::Describe(engine::SourceAccount* account) const {
+  const std::lock_guard lock(mutex_);
+  std::array<Totals, otap::kAllSignals.size()> sums = totals_;
+  for (const auto& [key, file] : files_) {
+    AddTo(*file, &sums[static_cast<size_t>(file->signal)]);
+    if (!file->is_delivered()) {
+      ListRanges(*file, account);
+    }
+  }
+  account->num_unfinished += num_forgotten_;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const Totals& sum = sums[static_cast<size_t>(signal)];
+    const auto rows = [&](RowState state) { return sum.rows[static_cast<size_t>(state)]; };
+    engine::SignalAccount told{.signal = signal};
+    told.delivered = rows(RowState::kDelivered);
+    told.refused = rows(RowState::kRefused);
+    told.in_flight = rows(RowState::kInFlight);
+    told.sent = told.delivered + told.refused + told.in_flight;
+    told.read = told.sent + rows(RowState::kRead);
+    told.listed = told.read + rows(RowState::kUnread);
+    for (const auto& [reason, count] :
+         {std::pair("read_not_sent", rows(RowState::kRead)),
+          std::pair("unreadable", sum.unreadable),
+          std::pair("not_read", rows(RowState::kUnread) - sum.unreadable)}) {
+      if (count > 0) {
+        told.left_out[reason] = count;
+      }
+    }
+    told.items_sent = sum.items.sent;
+    told.items_delivered = sum.items.delivered;
+    told.items_refused = sum.items.refused;
+    told.items_in_flight = sum.items.sent - sum.items.delivered - sum.items.refused;
+    account->num_files += sum.files;
+    account->num_bytes += sum.bytes;
+    account->num_files_delivered += sum.files_delivered;
+    account->signals.push_back(std::move(told));
+  }
+}
+
+}  // namespace df::nodes::receivers::parquet

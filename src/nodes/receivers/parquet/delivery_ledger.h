@@ -1,0 +1,77 @@
+// What became of every root row that a receiver was to send.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/account.h"
+#include "lake/file_summary.h"
+#include "lake/payload.h"
+#include "nodes/receivers/parquet/row_states.h"
+
+namespace df::nodes::receivers::parquet {
+
+/// Shared by all instances of a receiver, so that it outlives those that fail. Knows each row by
+/// its file and place, which is why a row that is read or sent again counts once.
+/// Calls: from any thread. Cost: files that were delivered whole are kept as sums only.
+class DeliveryLedger {
+ public:
+  struct File;
+  using FilePtr = std::shared_ptr<File>;
+
+  /// How the sending of a batch has ended.
+  enum class Fate : uint8_t { kDelivered, kRefused, kUnknown };
+
+  /// A root file is to be read, for the first time or again. Returns nothing new of `is_new` when
+  /// it is known already.
+  FilePtr Open(const std::string& partition, const lake::FileSummary& file, bool* is_new);
+
+  void OnRead(File* file, const lake::Origin& origin);
+  void OnSent(File* file, const lake::Origin& origin, int64_t num_items);
+  void OnOutcome(File* file, const lake::Origin& origin, int64_t num_items, Fate fate);
+
+  /// The reader has come to the end of the file: rows that it has not given out cannot be read.
+  void OnEnd(File* file);
+
+  /// Nothing of the file is read or sent any more, unless it is opened again.
+  void Release(const FilePtr& file);
+
+  /// Fills the signals and the lists of files and ranges.
+  void Describe(engine::SourceAccount* account) const;
+
+  /// Files that are kept though they were not delivered whole; of those beyond only the sums are
+  /// known.
+  static constexpr size_t kMaxFiles = 10'000;
+
+ private:
+  struct Items {
+    int64_t sent = 0;
+    int64_t delivered = 0;
+    int64_t refused = 0;
+  };
+  /// Of one signal: rows of files that are not kept, and items of all.
+  struct Totals {
+    std::array<int64_t, kNumRowStates> rows{};
+    int64_t unreadable = 0;  ///< of the unread ones
+    int64_t files = 0;
+    int64_t files_delivered = 0;
+    int64_t bytes = 0;
+    Items items;
+  };
+
+  static void AddTo(const File& file, Totals* totals);
+  static void ListRanges(const File& file, engine::SourceAccount* account);
+  void Forget(const FilePtr& file);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, FilePtr> files_;  ///< by path and content
+  size_t num_released_ = 0;               ///< of them: not delivered whole
+  int64_t num_forgotten_ = 0;
+  std::array<Totals, otap::kAllSignals.size()> totals_{};
+};
+
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,159 @@
+#include "nodes/receivers/parquet/delivery_ledger.h"
+
+#include <memory>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using Fate = DeliveryLedger::Fate;
+
+std::unique_ptr<lake::FileSummary> FileOf(const std::string& name, std::vector<int64_t> row_groups,
+                                          otap::TableKind kind = otap::TableKind::kSpans) {
+  auto file = std::make_unique<lake::FileSummary>();
+  file->kind = kind;
+  file->entry = {.path = name, .size_bytes = 1000, .modified_nanos = 1};
+  file->digest = "d";
+  for (const int64_t rows : row_groups) {
+    file->row_groups.push_back(
+        {.num_rows = rows, .parent_ids = {}, .ids = {}, .resource_ids = {}, .scope_ids = {}});
+  }
+  return file;
+}
+
+lake::Origin Rows(int row_group, int64_t first, int64_t count) {
+  return {
+      .partition = "p", .file = "", .row_group = row_group, .first_row = first, .num_rows = count};
+}
+
+class DeliveryLedgerTest : public ::testing::Test {
+ protected:
+  DeliveryLedger::FilePtr Open(const std::unique_ptr<lake::FileSummary>& file) {
+    return ledger_.Open("p", *file, &is_new_);
+  }
+  void Send(const DeliveryLedger::FilePtr& file, const lake::Origin& origin) {
+    ledger_.OnRead(file.get(), origin);
+    ledger_.OnSent(file.get(), origin, origin.num_rows);
+  }
+  void Send(const DeliveryLedger::FilePtr& file, const lake::Origin& origin, Fate fate) {
+    Send(file, origin);
+    ledger_.OnOutcome(file.get(), origin, origin.num_rows, fate);
+  }
+  engine::SourceAccount Describe() const {
+    engine::SourceAccount account;
+    ledger_.Describe(&account);
+    EXPECT_THAT(engine::BrokenSums(account), IsEmpty());
+    return account;
+  }
+  static const engine::SignalAccount& Spans(const engine::SourceAccount& account) {
+    return account.signals[static_cast<size_t>(otap::Signal::kTraces)];
+  }
+
+  DeliveryLedger ledger_;
+  bool is_new_ = false;
+};
+
+TEST_F(DeliveryLedgerTest, EveryRowIsInOnePlace) {
+  const auto file = Open(FileOf("a", {100, 50}));
+  Send(file, Rows(0, 0, 40), Fate::kDelivered);
+  Send(file, Rows(0, 40, 20), Fate::kRefused);
+  Send(file, Rows(0, 60, 40), Fate::kUnknown);
+  Send(file, Rows(1, 0, 10));
+  ledger_.OnRead(file.get(), Rows(1, 10, 15));
+  const engine::SourceAccount account = Describe();
+  const engine::SignalAccount& spans = Spans(account);
+  EXPECT_EQ(spans.listed, 150);
+  EXPECT_EQ(spans.read, 125);
+  EXPECT_EQ(spans.sent, 110);
+  EXPECT_EQ(spans.delivered, 40);
+  EXPECT_EQ(spans.refused, 20);
+  EXPECT_EQ(spans.in_flight, 50);
+  EXPECT_THAT(spans.left_out, ElementsAre(Pair("not_read", 25), Pair("read_not_sent", 15)));
+  EXPECT_EQ(spans.items_in_flight, 50);
+}
+
+TEST_F(DeliveryLedgerTest, WhatToSendAgainIsNamedByRowGroup) {
+  const auto file = Open(FileOf("a", {100, 50, 10}));
+  Send(file, Rows(0, 0, 90), Fate::kDelivered);
+  Send(file, Rows(0, 90, 10), Fate::kRefused);
+  Send(file, Rows(1, 0, 50), Fate::kRefused);
+  ledger_.OnEnd(file.get());
+  const engine::SourceAccount account = Describe();
+  ASSERT_EQ(account.send_again.size(), 3);
+  const auto text = [&](size_t i) {
+    const engine::RecordRange& range = account.send_again[i];
+    return fmt::format("{} {} {} {} {}", range.file, range.row_group, range.first_row,
+                       range.num_rows, range.reason);
+  };
+  EXPECT_EQ(text(0), "a 0 90 10 refused");
+  EXPECT_EQ(text(1), "a 1 0 50 refused");
+  EXPECT_EQ(text(2), "a 2 0 10 unreadable");
+  ASSERT_EQ(account.unfinished.size(), 1);
+  EXPECT_EQ(account.unfinished[0].num_delivered, 90);
+  EXPECT_EQ(account.unfinished[0].reason, "refused");
+}
+
+TEST_F(DeliveryLedgerTest, WhatIsSentAgainCountsOnceAsRecordsAndEachTimeAsItems) {
+  const auto file = Open(FileOf("a", {10}));
+  EXPECT_TRUE(is_new_);
+  Send(file, Rows(0, 0, 6), Fate::kDelivered);
+  Send(file, Rows(0, 6, 4), Fate::kUnknown);
+  EXPECT_EQ(Open(FileOf("a", {10})), file) << "the same content at the same place";
+  EXPECT_FALSE(is_new_);
+  Send(file, Rows(0, 0, 6), Fate::kDelivered);
+  Send(file, Rows(0, 6, 4), Fate::kDelivered);
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).listed, 10);
+  EXPECT_EQ(Spans(account).delivered, 10);
+  EXPECT_EQ(Spans(account).items_delivered, 16);
+  EXPECT_EQ(Spans(account).items_in_flight, 4) << "the first sending of these has no outcome";
+  EXPECT_THAT(account.send_again, IsEmpty());
+}
+
+TEST_F(DeliveryLedgerTest, FilesDeliveredWholeAreKeptAsSums) {
+  for (int i = 0; i < 100; ++i) {
+    const auto file = Open(FileOf(fmt::format("{}", i), {10}));
+    Send(file, Rows(0, 0, 10), Fate::kDelivered);
+    ledger_.OnEnd(file.get());
+    ledger_.Release(file);
+    EXPECT_EQ(file.use_count(), 1) << "nobody else has it";
+  }
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).delivered, 1000);
+  EXPECT_EQ(account.num_files, 100);
+  EXPECT_EQ(account.num_files_delivered, 100);
+  EXPECT_EQ(account.num_bytes, 100'000);
+}
+
+TEST_F(DeliveryLedgerTest, OfMoreFilesThanAreKeptTheSumsStillHold) {
+  const auto num_files = static_cast<int64_t>(DeliveryLedger::kMaxFiles) + 10;
+  for (int64_t i = 0; i < num_files; ++i) {
+    const auto file = Open(FileOf(fmt::format("{}", i), {2}));
+    Send(file, Rows(0, 0, 1), Fate::kRefused);
+    ledger_.OnEnd(file.get());
+    ledger_.Release(file);
+  }
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).listed, 2 * num_files);
+  EXPECT_EQ(Spans(account).refused, num_files);
+  EXPECT_THAT(Spans(account).left_out, ElementsAre(Pair("unreadable", num_files)));
+  EXPECT_EQ(account.num_unfinished, num_files);
+  EXPECT_EQ(account.unfinished.size(), engine::SourceAccount::kMaxListed);
+  EXPECT_EQ(account.send_again.size(), engine::SourceAccount::kMaxListed);
+}
+
+TEST_F(DeliveryLedgerTest, AnEmptyFileIsDelivered) {
+  const auto file = Open(FileOf("a", {}));
+  ledger_.OnEnd(file.get());
+  ledger_.Release(file);
+  EXPECT_EQ(Describe().num_files_delivered, 1);
+}
+
+}  // namespace
+}  // namespace df::nodes::receivers::parquet

@@ -1,0 +1,49 @@
+// What became of each row of one file, as runs of rows in one state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+namespace df::nodes::receivers::parquet {
+
+enum class RowState : uint8_t {
+  kUnread,     ///< not given out by a reader
+  kRead,       ///< given out, and not sent
+  kInFlight,   ///< sent, and without an outcome, or whoever had it has ended
+  kRefused,    ///< sent, and refused
+  kDelivered,  ///< sent, and acknowledged
+};
+inline constexpr size_t kNumRowStates = 5;
+
+/// Cost: memory and time by the number of runs. Not safe for several threads.
+class RowStates {
+ public:
+  explicit RowStates(int64_t num_rows);
+
+  /// Puts rows into a state. Rows that were delivered stay delivered, and rows that were sent are
+  /// not read or unread again: both have happened. Rows outside the file are left out.
+  void Set(int64_t first, int64_t count, RowState state);
+
+  int64_t num_rows() const { return num_rows_; }
+  int64_t Count(RowState state) const { return counts_[static_cast<size_t>(state)]; }
+
+  /// Calls visit(first, count, state) for every run in the order of the rows.
+  template <typename Visit>
+  void VisitRuns(Visit visit) const {
+    for (auto run = runs_.begin(); run != runs_.end(); ++run) {
+      const auto next = std::next(run);
+      const int64_t end = next == runs_.end() ? num_rows_ : next->first;
+      visit(run->first, end - run->first, run->second);
+    }
+  }
+
+ private:
+  void SplitAt(int64_t row);
+
+  int64_t num_rows_;
+  std::map<int64_t, RowState> runs_;  ///< by first row; neighbours differ
+  std::array<int64_t, kNumRowStates> counts_{};
+};
+
+}  // namespace df::nodes::receivers::parquet
