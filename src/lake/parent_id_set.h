@@ -13,7 +13,6 @@ class ParentIdSet {
   ParentIdSet() = default;
   explicit ParentIdSet(std::vector<uint32_t> ids);
   bool empty() const { return ids_.empty(); }
-  uint32_t max() const { return ids_.back(); }
   bool Has(uint64_t id) const { return HasAnyIn(id, id); }
   bool HasAnyIn(uint64_t first, uint64_t last) const { return !In(first, last).empty(); }
   /// Returns the ids in [first, last].

@@ -8,27 +8,26 @@ namespace {
 /// Each round makes at least one more offset uncertain; past so many, all are that lean on others.
 constexpr int kMostRounds = 8;
 
+constexpr std::array kKinds = {AttributeKind::kResource, AttributeKind::kScope};
+
 const IdRange& NestedOf(AttributeKind kind, const ResourceStretch& stretch) {
   return kind == AttributeKind::kResource ? stretch.resources : stretch.scopes;
 }
 
-constexpr std::array kKinds = {AttributeKind::kResource, AttributeKind::kScope};
-
 }  // namespace
 
-Result<ResourceJoins> ResourceJoins::Make(const ResolverInput& input, const ReadRuns& read_runs) {
+Result<ResourceJoins> ResourceJoins::Make(const ResolverInput& input) {
   ResourceJoins joins;
   joins.parents_ = {input.resources, input.scopes};
   ARROW_ASSIGN_OR_RAISE(joins.stretches_, ResolveResources(input));
-  Runs runs;
-  ARROW_RETURN_NOT_OK(joins.FindOwners(read_runs, &runs));
+  joins.FindOwners();
   for (int round = 0; joins.UnpinStretches(round >= kMostRounds); ++round) {
-    ARROW_RETURN_NOT_OK(joins.FindOwners(read_runs, &runs));
+    joins.FindOwners();
   }
   return joins;
 }
 
-Status ResourceJoins::FindOwners(const ReadRuns& read_runs, Runs* runs) {
+void ResourceJoins::FindOwners() {
   for (const AttributeKind kind : kKinds) {
     const auto index = static_cast<size_t>(kind);
     std::vector<AttributeClaim> claims;
@@ -48,28 +47,17 @@ Status ResourceJoins::FindOwners(const ReadRuns& read_runs, Runs* runs) {
       }
     }
     owners_[index] = AttributeOwners(parents_[index], std::move(claims));
-    if (owners_[index].has_contested()) {
-      if ((*runs)[index].empty()) {
-        ARROW_ASSIGN_OR_RAISE((*runs)[index], read_runs(kind));
-      }
-      owners_[index].Settle((*runs)[index]);
-    }
   }
-  return Status::OK();
 }
 
-/// The rows of the largest nested id that has attributes are this batch's and nobody else's.
-bool ResourceJoins::IsPinned(const ResourceStretch& stretch, size_t signal) const {
+/// The rows of the largest nested id have attributes that are this batch's and nobody else's.
+bool ResourceJoins::IsPinned(const ResourceStretch& stretch) const {
   for (const AttributeKind kind : kKinds) {
+    const auto index = static_cast<size_t>(kind);
     const IdRange& nested = NestedOf(kind, stretch);
     const uint64_t parent = uint64_t{stretch.offset} + nested.max;
-    if (nested.min > nested.max || !parents_[static_cast<size_t>(kind)]->Has(parent)) {
-      continue;
-    }
-    const auto answer =
-        owners(kind).Find(parent, stretch.offset, static_cast<uint32_t>(signal)).answer;
-    if (answer == AttributeOwners::Answer::kAsStored ||
-        answer == AttributeOwners::Answer::kRenumbered) {
+    if (nested.min <= nested.max && parents_[index]->Has(parent) &&
+        !owners_[index].IsContested(parent)) {
       return true;
     }
   }
@@ -78,10 +66,10 @@ bool ResourceJoins::IsPinned(const ResourceStretch& stretch, size_t signal) cons
 
 bool ResourceJoins::UnpinStretches(bool all) {
   bool has_changed = false;
-  for (size_t signal = 0; signal < stretches_.size(); ++signal) {
-    for (auto& file : stretches_[signal]) {
+  for (auto& files : stretches_) {
+    for (auto& file : files) {
       for (ResourceStretch& stretch : file) {
-        if (stretch.unpinned_offset.has_value() && (all || !IsPinned(stretch, signal))) {
+        if (stretch.unpinned_offset.has_value() && (all || !IsPinned(stretch))) {
           stretch.least_offset = *stretch.unpinned_offset;
           stretch.unpinned_offset.reset();
           has_changed = true;
@@ -92,19 +80,18 @@ bool ResourceJoins::UnpinStretches(bool all) {
   return has_changed;
 }
 
-AttributeOwners::Found ResourceJoins::Find(AttributeKind kind, const ResourceStretch& stretch,
-                                           size_t signal, uint32_t nested_id) const {
-  using Answer = AttributeOwners::Answer;
-  const ParentIdSet& parents = *parents_[static_cast<size_t>(kind)];
+bool ResourceJoins::IsKnown(AttributeKind kind, const ResourceStretch& stretch,
+                            uint32_t nested_id) const {
+  const auto index = static_cast<size_t>(kind);
+  const ParentIdSet& parents = *parents_[index];
   if (stretch.is_certain()) {
-    return owners(kind).Find(uint64_t{stretch.offset} + nested_id, stretch.offset,
-                             static_cast<uint32_t>(signal));
+    return !owners_[index].IsContested(uint64_t{stretch.offset} + nested_id);
   }
-  const bool has_any = parents.HasAnyIn(uint64_t{stretch.least_offset} + nested_id,
-                                        uint64_t{stretch.offset} + nested_id) ||
-                       (stretch.other_offset.has_value() &&
-                        parents.Has(uint64_t{*stretch.other_offset} + nested_id));
-  return {has_any ? Answer::kUnknown : Answer::kNone, 0};
+  // Where none of the possible offsets leads to attribute rows, there are none.
+  return !parents.HasAnyIn(uint64_t{stretch.least_offset} + nested_id,
+                           uint64_t{stretch.offset} + nested_id) &&
+         !(stretch.other_offset.has_value() &&
+           parents.Has(uint64_t{*stretch.other_offset} + nested_id));
 }
 
 }  // namespace df::lake

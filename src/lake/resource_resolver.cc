@@ -23,7 +23,8 @@ struct Resolved {
   uint32_t least_offset = 0;
   std::optional<uint32_t> other_offset;
   std::optional<uint32_t> unpinned_offset;
-  bool has_uncertain_head = false;  ///< its rows in front of the first id may be of another batch
+  /// Its rows in front of the first id may be of another batch, with such an offset.
+  IdRange bare_head = kEmptyIdRange;
   std::vector<HiddenStart> hidden;
   bool is_certain() const { return offset == least_offset && !other_offset.has_value(); }
 };
@@ -36,7 +37,7 @@ int64_t Largest(const IdRange& nested) {
 class AttributeTable {
  public:
   AttributeTable(const ParentIdSet* parents, IdRange RootSegment::* nested)
-      : parents_(parents), nested_(nested), steps_(parents->ids().size() + 1, 0) {}
+      : parents_(parents), nested_(nested), steps_(parents->ids().size() + 1, 0), owned_(steps_) {}
 
   const ParentIdSet& parents() const { return *parents_; }
   const IdRange& NestedOf(const RootSegment& segment) const { return segment.*nested_; }
@@ -54,11 +55,28 @@ class AttributeTable {
       --steps_[begin + reached.size()];
     }
   }
+  /// Counts the parents that a segment explains among its own ids.
+  void AddOwn(const RootSegment& segment) {
+    const IdRange& nested = NestedOf(segment);
+    if (!segment.first_id.has_value() || nested.min > nested.max) {
+      return;
+    }
+    const auto own = parents_->In(
+        *segment.first_id,
+        std::min<uint64_t>(uint64_t{segment.lead_limit_id} + nested.max, segment.last_id));
+    const auto begin = static_cast<size_t>(own.data() - parents_->ids().data());
+    if (!own.empty()) {
+      ++owned_[begin];
+      --owned_[begin + own.size()];
+    }
+  }
   void EndReaches() {
     for (size_t i = 1; i < steps_.size(); ++i) {
       steps_[i] += steps_[i - 1];
+      owned_[i] += owned_[i - 1];
     }
   }
+  bool IsReached(uint32_t parent) const { return owned_[parents_->IndexOf(parent)] > 0; }
   /// No two segments may own the parent.
   bool IsExclusive(uint32_t parent) const { return steps_[parents_->IndexOf(parent)] <= 1; }
 
@@ -74,7 +92,8 @@ class AttributeTable {
  private:
   const ParentIdSet* parents_;
   IdRange RootSegment::* nested_;
-  std::vector<int32_t> steps_;
+  std::vector<int32_t> steps_;  ///< segments that may reach a parent, by its place
+  std::vector<int32_t> owned_;
 };
 
 using Tables = std::array<AttributeTable, 2>;
@@ -129,9 +148,28 @@ class Resolver {
     });
   }
 
-  bool HasIn(size_t table, const IdRange& nested, uint64_t least_offset, uint64_t offset) const {
-    return nested.min <= nested.max &&
-           tables_[table].parents().HasAnyIn(least_offset + nested.min, offset + nested.max);
+  /// A batch none of whose rows has an id may stand in front of the first id. Its attribute rows
+  /// are of no batch that is seen.
+  void FindBareHead(const RootSegment& segment, Resolved* result) const {
+    if (segment.first_id_row == segment.first_row || segment.behind_previous >= *segment.first_id) {
+      return;
+    }
+    for (size_t t = 0; t < tables_.size(); ++t) {
+      const IdRange& head = t == 0 ? segment.head_resources : segment.head_scopes;
+      if (head.min > head.max) {
+        continue;
+      }
+      for (const uint32_t parent : tables_[t].parents().In(
+               segment.behind_previous + head.min, uint64_t{*segment.first_id} - 1 + head.max)) {
+        if (tables_[t].IsReached(parent)) {
+          continue;
+        }
+        const uint32_t lowest = parent - std::min(parent, head.max);
+        const uint32_t highest = parent - std::min(parent, head.min);
+        result->bare_head = {std::min(result->bare_head.min, lowest),
+                             std::max(result->bare_head.max, highest)};
+      }
+    }
   }
 
   /// The attribute rows of the largest nested id that has some are there and nobody else's: a
@@ -164,11 +202,8 @@ class Resolver {
     const bool is_tight = segment.is_certain_start() &&
                           (first_id <= least || (first_id > 0 && input_.ends_batch(first_id - 1)));
     const bool is_pinned = IsPinned(segment, first_id, !result.hidden.empty());
+    FindBareHead(segment, &result);
     if (!is_tight) {
-      // A batch without any id may stand in front.
-      result.has_uncertain_head = segment.first_id_row > segment.first_row && first_id > least &&
-                                  (HasIn(0, segment.head_resources, least, first_id - 1) ||
-                                   HasIn(1, segment.head_scopes, least, first_id - 1));
       result.unpinned_offset = static_cast<uint32_t>(std::min<uint64_t>(least, first_id));
     }
     result.least_offset = is_tight || is_pinned
@@ -268,12 +303,9 @@ class Resolver {
     bool is_placed = false;
     for (const uint32_t parent : all) {
       // Rows without records behind the last of a batch would leave attribute rows there too.
-      bool is_certain = false;
-      for (size_t t = 0; t < tables_.size(); ++t) {
-        if (std::binary_search(unexplained[t].begin(), unexplained[t].end(), parent)) {
-          is_certain = is_certain || (parent > ends[t] + 1 && tables_[t].IsExclusive(parent));
-        }
-      }
+      // Every resource of a batch that starts unseen has attributes; that much is assumed.
+      bool is_certain = std::binary_search(unexplained[0].begin(), unexplained[0].end(), parent) &&
+                        parent > ends[0] + 1 && tables_[0].IsExclusive(parent);
       is_certain = is_certain && starts_at_zero;
       HiddenStart start{parent - std::min(parent, shift), parent - std::min(parent, shift),
                         is_certain};
@@ -425,7 +457,8 @@ void AppendBetween(int64_t first_row, uint64_t least_offset, ResourceStretch* ne
 void AppendStretches(const RootSegment& segment, const Resolved& resolved,
                      const std::map<uint32_t, Place>& places,
                      std::vector<ResourceStretch>* stretches) {
-  ResourceStretch stretch{.first_row = segment.first_row,
+  ResourceStretch stretch{.join = StretchJoin::kInferred,
+                          .first_row = segment.first_row,
                           .offset = resolved.offset,
                           .least_offset = resolved.least_offset,
                           .other_offset = resolved.other_offset,
@@ -433,13 +466,16 @@ void AppendStretches(const RootSegment& segment, const Resolved& resolved,
                           .resources = segment.resources,
                           .scopes = segment.scopes};
   if (segment.after_previous < segment.first_row && !stretches->empty()) {
-    AppendBetween(segment.after_previous, segment.least_offset, &stretch, stretches);
+    AppendBetween(segment.after_previous, segment.behind_previous, &stretch, stretches);
   }
-  if (resolved.has_uncertain_head) {
+  if (resolved.bare_head.min <= resolved.bare_head.max) {
     ResourceStretch head = stretch;
-    head.least_offset = resolved.unpinned_offset.value_or(stretch.least_offset);
+    head.other_offset = stretch.offset;
+    head.least_offset = resolved.bare_head.min;
+    head.offset = resolved.bare_head.max;
     head.unpinned_offset.reset();
-    head.resources = head.scopes = kEmptyIdRange;
+    head.resources = segment.head_resources;
+    head.scopes = segment.head_scopes;
     stretches->push_back(head);
     stretch.first_row = segment.first_id_row;
   }
@@ -488,6 +524,7 @@ Result<ResolvedStretches> ResolveResources(const ResolverInput& input) {
           segment.first_id.has_value() ? std::max(segment.lead_limit_id, *segment.first_id) : first;
       for (AttributeTable& table : tables) {
         table.AddReach(segment, first, last);
+        table.AddOwn(segment);
       }
       least = segment.first_id.has_value() ? uint64_t{segment.last_id} + 1 : least;
     }

@@ -5,7 +5,7 @@
 // store the offset nowhere (format reference 3.6). The attributes of a row are those with parent_id
 // = offset + resource.id, and the offset of a batch is its first id that is not null. So the task
 // is to find where each exported batch starts, and to know when that cannot be told
-// (docs/decisions/0012 says what counts as proof).
+// (docs/decisions/0007 says what counts as proof).
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,16 @@
 
 namespace df::lake {
 
+enum class StretchJoin : uint8_t {
+  kInferred,
+  kAsStored,  ///< nested ids are parent ids as they stand: the file's key says so
+  kUnknown,   ///< nothing is joined
+};
+
 /// Root rows [first_row, next stretch's first_row) of a file, and how their resource and scope ids
 /// join.
 struct ResourceStretch {
+  StretchJoin join = StretchJoin::kInferred;
   int64_t first_row = 0;      ///< in the file, over all row groups
   uint32_t offset = 0;        ///< parent_id = offset + nested id; the largest that is possible
   uint32_t least_offset = 0;  ///< the smallest; equal to offset when it is certain

@@ -59,6 +59,7 @@ class Cutter {
       }
       segment.file = file_;
       segment.first_row = row_;
+      segment.behind_previous = last_id_.has_value() ? uint64_t{*last_id_} + 1 : 0;
       segment.reason = *reason;
       segment.after_previous = *reason == StartReason::kIdJump ? after_id_ : row_;
       segments_.push_back(segment);

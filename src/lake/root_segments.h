@@ -44,7 +44,8 @@ struct RootSegment {
   /// A batch that starts unseen starts no later than with this id: the last one while the nested
   /// ids are those of the first row, or the one behind it, which rows without id may precede.
   uint32_t lead_limit_id = 0;
-  uint64_t least_offset = 0;  ///< past the ids of all batches in front, of any signal
+  uint64_t behind_previous = 0;  ///< past the last id of the same signal in front of it
+  uint64_t least_offset = 0;     ///< past the ids of all batches in front, of any signal
   bool starts_at_zero() const { return first.resource <= 0 && first.scope <= 0; }
   bool is_certain_start() const {
     return reason == StartReason::kFile || reason == StartReason::kNestedIds;

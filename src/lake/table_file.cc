@@ -134,12 +134,6 @@ Status TableFile::MapColumns() {
       leaf >= 0 && has_leaf(leaf) && physical_type(leaf) == parquet::Type::INT64) {
     columns_[static_cast<size_t>(leaf)] = -1;
   }
-  if (const int leaf = LeafIndex(kind_, "resource", "id"); leaf >= 0 && has_leaf(leaf)) {
-    const auto& logical = schema.Column(columns_[static_cast<size_t>(leaf)])->logical_type();
-    const bool is_narrow = logical != nullptr && logical->is_int() &&
-                           static_cast<const parquet::IntLogicalType&>(*logical).bit_width() <= 16;
-    has_partition_scope_ids_ = has_partition_scope_ids_ || !is_narrow;
-  }
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     if (columns_[leaf] < 0 || leaves[leaf].is_list()) {
       continue;
