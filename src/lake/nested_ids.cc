@@ -89,6 +89,11 @@ Result<NestedIds> NestedIds::Make(const RootRows& rows, otap::TableKind root) {
   int64_t last_pair_resource = -2;
   int64_t last_pair_scope = -2;
   int32_t last_pair = -1;
+  size_t last_stretch = 0;
+  int64_t last_resource = kNull;
+  int64_t last_scope = kNull;
+  bool is_resource_known = true;
+  bool is_scope_known = true;
 
   const auto& stretches = *rows.stretches;
   size_t stretch = static_cast<size_t>(
@@ -104,18 +109,26 @@ Result<NestedIds> NestedIds::Make(const RootRows& rows, otap::TableKind root) {
     const ResourceStretch& facts = stretches[stretch];
     const int64_t resource = resources.at(row);
     const int64_t scope = scopes.at(row);
-    nested.num_ambiguous_rows_ +=
-        facts.is_ambiguous && (resource != kNull || scope != kNull) ? 1 : 0;
-    auto key = [&](int64_t id) {
-      return facts.is_ambiguous ? kUnjoinable | static_cast<int64_t>(stretch) << 32 | id
-                                : facts.offset + id;
+    auto is_known = [&](AttributeKind kind, int64_t id) {
+      return id == kNull || rows.resources->IsKnown(kind, facts, static_cast<uint32_t>(id));
+    };
+    if (row == 0 || stretch != last_stretch || resource != last_resource || scope != last_scope) {
+      is_resource_known = is_known(AttributeKind::kResource, resource);
+      is_scope_known = is_known(AttributeKind::kScope, scope);
+      last_stretch = stretch;
+      last_resource = resource;
+      last_scope = scope;
+    }
+    nested.num_ambiguous_rows_ += is_resource_known && is_scope_known ? 0 : 1;
+    auto key = [&](bool is_joined, int64_t id) {
+      return is_joined ? facts.offset + id : kUnjoinable | static_cast<int64_t>(stretch) << 32 | id;
     };
     int64_t resource_key = kNull;
     if (resource != kNull) {
-      resource_key = key(resource);
+      resource_key = key(is_resource_known, resource);
       const auto [number, is_new] = resource_numbers.Number(resource_key);
       resource_ids[static_cast<size_t>(row)] = number;
-      if (is_new && !facts.is_ambiguous && resource_key <= UINT32_MAX) {
+      if (is_new && is_resource_known && resource_key <= UINT32_MAX) {
         AddOwner(&nested.resource_owners_, &resource_index, static_cast<uint32_t>(resource_key),
                  static_cast<uint32_t>(number));
       }
@@ -123,7 +136,7 @@ Result<NestedIds> NestedIds::Make(const RootRows& rows, otap::TableKind root) {
     if (scope == kNull) {
       continue;
     }
-    const int64_t scope_key = key(scope);
+    const int64_t scope_key = key(is_scope_known, scope);
     if (resource_key != last_pair_resource || scope_key != last_pair_scope) {
       const auto [entry, is_new] = scope_numbers[resource_key].emplace(scope_key, num_scopes);
       last_pair_resource = resource_key;
@@ -131,7 +144,7 @@ Result<NestedIds> NestedIds::Make(const RootRows& rows, otap::TableKind root) {
       last_pair = entry->second;
       if (is_new) {
         ++num_scopes;
-        if (!facts.is_ambiguous && scope_key <= UINT32_MAX) {
+        if (is_scope_known && scope_key <= UINT32_MAX) {
           AddOwner(&nested.scope_owners_, &scope_index, static_cast<uint32_t>(scope_key),
                    static_cast<uint32_t>(entry->second));
         }

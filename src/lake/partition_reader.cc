@@ -99,6 +99,16 @@ class PartitionReaderImpl final : public PartitionReader {
     auto nested = NestedIds::Make(rows, root_);
     note(nested.status());
     num_ambiguous_rows_ = nested.ok() ? nested->num_ambiguous_rows() : 0;
+    if (num_ambiguous_rows_ > 0 && options_.resource_join == ResourceJoin::kFail) {
+      note(MakeError(ErrorKind::kReconstruction,
+                     fmt::format("resource_join is 'fail' and the resources or scopes of {} rows "
+                                 "are ambiguous",
+                                 num_ambiguous_rows_),
+                     {.partition = context_.partition,
+                      .table = std::string(otap::GetTable(root_).directory),
+                      .file = rows.file->entry.path,
+                      .row_group = rows.row_group}));
+    }
     if (nested.ok()) {
       note(AddGroups(&builder, *nested));
     }
@@ -314,7 +324,7 @@ class PartitionReaderImpl final : public PartitionReader {
     is_finished_ = true;
     if (ambiguous_rows_ > 0) {
       context_.report->Add(MakeError(ErrorKind::kReconstruction,
-                                     fmt::format("{} rows go out without resource and scope "
+                                     fmt::format("{} rows go out without resource or scope "
                                                  "attributes: which are theirs cannot be told",
                                                  ambiguous_rows_),
                                      {.partition = context_.partition,

@@ -1,23 +1,52 @@
 #include "lake/partition_resources.h"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace df::lake {
+namespace {
+
+constexpr std::array kAttributeTables = {otap::TableKind::kResourceAttrs,
+                                         otap::TableKind::kScopeAttrs};
+
+bool HasFiles(const PartitionFiles& files, otap::TableKind kind, bool has_key) {
+  const auto& list = files.of(kind);
+  return std::any_of(list.begin(), list.end(), [&](const FileSummaryPtr& file) {
+    return file->num_rows() > 0 && file->has_partition_scope_ids == has_key;
+  });
+}
+
+/// Largest ids of row groups, by their statistics: ids that may be the last of a batch.
+std::vector<uint32_t> LargestIds(const PartitionFiles& files) {
+  std::vector<uint32_t> largest;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileSummaryPtr& file : files.of(table.kind)) {
+      for (const RowGroupSummary& group : file->row_groups) {
+        if (table.id_bits != 0 && group.ids.has_value() && group.ids->min <= group.ids->max) {
+          largest.push_back(group.ids->max);
+        }
+      }
+    }
+  }
+  std::sort(largest.begin(), largest.end());
+  return largest;
+}
+
+}  // namespace
+
 PartitionResources::PartitionResources(const PartitionFiles& files, otap::Signal signal,
                                        ResourceJoin policy, ReadContext* context)
     : files_(files), signal_(signal), policy_(policy), context_(context) {}
 
-ParentIdSet PartitionResources::ReadParents(otap::TableKind kind) {
+void PartitionResources::ReadParents(otap::TableKind kind, Attributes* attributes) {
   is_complete_ = is_complete_ && !files_.has_unreadable[otap::TableIndex(kind)];
-  std::vector<uint32_t> ids;
+  std::array<std::vector<uint32_t>, 2> ids;
   for (const FileSummaryPtr& summary : files_.of(kind)) {
     const Location location{.partition = context_->partition,
                             .table = std::string(otap::GetTable(kind).directory),
                             .file = summary->entry.path};
+    std::vector<uint32_t>& found = ids[summary->has_partition_scope_ids ? 0 : 1];
     auto read = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(
           const auto file,
@@ -28,8 +57,8 @@ ParentIdSet PartitionResources::ReadParents(otap::TableKind kind) {
                               file->ReadIds(group, LeafIndex(kind, "parent_id")));
         for (int64_t row = 0; row < file->num_rows(group); ++row) {
           const uint32_t id = parents.values[static_cast<size_t>(row)];
-          if (parents.is_valid(row) && (ids.empty() || ids.back() != id)) {
-            ids.push_back(id);
+          if (parents.is_valid(row) && (found.empty() || found.back() != id)) {
+            found.push_back(id);
           }
         }
       }
@@ -41,155 +70,174 @@ ParentIdSet PartitionResources::ReadParents(otap::TableKind kind) {
       is_complete_ = false;
     }
   }
-  return ParentIdSet(std::move(ids));
+  attributes->keyed = ParentIdSet(std::move(ids[0]));
+  attributes->unkeyed = ParentIdSet(std::move(ids[1]));
+  attributes->has_unkeyed_files = HasFiles(files_, kind, false);
 }
 
 void PartitionResources::LoadParents() {
-  if (is_loaded_) {
-    return;
-  }
-  is_loaded_ = true;
-  resources_ = ReadParents(otap::TableKind::kResourceAttrs);
-  scopes_ = ReadParents(otap::TableKind::kScopeAttrs);
-  is_literal_ = IsLiteral();
-  LoadRanges();
-}
-
-/// Files of other writers may hold ids that join as stored although they are narrow: so it is when
-/// the nested ids reach every attribute row as they stand. In shifted files the attribute rows lie
-/// past all nested ids.
-bool PartitionResources::IsLiteral() const {
-  if (!is_complete_ || (resources_.empty() && scopes_.empty())) {
-    return false;
-  }
-  IdRange resources = kEmptyIdRange;
-  IdRange scopes = kEmptyIdRange;
-  for (const otap::Signal signal : otap::kAllSignals) {
-    for (const FileSummaryPtr& file : files_.of(otap::RootTable(signal))) {
-      if (file->is_parquet_rs) {
-        return false;
-      }
-      for (const RowGroupSummary& group : file->row_groups) {
-        if (!group.resource_ids.has_value() && !group.scope_ids.has_value()) {
-          return false;
-        }
-        resources.max = std::max(resources.max, group.resource_ids.value_or(kEmptyIdRange).max);
-        scopes.max = std::max(scopes.max, group.scope_ids.value_or(kEmptyIdRange).max);
-      }
+  if (!std::exchange(is_loaded_, true)) {
+    for (size_t i = 0; i < kAttributeTables.size(); ++i) {
+      ReadParents(kAttributeTables[i], &attributes_[i]);
     }
   }
-  return (resources_.empty() || resources_.max() <= resources.max) &&
-         (scopes_.empty() || scopes_.max() <= scopes.max);
 }
 
-/// Learns the id ranges of all root files once: neighbours are looked up by binary search
-/// afterwards.
-void PartitionResources::LoadRanges() {
-  const auto& roots = files_.of(otap::RootTable(signal_));
-  previous_max_.assign(roots.size() + 1, std::nullopt);
-  next_min_.assign(roots.size() + 1, std::nullopt);
+/// Root files without the key, in the order of their ids; a file without ids stays behind the one
+/// in front of it.
+std::vector<size_t> PartitionResources::FilesById(otap::Signal signal) const {
+  const auto& roots = files_.of(otap::RootTable(signal));
+  std::vector<std::pair<uint64_t, size_t>> order;
+  uint64_t last = 0;
   for (size_t i = 0; i < roots.size(); ++i) {
     const std::optional<IdRange> ids = IdsOf(*roots[i]);
-    previous_max_[i + 1] = previous_max_[i];
-    if (ids.has_value()) {
-      previous_max_[i + 1] = std::max(previous_max_[i].value_or(0), ids->max);
-      first_ids_.push_back(ids->min);
-      last_ids_.push_back(ids->max);
+    last = ids.has_value() ? ids->min : last;
+    if (!roots[i]->has_partition_scope_ids && roots[i]->num_rows() > 0) {
+      order.emplace_back(last, i);
     }
   }
-  for (size_t i = roots.size(); i-- > 0;) {
-    const std::optional<IdRange> ids = IdsOf(*roots[i]);
-    next_min_[i] = next_min_[i + 1];
-    if (ids.has_value()) {
-      next_min_[i] = std::min(next_min_[i + 1].value_or(UINT32_MAX), ids->min);
-    }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<size_t> files;
+  for (const auto& [id, file] : order) {
+    files.push_back(file);
   }
-  std::sort(first_ids_.begin(), first_ids_.end());
-  std::sort(last_ids_.begin(), last_ids_.end());
-  // What may have any id: root rows of other signals, and of files that could not be read.
-  auto others = std::make_shared<std::vector<IdRange>>();
-  for (const otap::Signal signal : otap::kAllSignals) {
-    for (const FileSummaryPtr& file : files_.of(otap::RootTable(signal))) {
-      if (signal != signal_ && file->num_rows() > 0) {
-        others->push_back(IdsOf(*file).value_or(IdRange{0, UINT32_MAX}));
+  return files;
+}
+
+RootFileSource PartitionResources::SourceOf(otap::Signal signal, size_t file_index) {
+  const otap::TableKind root = otap::RootTable(signal);
+  const FileSummaryPtr& summary = files_.of(root)[file_index];
+  RootFileSource source{.num_row_groups = static_cast<int>(summary->row_groups.size()),
+                        .starts_batch = summary->is_parquet_rs,
+                        .read = nullptr};
+  auto opened = std::make_shared<std::shared_ptr<TableFile>>();
+  const int num_groups = source.num_row_groups;
+  source.read = [this, signal, root, file_index, summary, opened,
+                 num_groups](int group) -> Result<RootIds> {
+    auto read = [&]() -> Result<RootIds> {
+      if (*opened == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(*opened,
+                              TableFile::Open(*context_->file_system,
+                                              FullPath(context_->base, summary->entry.path), root,
+                                              {.partition = context_->partition,
+                                               .table = std::string(otap::GetTable(root).directory),
+                                               .file = summary->entry.path}));
       }
+      const std::shared_ptr<TableFile> file = *opened;
+      if (group + 1 >= num_groups) {
+        *opened = nullptr;  // no file stays open behind its last row group
+      }
+      RootIds ids;
+      ARROW_ASSIGN_OR_RAISE(ids.ids, file->ReadIds(group, LeafIndex(root, "id")));
+      ARROW_ASSIGN_OR_RAISE(ids.resource_ids,
+                            file->ReadIds(group, LeafIndex(root, "resource", "id")));
+      ARROW_ASSIGN_OR_RAISE(ids.scope_ids, file->ReadIds(group, LeafIndex(root, "scope", "id")));
+      return ids;
+    };
+    Result<RootIds> ids = read();
+    if (!ids.ok()) {  // named when the file itself is read
+      errors_.emplace(std::pair(signal, file_index), ids.status());
+      return RootIds{};
     }
-    if (files_.has_unreadable[otap::TableIndex(otap::RootTable(signal))]) {
-      others->push_back({0, UINT32_MAX});
-    }
-  }
-  other_signals_ = std::move(others);
-}
-
-ResolverContext PartitionResources::MakeContext(size_t file_index) const {
-  const FileSummary& file = *files_.of(otap::RootTable(signal_))[file_index];
-  ResolverContext context;
-  context.resources = &resources_;
-  context.scopes = &scopes_;
-  context.is_evidence_complete = is_complete_;
-  context.file_starts_batch = file.is_parquet_rs;
-  if (const std::optional<IdRange> own = IdsOf(file); own.has_value()) {
-    const auto before = std::lower_bound(last_ids_.begin(), last_ids_.end(), own->min);
-    if (before != last_ids_.begin()) {
-      context.previous_last_id = *(before - 1);
-    }
-    const auto behind = std::upper_bound(first_ids_.begin(), first_ids_.end(), own->max);
-    if (behind != first_ids_.end()) {
-      context.next_first_id = *behind;
-    }
-  } else {  // without ids, the order of files is all there is
-    context.previous_last_id = previous_max_[file_index];
-    context.next_first_id = next_min_[file_index + 1];
-  }
-  context.is_only_signal = other_signals_->empty();
-  context.may_be_other_signal = [others = other_signals_](uint32_t id) {
-    return std::any_of(others->begin(), others->end(),
-                       [id](const IdRange& range) { return range.min <= id && id <= range.max; });
-  };
-  return context;
-}
-
-Result<std::vector<ResourceStretch>> PartitionResources::Resolve(TableFile* file,
-                                                                 size_t file_index) {
-  if (file->has_partition_scope_ids()) {
-    return std::vector<ResourceStretch>{{}};
-  }
-  if (policy_ == ResourceJoin::kDrop) {
-    return std::vector<ResourceStretch>{{.first_row = 0, .offset = 0, .is_ambiguous = true}};
-  }
-  LoadParents();
-  if (is_literal_) {
-    return std::vector<ResourceStretch>{{}};
-  }
-  if (resources_.empty() && scopes_.empty() && is_complete_) {
-    return std::vector<ResourceStretch>{{}};  // nothing to join
-  }
-  const otap::TableKind root = otap::RootTable(signal_);
-  auto read = [&](int group) -> Result<RootIds> {
-    RootIds ids;
-    ARROW_ASSIGN_OR_RAISE(ids.ids, file->ReadIds(group, LeafIndex(root, "id")));
-    ARROW_ASSIGN_OR_RAISE(ids.resource_ids,
-                          file->ReadIds(group, LeafIndex(root, "resource", "id")));
-    ARROW_ASSIGN_OR_RAISE(ids.scope_ids, file->ReadIds(group, LeafIndex(root, "scope", "id")));
     return ids;
   };
-  ARROW_ASSIGN_OR_RAISE(auto stretches,
-                        ResolveResources(file->num_row_groups(), read, MakeContext(file_index)));
-  if (stretches.empty()) {
-    stretches.push_back({});
+  return source;
+}
+
+Status PartitionResources::Infer() {
+  if (std::exchange(is_inferred_, true)) {
+    return Status::OK();
   }
-  const auto ambiguous =
-      std::count_if(stretches.begin(), stretches.end(),
-                    [](const ResourceStretch& stretch) { return stretch.is_ambiguous; });
-  if (ambiguous > 0 && policy_ == ResourceJoin::kFail) {
-    return MakeError(
-        ErrorKind::kReconstruction,
-        fmt::format(
-            "resource_join is 'fail' and the resources of {} stretches of rows are ambiguous",
-            ambiguous),
-        file->location());
+  ResolverInput input;
+  input.resources = &attributes_[0].unkeyed;
+  input.scopes = &attributes_[1].unkeyed;
+  input.is_evidence_complete = is_complete_;
+  input.is_only_signal = true;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const otap::TableKind root = otap::RootTable(signal);
+    const auto& roots = files_.of(root);
+    const bool has_rows = std::any_of(roots.begin(), roots.end(), [](const FileSummaryPtr& file) {
+      return file->num_rows() > 0;
+    });
+    if (files_.has_unreadable[otap::TableIndex(root)] || (signal != signal_ && has_rows)) {
+      input.is_only_signal = false;
+    }
+    std::vector<RootFileSource> sources;
+    for (const size_t file : FilesById(signal)) {
+      if (signal == signal_) {
+        place_of_[file] = sources.size();
+      }
+      sources.push_back(SourceOf(signal, file));
+    }
+    input.signals.push_back(std::move(sources));
+  }
+  input.ends_batch = [largest = LargestIds(files_)](uint32_t id) {
+    return std::binary_search(largest.begin(), largest.end(), id);
+  };
+  ARROW_ASSIGN_OR_RAISE(joins_, ResourceJoins::Make(input));
+  return Status::OK();
+}
+
+Result<std::vector<ResourceStretch>> PartitionResources::Resolve(const TableFile& file,
+                                                                 size_t file_index) {
+  ResourceStretch whole;
+  if (file.has_partition_scope_ids()) {
+    whole.join = StretchJoin::kAsStored;
+    if (HasFiles(files_, kAttributeTables[0], false) ||
+        HasFiles(files_, kAttributeTables[1], false)) {
+      LoadParents();
+    }
+    return std::vector{whole};
+  }
+  if (policy_ == ResourceJoin::kDrop) {
+    whole.join = StretchJoin::kUnknown;
+    return std::vector{whole};
+  }
+  LoadParents();
+  const bool has_attributes =
+      std::any_of(attributes_.begin(), attributes_.end(), [](const Attributes& attributes) {
+        return !attributes.keyed.empty() || !attributes.unkeyed.empty();
+      });
+  if (!has_attributes && is_complete_) {
+    return std::vector{whole};  // nothing to join
+  }
+  ARROW_RETURN_NOT_OK(Infer());
+  if (const auto error = errors_.find({signal_, file_index}); error != errors_.end()) {
+    return error->second;
+  }
+  const auto place = place_of_.find(file_index);
+  if (place == place_of_.end()) {
+    return std::vector{whole};  // no rows
+  }
+  const auto signal =
+      static_cast<size_t>(std::find(otap::kAllSignals.begin(), otap::kAllSignals.end(), signal_) -
+                          otap::kAllSignals.begin());
+  std::vector<ResourceStretch> stretches = joins_->stretches(signal, place->second);
+  if (stretches.empty()) {
+    stretches.push_back(whole);
   }
   return stretches;
+}
+
+bool PartitionResources::IsKnown(AttributeKind kind, const ResourceStretch& stretch,
+                                 uint32_t nested_id) const {
+  const Attributes& attributes = attributes_[static_cast<size_t>(kind)];
+  switch (stretch.join) {
+    case StretchJoin::kUnknown:
+      return false;
+    case StretchJoin::kAsStored:
+      return !attributes.unkeyed.Has(nested_id);  // those may be of another writer
+    case StretchJoin::kInferred:
+      break;
+  }
+  if (!attributes.keyed.empty() &&
+      (!attributes.has_unkeyed_files ||
+       attributes.keyed.HasAnyIn(uint64_t{stretch.least_offset} + nested_id,
+                                 uint64_t{stretch.offset} + nested_id))) {
+    return false;  // attribute rows of another writer, or of this one without its key
+  }
+  return !joins_.has_value() || joins_->IsKnown(kind, stretch, nested_id);
 }
 
 }  // namespace df::lake

@@ -1,50 +1,61 @@
 // Resource and scope ids of the root files of one partition.
 #pragma once
 
+#include <array>
+#include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "lake/read_options.h"
-#include "lake/resource_resolver.h"
+#include "lake/resource_joins.h"
 #include "lake/table_cursor.h"
 
 namespace df::lake {
 
 /// Decides for each root file how its nested ids join, reading the parent ids of the attribute
-/// tables once. Owner: borrows files and context.
+/// tables once. Files whose key says that their ids join as stored join attribute files with that
+/// key; all others are inferred, from attribute files without it. Owner: borrows files and context.
 class PartitionResources {
  public:
   PartitionResources(const PartitionFiles& files, otap::Signal signal, ResourceJoin policy,
                      ReadContext* context);
 
   /// Returns the stretches of a root file, the first at row 0. Unreadable attribute files are
-  /// reported once. Errors: what reading the root's id columns returns; with ResourceJoin::kFail,
-  /// reconstruction for ambiguous stretches.
-  Result<std::vector<ResourceStretch>> Resolve(TableFile* file, size_t file_index);
+  /// reported once. Errors: what reading the root's id columns returns.
+  Result<std::vector<ResourceStretch>> Resolve(const TableFile& file, size_t file_index);
+
+  /// Tells whether the attributes that a nested id means are known: then they are the rows with
+  /// parent_id = offset + nested id.
+  bool IsKnown(AttributeKind kind, const ResourceStretch& stretch, uint32_t nested_id) const;
 
  private:
+  /// One attribute table, by whether the files have the key.
+  struct Attributes {
+    ParentIdSet keyed;
+    ParentIdSet unkeyed;
+    bool has_unkeyed_files = false;
+  };
+
   void LoadParents();
-  ParentIdSet ReadParents(otap::TableKind kind);
-  bool IsLiteral() const;
-  void LoadRanges();
-  ResolverContext MakeContext(size_t file_index) const;
+  void ReadParents(otap::TableKind kind, Attributes* attributes);
+  Status Infer();
+  std::vector<size_t> FilesById(otap::Signal signal) const;
+  RootFileSource SourceOf(otap::Signal signal, size_t file_index);
 
   const PartitionFiles& files_;
   otap::Signal signal_;
   ResourceJoin policy_;
   ReadContext* context_;
   bool is_loaded_ = false;
+  bool is_inferred_ = false;
   bool is_complete_ = true;
-  bool is_literal_ = false;
-  ParentIdSet resources_;
-  ParentIdSet scopes_;
-  std::vector<uint32_t> first_ids_;  ///< of all root files that have ids, ascending
-  std::vector<uint32_t> last_ids_;
-  std::vector<std::optional<uint32_t>>
-      previous_max_;  ///< by file: largest id of the files before it
-  std::vector<std::optional<uint32_t>>
-      next_min_;  ///< by file: smallest id of it and the files behind it
-  std::shared_ptr<const std::vector<IdRange>> other_signals_;
+  std::array<Attributes, 2> attributes_;
+  std::optional<ResourceJoins> joins_;
+  /// By file of the signal: where its stretches are, for files that were inferred.
+  std::map<size_t, size_t> place_of_;
+  std::map<std::pair<otap::Signal, size_t>, Status> errors_;
 };
 
 }  // namespace df::lake

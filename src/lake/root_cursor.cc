@@ -107,11 +107,7 @@ Status RootCursor::OpenNextFile() {
     file_ = nullptr;
     return Status::OK();
   }
-  auto stretches = resources_.Resolve(file_.get(), file_index);
-  if (!stretches.ok() && KindOf(stretches.status()) == ErrorKind::kReconstruction) {
-    outcomes_.back().status = stretches.status();
-    return stretches.status();
-  }
+  auto stretches = resources_.Resolve(*file_, file_index);
   if (!stretches.ok()) {
     DropGroup(stretches.status());
     file_ = nullptr;
@@ -121,7 +117,7 @@ Status RootCursor::OpenNextFile() {
   stretch_min_offset_.assign(stretches_.size(), kNoId);
   uint32_t low = kNoId;
   for (size_t i = stretches_.size(); i-- > 0;) {
-    low = std::min(low, stretches_[i].offset);
+    low = std::min(low, stretches_[i].least_offset);
     stretch_min_offset_[i] = low;
   }
   return Status::OK();
@@ -198,6 +194,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       rows.file = summary();
       rows.ids = &ids_;
       rows.stretches = &stretches_;
+      rows.resources = &resources_;
       slice_offset_ += rows.num_rows;
       return rows;
     }

@@ -24,6 +24,7 @@ struct RootRows {
   int row_group = 0;
   FileSummaryPtr file;
   const IdColumn* ids = nullptr;  ///< of the whole row group; valid until the next call
+  const PartitionResources* resources = nullptr;  ///< what the stretches belong to
   const std::vector<ResourceStretch>* stretches =
       nullptr;  ///< of the file; valid until the next call
 };

@@ -131,13 +131,6 @@ Status TableFile::MapColumns() {
     }
   }
   ARROW_ASSIGN_OR_RAISE(layout_, ProbeLayout(kind_, footer_, location_));
-  if (const int leaf = LeafIndex(kind_, "resource", "id"); leaf >= 0 && has_leaf(leaf)) {
-    const auto& logical =
-        metadata.schema()->Column(layout_.columns[static_cast<size_t>(leaf)])->logical_type();
-    const bool is_narrow = logical != nullptr && logical->is_int() &&
-                           static_cast<const parquet::IntLogicalType&>(*logical).bit_width() <= 16;
-    has_partition_scope_ids_ = has_partition_scope_ids_ || !is_narrow;
-  }
   return Status::OK();
 }
 

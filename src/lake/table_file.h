@@ -69,8 +69,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   int64_t uncompressed_bytes(int row_group) const { return bytes_[static_cast<size_t>(row_group)]; }
 
   /// Tells whether resource and scope ids are unique in the partition and join as stored: the
-  /// file's own key says so, or they are wider than the 16 bits in which upstream exporters keep
-  /// them.
+  /// file's own key says so. The width of the ids says nothing: rewriters widen them.
   bool has_partition_scope_ids() const { return has_partition_scope_ids_; }
 
   /// Tells whether the file was written by parquet-rs, the writer of upstream exporters.

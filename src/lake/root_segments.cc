@@ -1,0 +1,154 @@
+#include "lake/root_segments.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace df::lake {
+namespace {
+
+class Cutter {
+ public:
+  void StartFile(size_t file, bool starts_batch) {
+    file_ = file;
+    row_ = after_id_ = 0;
+    border_ = starts_batch || segments_.empty() ? StartReason::kFile : StartReason::kFileBorder;
+  }
+
+  void Add(const RootIds& rows) {
+    for (int64_t i = 0; i < rows.num_rows(); ++i, ++row_) {
+      const NestedRow nested{Value(rows.resource_ids, i), Value(rows.scope_ids, i)};
+      std::optional<uint32_t> id;
+      if (rows.ids.is_valid(i)) {
+        id = rows.ids.values[static_cast<size_t>(i)];
+      }
+      AddRow(nested, id);
+    }
+  }
+
+  std::vector<RootSegment> Take() { return std::move(segments_); }
+
+ private:
+  static int64_t Value(const IdColumn& column, int64_t row) {
+    return column.is_valid(row) ? int64_t{column.values[static_cast<size_t>(row)]} : -1;
+  }
+
+  std::optional<StartReason> ReasonOf(const NestedRow& nested, std::optional<uint32_t> id) const {
+    if (border_ == StartReason::kFile) {
+      return border_;
+    }
+    if (StepsBack(nested.resource, previous_.resource) ||
+        StepsBack(nested.scope, previous_.scope)) {
+      return StartReason::kNestedIds;
+    }
+    if (border_.has_value()) {
+      return border_;
+    }
+    if (id.has_value() && segments_.back().first_id.has_value() &&
+        *id != uint64_t{segments_.back().last_id} + 1) {
+      return StartReason::kIdJump;
+    }
+    return std::nullopt;
+  }
+
+  void AddRow(const NestedRow& nested, std::optional<uint32_t> id) {
+    if (const auto reason = ReasonOf(nested, id); reason.has_value()) {
+      RootSegment segment;
+      segment.is_doubtful = *reason != StartReason::kFile && !segments_.empty() && is_after_null_;
+      if (segment.is_doubtful) {
+        segments_.back().is_doubtful = true;
+      }
+      segment.file = file_;
+      segment.first_row = row_;
+      segment.behind_previous = last_id_.has_value() ? uint64_t{*last_id_} + 1 : 0;
+      segment.reason = *reason;
+      segment.after_previous = *reason == StartReason::kIdJump ? after_id_ : row_;
+      segments_.push_back(segment);
+      border_.reset();
+      has_lead_limit_ = false;
+      if (segment.is_certain_start()) {
+        previous_ = {};
+      }
+    }
+    RootSegment& segment = segments_.back();
+    segment.first.resource = segment.first.resource < 0 ? nested.resource : segment.first.resource;
+    segment.first.scope = segment.first.scope < 0 ? nested.scope : segment.first.scope;
+    Widen(nested.resource, &segment.resources);
+    Widen(nested.scope, &segment.scopes);
+    segment.is_single_group = segment.is_single_group &&
+                              (nested.resource < 0 || nested.resource == segment.first.resource) &&
+                              (nested.scope < 0 || nested.scope == segment.first.scope);
+    if (!id.has_value() && !segment.first_id.has_value()) {
+      Widen(nested.resource, &segment.head_resources);
+      Widen(nested.scope, &segment.head_scopes);
+    }
+    if (id.has_value()) {
+      segment.first_id_row = segment.first_id.has_value() ? segment.first_id_row : row_;
+      segment.has_rising_ids = segment.has_rising_ids && (!last_id_.has_value() || *id > *last_id_);
+      last_id_ = *id;
+      after_id_ = row_ + 1;
+      segment.first_id = segment.first_id.value_or(*id);
+      segment.last_id = *id;
+      if (!std::exchange(has_lead_limit_, !segment.is_single_group)) {
+        segment.lead_limit_id = *id;
+      }
+    }
+    is_after_null_ = (nested.resource < 0 && previous_.resource >= 0) ||
+                     (nested.scope < 0 && previous_.scope >= 0);
+    previous_ = {nested.resource < 0 ? previous_.resource : nested.resource,
+                 nested.scope < 0 ? previous_.scope : nested.scope};
+  }
+
+  /// Both ids count up over a batch, over all its resources. A row without one says nothing.
+  static bool StepsBack(int64_t id, int64_t previous) { return id >= 0 && id < previous; }
+
+  static void Widen(int64_t id, IdRange* range) {
+    if (id >= 0) {
+      *range = {std::min(range->min, static_cast<uint32_t>(id)),
+                std::max(range->max, static_cast<uint32_t>(id))};
+    }
+  }
+
+  std::vector<RootSegment> segments_;
+  size_t file_ = 0;
+  int64_t row_ = 0;
+  std::optional<StartReason> border_;
+  NestedRow previous_;
+  bool is_after_null_ = false;  ///< the row before lacks an id that rows before it have
+  bool has_lead_limit_ = false;
+  std::optional<uint32_t> last_id_;
+  int64_t after_id_ = 0;  ///< row behind the last one with an id
+};
+
+}  // namespace
+
+void BoundOffsets(std::vector<std::vector<RootSegment>>* signals) {
+  std::vector<RootSegment*> with_ids;
+  for (auto& segments : *signals) {
+    for (RootSegment& segment : segments) {
+      if (segment.first_id.has_value()) {
+        with_ids.push_back(&segment);
+      }
+    }
+  }
+  std::sort(with_ids.begin(), with_ids.end(),
+            [](const RootSegment* a, const RootSegment* b) { return *a->first_id < *b->first_id; });
+  uint64_t least = 0;
+  for (RootSegment* segment : with_ids) {
+    segment->least_offset = std::min<uint64_t>(least, *segment->first_id);
+    least = std::max(least, uint64_t{segment->last_id} + 1);
+  }
+}
+
+Result<std::vector<RootSegment>> CutRoots(const std::vector<RootFileSource>& files) {
+  Cutter cutter;
+  for (size_t file = 0; file < files.size(); ++file) {
+    cutter.StartFile(file, files[file].starts_batch);
+    for (int group = 0; group < files[file].num_row_groups; ++group) {
+      ARROW_ASSIGN_OR_RAISE(const RootIds rows, files[file].read(group));
+      cutter.Add(rows);
+    }
+  }
+  return cutter.Take();
+}
+
+}  // namespace df::lake
