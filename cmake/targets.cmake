@@ -58,10 +58,10 @@ function(otap_test name)
                        PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600)
 endfunction()
 
-# otap_node(SOURCES .. [TESTS ..] [DEPS ..]), called from src/nodes/<kinds>/<name>/CMakeLists.txt.
+# otap_node(SOURCES .. [TESTS ..] [DEPS ..] [TEST_DEPS ..]), called from src/nodes/<kinds>/<name>/CMakeLists.txt.
 # The folder names the target and the symbol: src/nodes/processors/debug gives df::nodes::processors::debug::kDescriptor.
 function(otap_node)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS;TEST_DEPS" ${ARGN})
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME name)
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR PARENT_PATH parent)
   cmake_path(GET parent FILENAME kind)
@@ -75,7 +75,7 @@ function(otap_node)
   target_link_libraries(${target} PUBLIC ${ARG_DEPS})
   set_property(GLOBAL APPEND PROPERTY OTAP_NODES "${kind}/${name}")
   if(ARG_TESTS AND OTAP_BUILD_TESTS)
-    otap_test(${target}_test LABEL unit SOURCES ${ARG_TESTS} DEPS ${target} otap_testing)
+    otap_test(${target}_test LABEL unit SOURCES ${ARG_TESTS} DEPS ${target} otap_testing ${ARG_TEST_DEPS})
   endif()
 endfunction()
 

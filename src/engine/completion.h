@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,10 @@
 #include "runtime/clock.h"
 #include "telemetry/histogram.h"
 #include "telemetry/instrument.h"
+
+namespace df::otap {
+class Batch;
+}
 
 namespace df::engine {
 
@@ -27,17 +32,33 @@ inline constexpr size_t kNumNackCauses = 5;
 /// Returns "refused", "route_full" and so on, as they stand in metrics.
 std::string_view Name(NackCause cause);
 
+/// What became of a batch where its outcome does not hold for all of it.
+struct PartialDelivery {
+  int64_t num_delivered = 0;  ///< items: log records, spans, data points
+  int64_t num_refused = 0;    ///< items that were refused for good
+  std::string refusal;        ///< why, where some were
+  /// Of a nack that may be tried again: the items that are neither delivered nor refused, to be
+  /// sent again in place of the batch. Null: all of the batch has to be.
+  std::shared_ptr<const otap::Batch> rest;
+  /// The batch that `rest` is of: who has sent another one, as nodes in between may change batches,
+  /// does not send the rest. Never followed, only compared.
+  const otap::Batch* whole = nullptr;
+};
+
 /// The one outcome of a batch.
 struct Outcome {
   bool is_ack = true;
   bool is_permanent = false;  ///< nack: sending the same batch again cannot succeed
   NackCause cause = NackCause::kRefused;
   std::string reason;  ///< nack only
+  /// Null: the outcome holds for the whole batch. An ack that has it is of a batch of which some
+  /// items were refused for good; who refused them has counted and named them.
+  std::shared_ptr<const PartialDelivery> partial = nullptr;
 
   static Outcome Ack() { return {}; }
   static Outcome Nack(std::string reason, bool is_permanent,
                       NackCause cause = NackCause::kRefused) {
-    return {false, is_permanent, cause, std::move(reason)};
+    return {false, is_permanent, cause, std::move(reason), nullptr};
   }
 };
 

@@ -85,6 +85,11 @@ arrow::Result<std::string> Producer::Produce(const otap::BatchPtr& batch, int64_
   return message;
 }
 
+void Producer::Discard() {
+  --stats_.messages;
+  streams_ = {};
+}
+
 arrow::Result<std::string> Producer::Write(const otap::Batch& batch, int64_t batch_id) {
   BatchArrowRecords message{batch_id, {}, {}};
   std::vector<std::shared_ptr<arrow::Buffer>> records;

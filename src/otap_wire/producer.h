@@ -45,6 +45,9 @@ class Producer {
   /// error the next message begins all Arrow streams anew.
   arrow::Result<std::string> Produce(const otap::BatchPtr& batch, int64_t batch_id);
 
+  /// The message last produced is not sent: the next one begins all Arrow streams anew.
+  void Discard();
+
   const ProducerStats& stats() const { return stats_; }
 
  private:

@@ -9,6 +9,7 @@
 #include "otlp/decode/proto_fault.h"
 #include "otlp/decode/proto_reader.h"
 #include "otlp/message_shape.h"
+#include "otlp/metric_data.h"
 
 namespace df::otlp {
 namespace {
@@ -30,51 +31,39 @@ bool VisitMessages(std::string_view message, Field field, const Visit& visit) {
   return true;
 }
 
-bool IsData(uint32_t tag) {
-  switch (tag) {
-    case BytesTag(metric_fields::kGauge):
-    case BytesTag(metric_fields::kSum):
-    case BytesTag(metric_fields::kHistogram):
-    case BytesTag(metric_fields::kExpHistogram):
-    case BytesTag(metric_fields::kSummary):
-      return true;
-    default:
-      return false;
-  }
-}
+}  // namespace
 
-/// The last kind of data counts; its parts are merged.
-bool CountPoints(std::string_view metric, int64_t* num_points) {
+// The last kind of data counts; its parts are merged.
+bool ReadMetricData(std::string_view metric, MetricData* result) {
   ProtoReader in(metric);
   uint32_t kind = 0;
-  int64_t count = 0;
   while (!in.at_end()) {
     uint32_t tag = 0;
     if (!in.ReadTag(&tag)) {
       return false;
     }
-    if (!IsData(tag)) {
+    if (!IsMetricData(tag)) {
       if (!in.Skip(tag)) {
         return false;
       }
       continue;
     }
-    count = tag == kind ? count : 0;
+    result->num_points = tag == kind ? result->num_points : 0;
+    ++result->num_messages;
     kind = tag;
     std::string_view data;
     if (!in.ReadBytes(&data) ||
-        !VisitMessages(data, metric_fields::kDataPoints, [&count](std::string_view) {
-          ++count;
+        !VisitMessages(data, metric_fields::kDataPoints, [result](std::string_view) {
+          ++result->num_points;
           return true;
         })) {
       return false;
     }
   }
-  *num_points += count;
   return true;
 }
 
-const RequestFields& FieldsOf(otap::Signal signal) {
+const RequestFields& RequestFieldsOf(otap::Signal signal) {
   switch (signal) {
     case otap::Signal::kTraces:
       return kTracesRequest;
@@ -85,6 +74,8 @@ const RequestFields& FieldsOf(otap::Signal signal) {
   }
   return kLogsRequest;
 }
+
+namespace {
 
 /// The bytes of a request together with who wants to know how they are decoded.
 class WatchedBuffer final : public arrow::Buffer {
@@ -121,11 +112,16 @@ arrow::Result<otap::BatchPtr> DecodeOne(otap::Signal signal, const arrow::Buffer
 }  // namespace
 
 arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view request) {
-  const RequestFields& fields = FieldsOf(signal);
+  const RequestFields& fields = RequestFieldsOf(signal);
   ItemCount count;
   const auto count_record = [&](std::string_view record) {
     ++count.root_rows;
-    return signal != otap::Signal::kMetrics || CountPoints(record, &count.items);
+    MetricData data;
+    if (signal == otap::Signal::kMetrics && !ReadMetricData(record, &data)) {
+      return false;
+    }
+    count.items += data.num_points;
+    return true;
   };
   const auto count_scope = [&](std::string_view scope) {
     return VisitMessages(scope, fields.records, count_record);

@@ -87,6 +87,12 @@ class ProtoWriter {
   /// A trace or span id.
   OTLP_INLINE void Id(Field field, std::string_view value) { String(field, value); }
 
+  /// Fields that are written already.
+  void Encoded(std::string_view fields) {
+    Ensure(fields.size());
+    Raw(fields.data(), fields.size());
+  }
+
   void PackedFixed64(Field field, std::span<const uint64_t> values) {
     String(field, {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
   }

@@ -16,6 +16,7 @@ import columns
 import grpc_client
 import grpc_server
 import kill_writer
+import limits
 import otap
 import python_sdk
 import read_parquet
@@ -42,6 +43,14 @@ def cases(world):
         yield "OTAP", way.name, lambda way=way: otap.check(world, way)
     yield ("pyarrow, DuckDB", "files of our Parquet exporter, with the documented SQL",
            lambda: read_parquet.check(world))
+    if limits.source(world) is not None:
+        for limit in (None, 1 << 20):
+            yield ("grpcio", f"server of limits: requests of {'4 MiB, its default' if limit is None else '1 MiB'}",
+                   lambda limit=limit: limits.check_server(world, limit))
+        if world.collector_binary is not None:
+            for transport in ("grpc", "http"):
+                yield ("OpenTelemetry Collector", f"server of limits: {transport} requests of 1 MiB",
+                       lambda transport=transport: limits.check_collector(world, transport))
     if world.generator is not None:
         yield "OTAP", "messages of our producer, read with pyarrow", lambda: otap.check_messages(world)
         for writer in columns.WRITERS:

@@ -24,6 +24,8 @@ using Parser = http::response_parser<http::string_body>;
 // As on the server: what the parser cannot take yet is the head of a message or of a chunk.
 constexpr size_t kMaxUnparsedBytes = 256 << 10;
 
+constexpr std::string_view kBrokenOff = "the connection ended: ";
+
 Response TakeResponse(Parser* parser) {
   Response response;
   auto& message = parser->get();
@@ -197,7 +199,7 @@ class Client::State {
         }
       } else {
         *is_stale = true;
-        co_return Problem("the connection ended: " + stream->error(), true);
+        co_return Problem(std::string(kBrokenOff) + stream->error(), true);
       }
       if (error == http::error::body_limit || error == http::error::header_limit) {
         co_return Problem("found a response that is too large", false);
@@ -222,6 +224,10 @@ class Client::State {
   Timer expiry_;
   ClientCounts counts_;
 };
+
+bool IsBrokenOff(const Status& status) {
+  return !status.ok() && status.message().find(kBrokenOff) != std::string::npos;
+}
 
 Client::Client(EventLoop* loop, const ClientSettings& settings)
     : state_(std::make_unique<State>(loop, settings)) {}

@@ -29,6 +29,10 @@ struct ClientCounts {
   int64_t requests = 0;  ///< sent, those that were sent again included
 };
 
+/// Whether a request failed because its connection ended before a byte of the response came, the
+/// request sent or not.
+bool IsBrokenOff(const Status& status);
+
 /// Owner: destroying it ends what is under way; so does destroying the task of a request.
 /// Calls: the loop.
 class Client {

@@ -36,6 +36,10 @@ const config::FieldTable<OtapConfig>& OtapFields() {
     table.push_back(config::Integer("stream_queue_capacity", &OtapConfig::max_in_flight,
                                     {1, 65'536}, "older form of max_in_flight")
                         .OlderFormOf("max_in_flight"));
+    table.push_back(config::Size("max_request_bytes", &OtapConfig::max_request_bytes,
+                                 {delivery::kLeastMaxRequestBytes, delivery::kMostMaxRequestBytes},
+                                 "a batch whose message is larger, before the compression of "
+                                 "messages, is sent in parts"));
     table.push_back(config::Duration("max_stream_lifetime", &OtapConfig::max_stream_lifetime,
                                      "an older stream is replaced; 0: never", kLifetimes));
     return table;
@@ -47,6 +51,7 @@ LaneSettings MakeLaneSettings(const OtapConfig& config) {
   LaneSettings settings;
   settings.max_in_flight = config.max_in_flight;
   settings.max_stream_lifetime = config.max_stream_lifetime;
+  settings.max_request_bytes = config.max_request_bytes;
   settings.timeout = config.timeout;
   settings.producer.compression = config.arrow.payload_compression;
   settings.producer.dictionary_bytes = config.arrow.max_dictionary_size;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "config/field_table.h"
+#include "delivery/request_limit.h"
 #include "engine/grpc_client_fields.h"
 #include "engine/node_config.h"
 #include "nodes/exporters/otap/lane.h"
@@ -25,6 +26,7 @@ struct OtapConfig final : engine::NodeConfig, engine::GrpcClientConfig {
   ArrowConfig arrow;
   int64_t streams_per_signal = 1;
   int64_t max_in_flight = 64;
+  int64_t max_request_bytes = delivery::kDefaultMaxRequestBytes;  ///< before compression
   std::chrono::nanoseconds max_stream_lifetime = std::chrono::minutes(10);
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,17 +12,21 @@
 #include <string_view>
 #include <vector>
 
+#include "delivery/batch_sender.h"
+#include "delivery/batch_tally.h"
 #include "engine/effects.h"
 #include "engine/pdata.h"
 #include "nodes/exporters/otap/client_stream.h"
 #include "otap_wire/message.h"
 #include "otap_wire/producer.h"
+#include "runtime/condition.h"
 #include "runtime/event_loop.h"
 
 namespace df::nodes::exporters::otap {
 
 struct LaneSettings {
-  int64_t max_in_flight = 64;  ///< batches without answer; more wait
+  int64_t max_in_flight = 64;  ///< messages without answer; more wait
+  int64_t max_request_bytes = delivery::kDefaultMaxRequestBytes;            ///< of a message
   std::chrono::nanoseconds max_stream_lifetime = std::chrono::minutes(10);  ///< 0: no limit
   std::optional<std::chrono::nanoseconds> timeout;                          ///< of one answer
   otap_wire::ProducerOptions producer;
@@ -42,27 +47,31 @@ struct LaneMetrics {
   telemetry::Counter* sent_bytes;
   telemetry::Counter* orphans;
   telemetry::Counter* unknown_answers;
+  telemetry::Counter* cut;
+  telemetry::Counter* too_large;
   telemetry::Histogram* latency;
   std::array<telemetry::Counter*, kNumFailures> failures{};
   std::map<otap_wire::StatusCode, telemetry::Counter*> answers;
 };
 
 /// Sends batches in order, each stream with Arrow streams and dictionaries of its own, and
-/// completes the token of each when its answer comes. Of a stream that ends, whatever is not
-/// answered is nacked for now.
+/// completes the token of each when its answer comes. A batch whose message is larger than the
+/// server takes is sent in parts and has its answer when all of them have. Of a stream that ends,
+/// whatever is not answered is nacked for now; but where it ends because a message was too large,
+/// what is still held is sent again, that message in parts.
 /// Owner: one an exporter and signal; destroying it lets its tokens fall. Calls: the loop; Send and
 /// the waits do not overlap.
 class Lane {
  public:
   /// All are borrowed.
-  Lane(df::otap::Signal signal, const LaneSettings& settings, StreamOpener* opener,
-       runtime::EventLoop* loop, LaneMetrics* metrics);
+  Lane(df::otap::Signal signal, const LaneSettings& settings, delivery::Destination destination,
+       StreamOpener* opener, runtime::EventLoop* loop, LaneMetrics* metrics);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  /// Waits for room and for a stream, and sends. The tables go when they are written; the token
-  /// stays until it is answered.
+  /// Waits for room and for a stream, and sends. The tables go when they are written, unless their
+  /// message is larger than any that the server has taken; the token stays until it is answered.
   runtime::Task<> Send(engine::Pdata pdata);
 
   /// Waits until every batch is answered.
@@ -82,20 +91,64 @@ class Lane {
   /// Those of them that cannot succeed when they are sent again.
   int64_t num_refused() const { return num_refused_; }
 
+  /// Items that were refused for good, of batches of which the rest was not.
+  int64_t num_refused_items() const { return num_refused_items_; }
+
  private:
+  /// A batch that has no outcome yet.
+  struct Delivery {
+    explicit Delivery(engine::Pdata sent) : pdata(std::move(sent)), tally(pdata.batch) {}
+
+    engine::Pdata pdata;
+    delivery::BatchTally tally;
+    int64_t num_open = 1;  ///< parts without answer
+    bool is_in_parts = false;
+    /// Parts were refused for now: why, and what they were, as far as it is still held.
+    std::optional<std::pair<Failure, std::string>> postponed;
+    std::vector<df::otap::BatchPtr> rest;
+    bool has_rest = true;
+    /// The smallest message that was refused for its size, and why.
+    int64_t refused_bytes = INT64_MAX;
+    std::string refused_reason;
+    Failure refused_as = Failure::kAnswer;
+  };
+  /// What is sent as one message.
+  struct Part {
+    std::shared_ptr<Delivery> delivery;
+    df::otap::BatchPtr batch;  ///< null when it was let go
+    int64_t num_items = 0;
+    int64_t message_bytes = 0;      ///< 0: it has not been written
+    int64_t max_bytes = INT64_MAX;  ///< where less than the limit
+  };
   struct InFlight {
-    engine::CompletionToken token;
+    Part part;
     runtime::SteadyTime sent_at;
   };
   struct OpenStream;
 
+  void StartWriting();
+  runtime::Task<> WriteAll();
+  /// Puts the parts of a part in front of the queue. Returns false when it cannot be cut.
+  bool Cut(const Part& part);
+  /// Makes the message of a part; nothing when the part was settled or cut instead.
+  std::optional<std::string> Produce(OpenStream* open, Part* part);
   runtime::Task<OpenStream*> CurrentStream(Status* problem);
   runtime::Task<> ReadAnswers(OpenStream* open);
   void OnAnswer(OpenStream* open, const otap_wire::BatchStatus& status);
   void End(OpenStream* open, const std::string& reason);
+  /// The stream has ended because one of its messages was too large.
+  void SendAgain(OpenStream* open, const delivery::SizeRefusal& refusal, const std::string& reason);
   void FailAll(OpenStream* open, Failure failure, const std::string& reason);
-  void Fail(engine::CompletionToken token, Failure failure, const std::string& reason,
-            bool is_permanent);
+  void FailQueue(Failure failure, const std::string& reason);
+
+  void Deliver(const Part& part);
+  void RefuseAsTooLarge(Part part, const delivery::SizeRefusal& refusal, const std::string& reason);
+  void RefuseRecord(const Part& part, const std::string& reason);
+  void Refuse(const Part& part, Failure failure, const std::string& reason);
+  void Postpone(const Part& part, Failure failure, const std::string& reason);
+  /// A part has its answer; the last one completes the batch.
+  void Settle(Delivery* delivery);
+
   void RetireOld();
   void OnTimer();
   void ArmTimer();
@@ -103,17 +156,25 @@ class Lane {
 
   df::otap::Signal signal_;
   LaneSettings settings_;
+  delivery::Destination destination_;
   StreamOpener* opener_;
   runtime::EventLoop* loop_;
   LaneMetrics* metrics_;
-  runtime::Wakeup changed_;  ///< an answer, an end, or the deadline
-  runtime::Timer timer_;     ///< of the oldest batch in flight
-  std::string stop_reason_;  ///< not empty: nothing is sent any more
+  runtime::Condition changed_;  ///< an answer, an end, the deadline, or all is written
+  runtime::Timer timer_;        ///< of the oldest message in flight
+  runtime::Timer write_again_;  ///< starts to write outside of what asks for it
+  std::string stop_reason_;     ///< not empty: nothing is sent any more
   int64_t num_in_flight_ = 0;
   int64_t num_failed_ = 0;
   int64_t num_refused_ = 0;
+  int64_t num_refused_items_ = 0;
   std::string first_failure_;
+  int64_t taken_bytes_ = 0;    ///< the largest message that a server has taken
+  double bytes_per_item_ = 0;  ///< of the last message that was not small
+  std::deque<Part> queue_;
+  bool is_writing_ = false;
   std::vector<std::unique_ptr<OpenStream>> streams_;  ///< the newest last
+  runtime::Task<> writer_;                            ///< goes before the streams
 };
 
 }  // namespace df::nodes::exporters::otap

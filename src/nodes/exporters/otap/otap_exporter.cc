@@ -29,11 +29,14 @@ Status OtapExporter::Start(engine::Effects& effects) {
   effects_ = &effects;
   ARROW_ASSIGN_OR_RAISE(opener_, make_opener_(effects));
   metrics_.emplace(&effects.metrics());
+  limit_.emplace(settings_.max_request_bytes);
+  too_large_.emplace(effects.info().node, metrics_->too_large);
+  const delivery::Destination destination{&*limit_, &*too_large_};
   for (const df::otap::Signal signal : df::otap::kAllSignals) {
     Lanes& lanes = lanes_[static_cast<size_t>(signal)];
     for (int64_t i = 0; i < streams_per_signal_; ++i) {
-      lanes.push_back(
-          std::make_unique<Lane>(signal, settings_, opener_.get(), &effects.loop(), &*metrics_));
+      lanes.push_back(std::make_unique<Lane>(signal, settings_, destination, opener_.get(),
+                                             &effects.loop(), &*metrics_));
     }
   }
   give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
@@ -98,6 +101,7 @@ engine::NodeReport OtapExporter::Report() {
     for (const auto& lane : lanes) {
       num_failed += lane->num_failed();
       report.num_problems += lane->num_refused();
+      report.num_problems += lane->num_refused_items();
       first_failure = first_failure.empty() ? lane->first_failure() : first_failure;
     }
   }
@@ -105,6 +109,9 @@ engine::NodeReport OtapExporter::Report() {
       fmt::format("sent {} batches, {} were not delivered", num_batches_, num_failed));
   if (num_failed > 0) {
     report.lines.push_back(fmt::format("the first: {}", first_failure));
+  }
+  if (too_large_.has_value()) {
+    too_large_->AppendTo(&report.lines);
   }
   return report;
 }

@@ -30,7 +30,7 @@ class OtapExporter final : public engine::Exporter {
   runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
   runtime::Task<Status> Finish(engine::Effects& effects) override;
 
-  /// One line, and one more with the first failure.
+  /// One line, one more with the first failure, and some with what was too large.
   engine::NodeReport Report() override;
 
  private:
@@ -46,6 +46,8 @@ class OtapExporter final : public engine::Exporter {
   engine::Effects* effects_ = nullptr;  ///< set by Start, as is the rest
   std::unique_ptr<StreamOpener> opener_;
   std::optional<LaneMetrics> metrics_;
+  std::optional<delivery::RequestLimit> limit_;
+  std::optional<delivery::TooLargeItems> too_large_;
   std::array<Lanes, df::otap::kAllSignals.size()> lanes_;
   std::optional<runtime::Timer> give_up_timer_;
   std::optional<runtime::Cancellation::Subscription> on_drain_;

@@ -11,6 +11,9 @@ const config::FieldTable<OtlpGrpcConfig>& OtlpGrpcFields() {
                                     "calls under way at a time; more batches wait"));
     table.push_back(config::Integer("num_connections", &OtlpGrpcConfig::num_connections, {1, 256},
                                     "connections of each core, used in turn"));
+    table.push_back(config::Size("max_request_bytes", &OtlpGrpcConfig::max_request_bytes,
+                                 {delivery::kLeastMaxRequestBytes, delivery::kMostMaxRequestBytes},
+                                 "a batch that is larger, before compression, is sent in parts"));
     return table;
   }();
   return kTable;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "config/field_table.h"
+#include "delivery/request_limit.h"
 #include "engine/grpc_client_fields.h"
 
 namespace df::nodes::exporters::otlp_grpc {
@@ -11,6 +12,7 @@ namespace df::nodes::exporters::otlp_grpc {
 struct OtlpGrpcConfig : engine::GrpcClientConfig {
   int64_t max_in_flight = 5;
   int64_t num_connections = 1;
+  int64_t max_request_bytes = delivery::kDefaultMaxRequestBytes;  ///< before compression
 };
 
 const config::FieldTable<OtlpGrpcConfig>& OtlpGrpcFields();

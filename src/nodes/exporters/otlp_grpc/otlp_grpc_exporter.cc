@@ -31,6 +31,12 @@ constexpr telemetry::Instrument kInFlight = {InstrumentKind::kUpDownCounter,
 constexpr telemetry::Instrument kRejected = {
     InstrumentKind::kCounter, "df.exporter.otlp_grpc.items.rejected", "{item}",
     "Items that the server has refused while it took the rest of their request"};
+constexpr telemetry::Instrument kTooLarge = {InstrumentKind::kCounter,
+                                             "df.exporter.otlp_grpc.items.too_large", "{item}",
+                                             "Items that the server does not take for their size"};
+constexpr telemetry::Instrument kRefusedSizes = {
+    InstrumentKind::kCounter, "df.exporter.otlp_grpc.requests.cut", "{request}",
+    "Requests that the server did not take for their size, sent again in parts"};
 constexpr telemetry::Instrument kConnections = {InstrumentKind::kUpDownCounter,
                                                 "df.exporter.otlp_grpc.connections", "{connection}",
                                                 "Connections that are there"};
@@ -55,7 +61,10 @@ Status OtlpGrpcExporter::Start(engine::Effects& effects) {
   duration_ = &metrics.AddHistogram(kDuration);
   in_flight_ = &metrics.AddGauge(kInFlight);
   rejected_ = &metrics.AddCounter(kRejected);
+  cut_ = &metrics.AddCounter(kRefusedSizes);
   connections_ = &metrics.AddGauge(kConnections);
+  limit_.emplace(config_->max_request_bytes);
+  too_large_.emplace(effects.info().node, &metrics.AddCounter(kTooLarge));
   give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
   on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
   return Status::OK();
@@ -70,16 +79,6 @@ telemetry::Counter& OtlpGrpcExporter::RequestsOf(Code code) {
   return *counter;
 }
 
-Result<std::string> OtlpGrpcExporter::Encode(const otap::Batch& batch) {
-  if (const otap::EncodedRequest* request = batch.encoded(); request != nullptr) {
-    return request->bytes->ToString();
-  }
-  otlp::EncodeStats stats;
-  ARROW_ASSIGN_OR_RAISE(std::string request, otlp::EncodeRequest(batch, &stats));
-  stats_ += stats;
-  return request;
-}
-
 runtime::Task<Status> OtlpGrpcExporter::Export(engine::Pdata pdata, engine::Effects& effects) {
   co_await WaitForTurn(effects);
   if (has_given_up_) {
@@ -88,25 +87,23 @@ runtime::Task<Status> OtlpGrpcExporter::Export(engine::Pdata pdata, engine::Effe
     co_return Status::OK();
   }
   ForgetEndedCalls();
-  auto request = Encode(*pdata.batch);
-  if (!request.ok()) {
-    CountFailure(request.status().message(), /*is_permanent=*/true);
-    pdata.token.Nack(request.status().message(), /*is_permanent=*/true);
-    co_return Status::OK();
-  }
-  Call& call = calls_.emplace_back();
-  call.pdata = std::move(pdata);
-  call.task = Send(&call, *std::move(request));
+  Call& call = calls_.emplace_back(std::move(pdata), delivery::Destination{&*limit_, &*too_large_});
+  call.task = Deliver(&call);
   call.task.Start();
   co_return Status::OK();
 }
 
 runtime::Task<void> OtlpGrpcExporter::WaitForTurn(engine::Effects& effects) {
-  while (true) {
-    if (num_in_flight_ >= config_->max_in_flight) {
+  do {
+    while (num_in_flight_ >= config_->max_in_flight) {
       co_await changed_->Wait();
-      continue;
     }
+    co_await WaitForPause(effects);
+  } while (num_in_flight_ >= config_->max_in_flight);
+}
+
+runtime::Task<void> OtlpGrpcExporter::WaitForPause(engine::Effects& effects) {
+  while (true) {
     const runtime::SteadyTime now = effects.clock().Now();
     // A drain that ends before the pause leaves one attempt only.
     const auto deadline = effects.drain_deadline();
@@ -119,40 +116,72 @@ runtime::Task<void> OtlpGrpcExporter::WaitForTurn(engine::Effects& effects) {
   }
 }
 
-runtime::Task<void> OtlpGrpcExporter::Send(Call* call, std::string request) {
+runtime::Task<void> OtlpGrpcExporter::Deliver(Call* call) {
   ++num_in_flight_;
   in_flight_->Set(num_in_flight_);
-  request_bytes_->Add(static_cast<int64_t>(request.size()));
-  runtime::grpc::Client& client = *clients_[next_client_];
-  next_client_ = (next_client_ + 1) % clients_.size();
-  const runtime::SteadyTime begin = effects_->clock().Now();
-  std::string path(PathOf(call->pdata.batch->signal()));
-  const runtime::grpc::UnaryAnswer answer =
-      co_await client.Call(std::move(path), std::move(request), begin + config_->timeout);
-  duration_->Record((effects_->clock().Now() - begin).count());
-  EndCall(call, answer);
+  std::optional<engine::Outcome> outcome;
+  while (!outcome.has_value() && call->sender.Next()) {
+    co_await WaitForPause(*effects_);
+    std::string body = std::move(call->sender.request().body);
+    request_bytes_->Add(static_cast<int64_t>(body.size()));
+    runtime::grpc::Client& client = *clients_[next_client_];
+    next_client_ = (next_client_ + 1) % clients_.size();
+    const runtime::SteadyTime begin = effects_->clock().Now();
+    std::string path(PathOf(call->sender.signal()));
+    const runtime::grpc::UnaryAnswer answer =
+        co_await client.Call(std::move(path), std::move(body), begin + config_->timeout);
+    duration_->Record((effects_->clock().Now() - begin).count());
+    outcome = TakeAnswer(call, answer);
+  }
+  EndCall(call, outcome.has_value() ? *outcome : call->sender.Finish());
 }
 
-void OtlpGrpcExporter::EndCall(Call* call, const runtime::grpc::UnaryAnswer& answer) {
-  --num_in_flight_;
-  in_flight_->Set(num_in_flight_);
-  changed_->NotifyAll();
+std::optional<engine::Outcome> OtlpGrpcExporter::TakeAnswer(
+    Call* call, const runtime::grpc::UnaryAnswer& answer) {
   const runtime::grpc::CallStatus& status = answer.status;
+  delivery::BatchSender& sender = call->sender;
   RequestsOf(status.code).Add(1);
+  if (status.ok()) {
+    ++num_delivered_;
+    const otlp::PartialSuccess partial = ReadPartialSuccess(sender.signal(), answer.message);
+    sender.Deliver(partial.rejected_items, partial.message);
+    return std::nullopt;
+  }
+  LogDebug("{}: {}", config_->grpc_endpoint, status.ToString());
+  if (const auto refusal = delivery::FindSizeRefusal(status); refusal.has_value()) {
+    cut_->Add(sender.request().can_be_cut ? 1 : 0);
+    sender.RefuseAsTooLarge(*refusal, status.ToString());
+    return std::nullopt;
+  }
+  if (delivery::MayBeSizeRefusal(status) && sender.TryInParts()) {
+    cut_->Add(1);
+    return std::nullopt;
+  }
   if (status.retry_delay.has_value() && IsRetryable(status)) {
     const auto pause = std::min<std::chrono::nanoseconds>(*status.retry_delay, kLongestPause);
     pause_end_ = std::max(pause_end_, effects_->clock().Now() + pause);
   }
-  if (status.ok()) {
-    ++num_delivered_;
-    ReadPartialSuccess(call->pdata.batch->signal(), answer.message);
-  } else {
-    CountFailure(status.ToString(), !IsRetryable(status));
-    LogDebug("{}: {}", config_->grpc_endpoint, status.ToString());
+  if (IsRetryable(status)) {
+    return sender.Stop(status.ToString());
+  }
+  sender.RefuseForGood(status.ToString());
+  return std::nullopt;
+}
+
+void OtlpGrpcExporter::EndCall(Call* call, const engine::Outcome& outcome) {
+  --num_in_flight_;
+  in_flight_->Set(num_in_flight_);
+  changed_->NotifyAll();
+  stats_ += call->sender.stats();
+  if (!outcome.is_ack) {
+    CountFailure(outcome.reason, outcome.is_permanent);
+  }
+  if (outcome.partial != nullptr) {
+    num_refused_items_ += outcome.partial->num_refused;
   }
   // Its memory is free with its outcome, not when the call is forgotten.
   engine::Pdata pdata = std::move(call->pdata);
-  pdata.token.Complete(OutcomeOf(status));
+  pdata.token.Complete(outcome);
 }
 
 void OtlpGrpcExporter::CountFailure(const std::string& reason, bool is_permanent) {
@@ -163,12 +192,13 @@ void OtlpGrpcExporter::CountFailure(const std::string& reason, bool is_permanent
   }
 }
 
-void OtlpGrpcExporter::ReadPartialSuccess(otap::Signal signal, const std::string& response) {
+otlp::PartialSuccess OtlpGrpcExporter::ReadPartialSuccess(otap::Signal signal,
+                                                          const std::string& response) {
   const auto partial = otlp::ReadExportResponse(signal, otlp::Encoding::kProtobuf, response);
   if (!partial.ok()) {
     LogWarning("{} has taken a request and given an answer that cannot be read: {}",
                config_->grpc_endpoint, partial.status().message());
-    return;
+    return {};
   }
   if (partial->rejected_items > 0) {
     rejected_->Add(partial->rejected_items);
@@ -181,6 +211,7 @@ void OtlpGrpcExporter::ReadPartialSuccess(otap::Signal signal, const std::string
     LogWarning("{} has refused {} items of a request of {}: {}", config_->grpc_endpoint,
                partial->rejected_items, otap::Name(signal), partial->message);
   }
+  return *partial;
 }
 
 void OtlpGrpcExporter::ForgetEndedCalls() {
@@ -211,12 +242,11 @@ void OtlpGrpcExporter::GiveUp() {
 }
 
 void OtlpGrpcExporter::CancelCalls() {
-  runtime::grpc::UnaryAnswer answer;
-  answer.status = runtime::grpc::MakeStatus(Code::kCancelled, kGivenUp);
   for (Call& call : calls_) {
     if (!call.task.is_done()) {
       call.task = runtime::Task<void>();  // destroyed where it waits: the server hears of it
-      EndCall(&call, answer);
+      RequestsOf(Code::kCancelled).Add(1);
+      EndCall(&call, call.sender.Stop(kGivenUp));
     }
   }
 }
@@ -248,7 +278,10 @@ engine::NodeReport OtlpGrpcExporter::Report() {
       report.num_problems += count;
     }
   }
-  report.num_problems += num_rejected_items_ + num_refused_;
+  if (too_large_.has_value()) {
+    too_large_->AppendTo(&report.lines);
+  }
+  report.num_problems += num_refused_items_ + num_refused_;
   return report;
 }
 

@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "delivery/batch_sender.h"
+#include "delivery/request_limit.h"
+#include "delivery/too_large_items.h"
 #include "engine/node.h"
 #include "nodes/exporters/otlp_grpc/config.h"
 #include "otlp/encode.h"
@@ -18,9 +21,10 @@
 
 namespace df::nodes::exporters::otlp_grpc {
 
-/// One call for each batch, several at a time. A batch is acked when the server says that it has
-/// it; a partial success acks too, and counts what the server refused. Nothing is tried again
-/// here: a temporary nack tells whoever sent the batch that it may.
+/// One call for each batch, several at a time; one that is larger than the server takes is sent in
+/// parts, one after the other. A batch is acked when the server says that it has it; a partial
+/// success acks too, and counts what the server refused. Nothing is tried again here but what was
+/// too large: a temporary nack tells whoever sent the batch that it may.
 class OtlpGrpcExporter final : public engine::Exporter {
  public:
   OtlpGrpcExporter(std::shared_ptr<const OtlpGrpcConfig> config,
@@ -37,21 +41,28 @@ class OtlpGrpcExporter final : public engine::Exporter {
   engine::NodeReport Report() override;
 
  private:
+  /// A batch on its way.
   struct Call {
+    Call(engine::Pdata sent, delivery::Destination destination)
+        : pdata(std::move(sent)), sender(pdata.batch, otlp::Encoding::kProtobuf, destination) {}
+
     engine::Pdata pdata;
+    delivery::BatchSender sender;
     runtime::Task<void> task;
   };
 
-  Result<std::string> Encode(const otap::Batch& batch);
   runtime::Task<void> WaitForTurn(engine::Effects& effects);
-  runtime::Task<void> Send(Call* call, std::string request);
-  void EndCall(Call* call, const runtime::grpc::UnaryAnswer& answer);
+  runtime::Task<void> WaitForPause(engine::Effects& effects);
+  runtime::Task<void> Deliver(Call* call);
+  /// Returns nothing when the next request of the call may be sent, else its outcome.
+  std::optional<engine::Outcome> TakeAnswer(Call* call, const runtime::grpc::UnaryAnswer& answer);
+  void EndCall(Call* call, const engine::Outcome& outcome);
   /// A drain ends with time left for its outcomes, also where batches wait for their turn.
   void OnDrain();
   void GiveUp();
   void CancelCalls();
   void CountFailure(const std::string& reason, bool is_permanent);
-  void ReadPartialSuccess(otap::Signal signal, const std::string& response);
+  otlp::PartialSuccess ReadPartialSuccess(otap::Signal signal, const std::string& response);
   void ForgetEndedCalls();
   telemetry::Counter& RequestsOf(runtime::grpc::Code code);
 
@@ -61,6 +72,8 @@ class OtlpGrpcExporter final : public engine::Exporter {
   std::optional<runtime::Condition> changed_;
   std::vector<std::unique_ptr<runtime::grpc::Client>> clients_;
   size_t next_client_ = 0;
+  std::optional<delivery::RequestLimit> limit_;
+  std::optional<delivery::TooLargeItems> too_large_;
   std::list<Call> calls_;  // some of them may have ended; destroyed before the clients
   int64_t num_in_flight_ = 0;
   runtime::SteadyTime pause_end_;
@@ -71,11 +84,13 @@ class OtlpGrpcExporter final : public engine::Exporter {
   telemetry::Histogram* duration_ = nullptr;
   telemetry::Gauge* in_flight_ = nullptr;
   telemetry::Counter* rejected_ = nullptr;
+  telemetry::Counter* cut_ = nullptr;
   telemetry::Gauge* connections_ = nullptr;
 
   int64_t num_delivered_ = 0;  // requests
   int64_t num_failed_ = 0;
-  int64_t num_refused_ = 0;  // of the failed: for good
+  int64_t num_refused_ = 0;        // of the failed: for good
+  int64_t num_refused_items_ = 0;  // of batches of which the rest was not refused
   int64_t num_rejected_items_ = 0;
   std::string first_failure_;
   std::string first_rejection_;

@@ -9,6 +9,7 @@
 
 #include "base/compression.h"
 #include "config/field_table.h"
+#include "delivery/request_limit.h"
 #include "engine/grpc_client_fields.h"
 #include "engine/node_config.h"
 #include "otap/schema.h"
@@ -29,6 +30,7 @@ struct OtlpHttpConfig final : engine::NodeConfig {
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(3);
   int64_t max_in_flight = 5;
   int64_t client_pool_size = 8;
+  int64_t max_request_bytes = delivery::kDefaultMaxRequestBytes;  ///< before compression
   int64_t max_response_body_length = 10 << 20;
   std::optional<runtime::TlsSettings> tls;
   engine::StartCheck check_at_start = engine::StartCheck::kNone;

@@ -31,6 +31,13 @@ constexpr telemetry::Instrument kRejected = {
     InstrumentKind::kCounter, "df.exporter.otlp_http.items.rejected", "{item}",
     "Items that the server has refused while it took the rest of their request"};
 
+constexpr telemetry::Instrument kTooLarge = {InstrumentKind::kCounter,
+                                             "df.exporter.otlp_http.items.too_large", "{item}",
+                                             "Items that the server does not take for their size"};
+constexpr telemetry::Instrument kCut = {
+    InstrumentKind::kCounter, "df.exporter.otlp_http.requests.cut", "{request}",
+    "Requests that the server did not take for their size, sent again in parts"};
+
 // Before the end of a drain: time for senders to hear what became of their batches.
 constexpr std::chrono::seconds kDrainMargin{1};
 constexpr char kGivenUp[] = "the pipeline ends, and the server has not answered";
@@ -43,8 +50,8 @@ Status OtlpHttpExporter::Start(engine::Effects& effects) {
   for (const otap::Signal signal : otap::kAllSignals) {
     ARROW_ASSIGN_OR_RAISE(const runtime::http1::Url url,
                           runtime::http1::ParseUrl(config_->EndpointOf(signal)));
-    auto& client = clients_[fmt::format("{}//{}", url.is_encrypted, url.authority())];
-    if (client == nullptr) {
+    Server& server = servers_[fmt::format("{}//{}", url.is_encrypted, url.authority())];
+    if (server.client == nullptr) {
       runtime::http1::ClientSettings settings;
       settings.host = url.host;
       settings.port = url.port;
@@ -52,9 +59,11 @@ Status OtlpHttpExporter::Start(engine::Effects& effects) {
       settings.connect_timeout = config_->connect_timeout;
       settings.max_idle_connections = config_->client_pool_size;
       settings.max_body_bytes = config_->max_response_body_length;
-      client = std::make_unique<runtime::http1::Client>(&effects.loop(), settings);
+      server.client = std::make_unique<runtime::http1::Client>(&effects.loop(), settings);
+      server.limit = std::make_unique<delivery::RequestLimit>(config_->max_request_bytes);
     }
-    destinations_[static_cast<size_t>(signal)] = {url.path, client.get()};
+    destinations_[static_cast<size_t>(signal)] = {url.path, server.client.get(),
+                                                  server.limit.get()};
   }
   telemetry::MetricSet& metrics = effects.metrics();
   RequestsOf("200");
@@ -62,6 +71,8 @@ Status OtlpHttpExporter::Start(engine::Effects& effects) {
   duration_ = &metrics.AddHistogram(kDuration);
   in_flight_ = &metrics.AddGauge(kInFlight);
   rejected_ = &metrics.AddCounter(kRejected);
+  cut_ = &metrics.AddCounter(kCut);
+  too_large_.emplace(effects.info().node, &metrics.AddCounter(kTooLarge));
   give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
   on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
   return Status::OK();
@@ -75,24 +86,11 @@ telemetry::Counter& OtlpHttpExporter::RequestsOf(const std::string& status) {
   return *counter;
 }
 
-Result<std::string> OtlpHttpExporter::Encode(const otap::BatchPtr& batch) {
-  const bool is_json = config_->encoding == otlp::Encoding::kJson;
-  if (const otap::EncodedRequest* request = batch->encoded(); request != nullptr && !is_json) {
-    return request->bytes->ToString();
-  }
-  ARROW_ASSIGN_OR_RAISE(const otap::BatchPtr tables, otap::WithTables(batch));
-  otlp::EncodeStats stats;
-  ARROW_ASSIGN_OR_RAISE(std::string body, is_json ? otlp::EncodeJson(*tables, &stats)
-                                                  : otlp::EncodeRequest(*tables, &stats));
-  stats_ += stats;
-  return body;
-}
-
-Result<Request> OtlpHttpExporter::MakeRequest(const otap::BatchPtr& batch) {
+Result<Request> OtlpHttpExporter::MakeRequest(otap::Signal signal, std::string body) {
   Request request;
-  ARROW_ASSIGN_OR_RAISE(request.body, Encode(batch));
+  request.body = std::move(body);
   request.method = "POST";
-  request.target = destinations_[static_cast<size_t>(batch->signal())].path;
+  request.target = destinations_[static_cast<size_t>(signal)].path;
   request.headers.push_back({"Content-Type", config_->encoding == otlp::Encoding::kJson
                                                  ? "application/json"
                                                  : "application/x-protobuf"});
@@ -117,25 +115,25 @@ runtime::Task<Status> OtlpHttpExporter::Export(engine::Pdata pdata, engine::Effe
     co_return Status::OK();
   }
   calls_.remove_if([](const Call& call) { return call.task.is_done(); });
-  Result<Request> request = MakeRequest(pdata.batch);
-  if (!request.ok()) {
-    CountFailure(request.status().message(), /*is_permanent=*/true);
-    pdata.token.Nack(request.status().message(), /*is_permanent=*/true);
-    co_return Status::OK();
-  }
-  Call& call = calls_.emplace_back();
-  call.pdata = std::move(pdata);
-  call.task = Send(&call, *std::move(request));
+  delivery::RequestLimit* limit = destinations_[static_cast<size_t>(pdata.batch->signal())].limit;
+  Call& call = calls_.emplace_back(std::move(pdata), config_->encoding,
+                                   delivery::Destination{limit, &*too_large_});
+  call.task = Deliver(&call);
   call.task.Start();
   co_return Status::OK();
 }
 
 runtime::Task<void> OtlpHttpExporter::WaitForTurn(engine::Effects& effects) {
-  while (true) {
-    if (num_in_flight_ >= config_->max_in_flight) {
+  do {
+    while (num_in_flight_ >= config_->max_in_flight) {
       co_await changed_->Wait();
-      continue;
     }
+    co_await WaitForPause(effects);
+  } while (num_in_flight_ >= config_->max_in_flight);
+}
+
+runtime::Task<void> OtlpHttpExporter::WaitForPause(engine::Effects& effects) {
+  while (true) {
     // A drain that ends before the pause leaves one attempt only.
     const auto deadline = effects.drain_deadline();
     const bool has_time = !deadline.has_value() || pause_end_ < *deadline;
@@ -147,45 +145,85 @@ runtime::Task<void> OtlpHttpExporter::WaitForTurn(engine::Effects& effects) {
   }
 }
 
-runtime::Task<void> OtlpHttpExporter::Send(Call* call, Request request) {
+runtime::Task<void> OtlpHttpExporter::Deliver(Call* call) {
   ++num_in_flight_;
   in_flight_->Set(num_in_flight_);
+  const otap::Signal signal = call->sender.signal();
+  std::optional<engine::Outcome> outcome;
+  while (!outcome.has_value() && call->sender.Next()) {
+    co_await WaitForPause(*effects_);
+    Result<Request> request = MakeRequest(signal, std::move(call->sender.request().body));
+    if (!request.ok()) {
+      call->sender.RefuseForGood(request.status().message());
+      continue;
+    }
+    const ResponseOutcome ended = co_await Send(signal, *std::move(request));
+    outcome = TakeAnswer(call, ended);
+  }
+  EndCall(call, outcome.has_value() ? *outcome : call->sender.Finish());
+}
+
+runtime::Task<ResponseOutcome> OtlpHttpExporter::Send(otap::Signal signal, Request request) {
   request_bytes_->Add(static_cast<int64_t>(request.body.size()));
-  const otap::Signal signal = call->pdata.batch->signal();
   runtime::http1::Client& client = *destinations_[static_cast<size_t>(signal)].client;
   const runtime::SteadyTime begin = effects_->clock().Now();
   const Result<Response> response =
       co_await client.Send(std::move(request), begin + config_->timeout);
   duration_->Record((effects_->clock().Now() - begin).count());
+  RequestsOf(response.ok() ? std::to_string(response->status) : "none").Add(1);
   if (response.ok()) {
-    EndCall(call, OutcomeOf(*response, signal, effects_->clock().WallNow()),
-            std::to_string(response->status));
-    co_return;
+    co_return OutcomeOf(*response, signal, effects_->clock().WallNow());
   }
   ResponseOutcome ended;
   ended.outcome =
       engine::Outcome::Nack(response.status().message(), !IsRetryable(response.status()));
-  EndCall(call, std::move(ended), "none");
+  ended.is_broken_off = runtime::http1::IsBrokenOff(response.status());
+  co_return ended;
 }
 
-void OtlpHttpExporter::EndCall(Call* call, ResponseOutcome ended, const std::string& status) {
-  --num_in_flight_;
-  in_flight_->Set(num_in_flight_);
-  changed_->NotifyAll();
-  RequestsOf(status).Add(1);
+std::optional<engine::Outcome> OtlpHttpExporter::TakeAnswer(Call* call,
+                                                            const ResponseOutcome& ended) {
+  delivery::BatchSender& sender = call->sender;
+  if (ended.outcome.is_ack) {
+    ++num_delivered_;
+    CountPartialSuccess(sender.signal(), ended);
+    sender.Deliver(ended.partial_success.rejected_items, ended.partial_success.message);
+    return std::nullopt;
+  }
+  LogDebug("node '{}': {}", effects_->info().node, ended.outcome.reason);
+  if (ended.size_refusal.has_value()) {
+    cut_->Add(sender.request().can_be_cut ? 1 : 0);
+    sender.RefuseAsTooLarge(*ended.size_refusal, ended.outcome.reason);
+    return std::nullopt;
+  }
+  if (ended.is_broken_off && sender.TryInParts()) {
+    cut_->Add(1);
+    return std::nullopt;
+  }
   if (ended.retry_after.has_value()) {
     pause_end_ = std::max(pause_end_, effects_->clock().Now() + *ended.retry_after);
   }
-  if (ended.outcome.is_ack) {
-    ++num_delivered_;
-    CountPartialSuccess(call->pdata.batch->signal(), ended);
-  } else {
-    CountFailure(ended.outcome.reason, ended.outcome.is_permanent);
-    LogDebug("node '{}': {}", effects_->info().node, ended.outcome.reason);
+  if (!ended.outcome.is_permanent) {
+    return sender.Stop(ended.outcome.reason);
+  }
+  sender.RefuseForGood(ended.outcome.reason);
+  return std::nullopt;
+}
+
+void OtlpHttpExporter::EndCall(Call* call, const engine::Outcome& outcome) {
+  --num_in_flight_;
+  in_flight_->Set(num_in_flight_);
+  changed_->NotifyAll();
+  stats_ += call->sender.stats();
+  if (!outcome.is_ack) {
+    CountFailure(outcome.reason, outcome.is_permanent);
+  }
+  if (outcome.partial != nullptr) {
+    num_refused_items_ += outcome.partial->num_refused;
   }
   // Its memory is free with its outcome, not when the call is forgotten.
   engine::Pdata pdata = std::move(call->pdata);
-  pdata.token.Complete(ended.outcome);
+  pdata.token.Complete(outcome);
 }
 
 void OtlpHttpExporter::CountFailure(const std::string& reason, bool is_permanent) {
@@ -243,10 +281,8 @@ void OtlpHttpExporter::CancelCalls() {
   for (Call& call : calls_) {
     if (!call.task.is_done()) {
       call.task = runtime::Task<void>();  // destroyed where it waits: its connection closes
-      ResponseOutcome ended;
-      ended.outcome = engine::Outcome::Nack(kGivenUp,
-                                            /*is_permanent=*/false);
-      EndCall(&call, std::move(ended), "none");
+      RequestsOf("none").Add(1);
+      EndCall(&call, call.sender.Stop(kGivenUp));
     }
   }
 }
@@ -273,7 +309,10 @@ engine::NodeReport OtlpHttpExporter::Report() {
       report.num_problems += count;
     }
   }
-  report.num_problems += num_rejected_items_ + num_refused_;
+  if (too_large_.has_value()) {
+    too_large_->AppendTo(&report.lines);
+  }
+  report.num_problems += num_refused_items_ + num_refused_;
   return report;
 }
 

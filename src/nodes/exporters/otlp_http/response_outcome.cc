@@ -81,6 +81,9 @@ ResponseOutcome OutcomeOf(const Response& response, otap::Signal signal, runtime
   if (response.status < 200 || response.status > 299) {
     const bool is_retryable = IsRetryable(response.status);
     result.outcome = engine::Outcome::Nack(ReasonOf(response), !is_retryable);
+    if (!is_retryable) {
+      result.size_refusal = delivery::FindHttpSizeRefusal(response.status, result.outcome.reason);
+    }
     if (is_retryable) {
       result.retry_after = RetryAfter(response, now);
     }

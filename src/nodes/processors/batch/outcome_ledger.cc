@@ -80,6 +80,7 @@ void OutcomeLedger::Note(InputSlot* slot, const engine::Outcome& outcome) {
   const bool is_worse = slot->worst.is_ack || (!slot->worst.is_permanent && outcome.is_permanent);
   if (!outcome.is_ack && is_worse) {
     slot->worst = outcome;
+    slot->worst.partial = nullptr;  // of an output, which may hold other inputs too
   }
 }
 

@@ -182,6 +182,7 @@ void FanoutProcessor::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   } else {
     targets_[id.destination].failed->Add(1);
     engine::Outcome named = outcome;
+    named.partial = nullptr;  // other destinations may not have what this one has
     named.reason = fmt::format("destination '{}': {}", config_->destinations[id.destination].port,
                                outcome.reason);
     Fail(id.entry, id.destination, named);

@@ -40,6 +40,52 @@ uint64_t SeedOf(const RetryConfig& config, const engine::InstanceInfo& info) {
          std::hash<std::string>()(info.node) + static_cast<uint64_t>(info.instance_index);
 }
 
+/// Keeps what is left of the batch of a slot, where the nack says so and is of that very batch.
+void KeepRest(const engine::PartialDelivery* partial, Slot* slot) {
+  if (partial == nullptr || partial->rest == nullptr || partial->whole != slot->pdata.batch.get()) {
+    return;
+  }
+  slot->num_delivered += partial->num_delivered;
+  slot->num_refused += partial->num_refused;
+  slot->refusal = slot->refusal.empty() ? partial->refusal : slot->refusal;
+  slot->pdata.batch = partial->rest;
+}
+
+/// The outcome of the rest as that of the batch as it came.
+engine::Outcome OfWhole(const Slot& slot, engine::Outcome outcome) {
+  const bool is_of_rest = slot.num_delivered > 0 || slot.num_refused > 0;
+  if (!is_of_rest) {
+    return outcome;
+  }
+  auto partial = std::make_shared<engine::PartialDelivery>();
+  partial->num_delivered = slot.num_delivered;
+  partial->num_refused = slot.num_refused;
+  partial->refusal = slot.refusal;
+  const int64_t num_left = slot.pdata.batch->num_items();
+  if (outcome.is_ack) {
+    const int64_t refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
+    partial->num_delivered += num_left - refused;
+    partial->num_refused += refused;
+    if (refused > 0 && partial->refusal.empty()) {
+      partial->refusal = outcome.partial->refusal;
+    }
+    outcome.partial = partial->num_refused > 0 ? std::move(partial) : nullptr;
+    return outcome;
+  }
+  if (outcome.is_permanent && slot.num_delivered > 0) {
+    // Most of it may be delivered, and must not be sent again.
+    engine::Outcome ack = engine::Outcome::Ack();
+    partial->num_refused += num_left;
+    partial->refusal = outcome.reason;
+    ack.partial = std::move(partial);
+    return ack;
+  }
+  outcome.reason = fmt::format("{} (items before: {} delivered, {} refused)", outcome.reason,
+                               slot.num_delivered, slot.num_refused);
+  outcome.partial = std::move(partial);
+  return outcome;
+}
+
 }  // namespace
 
 std::string_view RetryProcessor::Name(End end) {
@@ -151,7 +197,7 @@ void RetryProcessor::OnOutcome(const engine::Outcome& outcome, uint64_t calldata
       recovered_->Add(1);
     }
     outages_->Succeeded();
-    slot.pdata.token.Ack();
+    slot.pdata.token.Complete(OfWhole(slot, outcome));
   } else {
     OnNack(*index, outcome);
   }
@@ -161,6 +207,8 @@ void RetryProcessor::OnOutcome(const engine::Outcome& outcome, uint64_t calldata
 void RetryProcessor::OnNack(uint32_t index, const engine::Outcome& outcome) {
   Slot& slot = slots_.at(index);
   slot.last = outcome;
+  KeepRest(outcome.partial.get(), &slot);
+  slot.last.partial = nullptr;
   if (outcome.is_permanent) {
     return GiveUp(index, End::kPermanent);
   }
@@ -194,7 +242,7 @@ void RetryProcessor::GiveUp(uint32_t index, End end) {
     slot.last.reason = fmt::format("{} (given up after {} attempts: {})", slot.last.reason,
                                    slot.num_attempts, Name(end));
   }
-  slot.pdata.token.Complete(slot.last);
+  slot.pdata.token.Complete(OfWhole(slot, slot.last));
 }
 
 /// Half of the wait is fixed and half is drawn, so that batches refused together do not come back

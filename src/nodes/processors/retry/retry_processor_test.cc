@@ -73,6 +73,76 @@ TEST_F(RetryProcessorTest, AnAckGoesUpAtOnce) {
   EXPECT_EQ(harness_->metric("retry", "df.retry.scheduled"), 0);
 }
 
+/// A nack for now of the batch `whole`, of which 6 of 10 items are delivered and 1 is refused.
+Outcome PartlyDelivered(const otap::BatchPtr& whole) {
+  Outcome outcome = Outcome::Nack("later", false);
+  auto partial = std::make_shared<engine::PartialDelivery>();
+  partial->num_delivered = 6;
+  partial->num_refused = 1;
+  partial->refusal = "too large";
+  partial->rest = testing::SmallLogs(3);
+  partial->whole = whole.get();
+  outcome.partial = std::move(partial);
+  return outcome;
+}
+
+TEST_F(RetryProcessorTest, OnlyWhatIsNotDeliveredIsSentAgain) {
+  Start(kPlain);
+  const otap::BatchPtr batch = testing::SmallLogs(10);
+  Next(PartlyDelivered(batch));
+  source().Send(batch);
+  harness_->RunUntilIdle();
+  harness_->Advance(seconds(10));
+  ASSERT_EQ(num_attempts(), 2U);
+  EXPECT_EQ(harness_->sink().taken[1]->num_items(), 3);
+  const Outcome& outcome = source().outcomes.at(0);
+  EXPECT_TRUE(outcome.is_ack);
+  ASSERT_NE(outcome.partial, nullptr);
+  EXPECT_EQ(outcome.partial->num_delivered, 9);
+  EXPECT_EQ(outcome.partial->num_refused, 1);
+  EXPECT_EQ(outcome.partial->refusal, "too large");
+}
+
+TEST_F(RetryProcessorTest, ARestOfAnotherBatchIsNotSent) {
+  Start(kPlain);
+  Next(PartlyDelivered(testing::SmallLogs(10)));  // as a node in between has made it
+  source().Send(testing::SmallLogs(10));
+  harness_->RunUntilIdle();
+  harness_->Advance(seconds(10));
+  ASSERT_EQ(num_attempts(), 2U);
+  EXPECT_EQ(harness_->sink().taken[1]->num_items(), 10);
+  EXPECT_EQ(source().outcomes.at(0).partial, nullptr);
+}
+
+TEST_F(RetryProcessorTest, ARestThatIsGivenUpSaysWhatWasDelivered) {
+  Start("initial_interval: 10s, max_retries: 1");
+  const otap::BatchPtr batch = testing::SmallLogs(10);
+  Next(PartlyDelivered(batch));
+  Next(Outcome::Nack("still later", false));
+  source().Send(batch);
+  harness_->RunUntilIdle();
+  harness_->Advance(seconds(10));
+  const Outcome& outcome = source().outcomes.at(0);
+  EXPECT_FALSE(outcome.is_ack);
+  EXPECT_THAT(outcome.reason, HasSubstr("still later"));
+  EXPECT_THAT(outcome.reason, HasSubstr("6 delivered, 1 refused"));
+  EXPECT_EQ(outcome.partial->num_delivered, 6);
+}
+
+TEST_F(RetryProcessorTest, ARestThatIsRefusedForGoodIsNoReasonToSendTheOthersAgain) {
+  Start(kPlain);
+  const otap::BatchPtr batch = testing::SmallLogs(10);
+  Next(PartlyDelivered(batch));
+  Next(Outcome::Nack("never", true));
+  source().Send(batch);
+  harness_->RunUntilIdle();
+  harness_->Advance(seconds(10));
+  const Outcome& outcome = source().outcomes.at(0);
+  EXPECT_TRUE(outcome.is_ack);
+  EXPECT_EQ(outcome.partial->num_delivered, 6);
+  EXPECT_EQ(outcome.partial->num_refused, 4);
+}
+
 TEST_F(RetryProcessorTest, APermanentNackGoesUpUnchanged) {
   Start(kPlain);
   Next(Outcome::Nack("broken", true));

@@ -19,6 +19,10 @@ struct Slot {
   int64_t num_attempts = 0;
   bool is_in_flight = false;
   engine::Outcome last;  ///< the latest nack
+  /// Of the batch as it came: what attempts so far have settled, so that only a rest is left.
+  int64_t num_delivered = 0;
+  int64_t num_refused = 0;
+  std::string refusal;
 };
 
 /// Slots that are used again, and the times at which waiting ones are due.

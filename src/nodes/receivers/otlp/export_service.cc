@@ -213,6 +213,10 @@ void ExportService::OnOutcome(const engine::Outcome& outcome, uint64_t calldata)
   }
   Call& call = *at->second;
   --call.num_left;
+  if (outcome.is_ack && outcome.partial != nullptr) {
+    call.num_rejected += outcome.partial->num_refused;
+    call.reason = call.reason.empty() ? outcome.partial->refusal : call.reason;
+  }
   if (!outcome.is_ack) {
     if (call.reason.empty()) {
       call.reason = outcome.reason;
