@@ -145,6 +145,46 @@ RootFileSource PartitionResources::SourceOf(otap::Signal signal, size_t file_ind
   return source;
 }
 
+/// Attribute files with the key stand beside root files without it where somebody wrote the root
+/// files anew. That they belong together is proved when the ids of the root rows, as they stand,
+/// lead to every attribute row.
+void PartitionResources::ProveStored() {
+  std::array<std::vector<bool>, 2> is_referred;
+  for (size_t t = 0; t < attributes_.size(); ++t) {
+    if (!attributes_[t].keyed.empty() && !attributes_[t].has_unkeyed_files && is_complete_) {
+      is_referred[t].assign(attributes_[t].keyed.ids().size(), false);
+    }
+  }
+  if (is_referred[0].empty() && is_referred[1].empty()) {
+    return;
+  }
+  for (const otap::Signal signal : otap::kAllSignals) {
+    for (size_t file = 0; file < files_.of(otap::RootTable(signal)).size(); ++file) {
+      const RootFileSource source = SourceOf(signal, file);
+      for (int group = 0; group < source.num_row_groups; ++group) {
+        const Result<RootIds> rows = source.read(group);
+        if (!rows.ok()) {
+          return;
+        }
+        for (size_t t = 0; t < is_referred.size(); ++t) {
+          const IdColumn& ids = t == 0 ? rows->resource_ids : rows->scope_ids;
+          for (int64_t row = 0; row < rows->num_rows() && !is_referred[t].empty(); ++row) {
+            const uint32_t id = ids.values[static_cast<size_t>(row)];
+            if (ids.is_valid(row) && attributes_[t].keyed.Has(id)) {
+              is_referred[t][attributes_[t].keyed.IndexOf(id)] = true;
+            }
+          }
+        }
+      }
+    }
+  }
+  for (size_t t = 0; t < attributes_.size(); ++t) {
+    attributes_[t].joins_as_stored =
+        !is_referred[t].empty() &&
+        std::find(is_referred[t].begin(), is_referred[t].end(), false) == is_referred[t].end();
+  }
+}
+
 Status PartitionResources::Infer() {
   if (std::exchange(is_inferred_, true)) {
     return Status::OK();
@@ -175,6 +215,7 @@ Status PartitionResources::Infer() {
   input.ends_batch = [largest = LargestIds(files_)](uint32_t id) {
     return std::binary_search(largest.begin(), largest.end(), id);
   };
+  ProveStored();
   ARROW_ASSIGN_OR_RAISE(joins_, ResourceJoins::Make(input));
   return Status::OK();
 }
@@ -203,6 +244,10 @@ Result<std::vector<ResourceStretch>> PartitionResources::Resolve(const TableFile
     return std::vector{whole};  // nothing to join
   }
   ARROW_RETURN_NOT_OK(Infer());
+  if (attributes_[0].joins_as_stored || attributes_[1].joins_as_stored) {
+    whole.join = StretchJoin::kProved;
+    return std::vector{whole};
+  }
   if (const auto error = errors_.find({signal_, file_index}); error != errors_.end()) {
     return error->second;
   }
@@ -228,6 +273,8 @@ bool PartitionResources::IsKnown(AttributeKind kind, const ResourceStretch& stre
       return false;
     case StretchJoin::kAsStored:
       return !attributes.unkeyed.Has(nested_id);  // those may be of another writer
+    case StretchJoin::kProved:
+      return attributes.joins_as_stored || (attributes.keyed.empty() && attributes.unkeyed.empty());
     case StretchJoin::kInferred:
       break;
   }

@@ -36,11 +36,15 @@ class PartitionResources {
     ParentIdSet keyed;
     ParentIdSet unkeyed;
     bool has_unkeyed_files = false;
+    /// All files have the key, and root rows without it refer to every attribute row: they are of
+    /// the same writer, and lost their key.
+    bool joins_as_stored = false;
   };
 
   void LoadParents();
   void ReadParents(otap::TableKind kind, Attributes* attributes);
   Status Infer();
+  void ProveStored();
   std::vector<size_t> FilesById(otap::Signal signal) const;
   RootFileSource SourceOf(otap::Signal signal, size_t file_index);
 

@@ -21,6 +21,7 @@ namespace df::lake {
 enum class StretchJoin : uint8_t {
   kInferred,
   kAsStored,  ///< nested ids are parent ids as they stand: the file's key says so
+  kProved,    ///< the same, because the data leave no other reading
   kUnknown,   ///< nothing is joined
 };
 

@@ -304,7 +304,8 @@ uint32_t RootCursor::MinUnreadId() const {
 }
 
 uint32_t RootCursor::MinUnreadResource() const {
-  if (file_ == nullptr || file_->has_partition_scope_ids()) {
+  if (file_ == nullptr || file_->has_partition_scope_ids() ||
+      (!stretches_.empty() && stretches_.front().join != StretchJoin::kInferred)) {
     return next_file_ == root_files_.size() && file_ == nullptr ? kNoId : 0;
   }
   // Offsets are ids of root rows, so the ids behind this file bound those of later files.
