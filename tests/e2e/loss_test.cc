@@ -296,6 +296,25 @@ std::vector<Way> DamagedTrees() {
   ways.push_back({.name = "file_gone_log_attrs",
                   .damage = OnFile("log_attrs", Remove),
                   .named = {"log_attrs"}});
+  ways.push_back({.name = "spans_in_logs",
+                  .damage =
+                      [](const fs::path& lake) {
+                        for (const auto& file : fs::recursive_directory_iterator(lake / "spans")) {
+                          if (file.path().extension() == ".parquet") {
+                            const fs::path folder =
+                                lake / "logs" /
+                                fs::relative(file.path(), lake / "spans").parent_path();
+                            fs::create_directories(folder);
+                            fs::copy_file(file.path(), folder / "part-1-stray.parquet");
+                            return;
+                          }
+                        }
+                      },
+                  .named = {"the columns are those of spans"}});
+  ways.push_back(
+      {.name = "delta_log_in_logs",
+       .damage = [](const fs::path& lake) { fs::create_directory(lake / "logs/_delta_log"); },
+       .named = {"Delta"}});
   for (const char* table : {"logs", "span_attrs", "number_data_points"}) {
     const std::string of = std::string("_") + table;
     ways.push_back({.name = "truncated" + of, .damage = OnFile(table, Truncate), .named = {table}});
@@ -458,8 +477,11 @@ TEST_F(OtherLosses, AServerThatTakesOnlySome) {
                   "Content-Length: 8\r\n\r\n\x0a\x06\x08\x03\x12\x02no"));
   EngineProcess engine(folder_.path(), Options(Http(server)));
   EXPECT_EQ(engine.Wait(), 4) << engine.Output() << engine.Log();
-  ExpectNamed(engine, {"refused", "items of requests that it took"});
-  CheckReceipt(4, false);
+  ExpectNamed(engine, {"refused", "items of requests that it took", "3 of"});
+  const json logs = CheckReceipt(4, false)["signals"]["logs"];
+  EXPECT_EQ(logs["records"]["delivered"], 0) << "which rows were refused is not known";
+  EXPECT_GT(logs["items"]["refused"], 0);
+  EXPECT_EQ(int64_t{logs["items"]["refused"]} % 3, 0) << logs;
 }
 
 TEST_F(OtherLosses, AServerThatNeverAnswers) {

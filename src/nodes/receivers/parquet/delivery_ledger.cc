@@ -88,17 +88,14 @@ void DeliveryLedger::OnSent(File* file, const lake::Origin& origin, int64_t num_
   totals_[static_cast<size_t>(file->signal)].items.sent += num_items;
 }
 
-void DeliveryLedger::OnOutcome(File* file, const lake::Origin& origin, int64_t num_items,
-                               Fate fate) {
-  if (fate == Fate::kUnknown) {
-    return;  // it stays in flight
-  }
+void DeliveryLedger::OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
+                               int64_t num_refused) {
   const std::lock_guard lock(mutex_);
-  const bool is_delivered = fate == Fate::kDelivered;
   file->states.Set(file->FirstRow(origin), origin.num_rows,
-                   is_delivered ? RowState::kDelivered : RowState::kRefused);
+                   num_refused == 0 ? RowState::kDelivered : RowState::kRefused);
   Items& items = totals_[static_cast<size_t>(file->signal)].items;
-  (is_delivered ? items.delivered : items.refused) += num_items;
+  items.delivered += num_delivered;
+  items.refused += num_refused;
 }
 
 void DeliveryLedger::OnEnd(File* file) {

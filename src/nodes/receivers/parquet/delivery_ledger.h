@@ -23,16 +23,17 @@ class DeliveryLedger {
   struct File;
   using FilePtr = std::shared_ptr<File>;
 
-  /// How the sending of a batch has ended.
-  enum class Fate : uint8_t { kDelivered, kRefused, kUnknown };
-
   /// A root file is to be read, for the first time or again. Returns nothing new of `is_new` when
   /// it is known already.
   FilePtr Open(const std::string& partition, const lake::FileSummary& file, bool* is_new);
 
   void OnRead(File* file, const lake::Origin& origin);
   void OnSent(File* file, const lake::Origin& origin, int64_t num_items);
-  void OnOutcome(File* file, const lake::Origin& origin, int64_t num_items, Fate fate);
+  /// The sending of a batch has ended, with so many items delivered and refused. Which rows were
+  /// refused is not known where only some were: all of them count as refused then. A batch whose
+  /// outcome is not known stays in flight.
+  void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
+                 int64_t num_refused);
 
   /// The reader has come to the end of the file: rows that it has not given out cannot be read.
   void OnEnd(File* file);

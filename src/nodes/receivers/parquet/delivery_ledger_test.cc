@@ -12,7 +12,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-using Fate = DeliveryLedger::Fate;
+/// How the sending of a batch ends.
+enum class Fate : uint8_t { kDelivered, kRefused, kUnknown };
 
 std::unique_ptr<lake::FileSummary> FileOf(const std::string& name, std::vector<int64_t> row_groups,
                                           otap::TableKind kind = otap::TableKind::kSpans) {
@@ -43,7 +44,11 @@ class DeliveryLedgerTest : public ::testing::Test {
   }
   void Send(const DeliveryLedger::FilePtr& file, const lake::Origin& origin, Fate fate) {
     Send(file, origin);
-    ledger_.OnOutcome(file.get(), origin, origin.num_rows, fate);
+    if (fate != Fate::kUnknown) {
+      const bool is_delivered = fate == Fate::kDelivered;
+      ledger_.OnOutcome(file.get(), origin, is_delivered ? origin.num_rows : 0,
+                        is_delivered ? 0 : origin.num_rows);
+    }
   }
   engine::SourceAccount Describe() const {
     engine::SourceAccount account;
@@ -153,6 +158,19 @@ TEST_F(DeliveryLedgerTest, AnEmptyFileIsDelivered) {
   ledger_.OnEnd(file.get());
   ledger_.Release(file);
   EXPECT_EQ(Describe().num_files_delivered, 1);
+}
+
+TEST_F(DeliveryLedgerTest, WhereSomeItemsWereRefusedItsRowsAreNotDelivered) {
+  const DeliveryLedger::FilePtr opened = Open(FileOf("a", {10}));
+  Send(opened, Rows(0, 0, 10));
+  ledger_.OnOutcome(opened.get(), Rows(0, 0, 10), 7, 3);
+  ledger_.OnEnd(opened.get());
+  ledger_.Release(opened);
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).refused, 10);
+  EXPECT_EQ(Spans(account).delivered, 0);
+  EXPECT_EQ(Spans(account).items_delivered, 7);
+  EXPECT_EQ(account.num_unfinished, 1) << "it is told what to look at again";
 }
 
 }  // namespace

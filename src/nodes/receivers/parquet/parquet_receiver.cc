@@ -120,27 +120,35 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   const lake::Origin& origin = found->second.origin;
   Passage& passage = *found->second.passage;
   progress_->Answered(outcome.is_ack);
-  using Fate = DeliveryLedger::Fate;
-  Fate fate = Fate::kUnknown;
+  const int64_t num_items = found->second.num_items;
+  int64_t num_refused = 0;
   if (outcome.is_ack) {
-    fate = Fate::kDelivered;
-    ++num_acked_;
-    rows_.acked->Add(origin.num_rows);
-  } else if (IsLoss(outcome.cause)) {
+    num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
+  } else if (!IsLoss(outcome.cause)) {
+    num_refused = num_items;
+  }
+  if (!outcome.is_ack && IsLoss(outcome.cause)) {
     ++num_lost_;
-    passage.is_lost = true;
+    passage.is_lost = true;  // its outcome is not known: it stays in flight
   } else {
-    fate = Fate::kRefused;
+    replay_->ledger().OnOutcome(passage.files.at(origin.file).get(), origin,
+                                std::max<int64_t>(num_items - num_refused, 0), num_refused);
+  }
+  if (num_refused > 0) {
     ++num_nacked_;
     rows_.refused->Add(origin.num_rows);
     if (nacks_.size() < kMaxNacksNamed) {
-      nacks_.push_back(fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
-                                   origin.row_group, origin.first_row,
-                                   origin.first_row + origin.num_rows - 1, outcome.reason));
+      nacks_.push_back(
+          fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
+                      origin.row_group, origin.first_row, origin.first_row + origin.num_rows - 1,
+                      outcome.is_ack ? fmt::format("{} of {} items refused: {}", num_refused,
+                                                   num_items, outcome.partial->refusal)
+                                     : outcome.reason));
     }
+  } else if (outcome.is_ack) {
+    ++num_acked_;
+    rows_.acked->Add(origin.num_rows);
   }
-  replay_->ledger().OnOutcome(passage.files.at(origin.file).get(), origin, found->second.num_items,
-                              fate);
   --passage.num_open;
   unanswered_.erase(found);
 }
