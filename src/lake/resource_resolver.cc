@@ -25,6 +25,8 @@ struct Resolved {
   std::optional<uint32_t> unpinned_offset;
   /// Its rows in front of the first id may be of another batch, with such an offset.
   IdRange bare_head = kEmptyIdRange;
+  /// The same of its rows behind the last id.
+  IdRange bare_tail = kEmptyIdRange;
   std::vector<HiddenStart> hidden;
   bool is_certain() const { return offset == least_offset && !other_offset.has_value(); }
 };
@@ -148,28 +150,47 @@ class Resolver {
     });
   }
 
-  /// A batch none of whose rows has an id may stand in front of the first id. Its attribute rows
-  /// are of no batch that is seen.
+  /// A batch none of whose rows has an id may stand in front of the first id, or behind the last.
+  /// Its attribute rows are of no batch that is seen.
   void FindBareHead(const RootSegment& segment, Resolved* result) const {
-    if (segment.first_id_row == segment.first_row || segment.behind_previous >= *segment.first_id) {
-      return;
+    if (segment.behind_previous < *segment.first_id) {
+      result->bare_head = FindBare({segment.head_resources, segment.head_scopes},
+                                   segment.behind_previous, uint64_t{*segment.first_id} - 1);
     }
+  }
+
+  void FindBareTail(size_t index, Resolved* result) const {
+    const RootSegment& segment = segments_[index];
+    uint64_t last = UINT32_MAX;
+    for (size_t next = index + 1; next < segments_.size(); ++next) {
+      if (segments_[next].first_id.has_value()) {
+        last = *segments_[next].first_id - std::min<uint32_t>(*segments_[next].first_id, 1);
+        break;
+      }
+    }
+    if (segment.last_id < last) {
+      result->bare_tail = FindBare({segment.tail_resources, segment.tail_scopes},
+                                   uint64_t{segment.last_id} + 1, last);
+    }
+  }
+
+  /// Returns the offsets that such a batch may have, from `first` to `last`, by the attribute rows
+  /// that the nested ids of its rows lead to.
+  IdRange FindBare(const std::array<IdRange, 2>& nested, uint64_t first, uint64_t last) const {
+    IdRange offsets = kEmptyIdRange;
     for (size_t t = 0; t < tables_.size(); ++t) {
-      const IdRange& head = t == 0 ? segment.head_resources : segment.head_scopes;
-      if (head.min > head.max) {
+      if (nested[t].min > nested[t].max) {
         continue;
       }
-      for (const uint32_t parent : tables_[t].parents().In(
-               segment.behind_previous + head.min, uint64_t{*segment.first_id} - 1 + head.max)) {
-        if (tables_[t].IsReached(parent)) {
-          continue;
+      for (const uint32_t parent :
+           tables_[t].parents().In(first + nested[t].min, last + nested[t].max)) {
+        if (!tables_[t].IsReached(parent)) {
+          offsets = {std::min(offsets.min, parent - std::min(parent, nested[t].max)),
+                     std::max(offsets.max, parent - std::min(parent, nested[t].min))};
         }
-        const uint32_t lowest = parent - std::min(parent, head.max);
-        const uint32_t highest = parent - std::min(parent, head.min);
-        result->bare_head = {std::min(result->bare_head.min, lowest),
-                             std::max(result->bare_head.max, highest)};
       }
     }
+    return offsets;
   }
 
   /// The attribute rows of the largest nested id that has some are there and nobody else's: a
@@ -194,6 +215,7 @@ class Resolver {
     Resolved& result = resolved_[index];
     const uint32_t first_id = *segment.first_id;
     result.offset = first_id;
+    FindBareTail(index, &result);
     if (!segment.is_certain_start() && index > 0 && ResolveUncertainStart(index)) {
       return;
     }
@@ -502,6 +524,19 @@ void AppendStretches(const RootSegment& segment, const Resolved& resolved,
       AppendBetween(place.after_previous, next.least_offset, &next, stretches);
     }
     stretches->push_back(next);
+  }
+  if (resolved.bare_tail.min <= resolved.bare_tail.max) {
+    ResourceStretch tail = stretches->back();
+    const bool was_certain = tail.is_certain();
+    tail.first_row = segment.tail_row;
+    tail.other_offset = tail.other_offset.value_or(tail.offset);
+    tail.least_offset =
+        was_certain ? resolved.bare_tail.min : std::min(tail.least_offset, resolved.bare_tail.min);
+    tail.offset = std::max(tail.offset, resolved.bare_tail.max);
+    tail.unpinned_offset.reset();
+    tail.resources = segment.tail_resources;
+    tail.scopes = segment.tail_scopes;
+    stretches->push_back(tail);
   }
 }
 

@@ -81,6 +81,10 @@ class Cutter {
       Widen(nested.resource, &segment.head_resources);
       Widen(nested.scope, &segment.head_scopes);
     }
+    if (!id.has_value() && segment.first_id.has_value()) {
+      Widen(nested.resource, &segment.tail_resources);
+      Widen(nested.scope, &segment.tail_scopes);
+    }
     if (id.has_value()) {
       segment.first_id_row = segment.first_id.has_value() ? segment.first_id_row : row_;
       segment.has_rising_ids = segment.has_rising_ids && (!last_id_.has_value() || *id > *last_id_);
@@ -88,6 +92,8 @@ class Cutter {
       after_id_ = row_ + 1;
       segment.first_id = segment.first_id.value_or(*id);
       segment.last_id = *id;
+      segment.tail_row = row_ + 1;
+      segment.tail_resources = segment.tail_scopes = kEmptyIdRange;
       if (!std::exchange(has_lead_limit_, !segment.is_single_group)) {
         segment.lead_limit_id = *id;
       }

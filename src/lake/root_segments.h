@@ -34,6 +34,9 @@ struct RootSegment {
   int64_t first_id_row = 0;                ///< the row of first_id
   IdRange head_resources = kEmptyIdRange;  ///< nested ids of the rows in front of it
   IdRange head_scopes = kEmptyIdRange;
+  int64_t tail_row = 0;                    ///< the row behind that of last_id
+  IdRange tail_resources = kEmptyIdRange;  ///< nested ids of the rows from there on: none has an id
+  IdRange tail_scopes = kEmptyIdRange;
   bool has_rising_ids = true;  ///< over the segment, and past the ids before it
   /// The nested ids of the rows in front of its start are null: it may start earlier.
   bool is_doubtful = false;

@@ -322,9 +322,9 @@ TEST_F(OtlpReceiverTest, WhatHasNoColumnIsCountedAndNamed) {
   Start();
   // Resource.entity_refs in front of a record, and a key of JSON.
   std::string refs;
-  protozero::pbf_writer(refs).add_message(3, "\x1a\x04host");
+  protozero::pbf_writer(refs).add_message(3, std::string("\x1a\x04host"));
   std::string scope;
-  protozero::pbf_writer(scope).add_message(2, "");
+  protozero::pbf_writer(scope).add_message(2, std::string(""));
   std::string resource;
   protozero::pbf_writer(resource).add_message(1, refs);
   protozero::pbf_writer(resource).add_message(2, scope);
