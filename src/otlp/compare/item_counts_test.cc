@@ -205,7 +205,7 @@ TEST_F(RequestFile, JsonAndProtobufAreComparedAlike) {
             "logs: 2/2 items equal, 2 extra");
   EXPECT_THAT(
       CompareFiles(Signal::kLogs, expected, {Write("c", "{\"x\":1}\n")}, {}).status().message(),
-      HasSubstr("c:1: not OTLP JSON: ExportRequest has no field x"));
+      HasSubstr("c:1: not OTLP JSON: ExportLogsServiceRequest has no field x"));
 }
 
 }  // namespace
