@@ -34,7 +34,8 @@ class LiveDocumentTest : public ::testing::Test {
     return "      " + name +
            ":\n"
            "        nodes:\n"
-           "          in: {type: receiver:traffic_generator, config: {max_signals: 1}}\n"
+           "          in: {type: receiver:traffic_generator, config: {traffic_config: "
+           "{max_signal_count: 1}}}\n"
            "          out: {type: exporter:noop}\n"
            "        connections: [{from: in, to: out}]\n";
   }

@@ -91,9 +91,9 @@ std::string Location::ToString() const {
 }
 
 Status MakeError(ErrorKind kind, std::string message, const Location& location, bool retryable) {
-  // One line each: the messages of libraries have several.
-  for (size_t at = message.find_first_of("\r\n"); at != std::string::npos;
-       at = message.find_first_of("\r\n", at)) {
+  // One line each: the messages of libraries have several. Those of a document have one a problem.
+  for (size_t at = kind == ErrorKind::kConfig ? std::string::npos : message.find_first_of("\r\n");
+       at != std::string::npos; at = message.find_first_of("\r\n", at)) {
     const size_t end = std::min(message.find_first_not_of("\r\n\t ", at), message.size());
     message.replace(at, end - at, end == message.size() ? "" : " ");
   }

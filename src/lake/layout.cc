@@ -22,6 +22,12 @@
 namespace df::lake {
 namespace {
 
+bool IsWholeNumber(const parquet::schema::Node& node) {
+  const auto* column = dynamic_cast<const parquet::schema::PrimitiveNode*>(&node);
+  return column != nullptr && (column->physical_type() == parquet::Type::INT32 ||
+                               column->physical_type() == parquet::Type::INT64);
+}
+
 using otap::ColumnType;
 using parquet::schema::GroupNode;
 using parquet::schema::Node;
@@ -295,6 +301,9 @@ class LayoutProbe {
       nested_tables_.push_back(unknown.path());
     } else {
       foreign_.push_back(unknown.path());
+      if (IsWholeNumber(*unknown.node)) {
+        foreign_numbers_.push_back(unknown.path());
+      }
     }
   }
 
@@ -495,12 +504,13 @@ class LayoutProbe {
                        });
   }
 
-  /// Tells whether a column that is not of the model stands where a leaf stands.
+  /// Tells whether a column of numbers that is not of the model stands where a leaf stands.
   bool HasForeignBeside(const Leaf& leaf) const {
-    return std::any_of(foreign_.begin(), foreign_.end(), [&](const std::string& path) {
-      return leaf.parent == nullptr ? path.find('.') == std::string::npos
-                                    : path.starts_with(fmt::format("{}.", leaf.parent->name));
-    });
+    return std::any_of(
+        foreign_numbers_.begin(), foreign_numbers_.end(), [&](const std::string& path) {
+          return leaf.parent == nullptr ? path.find('.') == std::string::npos
+                                        : path.starts_with(fmt::format("{}.", leaf.parent->name));
+        });
   }
 
   void AddNotices() {
@@ -575,6 +585,7 @@ class LayoutProbe {
       is_named_;  ///< by leaf: the file has a column of its name, or read in its place
   std::vector<Unknown> unknown_;
   std::vector<std::string> foreign_;
+  std::vector<std::string> foreign_numbers_;  ///< of them
   std::vector<std::string> nested_tables_;
   std::vector<std::string> refusals_;
   std::string stored_problem_;

@@ -72,6 +72,12 @@ class PartitionReaderImpl final : public PartitionReader {
         ReleaseUnneeded();
         return payload;
       }
+      if (is_forbidden_) {  // the rest of the partition is
+        roots_->Drop(**rows, DropReason::kRefused, payload.status());
+        roots_->DropRest(DropReason::kRefused);
+        Finish();
+        return payload.status();
+      }
       Drop(**rows, payload.status());
       ReleaseUnneeded();
     }
@@ -100,6 +106,7 @@ class PartitionReaderImpl final : public PartitionReader {
     note(nested.status());
     num_ambiguous_rows_ = nested.ok() ? nested->num_ambiguous_rows() : 0;
     if (num_ambiguous_rows_ > 0 && options_.resource_join == ResourceJoin::kFail) {
+      is_forbidden_ = true;
       note(MakeError(ErrorKind::kReconstruction,
                      fmt::format("resource_join is 'fail' and the resources or scopes of {} rows "
                                  "are ambiguous",
@@ -374,6 +381,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
   int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
+  bool is_forbidden_ = false;       ///< resource_join is 'fail', and that has rows of this kind
   int64_t ambiguous_rows_ = 0;      ///< of all that went out
   bool is_finished_ = false;
 };

@@ -103,9 +103,7 @@ Status WorkList::Scan() {
     }
     return Status::OK();
   }
-  if (first_scan_ == 0) {
-    first_scan_ = scan_number_;
-  }
+  first_scan_ = first_scan_ == 0 ? scan_number_ : first_scan_;
   for (const Status& problem : listing->problems) {
     if (reported_.insert(problem.message()).second) {
       report_.Add(problem);
@@ -209,7 +207,7 @@ void WorkList::Forget() {
   }
 }
 
-/// Whether the partition has root files to send, or other files that may have come too late.
+/// Whether there are root files to send, or other files that may have come too late.
 bool WorkList::HasNewFiles(const PartitionListing& listing) const {
   const bool has_sent = sent_.contains(listing.partition);
   for (const otap::TableInfo& table : otap::AllTables()) {

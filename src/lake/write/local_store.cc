@@ -206,7 +206,10 @@ class LocalStore final : public FileStore {
     // should the process be killed in between.
     static std::atomic<uint64_t> number{0};
     const std::string name = fmt::format("{}proof-{}-{}", kStagedPrefix, getpid(), ++number);
-    ARROW_RETURN_NOT_OK(folders_.Make(base_));
+    if (const Status made = folders_.Make(base_); !made.ok()) {
+      return made.WithMessage(
+          fmt::format("'{}' cannot be made durable: {}", base_.string(), made.message()));
+    }
     LocalFile file(calls_, base_ / fmt::format("{}-a{}", name, kStagedSuffix),
                    base_ / fmt::format("{}-b{}", name, kStagedSuffix));
     ARROW_RETURN_NOT_OK(file.Open());
