@@ -138,9 +138,23 @@ void Lane::StartWriting() {
   }
 }
 
+bool Lane::MayWrite() const {
+  const Delivery* delivery = queue_.front().delivery.get();
+  const auto is_of_it = [delivery](const auto& entry) {
+    return entry.second.part.delivery.get() == delivery;
+  };
+  return num_in_flight_ < settings_.max_in_flight &&
+         (!delivery->is_probing || std::none_of(
+                                       streams_.begin(), streams_.end(),
+                                       [&is_of_it](const auto& open) {
+                                         return std::any_of(open->in_flight.begin(),
+                                                            open->in_flight.end(), is_of_it);
+                                       }));
+}
+
 runtime::Task<> Lane::WriteAll() {
   while (!queue_.empty()) {
-    if (num_in_flight_ >= settings_.max_in_flight && stop_reason_.empty()) {
+    if (!MayWrite() && stop_reason_.empty()) {
       co_await changed_.Wait();
       continue;
     }
@@ -185,7 +199,7 @@ runtime::Task<> Lane::WriteAll() {
 }
 
 bool Lane::Cut(const Part& part) {
-  const int64_t max_bytes = std::min(part.max_bytes, destination_.limit->bytes());
+  const int64_t max_bytes = std::min(part.delivery->max_bytes, destination_.limit->bytes());
   const auto batches = delivery::CutTables(part.batch, part.message_bytes, max_bytes);
   if (!batches.ok() || batches->size() < 2) {
     return false;
@@ -197,7 +211,6 @@ bool Lane::Cut(const Part& part) {
     piece.delivery = part.delivery;
     piece.batch = *batch;
     piece.num_items = (*batch)->num_items();
-    piece.max_bytes = part.max_bytes;
     queue_.push_front(std::move(piece));
   }
   return true;
@@ -206,7 +219,7 @@ bool Lane::Cut(const Part& part) {
 std::optional<std::string> Lane::Produce(OpenStream* open, Part* part) {
   // What is a little larger by the estimate may fit.
   constexpr double kTolerance = 1.5;
-  const int64_t max_bytes = std::min(part->max_bytes, destination_.limit->bytes());
+  const int64_t max_bytes = std::min(part->delivery->max_bytes, destination_.limit->bytes());
   const bool can_be_cut = delivery::CanBeCut(*part->batch);
   if (part->message_bytes == 0) {
     const double expected = bytes_per_item_ * static_cast<double>(part->num_items);
@@ -380,17 +393,20 @@ void Lane::FailQueue(Failure failure, const std::string& reason) {
 void Lane::Deliver(const Part& part) {
   taken_bytes_ = std::max(taken_bytes_, part.message_bytes);
   part.delivery->tally.Deliver(part.num_items);
+  part.delivery->is_probing = false;
   Settle(part.delivery.get());
 }
 
 void Lane::RefuseAsTooLarge(Part part, const delivery::SizeRefusal& refusal,
                             const std::string& reason) {
   const bool can_be_cut = delivery::CanBeCut(*part.batch);
-  part.max_bytes =
-      std::min(part.max_bytes, destination_.limit->Refuse(refusal, part.message_bytes, can_be_cut));
-  if (part.message_bytes < part.delivery->refused_bytes) {
-    part.delivery->refused_bytes = part.message_bytes;
-    part.delivery->refused_reason = reason;
+  Delivery& delivery = *part.delivery;
+  delivery.is_probing = true;
+  delivery.max_bytes = std::min(
+      delivery.max_bytes, destination_.limit->Refuse(refusal, part.message_bytes, can_be_cut));
+  if (part.message_bytes < delivery.refused_bytes) {
+    delivery.refused_bytes = part.message_bytes;
+    delivery.refused_reason = reason;
   }
   if (!can_be_cut) {
     RefuseRecord(part, reason);

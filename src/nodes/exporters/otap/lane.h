@@ -107,6 +107,9 @@ class Lane {
     std::optional<std::pair<Failure, std::string>> postponed;
     std::vector<df::otap::BatchPtr> rest;
     bool has_rest = true;
+    int64_t max_bytes = INT64_MAX;  ///< of a message, where less than the limit
+    /// A message was refused for its size, and none has been taken since: one is sent at a time.
+    bool is_probing = false;
     /// The smallest message that was refused for its size, and why.
     int64_t refused_bytes = INT64_MAX;
     std::string refused_reason;
@@ -117,8 +120,7 @@ class Lane {
     std::shared_ptr<Delivery> delivery;
     df::otap::BatchPtr batch;  ///< null when it was let go
     int64_t num_items = 0;
-    int64_t message_bytes = 0;      ///< 0: it has not been written
-    int64_t max_bytes = INT64_MAX;  ///< where less than the limit
+    int64_t message_bytes = 0;  ///< 0: it has not been written
   };
   struct InFlight {
     Part part;
@@ -127,6 +129,8 @@ class Lane {
   struct OpenStream;
 
   void StartWriting();
+  /// Whether the first part of the queue may be sent now.
+  bool MayWrite() const;
   runtime::Task<> WriteAll();
   /// Puts the parts of a part in front of the queue. Returns false when it cannot be cut.
   bool Cut(const Part& part);

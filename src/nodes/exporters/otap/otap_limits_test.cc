@@ -165,7 +165,8 @@ TEST_F(OtapLimits, EveryItemArrivesAtServersOfAnyLimit) {
     ExpectAllDelivered(batches);
     EXPECT_EQ(server_.num_streams, num_streams);  // the limit is learned once
     EXPECT_EQ(harness_->metric("source", "acked"), 4);
-    EXPECT_EQ(harness_->metric("sink", "df.exporter.otap.requests.cut"), num_streams - 1);
+    // Those that were under way when the first was refused.
+    EXPECT_LE(harness_->metric("sink", "df.exporter.otap.requests.cut"), 8 * (num_streams - 1));
     harness_->Destroy();
   }
 }
