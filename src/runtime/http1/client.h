@@ -19,7 +19,8 @@ struct ClientSettings {
   std::shared_ptr<const TlsContext> tls;                               ///< null: not encrypted
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(3);  ///< and to agree on keys
   int64_t max_idle_connections = 8;
-  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
+  /// Less than servers keep it, 60 s and more: a request must not meet their closing it.
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(30);
   int64_t max_header_bytes = 64 << 10;
   int64_t max_body_bytes = 10 << 20;  ///< of a response
 };
