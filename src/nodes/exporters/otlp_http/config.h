@@ -36,7 +36,7 @@ struct OtlpHttpConfig final : engine::NodeConfig {
   engine::StartCheck check_at_start = engine::StartCheck::kNone;
 
   /// Where requests of a signal go; empty where nothing says so.
-  std::string EndpointOf(otap::Signal signal) const;
+  std::string EndpointOf(df::otap::Signal signal) const;
 };
 
 const config::FieldTable<OtlpHttpConfig>& OtlpHttpFields();

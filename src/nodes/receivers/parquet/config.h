@@ -29,7 +29,8 @@ struct ProcessingOptions {
 
 struct ParquetReceiverConfig {
   std::string base_uri;
-  std::vector<otap::Signal> signal_types = {otap::kAllSignals.begin(), otap::kAllSignals.end()};
+  std::vector<df::otap::Signal> signal_types = {df::otap::kAllSignals.begin(),
+                                                df::otap::kAllSignals.end()};
   Polling polling_interval;
   ProcessingOptions processing_options;
   lake::ResourceJoin resource_join = lake::ResourceJoin::kInfer;
