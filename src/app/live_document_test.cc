@@ -34,7 +34,7 @@ class LiveDocumentTest : public ::testing::Test {
     return "      " + name +
            ":\n"
            "        nodes:\n"
-           "          in: {type: receiver:traffic_generator, config: {max_signals: 1}}\n"
+           "          in: {type: receiver:parquet, config: {base_uri: /tmp/none}}\n"
            "          out: {type: exporter:noop}\n"
            "        connections: [{from: in, to: out}]\n";
   }
