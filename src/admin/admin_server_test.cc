@@ -117,6 +117,28 @@ TEST_F(AdminServerTest, ReadinessFollowsDrainsAndPipelines) {
   EXPECT_THAT(std::string(reply.json["reasons"][0]["reason"]), HasSubstr("draining"));
 }
 
+TEST_F(AdminServerTest, ADestinationThatFailsDegradesAndFailsNoProbe) {
+  control_.With([](State* state) {
+    state->pipelines[0].failing.push_back(
+        {"out", 1, runtime::WallTime(std::chrono::seconds(1'700'000'000)), 7, "no space left"});
+  });
+  for (const std::string& target :
+       {std::string("/api/v1/readyz"), std::string(kPipeline) + "/readyz"}) {
+    const ClientReply reply = Ask("GET", target);
+    EXPECT_EQ(reply.status, 200) << target;
+    EXPECT_EQ(reply.json["status"], "degraded") << target;
+    ASSERT_EQ(reply.json["reasons"].size(), 1U) << target;
+    EXPECT_EQ(reply.json["reasons"][0]["reason"],
+              "node 'out' on core 1 has delivered nothing since 2023-11-14T22:13:20.000Z: no space "
+              "left");
+  }
+  EXPECT_EQ(Ask("GET", "/api/v1/livez").json["status"], "ok");
+  const ClientReply status = Ask("GET", "/api/v1/status");
+  EXPECT_EQ(status.json["is_ready"], true);
+  EXPECT_EQ(status.json["is_degraded"], true);
+  EXPECT_EQ(status.json["pipelines"][0]["failing"][0]["refused_batches"], 7);
+}
+
 TEST_F(AdminServerTest, LivenessFailsWithAPipeline) {
   control_.With([](State* state) { state->pipelines[0].is_live = false; });
   EXPECT_EQ(Ask("GET", "/api/v1/livez").status, 500);

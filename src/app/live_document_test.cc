@@ -34,8 +34,7 @@ class LiveDocumentTest : public ::testing::Test {
     return "      " + name +
            ":\n"
            "        nodes:\n"
-           "          in: {type: receiver:traffic_generator, config: {traffic_config: "
-           "{max_signal_count: 1}}}\n"
+           "          in: {type: receiver:parquet, config: {base_uri: /tmp/none}}\n"
            "          out: {type: exporter:noop}\n"
            "        connections: [{from: in, to: out}]\n";
   }

@@ -154,7 +154,11 @@ void Supervisor::EndProof(PipelineRecord* record, const std::string& failure) {
     }
     return;
   }
+  // What it holds cannot be delivered by it: its senders hear so as soon as its own policy allows.
+  const std::chrono::nanoseconds drain_timeout = std::min(
+      proof.options.drain_timeout, proof.previous->plan->pipeline.policies.shutdown.drain_timeout);
   if (is_waited_for) {
+    record->active->rollout->options.drain_timeout = drain_timeout;
     BeginRollback(record, failure);
     return;
   }
@@ -165,6 +169,7 @@ void Supervisor::EndProof(PipelineRecord* record, const std::string& failure) {
   target->plan = proof.previous->plan;
   RolloutOptions options = proof.options;
   options.is_proven = false;
+  options.drain_timeout = drain_timeout;
   OperationStatus* status = BeginOperation(record, OperationStatus::Kind::kRollout);
   status->action = "take_back";
   BeginRollout(record, target, RolloutAction::kReplace, options);

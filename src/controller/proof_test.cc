@@ -68,6 +68,8 @@ TEST_F(ProofTest, AGenerationThatRefusesEverythingIsTakenBack) {
   EXPECT_EQ(ConfigOn(kMain, 0), "1");
   EXPECT_EQ(ConfigOn(kMain, 1), "1");
   EXPECT_TRUE(StatusOf(kMain).is_ready);
+  EXPECT_EQ(host.drain_timeouts.front(), seconds(60));
+  EXPECT_EQ(host.drain_timeouts.back(), seconds(10)) << "it cannot deliver what it holds";
 }
 
 TEST_F(ProofTest, OneDeliveryAmongRefusalsIsEnough) {

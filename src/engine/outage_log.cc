@@ -58,7 +58,7 @@ void OutageLog::OnTime() {
 
 void OutageLog::WriteFailing(runtime::SteadyTime now) {
   std::string line = fmt::format("{}: {}", words_.subject, words_.failing);
-  if (now > *failing_since_) {
+  if (now - *failing_since_ >= std::chrono::seconds(1)) {
     line += fmt::format(" for {}, {} {}", Rounded(now - *failing_since_), num_failures_,
                         words_.failures);
   }

@@ -95,6 +95,23 @@ TEST_F(OutageLogTest, AnOutageSoonAfterAnotherIsToldWhenItLasts) {
             "warning node 'out': nothing is delivered for 25s, 1 batches refused: gone");
 }
 
+TEST_F(OutageLogTest, ClocksThatGoOnBetweenTwoLooksMakeNoDuration) {
+  class Ticking final : public runtime::Clock {
+   public:
+    runtime::SteadyTime Now() const override { return now_ += std::chrono::microseconds(3); }
+    runtime::WallTime WallNow() const override { return {}; }
+
+   private:
+    mutable runtime::SteadyTime now_;
+  };
+  const Ticking clock;
+  std::vector<std::string> lines;
+  OutageLog log({.subject = "node 'out'"}, &clock,
+                [&](LogLevel, const std::string& line) { lines.push_back(line); });
+  log.Failed("gone");
+  EXPECT_THAT(lines, ElementsAre("node 'out': nothing is delivered: gone"));
+}
+
 TEST_F(OutageLogTest, ACauseIsOneLine) {
   log_.Failed("first\nsecond" + std::string(5000, 'x'));
   ASSERT_EQ(lines_.size(), 1U);

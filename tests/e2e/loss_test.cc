@@ -403,8 +403,6 @@ std::vector<Way> Destinations() {
                     {"flaky", "refused"}));
   ways.push_back(To("file_disk_full", "exporter:file, config: {path: /dev/full, format: otlp_json}",
                     {"No space left"}));
-  ways.push_back(
-      To("parquet_no_folder", "exporter:parquet, config: {base_uri: /proc/nope}", {"/proc/nope"}));
   Way retry = {.name = "retry_gives_up",
                .nodes =
                    "retry: {type: processor:retry, config: {initial_interval: 1ms, "

@@ -123,6 +123,18 @@ class ProcessTest : public ::testing::Test {
     return path;
   }
 
+  /// The same in the form of version 1, with any exporter.
+  std::string Version1(const std::string& interval, const std::string& exporter) {
+    const std::string path = folder_ / "version1.yaml";
+    std::ofstream(path) << "version: otel_dataflow/v1\n"
+                           "groups:\n  default:\n    pipelines:\n      main:\n        nodes:\n"
+                           "          in: {type: receiver:parquet, config: {base_uri: "
+                        << (folder_ / "lake").string() << ", polling_interval: " << interval
+                        << "}}\n          out: {type: " << exporter
+                        << "}\n        connections: [{from: in, to: out}]\n";
+    return path;
+  }
+
   std::filesystem::path folder_;
 };
 
@@ -189,21 +201,21 @@ TEST_F(ProcessTest, ASignalDrainsAndExitsWithZeroWithinTwoSeconds) {
 }
 
 TEST_F(ProcessTest, HangUpReadsTheDocumentAgainAndNeverKills) {
-  const std::string path = Pipeline("1h");
-  Process process({"-p", path, "--num-cores", "1", "--http-admin-bind", "127.0.0.1:0"});
+  const std::string path = Version1("1h", "exporter:noop");
+  Process process({"-c", path, "--num-cores", "1", "--http-admin-bind", "127.0.0.1:0"});
   // Before the loops run: it is kept for them.
   ASSERT_TRUE(process.WaitFor("admin interface on")) << process.output();
   process.Signal(SIGHUP);
   ASSERT_TRUE(process.WaitFor("running on")) << process.output();
   ASSERT_TRUE(process.WaitFor("SIGHUP: the document is read again")) << process.output();
-  Pipeline("2h");
+  Version1("2h", "exporter:noop");
   process.Signal(SIGHUP);
   ASSERT_TRUE(process.WaitFor("operation 1 has succeeded")) << process.output();
   EXPECT_THAT(process.output(), HasSubstr("default/main: reloaded: operation 1, replace"));
-  Pipeline("2h", "nop");
+  Version1("2h", "exporter:nop");
   process.Signal(SIGHUP);
   ASSERT_TRUE(process.WaitFor("SIGHUP: nothing is changed: ")) << process.output();
-  EXPECT_THAT(process.output(), HasSubstr("unknown URN"));
+  EXPECT_THAT(process.output(), HasSubstr("exporter:nop"));
   process.Signal(SIGUSR1);
   process.Signal(SIGUSR2);
   process.Signal(SIGPIPE);
@@ -235,12 +247,7 @@ TEST_F(ProcessTest, ASignalThatComesTwiceAtOnceDoesNotForce) {
 }
 
 TEST_F(ProcessTest, AFolderThatCannotBeWrittenIsFoundBeforeAnythingStarts) {
-  const std::string path = folder_ / "write.yaml";
-  std::ofstream(path) << "version: otel_dataflow/v1\n"
-                         "groups:\n  default:\n    pipelines:\n      main:\n        nodes:\n"
-                         "          in: {type: receiver:traffic_generator}\n"
-                         "          out: {type: exporter:parquet, config: {base_uri: /proc/nope}}\n"
-                         "        connections: [{from: in, to: out}]\n";
+  const std::string path = Version1("1h", "exporter:parquet, config: {base_uri: /proc/nope}");
   Process process({"-c", path, "--num-cores", "1"});
   EXPECT_EQ(process.Wait(), 1);
   EXPECT_THAT(process.output(), HasSubstr("node 'out'"));
