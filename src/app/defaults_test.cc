@@ -123,7 +123,7 @@ TEST(Defaults, StandInTheTableAsTheyAre) {
   std::stringstream text;
   text << file.rdbuf();
   const auto row = [](std::string_view what, nanoseconds value) {
-    return fmt::format("| {} | `{}` |", what, FormatDuration(value));
+    return fmt::format("{} | `{}` |", what, FormatDuration(value));
   };
   for (const std::string& expected :
        {row("`exporter:otlp_grpc` `timeout`", kGrpcOut.timeout),
