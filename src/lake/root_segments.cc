@@ -12,6 +12,7 @@ class Cutter {
     file_ = file;
     row_ = after_id_ = 0;
     border_ = starts_batch || segments_.empty() ? StartReason::kFile : StartReason::kFileBorder;
+    is_at_border_ = true;
   }
 
   void Add(const RootIds& rows) {
@@ -33,14 +34,14 @@ class Cutter {
   }
 
   std::optional<StartReason> ReasonOf(const NestedRow& nested, std::optional<uint32_t> id) const {
-    if (border_ == StartReason::kFile) {
+    if (is_at_border_ && border_ == StartReason::kFile) {
       return border_;
     }
     if (StepsBack(nested.resource, previous_.resource) ||
         StepsBack(nested.scope, previous_.scope)) {
       return StartReason::kNestedIds;
     }
-    if (border_.has_value()) {
+    if (is_at_border_) {
       return border_;
     }
     if (id.has_value() && segments_.back().first_id.has_value() &&
@@ -63,7 +64,7 @@ class Cutter {
       segment.reason = *reason;
       segment.after_previous = *reason == StartReason::kIdJump ? after_id_ : row_;
       segments_.push_back(segment);
-      border_.reset();
+      is_at_border_ = false;
       has_lead_limit_ = false;
       if (segment.is_certain_start()) {
         previous_ = {};
@@ -117,7 +118,8 @@ class Cutter {
   std::vector<RootSegment> segments_;
   size_t file_ = 0;
   int64_t row_ = 0;
-  std::optional<StartReason> border_;
+  bool is_at_border_ = false;  ///< no row of the file has come yet
+  StartReason border_ = StartReason::kFile;
   NestedRow previous_;
   bool is_after_null_ = false;  ///< the row before lacks an id that rows before it have
   bool has_lead_limit_ = false;
