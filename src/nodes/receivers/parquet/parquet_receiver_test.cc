@@ -77,6 +77,15 @@ nodes:
 const std::map<otap::Signal, int64_t> kEverything = {
     {otap::Signal::kLogs, 2000}, {otap::Signal::kTraces, 2000}, {otap::Signal::kMetrics, 4998}};
 
+TEST_F(ParquetReceiverTest, AReplayThatEndsBeforeItHasListedTheTreeIsIncomplete) {
+  const engine::NodeReport report = kDescriptor.merge_reports(shared_[0].get(), {});
+  EXPECT_GT(report.num_problems, 0) << "nothing was read, so nothing was delivered";
+  EXPECT_THAT(report.lines, Contains(HasSubstr("not listed")));
+  ASSERT_NE(report.source, nullptr);
+  EXPECT_FALSE(report.source->has_listed_all);
+  EXPECT_FALSE(report.source->has_found_nothing) << "nobody has looked";
+}
+
 TEST_F(ParquetReceiverTest, WhatAFailedNodeHadUnderWayIsReadAgain) {
   sink().next_status = Status::IOError("gone for a moment");
   const engine::InstanceResult failed = Run();

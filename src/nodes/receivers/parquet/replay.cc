@@ -122,7 +122,8 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
   account->has_found_nothing = replay.work_list().has_listed() &&
                                !replay.work_list().has_found_files() &&
                                !replay.config().polling_interval.interval.has_value();
-  account->has_listed_all = replay.work_list().num_held_back() == 0 && report.files_failed == 0;
+  account->has_listed_all = replay.work_list().has_listed() &&
+                            replay.work_list().num_held_back() == 0 && report.files_failed == 0;
   replay.ledger().Describe(account.get());
   AddWaiting(replay, account.get());
   account->tables = TablesOf(report);
@@ -216,6 +217,8 @@ void DescribeLeft(const Replay& replay, engine::NodeReport* lines) {
     }
   };
   const lake::WorkList& list = replay.work_list();
+  const bool is_once = !replay.config().polling_interval.interval.has_value();
+  add(is_once && !list.has_listed() ? 1 : 0, "the tree was not listed: nothing of it was read");
   add(list.num_held_back(),
       fmt::format("held back {} files: too young, or child files may be missing",
                   list.num_held_back()));
