@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include <arrow/array/array_primitive.h>
@@ -44,36 +45,38 @@ std::vector<int32_t> OrderByParent(const IdColumn& parents, int64_t first, int64
 
 }  // namespace
 
-IdRange RangeOf(const IdColumn& ids) {
+IdRange RangeOf(const IdColumn& ids, int64_t first_row, int64_t num_rows) {
   IdRange range = kEmptyIdRange;
   if (ids.validity == nullptr) {
-    for (const uint32_t id : ids.values) {
-      range = {std::min(range.min, id), std::max(range.max, id)};
+    uint32_t low = range.min;
+    uint32_t high = range.max;
+    for (const uint32_t id :
+         std::span(ids.values)
+             .subspan(static_cast<size_t>(first_row), static_cast<size_t>(num_rows))) {
+      low = std::min(low, id);
+      high = std::max(high, id);
     }
-    return range;
+    return {low, high};
   }
-  for (size_t row = 0; row < ids.values.size(); ++row) {
-    if (ids.is_valid(static_cast<int64_t>(row))) {
-      Extend(&range, ids.values[row]);
+  for (int64_t row = first_row; row < first_row + num_rows; ++row) {
+    if (ids.is_valid(row)) {
+      Extend(&range, ids.values[static_cast<size_t>(row)]);
     }
   }
   return range;
 }
 
-void ChildRowGroup::Take(Content content) {
+void ChildRowGroup::Take(Content content, int64_t slice_rows) {
   open = std::move(content);
   state = State::kOpen;
-  if (!is_read) {
-    is_read = true;
-    num_parents = open.parents.num_valid;
-    parents = RangeOf(open.parents);
-    ids = RangeOf(open.ids);
-  }
+  is_read = true;
+  num_parents = open.parents.num_valid;
   if (done.empty()) {
     done.assign((open.parents.values.size() + 7) / 8, 0);
   }
   open.ids_bytes = static_cast<int64_t>(
       (open.parents.values.size() + open.ids.values.size()) * sizeof(uint32_t) + done.size());
+  PlanSlices(slice_rows);
 }
 
 void ChildRowGroup::PlanSlices(int64_t slice_rows) {
@@ -106,11 +109,12 @@ void ChildRowGroup::PlanSlices(int64_t slice_rows) {
       }
       slice.is_sorted = false;
     }
-    for (int64_t row = first; has_ids && row < end; ++row) {
-      if (open.ids.is_valid(row)) {
-        slice.min_id = std::min(slice.min_id, open.ids.values[static_cast<size_t>(row)]);
-      }
+    if (has_ids) {
+      const IdRange range = RangeOf(open.ids, first, slice.num_rows);
+      slice.min_id = range.min;
+      Extend(&ids, range);
     }
+    Extend(&parents, slice.parents);
     slice.num_done =
         num_done == 0 ? 0 : arrow::internal::CountSetBits(done.data(), first, slice.num_rows);
     slice.is_released = slice.num_done == slice.num_parents;

@@ -69,11 +69,8 @@ struct ChildRowGroup {
   /// Rows that are neither emitted nor dropped, whether its ids were read or not.
   int64_t num_left() const { return is_read ? num_parents - num_done : num_rows(); }
 
-  /// Takes the ids of a row group that is being opened.
-  void Take(Content content);
-
-  /// Cuts the open row group into slices.
-  void PlanSlices(int64_t slice_rows);
+  /// Takes the ids of a row group that is being opened, and cuts it into slices of so many rows.
+  void Take(Content content, int64_t slice_rows);
 
   /// Fills `order` of a slice: rows by parent, rows of one parent in their order.
   void SortSlice(ChildSlice* slice) const;
@@ -83,9 +80,12 @@ struct ChildRowGroup {
 
   /// Fills `left` and `left_ids` of an open row group.
   void ListLeft();
+
+ private:
+  void PlanSlices(int64_t slice_rows);
 };
 
-/// Returns the range of the ids that are not null.
-IdRange RangeOf(const IdColumn& ids);
+/// Returns the range of the ids that are not null, of `num_rows` rows from `first_row` on.
+IdRange RangeOf(const IdColumn& ids, int64_t first_row, int64_t num_rows);
 
 }  // namespace df::lake

@@ -19,22 +19,18 @@ constexpr double kUsualShare = 0.9;
 /// Chance that a stretch as long as the one found stands anywhere although nothing is missing.
 constexpr double kMostChance = 1e-6;
 
-/// Returns the table in which metrics of a type have their data points.
-std::optional<TableKind> PointsOf(uint8_t metric_type) {
-  switch (metric_type) {
-    case 1:
-    case 2:
-      return TableKind::kNumberDataPoints;
-    case 3:
-      return TableKind::kHistogramDataPoints;
-    case 4:
-      return TableKind::kExpHistogramDataPoints;
-    case 5:
-      return TableKind::kSummaryDataPoints;
-    default:
-      return std::nullopt;
-  }
-}
+constexpr uint8_t kNoTable = UINT8_MAX;
+
+/// The tables in which metrics have their data points, by type.
+constexpr auto kPointsOfType = [] {
+  std::array<uint8_t, 256> tables{};
+  tables.fill(kNoTable);
+  tables[1] = tables[2] = static_cast<uint8_t>(TableKind::kNumberDataPoints);
+  tables[3] = static_cast<uint8_t>(TableKind::kHistogramDataPoints);
+  tables[4] = static_cast<uint8_t>(TableKind::kExpHistogramDataPoints);
+  tables[5] = static_cast<uint8_t>(TableKind::kSummaryDataPoints);
+  return tables;
+}();
 
 bool IsPoints(TableKind table) {
   return table == TableKind::kNumberDataPoints || table == TableKind::kHistogramDataPoints ||
@@ -47,16 +43,24 @@ bool IsExpected(TableKind table) { return table == TableKind::kLogAttrs || IsPoi
 }  // namespace
 
 void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
-  rows_ = &rows;
+  num_rows_ = rows.num_rows;
   SetParents(root_,
              std::span(rows.ids->values)
                  .subspan(static_cast<size_t>(rows.first_row_of_group),
                           static_cast<size_t>(rows.num_rows)),
              map);
-  metric_types_ = nullptr;
   if (root_ == TableKind::kUnivariateMetrics) {
+    points_of_row_.assign(static_cast<size_t>(rows.num_rows), kNoTable);
     const auto leaf = static_cast<size_t>(LeafIndex(root_, "metric_type"));
-    metric_types_ = rows.slice->leaves[leaf].values.get();
+    const arrow::Array* values = rows.slice->leaves[leaf].values.get();
+    if (values != nullptr && values->type_id() == arrow::Type::UINT8) {
+      const auto& types = static_cast<const arrow::UInt8Array&>(*values);
+      for (int64_t row = 0; row < rows.num_rows; ++row) {
+        if (types.IsValid(rows.offset + row)) {
+          points_of_row_[static_cast<size_t>(row)] = kPointsOfType[types.Value(rows.offset + row)];
+        }
+      }
+    }
   }
   for (Marks& marks : marks_) {
     marks.is_marked = false;
@@ -68,67 +72,125 @@ void ExpectedChildren::SetParents(TableKind table, std::span<const uint32_t> ids
   parents_[otap::TableIndex(table)] = {ids, &map};
 }
 
-bool ExpectedChildren::MustHave(TableKind table, int64_t row) const {
-  if (table == TableKind::kLogAttrs) {
-    return true;
-  }
-  const int64_t at = rows_->offset + row;
-  return metric_types_ != nullptr && metric_types_->type_id() == arrow::Type::UINT8 &&
-         metric_types_->IsValid(at) &&
-         PointsOf(static_cast<const arrow::UInt8Array*>(metric_types_)->Value(at)) == table;
-}
-
 int64_t ExpectedChildren::Mark(TableKind table, std::span<const uint32_t> parents) {
   Marks& marks = marks_[otap::TableIndex(table)];
-  marks.is_marked = true;
   const IdMap& map = *ParentsOf(table).map;
+  marks.is_marked = true;
+  marks.num_missing = 0;
   marks.has_child.assign(static_cast<size_t>(map.num_ids()), 0);
-  for (const uint32_t parent : parents) {
-    marks.has_child[parent] = 1;
+  size_t at = 0;
+  for (; at + 4 <= parents.size(); at += 4) {  // there are many more children than parents
+    marks.has_child[parents[at]] = 1;
+    marks.has_child[parents[at + 1]] = 1;
+    marks.has_child[parents[at + 2]] = 1;
+    marks.has_child[parents[at + 3]] = 1;
   }
-  if (!IsExpected(table)) {
+  for (; at < parents.size(); ++at) {
+    marks.has_child[parents[at]] = 1;
+  }
+  marks.num_with = std::count(marks.has_child.begin(), marks.has_child.end(), 1);
+  if (!IsExpected(table) || marks.num_with == map.num_ids()) {
     return 0;
   }
-  int64_t num_missing = 0;
-  for (int64_t row = 0; row < rows_->num_rows; ++row) {
+  for (int64_t row = 0; row < num_rows_; ++row) {
     const int32_t id = map.by_row()[static_cast<size_t>(row)];
-    if (id >= 0 && marks.has_child[static_cast<size_t>(id)] == 0 && MustHave(table, row)) {
-      ++num_missing;
+    if (MustHave(table, row) && id >= 0 && marks.has_child[static_cast<size_t>(id)] == 0) {
+      ++marks.num_missing;
     }
   }
-  return num_missing;
+  return marks.num_missing;
 }
 
 void ExpectedChildren::Commit() {
-  for (size_t table = 0; table < marks_.size(); ++table) {
-    if (!marks_[table].is_marked) {
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    const Marks& marks = marks_[otap::TableIndex(table.kind)];
+    if (!marks.is_marked) {
       continue;
     }
-    const TableKind kind = otap::AllTables()[table].kind;
-    const bool is_expected = IsExpected(kind);
-    Sums& sums = sums_[table];
-    const Parents& parents = ParentsOf(kind);
+    Sums& sums = sums_[otap::TableIndex(table.kind)];
+    const Parents& parents = ParentsOf(table.kind);
+    const int64_t num_without = parents.map->num_ids() - marks.num_with;
+    sums.num_with += marks.num_with;
+    sums.num_without += num_without;
+    if (marks.num_missing > 0) {
+      AddMissing(table.kind, marks, &sums);
+    }
+    if (IsExpected(table.kind)) {
+      continue;  // the rows that miss some are named, not stretches
+    }
+    if (num_without > 0) {
+      AddStretches(parents, marks, &sums);
+    } else if (marks.num_with > 0) {
+      sums.current = {};
+    }
+  }
+}
+
+/// New ids count the rows that have one, so the marks stand in the order of rows.
+void ExpectedChildren::AddStretches(const Parents& parents, const Marks& marks, Sums* sums) const {
+  std::vector<uint32_t> chosen;
+  std::span<const uint32_t> old_ids = parents.ids;
+  if (old_ids.size() != marks.has_child.size()) {
     for (size_t row = 0; row < parents.ids.size(); ++row) {
-      const int32_t id = parents.map->by_row()[row];
-      if (id < 0) {
-        continue;
+      if (parents.map->by_row()[row] >= 0) {
+        chosen.push_back(parents.ids[row]);
       }
-      if (marks_[table].has_child[static_cast<size_t>(id)] != 0) {
-        ++sums.num_with;
-        sums.current = {};
-        continue;
-      }
-      const uint32_t old_id = parents.ids[row];
-      ++sums.num_without;
-      ++sums.current.num_rows;
-      Extend(&sums.current.ids, old_id);
-      if (sums.current.num_rows > sums.longest.num_rows) {
-        sums.longest = sums.current;
-      }
-      if (is_expected && MustHave(kind, static_cast<int64_t>(row))) {
-        ++sums.missing.num_rows;
-        Extend(&sums.missing.ids, old_id);
-      }
+    }
+    old_ids = chosen;
+  }
+  const std::vector<uint8_t>& has_child = marks.has_child;
+  auto extend = [&](Stretch* stretch, size_t begin, size_t end) {
+    stretch->num_rows += static_cast<int64_t>(end - begin);
+    for (const uint32_t id : old_ids.subspan(begin, end - begin)) {
+      Extend(&stretch->ids, id);
+    }
+    if (stretch->num_rows > sums->longest.num_rows) {
+      sums->longest = *stretch;
+    }
+  };
+  auto next_with = [&](size_t from) {
+    const auto found =
+        std::find(has_child.begin() + static_cast<ptrdiff_t>(from), has_child.end(), uint8_t{1});
+    return static_cast<size_t>(found - has_child.begin());
+  };
+  const size_t first = next_with(0);
+  extend(&sums->current, 0, first);
+  if (first == has_child.size()) {
+    return;
+  }
+  size_t last = has_child.size() - 1;
+  while (has_child[last] == 0) {
+    --last;
+  }
+  // A stretch that is worth a line covers at least one of the places looked at.
+  auto step = [&] {
+    return static_cast<size_t>(std::max(kShortestStretch, sums->longest.num_rows + 1));
+  };
+  for (size_t at = first + step(); at < last; at += step()) {
+    if (has_child[at] != 0) {
+      continue;
+    }
+    size_t begin = at;
+    while (has_child[begin - 1] == 0) {
+      --begin;
+    }
+    at = next_with(at);
+    Stretch stretch;
+    if (static_cast<int64_t>(at - begin) > sums->longest.num_rows) {
+      extend(&stretch, begin, at);
+    }
+  }
+  sums->current = {};
+  extend(&sums->current, last + 1, has_child.size());
+}
+
+void ExpectedChildren::AddMissing(TableKind table, const Marks& marks, Sums* sums) const {
+  const Parents& parents = ParentsOf(table);
+  for (int64_t row = 0; row < num_rows_; ++row) {
+    const int32_t id = parents.map->by_row()[static_cast<size_t>(row)];
+    if (id >= 0 && marks.has_child[static_cast<size_t>(id)] == 0 && MustHave(table, row)) {
+      ++sums->missing.num_rows;
+      Extend(&sums->missing.ids, parents.ids[static_cast<size_t>(row)]);
     }
   }
 }

@@ -24,7 +24,7 @@ class ExpectedChildren {
  public:
   explicit ExpectedChildren(otap::TableKind root) : root_(root) {}
 
-  /// Starts with the root rows of a payload. `rows` and `map` are borrowed until Commit.
+  /// Starts with the root rows of a payload; their ids and `map` are borrowed until Commit.
   void Begin(const RootRows& rows, const IdMap& map);
 
   /// Takes the rows of a table that others may point to: their old ids, borrowed until Commit.
@@ -61,18 +61,26 @@ class ExpectedChildren {
   };
   struct Marks {
     bool is_marked = false;
+    int64_t num_with = 0;            ///< parents that have a child
+    int64_t num_missing = 0;         ///< parents that must have one and have none
     std::vector<uint8_t> has_child;  ///< by new id
   };
 
-  bool MustHave(otap::TableKind table, int64_t row) const;
+  bool MustHave(otap::TableKind table, int64_t row) const {
+    return table == otap::TableKind::kLogAttrs ||
+           points_of_row_[static_cast<size_t>(row)] == static_cast<uint8_t>(table);
+  }
+  void AddStretches(const Parents& parents, const Marks& marks, Sums* sums) const;
+  void AddMissing(otap::TableKind table, const Marks& marks, Sums* sums) const;
   const Parents& ParentsOf(otap::TableKind table) const {
     return parents_[otap::TableIndex(*otap::GetTable(table).parent)];
   }
   std::optional<Status> Describe(otap::TableKind table, const std::string& partition) const;
 
   otap::TableKind root_;
-  const RootRows* rows_ = nullptr;
-  const arrow::Array* metric_types_ = nullptr;
+  int64_t num_rows_ = 0;  ///< of the payload
+  /// Metrics: the table that the type of a row has its data points in; kNoTable for others.
+  std::vector<uint8_t> points_of_row_;
   std::array<Parents, otap::kTableCount> parents_;
   std::array<Marks, otap::kTableCount> marks_;
   std::array<Sums, otap::kTableCount> sums_;

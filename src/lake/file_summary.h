@@ -64,6 +64,8 @@ struct FileSummary {
 };
 using FileSummaryPtr = std::shared_ptr<const FileSummary>;
 
+class PartitionJoins;
+
 /// The files of one partition whose footers are known, by table in the order in which they are
 /// read.
 struct PartitionFiles {
@@ -71,6 +73,9 @@ struct PartitionFiles {
   std::array<std::vector<FileSummaryPtr>, otap::kTableCount> tables;
   /// By table: a file of it exists and could not be read, so what the others say may not be all.
   std::array<bool, otap::kTableCount> has_unreadable{};
+  /// What a reader has found out about resources, for those of the other signals; the files do not
+  /// change any more then, and readers of a partition take turns.
+  mutable std::shared_ptr<PartitionJoins> joins;
   const std::vector<FileSummaryPtr>& of(otap::TableKind kind) const {
     return tables[otap::TableIndex(kind)];
   }

@@ -18,6 +18,7 @@
 
 #include "lake/catalog.h"
 #include "otap/validate.h"
+#include "testing/faulty_file_system.h"
 #include "testing/lake_writer.h"
 #include "testing/naive_join.h"
 #include "testing/random_batch.h"
@@ -312,6 +313,45 @@ TEST(PartitionReader, AReaderLeftInTheMiddleReportsNoOrphans) {
                 .rows_dropped[static_cast<size_t>(DropReason::kOrphan)],
             0);
   EXPECT_EQ(budget.used_bytes(), 0);
+}
+
+/// Readers of one partition share what they find out about resources, but no failure to read it.
+TEST(PartitionReader, AReaderThatFailsCostsTheNextOneNothing) {
+  df::testing::RandomEngine random(5);
+  TemporaryFolder folder;
+  const auto sent = df::testing::RandomBatches(4, otap::Signal::kLogs, {}, random);
+  ASSERT_TRUE(
+      df::testing::WriteLake(folder.path(), sent, {.layout = df::testing::LakeLayout::kUpstream}, 7)
+          .ok());
+  arrow::fs::LocalFileSystem local;
+  const std::string base = folder.path().string();
+  const auto listing = ListLake(local, base, {otap::Signal::kLogs}).ValueOrDie();
+  const auto whole = df::testing::CanonicalRecords(ReplayTree(folder.path(), {}).batches);
+  for (int64_t call = 0; call < 60; ++call) {
+    SCOPED_TRACE(::testing::Message() << "call " << call);
+    df::testing::ReadFaults faults{.first = call};
+    df::testing::FaultyFileSystem faulty(&faults);
+    PartitionTask task{.signal = otap::Signal::kLogs, .files = nullptr, .root_files = {0}};
+    ReadReport report;
+    task.files = std::make_shared<PartitionFiles>(
+        LoadPartition(local, base, listing.partitions.at(0), &report));
+    for (arrow::fs::FileSystem* file_system : {static_cast<arrow::fs::FileSystem*>(&faulty),
+                                               static_cast<arrow::fs::FileSystem*>(&local)}) {
+      Replayed replayed;
+      MemoryBudget budget(256_MiB);
+      const auto reader =
+          PartitionReader::Make(file_system, base, task, {}, &budget, &replayed.report)
+              .ValueOrDie();
+      while (auto payload = reader->Next().ValueOrDie()) {
+        replayed.batches.push_back(payload->batch);
+      }
+      if (file_system == &local) {
+        EXPECT_TRUE(df::testing::CanonicalRecords(replayed.batches) == whole);
+      } else if (faults.num_failed > 0) {
+        EXPECT_GT(replayed.report.num_errors(), 0);
+      }
+    }
+  }
 }
 
 TEST(PartitionReader, LittersOfOtherFilesAreIgnored) {

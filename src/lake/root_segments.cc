@@ -16,13 +16,18 @@ class Cutter {
   }
 
   void Add(const RootIds& rows) {
-    for (int64_t i = 0; i < rows.num_rows(); ++i, ++row_) {
+    for (int64_t i = 0; i < rows.num_rows();) {
       const NestedRow nested{Value(rows.resource_ids, i), Value(rows.scope_ids, i)};
       std::optional<uint32_t> id;
       if (rows.ids.is_valid(i)) {
         id = rows.ids.values[static_cast<size_t>(i)];
       }
       AddRow(nested, id);
+      ++i;
+      ++row_;
+      if (id.has_value()) {
+        i = AddSuccessors(rows, i, nested);
+      }
     }
   }
 
@@ -103,6 +108,31 @@ class Cutter {
                      (nested.scope < 0 && previous_.scope >= 0);
     previous_ = {nested.resource < 0 ? previous_.resource : nested.resource,
                  nested.scope < 0 ? previous_.scope : nested.scope};
+  }
+
+  /// Takes the rows from `i` on that only count the id of the row before them up by one: they have
+  /// its nested ids, so they change nothing but where the segment ends. Returns the row behind
+  /// them.
+  int64_t AddSuccessors(const RootIds& rows, int64_t i, const NestedRow& nested) {
+    const int64_t first = i;
+    uint64_t id = *last_id_;
+    while (i < rows.num_rows() && rows.ids.is_valid(i) &&
+           rows.ids.values[static_cast<size_t>(i)] == id + 1 &&
+           Value(rows.resource_ids, i) == nested.resource &&
+           Value(rows.scope_ids, i) == nested.scope) {
+      ++id;
+      ++i;
+    }
+    if (i > first) {
+      RootSegment& segment = segments_.back();
+      last_id_ = segment.last_id = static_cast<uint32_t>(id);
+      row_ += i - first;
+      after_id_ = segment.tail_row = row_;
+      if (segment.is_single_group) {
+        segment.lead_limit_id = segment.last_id;
+      }
+    }
+    return i;
   }
 
   /// Both ids count up over a batch, over all its resources. A row without one says nothing.

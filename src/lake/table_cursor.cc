@@ -98,15 +98,15 @@ Status TableCursor::Open(ChildRowGroup* group) {
     ARROW_ASSIGN_OR_RAISE(content.ids, content.file->ReadIds(group->index, LeafIndex(kind_, "id")));
   }
   const bool is_first = !group->is_read;
-  group->Take(std::move(content));
+  const int64_t slice_rows =
+      SliceRows(*content.file, group->index, DataLeaves(kind_), context_->slice_bytes);
+  group->Take(std::move(content), slice_rows);
   context_->budget->Reserve(group->open.ids_bytes);
   if (is_first) {
     rows_.read.Add(group->ids);
     counts().AddDropped(DropReason::kNullParent, group->num_rows() - group->num_parents);
     CheckStatistics(*group, group->parents);
   }
-  group->PlanSlices(
-      SliceRows(*group->open.file, group->index, DataLeaves(kind_), context_->slice_bytes));
   return Status::OK();
 }
 
@@ -141,7 +141,7 @@ Status TableCursor::CheckFile(const FileSummaryPtr& summary) {
     }
     ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
                           file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
-    CheckStatistics(*group, RangeOf(parents));
+    CheckStatistics(*group, RangeOf(parents, 0, std::ssize(parents.values)));
   }
   auto unchecked = FileSummary::Trust::kUnchecked;
   summary->parent_statistics.compare_exchange_strong(unchecked, FileSummary::Trust::kRight);
