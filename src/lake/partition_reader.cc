@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "lake/expected_children.h"
 #include "lake/id_map.h"
 #include "lake/nested_ids.h"
+#include "lake/readiness.h"
 #include "lake/root_cursor.h"
 #include "lake/table_cursor.h"
 #include "otap/validate.h"
@@ -338,9 +341,21 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
+    CheckSets();
     FinishTables();
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
+  }
+
+  /// Compares the sets of files of the root files with what is there.
+  void CheckSets() {
+    std::set<std::string_view> seen;
+    for (const size_t index : task_.root_files) {
+      const FileSummary& root = *task_.files->of(root_)[index];
+      if (seen.insert(root.file_set).second) {
+        CheckSet(root, *task_.files, context_.report);
+      }
+    }
   }
 
   /// Counts what is left in each table, a parent before its children.

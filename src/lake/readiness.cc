@@ -2,19 +2,70 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace df::lake {
+namespace {
+
+int64_t RowsOfSet(const FileSummary& root, otap::TableKind table, const PartitionFiles& files) {
+  int64_t num_rows = 0;
+  for (const FileSummaryPtr& file : files.of(table)) {
+    num_rows += file->file_set == root.file_set ? file->num_rows() : 0;
+  }
+  return num_rows;
+}
+
+/// Whether a table has rows in files of no set, or of one that no root file names: somebody has
+/// written files anew.
+bool HasRowsOfNoSet(otap::TableKind table, const PartitionFiles& files) {
+  return std::any_of(files.of(table).begin(), files.of(table).end(), [&](const auto& file) {
+    return file->num_rows() > 0 &&
+           std::none_of(otap::kAllSignals.begin(), otap::kAllSignals.end(), [&](auto signal) {
+             const auto& roots = files.of(otap::RootTable(signal));
+             return std::any_of(roots.begin(), roots.end(), [&](const FileSummaryPtr& root) {
+               return root->rows_of_set.has_value() && root->file_set == file->file_set;
+             });
+           });
+  });
+}
+
+}  // namespace
 
 bool HasWholeSet(const FileSummary& root, const PartitionFiles& files) {
   if (root.file_set.empty() || !root.rows_of_set.has_value()) {
     return false;
   }
   return std::all_of(root.rows_of_set->begin(), root.rows_of_set->end(), [&](const auto& wanted) {
-    int64_t num_rows = 0;
-    for (const FileSummaryPtr& file : files.of(wanted.first)) {
-      num_rows += file->file_set == root.file_set ? file->num_rows() : 0;
-    }
-    return num_rows == wanted.second;
+    return RowsOfSet(root, wanted.first, files) == wanted.second;
   });
+}
+
+void CheckSet(const FileSummary& root, const PartitionFiles& files, ReadReport* report) {
+  if (root.file_set.empty() || !root.rows_of_set.has_value()) {
+    return;
+  }
+  for (const auto& [table, num_wanted] : *root.rows_of_set) {
+    const int64_t num_found = RowsOfSet(root, table, files);
+    if (num_found == num_wanted || files.has_unreadable[otap::TableIndex(table)]) {
+      continue;
+    }
+    const std::string_view name = otap::GetTable(table).directory;
+    const bool is_short = num_found < num_wanted;
+    const bool may_be_elsewhere = is_short && HasRowsOfNoSet(table, files);
+    const Status difference =
+        MakeError(ErrorKind::kMissingFile,
+                  fmt::format("found {} rows of {} in the set of files of {}, expected {}: {}",
+                              num_found, name, root.entry.path, num_wanted,
+                              may_be_elsewhere ? "they may be in files of no set"
+                              : is_short       ? "a file is missing"
+                                               : "a file is there more than once"),
+                  {.partition = files.partition, .table = std::string(name), .file = ""});
+    if (may_be_elsewhere) {
+      report->AddNotice(difference);
+    } else {
+      report->Add(difference);
+    }
+  }
 }
 
 std::chrono::system_clock::time_point ReadyAt(const FileSummary& root, const PartitionFiles& files,

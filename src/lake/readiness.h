@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lake/file_summary.h"
+#include "lake/read_report.h"
 
 namespace df::lake {
 
@@ -23,6 +24,12 @@ struct ReadinessFacts {
 /// Tells whether the partition has every row of the set of files that a root file of our own
 /// exporter names: nothing that belongs to it can still come. False for files that name no set.
 bool HasWholeSet(const FileSummary& root, const PartitionFiles& files);
+
+/// Names each table of which the partition has more or fewer rows of the set of a root file than
+/// the file says: a file is missing, or stands there twice. A table with a file that could not be
+/// read says nothing, and one with files of no set that a root file names may hold the rows in
+/// these: such a difference is a notice.
+void CheckSet(const FileSummary& root, const PartitionFiles& files, ReadReport* report);
 
 /// Returns when a root file may be read; a time that has passed means now.
 /// A whole set is ready at once. Nothing else proves that all children are there: ids have gaps by

@@ -17,11 +17,13 @@
 #include <arrow/filesystem/localfs.h>
 #include <arrow/filesystem/mockfs.h>
 #include <arrow/io/interfaces.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lake/file_summary.h"
 #include "lake/leaf.h"
+#include "lake/readiness.h"
 #include "lake/table_file.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -314,6 +316,85 @@ TEST(FileSetNames, EveryFileSaysItsSetAndTheRootsWhatElseThereIs) {
     }
   }
   EXPECT_TRUE(named.empty()) << "names a table that has no file";
+}
+
+/// Whether a replay names a table as the one whose rows are not those of the set.
+bool NamesRowsOfSet(const std::filesystem::path& base, otap::TableKind table,
+                    const std::string& why) {
+  const auto replayed = ReplayTree(base, {});
+  const std::string_view name = otap::GetTable(table).directory;
+  return std::any_of(
+      replayed.report.problems.begin(), replayed.report.problems.end(),
+      [&](const Problem& problem) {
+        return problem.kind == ErrorKind::kMissingFile &&
+               problem.message.find(fmt::format(" rows of {} in the set of files of ", name)) !=
+                   std::string::npos &&
+               problem.message.find(": " + why + " [") != std::string::npos &&
+               problem.message.find(fmt::format("table={}", name)) != std::string::npos;
+      });
+}
+
+TEST_P(FileSetSignals, EveryFileThatIsMissingOrThereTwiceIsNamed) {
+  testing::RandomEngine random(16);
+  testing::RandomBatchOptions options;
+  options.root_rows = 12;
+  const auto batches = testing::RandomBatches(2, GetParam(), options, random);
+  const TemporaryFolder folder;
+  ASSERT_TRUE(WriteSet(MakeLocalStore(folder.path().string()).get(), batches).ok());
+  ASSERT_EQ(ReplayTree(folder.path(), {}).report.num_errors(), 0);
+  arrow::fs::LocalFileSystem local;
+  const auto listing = ListLake(local, folder.path().string(), {GetParam()}).ValueOrDie();
+  int num_tried = 0;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : listing.partitions.at(0).tables[otap::TableIndex(table.kind)]) {
+      if (table.is_root()) {
+        continue;
+      }
+      SCOPED_TRACE(entry.path);
+      ++num_tried;
+      const auto file = folder.path() / entry.path;
+      const auto copy = file.parent_path() / "part-9999-copy.parquet";
+      std::filesystem::copy_file(file, copy);
+      EXPECT_TRUE(NamesRowsOfSet(folder.path(), table.kind, "a file is there more than once"));
+      std::filesystem::remove(copy);
+      const auto aside = folder.path() / "_aside";
+      std::filesystem::rename(file, aside);
+      EXPECT_TRUE(NamesRowsOfSet(folder.path(), table.kind, "a file is missing"));
+      std::filesystem::rename(aside, file);
+    }
+  }
+  EXPECT_GT(num_tried, 2);
+}
+
+TEST(FileSetNames, RowsMayBeInFilesThatSomebodyWroteAnew) {
+  const auto file = [](otap::TableKind kind, std::string set, int64_t rows) {
+    auto summary = std::make_shared<FileSummary>();
+    summary->kind = kind;
+    summary->file_set = std::move(set);
+    summary->row_groups.push_back({.num_rows = rows});
+    return summary;
+  };
+  PartitionFiles files;
+  const auto root = file(otap::TableKind::kLogs, "one", 10);
+  root->rows_of_set = {{otap::TableKind::kLogAttrs, 30}};
+  files.of(otap::TableKind::kLogs) = {root};
+  files.of(otap::TableKind::kLogAttrs) = {file(otap::TableKind::kLogAttrs, "one", 10)};
+  const auto check = [&](size_t problems, size_t notices) {
+    ReadReport report;
+    CheckSet(*root, files, &report);
+    EXPECT_EQ(report.problems.size(), problems);
+    EXPECT_EQ(report.notices.size(), notices);
+  };
+  check(1, 0);
+  files.of(otap::TableKind::kLogAttrs).push_back(file(otap::TableKind::kLogAttrs, "", 20));
+  check(0, 1);
+  files.of(otap::TableKind::kLogAttrs)[1] = file(otap::TableKind::kLogAttrs, "merged", 20);
+  check(0, 1);
+  files.of(otap::TableKind::kLogAttrs)[1] = file(otap::TableKind::kLogAttrs, "one", 20);
+  check(0, 0);
+  files.of(otap::TableKind::kLogAttrs).pop_back();
+  files.has_unreadable[otap::TableIndex(otap::TableKind::kLogAttrs)] = true;
+  check(0, 0);
 }
 
 TEST(ObjectStore, HasNothingBeforeAFileIsPublished) {
