@@ -4,12 +4,10 @@
 #include <tuple>
 #include <utility>
 
+#include "lake/batch_starts.h"
+
 namespace df::lake {
 namespace {
-
-/// A batch may hold resources without rows behind those that have some: their attribute rows go on
-/// where those end. So many are allowed for.
-constexpr uint64_t kMostUnseen = 4;
 
 /// Stretches of one signal and offset are of one batch.
 std::vector<AttributeClaim> MergeBatches(std::vector<AttributeClaim> claims) {
@@ -24,6 +22,7 @@ std::vector<AttributeClaim> MergeBatches(std::vector<AttributeClaim> claims) {
     if (!merged.empty() && key(claim) == key(merged.back())) {
       IdRange& nested = merged.back().nested;
       nested = {std::min(nested.min, claim.nested.min), std::max(nested.max, claim.nested.max)};
+      merged.back().last_unseen = std::max(merged.back().last_unseen, claim.last_unseen);
     } else {
       merged.push_back(claim);
     }
@@ -45,6 +44,7 @@ AttributeOwners::AttributeOwners(const ParentIdSet* parents, std::vector<Attribu
          ++unseen) {
       ++last;
     }
+    last = std::max(last, claim.last_unseen);
     const auto claimed = parents->In(first, last);
     if (!claimed.empty()) {
       const auto begin = static_cast<size_t>(claimed.data() - parents->ids().data());

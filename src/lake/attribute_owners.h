@@ -20,6 +20,7 @@ struct AttributeClaim {
   uint32_t least_offset = 0;  ///< smallest
   bool is_certain = true;     ///< its batch has this offset, and no other
   IdRange nested = kEmptyIdRange;
+  uint64_t last_unseen = 0;  ///< the last parent of what has no rows
 };
 
 class AttributeOwners {

@@ -10,22 +10,6 @@ namespace {
 constexpr std::array kAttributeTables = {otap::TableKind::kResourceAttrs,
                                          otap::TableKind::kScopeAttrs};
 
-/// Largest ids of row groups, by their statistics: ids that may be the last of a batch.
-std::vector<uint32_t> LargestIds(const PartitionFiles& files) {
-  std::vector<uint32_t> largest;
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    for (const FileSummaryPtr& file : files.of(table.kind)) {
-      for (const RowGroupSummary& group : file->row_groups) {
-        if (table.id_bits != 0 && group.ids.has_value() && group.ids->min <= group.ids->max) {
-          largest.push_back(group.ids->max);
-        }
-      }
-    }
-  }
-  std::sort(largest.begin(), largest.end());
-  return largest;
-}
-
 /// Root files without the key, in the order of their ids; a file without ids stays behind the one
 /// in front of it.
 std::vector<size_t> FilesById(const PartitionFiles& files, otap::Signal signal) {
@@ -204,9 +188,6 @@ Status PartitionJoins::Infer(const PartitionFiles& files, ReadContext* context) 
     input.signals.push_back(std::move(sources));
   }
   input.is_only_signal = num_signals <= 1 && !has_unreadable;
-  input.ends_batch = [largest = LargestIds(files)](uint32_t id) {
-    return std::binary_search(largest.begin(), largest.end(), id);
-  };
   ProveStored(files, context);
   ARROW_ASSIGN_OR_RAISE(joins_, ResourceJoins::Make(input));
   is_inferred_ = true;

@@ -1,6 +1,9 @@
 #include "lake/resource_joins.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "lake/batch_starts.h"
 
 namespace df::lake {
 namespace {
@@ -34,15 +37,25 @@ void ResourceJoins::FindOwners() {
     for (size_t signal = 0; signal < stretches_.size(); ++signal) {
       for (const auto& file : stretches_[signal]) {
         for (const ResourceStretch& stretch : file) {
+          if (stretch.is_between) {
+            continue;
+          }
+          const uint32_t other = stretch.other_offset.value_or(stretch.offset);
           claims.push_back({.group = static_cast<uint32_t>(signal),
-                            .offset = stretch.offset,
-                            .least_offset = stretch.least_offset,
+                            .offset = std::max(stretch.offset, other),
+                            .least_offset = std::min(stretch.least_offset, other),
                             .is_certain = stretch.is_certain(),
                             .nested = NestedOf(kind, stretch)});
-          IdRange& nested = claims.back().nested;
-          if (stretch.is_certain() && nested.min <= nested.max) {
-            nested.min = 0;  // resources whose rows are gone had attributes too
+          // What has no rows, or none any more, had attributes too, among the batch's own ids.
+          AttributeClaim& claim = claims.back();
+          const uint64_t largest =
+              claim.nested.min <= claim.nested.max ? uint64_t{claim.nested.max} + 1 : 0;
+          claim.last_unseen = stretch.last_id;
+          if (kind == AttributeKind::kResource) {
+            claim.last_unseen =
+                std::min(claim.last_unseen, uint64_t{claim.offset} + largest + kMostUnseen - 1);
           }
+          claim.nested = {0, static_cast<uint32_t>(std::max<uint64_t>(largest, 1) - 1)};
         }
       }
     }

@@ -5,17 +5,11 @@
 #include <map>
 #include <utility>
 
+#include "lake/batch_starts.h"
 #include "lake/root_segments.h"
 
 namespace df::lake {
 namespace {
-
-/// A batch start inside a segment, known by its id only.
-struct HiddenStart {
-  uint32_t row_id = 0;  ///< of the first row of the batch
-  uint32_t offset = 0;
-  bool is_certain = true;
-};
 
 /// What a segment turned into.
 struct Resolved {
@@ -31,86 +25,18 @@ struct Resolved {
   bool is_certain() const { return offset == least_offset && !other_offset.has_value(); }
 };
 
-int64_t Largest(const IdRange& nested) {
-  return nested.min > nested.max ? -1 : int64_t{nested.max};
-}
-
-/// One attribute table as the segments of all signals see it.
-class AttributeTable {
- public:
-  AttributeTable(const ParentIdSet* parents, IdRange RootSegment::* nested)
-      : parents_(parents), nested_(nested), steps_(parents->ids().size() + 1, 0), owned_(steps_) {}
-
-  const ParentIdSet& parents() const { return *parents_; }
-  const IdRange& NestedOf(const RootSegment& segment) const { return segment.*nested_; }
-
-  /// Counts a segment among the possible owners of what batches of it may refer to.
-  void AddReach(const RootSegment& segment, uint64_t least_offset, uint64_t largest_offset) {
-    const IdRange& nested = NestedOf(segment);
-    if (nested.min > nested.max) {
-      return;
-    }
-    const auto reached = parents_->In(least_offset + nested.min, largest_offset + nested.max);
-    const auto begin = static_cast<size_t>(reached.data() - parents_->ids().data());
-    if (!reached.empty()) {
-      ++steps_[begin];
-      --steps_[begin + reached.size()];
-    }
-  }
-  /// Counts the parents that a segment explains among its own ids.
-  void AddOwn(const RootSegment& segment) {
-    const IdRange& nested = NestedOf(segment);
-    if (!segment.first_id.has_value() || nested.min > nested.max) {
-      return;
-    }
-    const auto own = parents_->In(
-        *segment.first_id,
-        std::min<uint64_t>(uint64_t{segment.lead_limit_id} + nested.max, segment.last_id));
-    const auto begin = static_cast<size_t>(own.data() - parents_->ids().data());
-    if (!own.empty()) {
-      ++owned_[begin];
-      --owned_[begin + own.size()];
-    }
-  }
-  void EndReaches() {
-    for (size_t i = 1; i < steps_.size(); ++i) {
-      steps_[i] += steps_[i - 1];
-      owned_[i] += owned_[i - 1];
-    }
-  }
-  bool IsReached(uint32_t parent) const { return owned_[parents_->IndexOf(parent)] > 0; }
-  /// No two segments may own the parent.
-  bool IsExclusive(uint32_t parent) const { return steps_[parents_->IndexOf(parent)] <= 1; }
-
-  bool HasFor(const RootSegment& segment, uint64_t least_offset, uint64_t offset) const {
-    const IdRange& nested = NestedOf(segment);
-    return nested.min <= nested.max &&
-           parents_->HasAnyIn(least_offset + nested.min, offset + nested.max);
-  }
-  bool HasExclusive(uint64_t parent) const {
-    return parents_->Has(parent) && IsExclusive(static_cast<uint32_t>(parent));
-  }
-
- private:
-  const ParentIdSet* parents_;
-  IdRange RootSegment::* nested_;
-  std::vector<int32_t> steps_;  ///< segments that may reach a parent, by its place
-  std::vector<int32_t> owned_;
-};
-
-using Tables = std::array<AttributeTable, 2>;
-
 /// Resolves the segments of one signal.
 class Resolver {
  public:
   Resolver(const std::vector<RootSegment>& segments, const ResolverInput& input,
-           const Tables& tables)
+           const AttributeTables& tables)
       : segments_(segments), input_(input), tables_(tables), resolved_(segments.size()) {}
 
   std::vector<Resolved> Run() {
     for (size_t i = 0; i < segments_.size(); ++i) {
       if (segments_[i].first_id.has_value()) {
         ResolveWithIds(i);
+        ApplyDoubt(i);
       }
     }
     std::optional<uint32_t> last_id;
@@ -128,26 +54,25 @@ class Resolver {
       i = end + 1;
     }
     for (size_t i = 0; i < segments_.size(); ++i) {
-      if (segments_[i].is_doubtful) {
-        const size_t before = i > 0 ? i - 1 : i;
-        Resolved doubt;
-        doubt.least_offset = std::min(resolved_[before].least_offset, resolved_[i].least_offset);
-        doubt.other_offset = resolved_[before].offset;
-        doubt.offset = std::max(resolved_[i].offset, segments_[i].last_id);
-        resolved_[i] = doubt;
-      }
+      ApplyDoubt(i);
     }
     MarkFallingIds();
     return std::move(resolved_);
   }
 
  private:
-  bool Matters(const RootSegment& segment, const Resolved& result) const {
-    return std::any_of(tables_.begin(), tables_.end(), [&](const AttributeTable& table) {
-      return table.HasFor(segment, result.least_offset, result.offset) ||
-             (result.other_offset.has_value() &&
-              table.HasFor(segment, *result.other_offset, *result.other_offset));
-    });
+  /// Rows that lack a nested id stand around the start of the segment: they may be of the one in
+  /// front of it.
+  void ApplyDoubt(size_t index) {
+    if (segments_[index].is_doubtful) {
+      const Resolved& before = resolved_[index > 0 ? index - 1 : index];
+      Resolved doubt;
+      doubt.least_offset = std::min(before.least_offset, resolved_[index].least_offset);
+      doubt.other_offset = before.other_offset.value_or(before.offset);
+      doubt.offset = std::max({before.offset, resolved_[index].offset, segments_[index].last_id});
+      doubt.bare_tail = resolved_[index].bare_tail;
+      resolved_[index] = doubt;
+    }
   }
 
   /// A batch none of whose rows has an id may stand in front of the first id, or behind the last.
@@ -202,7 +127,8 @@ class Resolver {
     for (const AttributeTable& table : tables_) {
       const bool is_resource = &table == tables_.data();
       const int64_t lead = is_resource ? segment.first.resource : segment.first.scope;
-      const int64_t largest = by_lead ? lead : Largest(table.NestedOf(segment));
+      const int64_t largest =
+          by_lead ? lead : LargestOf(is_resource ? segment.body_resources : segment.body_scopes);
       if (largest >= 0 && table.HasExclusive(uint64_t{offset} + static_cast<uint64_t>(largest))) {
         return true;
       }
@@ -214,141 +140,135 @@ class Resolver {
     const RootSegment& segment = segments_[index];
     Resolved& result = resolved_[index];
     const uint32_t first_id = *segment.first_id;
-    result.offset = first_id;
+    const auto least = static_cast<uint32_t>(std::min<uint64_t>(segment.least_offset, first_id));
+    result.offset = result.least_offset = first_id;
     FindBareTail(index, &result);
-    if (!segment.is_certain_start() && index > 0 && ResolveUncertainStart(index)) {
-      return;
+    result.hidden = FindHiddenStarts(segment, tables_);
+    const bool continues = Continues(index);
+    if (continues) {
+      Continue(index);
+    } else if (!segment.is_certain_start() && index > 0 && !IsProvedStart(index)) {
+      MayContinue(index);
+    } else {
+      FindBareHead(segment, &result);
     }
-    FindHiddenStarts(segment, &result);
-    const uint64_t least = segment.least_offset;
-    const bool is_tight = segment.is_certain_start() &&
-                          (first_id <= least || (first_id > 0 && input_.ends_batch(first_id - 1)));
+    AddBorders(index, &result);
     const bool is_pinned = IsPinned(segment, first_id, !result.hidden.empty());
-    FindBareHead(segment, &result);
-    if (!is_tight) {
-      result.unpinned_offset = static_cast<uint32_t>(std::min<uint64_t>(least, first_id));
+    const IdRange earlier =
+        continues ? kEmptyIdRange : FindEarlierOffsets(segment, tables_, result.hidden.empty());
+    if (earlier.min <= earlier.max) {
+      if (is_pinned && first_id > uint64_t{earlier.max} + kMostUnseen) {
+        result.unpinned_offset = earlier.min;
+      } else {
+        result.least_offset = std::min(result.least_offset, earlier.min);
+      }
     }
-    result.least_offset = is_tight || is_pinned
-                              ? first_id
-                              : static_cast<uint32_t>(std::min<uint64_t>(least, first_id));
     if (!input_.is_evidence_complete && (segment.is_single_group || !is_pinned)) {
       // A batch whose attributes are missing could start anywhere among the rows of one group.
-      result.least_offset = static_cast<uint32_t>(std::min<uint64_t>(least, first_id));
-      result.other_offset = first_id;
+      result.least_offset = std::min(result.least_offset, least);
+      result.other_offset = result.other_offset.value_or(first_id);
       result.offset = segment.last_id;
       result.hidden.clear();
     }
-    if (!result.is_certain() && !Matters(segment, result)) {
-      result.least_offset = result.offset;
-      result.other_offset.reset();
-      result.unpinned_offset.reset();
+  }
+
+  /// The possible offsets of the last rows of a segment.
+  struct Offsets {
+    uint32_t low = 0;
+    uint32_t high = 0;
+    std::optional<uint32_t> other;  ///< none when low is certain
+  };
+
+  Offsets LastOffsets(size_t index) const {
+    const Resolved& resolved = resolved_[index];
+    uint32_t low = resolved.least_offset;
+    uint32_t high = resolved.offset;
+    bool is_certain = resolved.is_certain();
+    for (const HiddenStart& hidden : resolved.hidden) {
+      low = hidden.is_certain ? hidden.offset : low;
+      high = std::max(high, hidden.offset);
+      is_certain = hidden.is_certain;
+    }
+    if (is_certain) {
+      return {low, low, std::nullopt};
+    }
+    return {low, high, resolved.other_offset.value_or(low)};
+  }
+
+  /// A file of another writer goes on with the batch of the file before it: no id is missing
+  /// between the two, and there are no attributes that a batch which starts there would have.
+  bool Continues(size_t index) const {
+    const RootSegment& segment = segments_[index];
+    return segment.reason == StartReason::kFileBorder && index > 0 &&
+           segments_[index - 1].first_id.has_value() &&
+           *segment.first_id == uint64_t{segments_[index - 1].last_id} + 1 &&
+           !segment.starts_with_null && segment.first.resource >= 0 &&
+           !tables_[0].parents().Has(uint64_t{*segment.first_id} +
+                                     static_cast<uint64_t>(segment.first.resource));
+  }
+
+  void Continue(size_t index) {
+    const Offsets before = LastOffsets(index - 1);
+    Resolved& result = resolved_[index];
+    result.least_offset = before.low;
+    result.offset = before.high;
+    result.other_offset = before.other;
+  }
+
+  /// Rows without id on the two sides of a border between files of another writer may be of the
+  /// batch on the other side.
+  void AddBorders(size_t index, Resolved* result) const {
+    const RootSegment& segment = segments_[index];
+    if (segment.reason == StartReason::kFileBorder && segment.first_id_row > segment.first_row) {
+      const Offsets before = index > 0 ? LastOffsets(index - 1) : Offsets{};
+      result->bare_head.min =
+          std::min({result->bare_head.min, before.low, before.other.value_or(before.low)});
+      result->bare_head.max = *segment.first_id;
+    }
+    if (index + 1 < segments_.size() && segments_[index + 1].reason == StartReason::kFileBorder &&
+        segment.has_tail) {
+      result->bare_tail.min = std::min(result->bare_tail.min, segment.last_id);
+      result->bare_tail.max =
+          std::max(result->bare_tail.max, segments_[index + 1].first_id.value_or(UINT32_MAX));
     }
   }
 
   /// A gap in the ids may come from rows that were filtered out of one batch, and a file of another
-  /// writer may go on with the batch of the file before it. Returns true when the question is
-  /// settled, or cannot be.
-  bool ResolveUncertainStart(size_t index) {
+  /// writer may go on with the batch of the file before it. Attributes of the first resource past
+  /// everything that the batch before could refer to prove that another one starts.
+  bool IsProvedStart(size_t index) const {
     const RootSegment& segment = segments_[index];
     const RootSegment& previous = segments_[index - 1];
     const Resolved& before = resolved_[index - 1];
-    Resolved& result = resolved_[index];
-    if (!previous.first_id.has_value()) {
-      result.least_offset = 0;
-      result.offset = *segment.first_id;
-      return true;
+    if (!previous.first_id.has_value() || !segment.starts_at_zero()) {
+      return false;
     }
-    const uint32_t previous_offset =
-        before.hidden.empty() ? before.offset : before.hidden.back().offset;
-    const bool is_previous_certain =
-        before.hidden.empty() ? before.is_certain() : before.hidden.back().is_certain;
-    const uint64_t least = segment.least_offset;
-    for (const AttributeTable& table : tables_) {
-      const int64_t largest = Largest(table.NestedOf(segment));
-      const int64_t most = std::max(largest, Largest(table.NestedOf(previous)));
-      if (largest < 0) {
-        continue;
-      }
-      // Past everything that the batch before could refer to.
-      const uint64_t beyond = std::max(uint64_t{*segment.first_id},
-                                       uint64_t{previous_offset} + static_cast<uint64_t>(most) + 1);
-      const auto own =
-          table.parents().In(beyond, uint64_t{*segment.first_id} + static_cast<uint64_t>(largest));
-      if (is_previous_certain && segment.starts_at_zero() &&
-          std::any_of(own.begin(), own.end(),
-                      [&](uint32_t parent) { return table.IsExclusive(parent); })) {
-        return false;
-      }
+    uint64_t most_offset = before.offset;
+    for (const HiddenStart& hidden : before.hidden) {
+      most_offset = std::max<uint64_t>(most_offset, hidden.offset);
     }
-    result.offset = *segment.first_id;
-    result.least_offset = is_previous_certain
-                              ? static_cast<uint32_t>(std::min<uint64_t>(least, *segment.first_id))
-                              : std::min(before.least_offset, *segment.first_id);
-    result.other_offset =
-        is_previous_certain ? previous_offset : before.other_offset.value_or(before.least_offset);
-    if (!segment.is_single_group || segment.first.resource <= 0) {
-      result.offset = segment.lead_limit_id > result.offset ? segment.lead_limit_id : result.offset;
-    }
-    return true;
+    const int64_t most =
+        std::max({LargestOf(segment.resources), LargestOf(previous.resources), int64_t{0}});
+    return *segment.first_id > most_offset + static_cast<uint64_t>(most) + kMostUnseen &&
+           tables_[0].HasExclusive(*segment.first_id);
   }
 
-  /// Attribute rows between the last one that the segment explains and its last id prove that more
-  /// batches started in it. Their rows cannot be told by nested ids, so all but the last consist of
-  /// the leading group alone.
-  void FindHiddenStarts(const RootSegment& segment, Resolved* result) const {
-    int64_t lowest = -1;  // the last batch, which holds all groups, starts no earlier
-    for (const AttributeTable& table : tables_) {
-      const int64_t largest = std::max<int64_t>(Largest(table.NestedOf(segment)), 0);
-      const auto found = table.parents().In(
-          uint64_t{result->offset} + static_cast<uint64_t>(largest) + 1, segment.last_id);
-      lowest = found.empty() ? lowest : std::max(lowest, int64_t{found.back()} - largest);
-    }
-    if (lowest < 0) {
+  /// The first rows may be of the batch before them.
+  void MayContinue(size_t index) {
+    const RootSegment& segment = segments_[index];
+    Resolved& result = resolved_[index];
+    if (!segments_[index - 1].first_id.has_value()) {
+      result.least_offset = 0;
+      result.other_offset = 0;
       return;
     }
-    const NestedRow lead{std::max<int64_t>(segment.first.resource, 0),
-                         std::max<int64_t>(segment.first.scope, 0)};
-    std::array<uint64_t, 2> ends{};  // by table: the last parent that the batches so far explain
-    std::array<std::vector<uint32_t>, 2> unexplained;
-    std::vector<uint32_t> all;
-    for (size_t t = 0; t < tables_.size(); ++t) {
-      ends[t] =
-          uint64_t{result->offset} + static_cast<uint64_t>(t == 0 ? lead.resource : lead.scope);
-      const auto found = tables_[t].parents().In(ends[t] + 1, segment.last_id);
-      unexplained[t].assign(found.begin(), found.end());
-      all.insert(all.end(), found.begin(), found.end());
-    }
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
-    const bool starts_at_zero = lead.resource == 0 && lead.scope == 0;
-    const auto shift = static_cast<uint32_t>(segment.is_single_group ? lead.resource : 0);
-    bool is_placed = false;
-    for (const uint32_t parent : all) {
-      // Rows without records behind the last of a batch would leave attribute rows there too.
-      // Every resource of a batch that starts unseen has attributes; that much is assumed.
-      bool is_certain = std::binary_search(unexplained[0].begin(), unexplained[0].end(), parent) &&
-                        parent > ends[0] + 1 && tables_[0].IsExclusive(parent);
-      is_certain = is_certain && starts_at_zero;
-      HiddenStart start{parent - std::min(parent, shift), parent - std::min(parent, shift),
-                        is_certain};
-      if (!segment.is_single_group &&
-          (int64_t{parent} >= lowest || parent > segment.lead_limit_id)) {
-        // The last batch holds all groups. Its start lies at or before the first unexplained
-        // attribute row of its own.
-        if (std::exchange(is_placed, true)) {
-          continue;
-        }
-        start.is_certain =
-            is_certain && int64_t{parent} == lowest && parent <= segment.lead_limit_id;
-        start.offset = static_cast<uint32_t>(std::max<int64_t>(lowest, *segment.first_id));
-        start.offset = start.row_id = std::min(start.offset, segment.lead_limit_id);
-      }
-      result->hidden.push_back(start);
-      for (size_t t = 0; t < tables_.size(); ++t) {
-        const uint64_t nested = static_cast<uint64_t>(t == 0 ? lead.resource : lead.scope);
-        ends[t] = is_certain ? std::max(ends[t], uint64_t{start.offset} + nested)
-                             : std::max(ends[t], uint64_t{parent});
-      }
+    const Offsets before = LastOffsets(index - 1);
+    result.least_offset =
+        before.other.has_value() ? std::min(before.low, *segment.first_id) : *segment.first_id;
+    result.other_offset = before.other.value_or(before.low);
+    result.offset = std::max(*segment.first_id, before.high);
+    if (segment.reason == StartReason::kNulls) {
+      result.offset = std::max(result.offset, segment.lead_limit_id);
     }
   }
 
@@ -368,9 +288,9 @@ class Resolver {
     const uint64_t count = end - begin;
     uint64_t most = 0;
     for (size_t i = begin; i < end; ++i) {
-      most = std::max({most,
-                       static_cast<uint64_t>(std::max<int64_t>(Largest(segments_[i].resources), 0)),
-                       static_cast<uint64_t>(std::max<int64_t>(Largest(segments_[i].scopes), 0))});
+      most = std::max(
+          {most, static_cast<uint64_t>(std::max<int64_t>(LargestOf(segments_[i].resources), 0)),
+           static_cast<uint64_t>(std::max<int64_t>(LargestOf(segments_[i].scopes), 0))});
     }
     const bool is_counted =
         input_.is_only_signal && input_.is_evidence_complete &&
@@ -383,15 +303,12 @@ class Resolver {
       result.offset = static_cast<uint32_t>(std::min<uint64_t>(last, UINT32_MAX));
       result.least_offset = static_cast<uint32_t>(std::min<uint64_t>(first, UINT32_MAX));
       if (!segments_[i].is_certain_start() && i > 0) {
-        result.other_offset = resolved_[i - 1].offset;
+        result.other_offset = resolved_[i - 1].other_offset.value_or(resolved_[i - 1].offset);
         result.least_offset = std::min(result.least_offset, resolved_[i - 1].least_offset);
       } else if (is_counted) {
         result.offset = result.least_offset = static_cast<uint32_t>(first + (i - begin));
       }
-      if (!Matters(segments_[i], result)) {
-        result.offset = result.least_offset;
-        result.other_offset.reset();
-      }
+      ApplyDoubt(i);
     }
   }
 
@@ -421,7 +338,7 @@ class Resolver {
 
   const std::vector<RootSegment>& segments_;
   const ResolverInput& input_;
-  const Tables& tables_;
+  const AttributeTables& tables_;
   std::vector<Resolved> resolved_;
 };
 
@@ -464,6 +381,7 @@ void AppendBetween(int64_t first_row, uint64_t least_offset, ResourceStretch* ne
   between.least_offset =
       static_cast<uint32_t>(std::min<uint64_t>(between.least_offset, least_offset));
   between.unpinned_offset.reset();
+  between.is_between = true;
   between.resources = between.scopes = kEmptyIdRange;
   for (IdRange ResourceStretch::* nested :
        {&ResourceStretch::resources, &ResourceStretch::scopes}) {
@@ -486,15 +404,20 @@ void AppendStretches(const RootSegment& segment, const Resolved& resolved,
                           .other_offset = resolved.other_offset,
                           .unpinned_offset = resolved.unpinned_offset,
                           .resources = segment.resources,
-                          .scopes = segment.scopes};
+                          .scopes = segment.scopes,
+                          .last_id = segment.last_id};
   if (segment.after_previous < segment.first_row && !stretches->empty()) {
     AppendBetween(segment.after_previous, segment.behind_previous, &stretch, stretches);
   }
   if (resolved.bare_head.min <= resolved.bare_head.max) {
     ResourceStretch head = stretch;
-    head.other_offset = stretch.offset;
-    head.least_offset = resolved.bare_head.min;
-    head.offset = resolved.bare_head.max;
+    if (stretch.is_certain()) {
+      head.least_offset = resolved.bare_head.min;
+      head.offset = resolved.bare_head.max;
+    }
+    head.least_offset = std::min(head.least_offset, resolved.bare_head.min);
+    head.offset = std::max(head.offset, resolved.bare_head.max);
+    head.other_offset = stretch.other_offset.value_or(stretch.offset);
     head.unpinned_offset.reset();
     head.resources = segment.head_resources;
     head.scopes = segment.head_scopes;
@@ -512,13 +435,14 @@ void AppendStretches(const RootSegment& segment, const Resolved& resolved,
       continue;
     }
     ResourceStretch next = stretch;
+    before.last_id = hidden.row_id - 1;
     next.unpinned_offset.reset();
     next.first_row = place.row;
     next.offset = next.least_offset = hidden.offset;
     next.other_offset.reset();
     if (!hidden.is_certain) {
       next.other_offset = before.other_offset.value_or(before.offset);
-      next.least_offset = before.is_certain() ? hidden.offset : before.least_offset;
+      next.least_offset = before.is_certain() ? hidden.row_id : before.least_offset;
     }
     if (place.after_previous < place.row && place.after_previous > before.first_row) {
       AppendBetween(place.after_previous, next.least_offset, &next, stretches);
@@ -544,8 +468,8 @@ void AppendStretches(const RootSegment& segment, const Resolved& resolved,
 
 Result<ResolvedStretches> ResolveResources(const ResolverInput& input) {
   std::vector<std::vector<RootSegment>> cuts;
-  Tables tables = {AttributeTable(input.resources, &RootSegment::resources),
-                   AttributeTable(input.scopes, &RootSegment::scopes)};
+  AttributeTables tables = {AttributeTable(input.resources, &RootSegment::resources),
+                            AttributeTable(input.scopes, &RootSegment::scopes)};
   for (const auto& files : input.signals) {
     ARROW_ASSIGN_OR_RAISE(auto segments, CutRoots(files));
     cuts.push_back(std::move(segments));

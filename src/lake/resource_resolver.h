@@ -39,6 +39,8 @@ struct ResourceStretch {
   std::optional<uint32_t> unpinned_offset;
   IdRange resources = kEmptyIdRange;  ///< nested ids of its rows
   IdRange scopes = kEmptyIdRange;
+  uint32_t last_id = 0;     ///< largest id that its rows may have
+  bool is_between = false;  ///< its rows are of the stretch in front of it or of the one behind it
 
   bool is_certain() const { return offset == least_offset && !other_offset.has_value(); }
 };
@@ -67,9 +69,6 @@ struct ResolverInput {
   bool is_only_signal = false;       ///< no other root table has rows in the partition
   /// By signal, its files in the order of their ids.
   std::vector<std::vector<RootFileSource>> signals;
-  /// Tells whether some table has a row of this top-level id that is the largest of its batch, as
-  /// far as is known.
-  std::function<bool(uint32_t)> ends_batch = [](uint32_t) { return false; };
 };
 
 /// Stretches by signal and file, in row order, the first at row 0; no stretch for a file without

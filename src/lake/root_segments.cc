@@ -53,6 +53,10 @@ class Cutter {
         *id != uint64_t{segments_.back().last_id} + 1) {
       return StartReason::kIdJump;
     }
+    if (!segments_.empty() &&
+        (BreaksOff(nested.resource, was_.resource) || BreaksOff(nested.scope, was_.scope))) {
+      return StartReason::kNulls;
+    }
     return std::nullopt;
   }
 
@@ -67,7 +71,11 @@ class Cutter {
       segment.first_row = row_;
       segment.behind_previous = last_id_.has_value() ? uint64_t{*last_id_} + 1 : 0;
       segment.reason = *reason;
-      segment.after_previous = *reason == StartReason::kIdJump ? after_id_ : row_;
+      segment.starts_with_null = nested.resource < 0;
+      const bool may_start_earlier =
+          *reason == StartReason::kIdJump ||
+          (*reason == StartReason::kNulls && segments_.back().first_id.has_value());
+      segment.after_previous = may_start_earlier ? after_id_ : row_;
       segments_.push_back(segment);
       is_at_border_ = false;
       has_lead_limit_ = false;
@@ -88,6 +96,7 @@ class Cutter {
       Widen(nested.scope, &segment.head_scopes);
     }
     if (!id.has_value() && segment.first_id.has_value()) {
+      segment.has_tail = true;
       Widen(nested.resource, &segment.tail_resources);
       Widen(nested.scope, &segment.tail_scopes);
     }
@@ -99,13 +108,17 @@ class Cutter {
       segment.first_id = segment.first_id.value_or(*id);
       segment.last_id = *id;
       segment.tail_row = row_ + 1;
+      segment.has_tail = false;
       segment.tail_resources = segment.tail_scopes = kEmptyIdRange;
+      segment.body_resources = segment.resources;
+      segment.body_scopes = segment.scopes;
       if (!std::exchange(has_lead_limit_, !segment.is_single_group)) {
         segment.lead_limit_id = *id;
       }
     }
     is_after_null_ = (nested.resource < 0 && previous_.resource >= 0) ||
                      (nested.scope < 0 && previous_.scope >= 0);
+    was_ = nested;
     previous_ = {nested.resource < 0 ? previous_.resource : nested.resource,
                  nested.scope < 0 ? previous_.scope : nested.scope};
   }
@@ -138,6 +151,12 @@ class Cutter {
   /// Both ids count up over a batch, over all its resources. A row without one says nothing.
   static bool StepsBack(int64_t id, int64_t previous) { return id >= 0 && id < previous; }
 
+  /// A null behind an id, and the first id of a batch behind a null: one batch has no such rows
+  /// where the group without a struct counts, too.
+  static bool BreaksOff(int64_t id, int64_t was) {
+    return (id < 0 && was >= 0) || (id == 0 && was < 0);
+  }
+
   static void Widen(int64_t id, IdRange* range) {
     if (id >= 0) {
       *range = {std::min(range->min, static_cast<uint32_t>(id)),
@@ -150,7 +169,8 @@ class Cutter {
   int64_t row_ = 0;
   bool is_at_border_ = false;  ///< no row of the file has come yet
   StartReason border_ = StartReason::kFile;
-  NestedRow previous_;
+  NestedRow previous_;          ///< the last that are not null
+  NestedRow was_;               ///< of the row before
   bool is_after_null_ = false;  ///< the row before lacks an id that rows before it have
   bool has_lead_limit_ = false;
   std::optional<uint32_t> last_id_;

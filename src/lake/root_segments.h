@@ -15,6 +15,7 @@ enum class StartReason : uint8_t {
   kNestedIds,  ///< resource.id or scope.id counts backwards
   kFileBorder,
   kIdJump,  ///< an id is not the successor of the one before
+  kNulls,   ///< resource.id or scope.id is null behind rows that have one
 };
 
 /// Nested ids of a row; -1 = null.
@@ -27,7 +28,7 @@ struct NestedRow {
 struct RootSegment {
   size_t file = 0;
   int64_t first_row = 0;       ///< in the file
-  int64_t after_previous = 0;  ///< kIdJump: rows from here on have no id, and may be of it too
+  int64_t after_previous = 0;  ///< rows from here on have no id, and may be of it too
   StartReason reason = StartReason::kFile;
   std::optional<uint32_t> first_id;
   uint32_t last_id = 0;
@@ -37,10 +38,14 @@ struct RootSegment {
   int64_t tail_row = 0;                    ///< the row behind that of last_id
   IdRange tail_resources = kEmptyIdRange;  ///< nested ids of the rows from there on: none has an id
   IdRange tail_scopes = kEmptyIdRange;
+  bool has_tail = false;                   ///< there are such rows
+  IdRange body_resources = kEmptyIdRange;  ///< nested ids of the rows up to that of last_id
+  IdRange body_scopes = kEmptyIdRange;
   bool has_rising_ids = true;  ///< over the segment, and past the ids before it
   /// The nested ids of the rows in front of its start are null: it may start earlier.
   bool is_doubtful = false;
-  NestedRow first;  ///< the first that is not null
+  NestedRow first;                ///< the first that is not null
+  bool starts_with_null = false;  ///< resource.id of the first row is null
   IdRange resources = kEmptyIdRange;
   IdRange scopes = kEmptyIdRange;
   bool is_single_group = true;
