@@ -285,10 +285,16 @@ class PartitionReaderImpl final : public PartitionReader {
 
   IdMap MakeChildMap(otap::TableKind kind, const ChildRows& rows, Location location) {
     auto is_valid = [&](int64_t row) { return rows.id_is_valid[static_cast<size_t>(row)] != 0; };
-    // Exporters fill a missing id column with zeros: such rows have no children.
-    const bool is_filled = rows.num_rows() > 1 && std::all_of(rows.ids.begin(), rows.ids.end(),
-                                                              [](uint32_t id) { return id == 0; });
-    if (is_filled) {
+    // Exporters fill a missing id column with zeros: such rows have no children. Beside nulls one
+    // id 0 is an id like others.
+    int64_t num_zeros = 0;
+    bool has_others = false;
+    for (int64_t row = 0; row < rows.num_rows() && !has_others; ++row) {
+      const bool is_zero = rows.ids[static_cast<size_t>(row)] == 0;
+      num_zeros += is_zero && is_valid(row) ? 1 : 0;
+      has_others = !is_zero && is_valid(row);
+    }
+    if (num_zeros > 1 && !has_others) {
       return IdMap::Make(rows.ids.data(), rows.num_rows(), [](int64_t) { return false; });
     }
     IdMap map = IdMap::Make(rows.ids.data(), rows.num_rows(), is_valid);

@@ -95,6 +95,24 @@ TEST_P(PartitionReaderSeeds, UpstreamLayoutWithOneBatchAFileComesBack) {
 
 INSTANTIATE_TEST_SUITE_P(Random, PartitionReaderSeeds, ::testing::Range<uint64_t>(0, 16));
 
+TEST(PartitionReader, AnIdOfZeroBesideNullsIsAnId) {
+  df::testing::RandomEngine random(7);
+  df::testing::RandomBatchOptions shape;
+  shape.root_rows = 1;
+  shape.null_ids_for_bare_children = true;
+  for (int i = 0; i < 60; ++i) {
+    SCOPED_TRACE(::testing::Message() << "seed 7, tree " << i);
+    const auto sent = df::testing::RandomBatches(1, std::nullopt, shape, random);
+    TemporaryFolder folder;
+    ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent,
+                                       {.layout = df::testing::LakeLayout::kOwn}, random())
+                    .ok());
+    const Replayed replayed = ReplayTree(folder.path(), {});
+    EXPECT_EQ(replayed.report.num_errors(), 0);
+    ExpectSameRecords(sent, replayed);
+  }
+}
+
 /// Logs with four attributes each, one resource, written with knobs.
 struct LogTree {
   explicit LogTree(df::testing::LakeWriterOptions layout, int batches = 4, int rows = 300) {
