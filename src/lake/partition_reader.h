@@ -11,6 +11,7 @@
 #include <arrow/result.h>
 
 #include "lake/assemble.h"
+#include "lake/file_ledger.h"
 #include "lake/file_summary.h"
 #include "lake/memory_budget.h"
 #include "lake/payload.h"
@@ -30,6 +31,11 @@ struct PartitionTask {
   /// Other root files of the partition are replayed at another time: rows that point to those are
   /// not orphans.
   bool is_partial = false;
+  /// By root file, or nothing at all: the claim on it, and the rows that are not to be read since
+  /// they were delivered before or are under way. Rows that cannot be read for a reason that may
+  /// pass are left then, not dropped.
+  std::vector<std::shared_ptr<FileClaim>> claims;
+  std::vector<RowRanges> taken;
 };
 
 /// What became of a root file.
@@ -37,6 +43,9 @@ struct RootOutcome {
   FileSummaryPtr file;
   Status status;  ///< the first error in it
   int64_t rows_emitted = 0;
+  std::shared_ptr<FileClaim> claim;  ///< of a task that has claims
+  RowRanges unread;                  ///< left, for a reason that may pass: `status`
+  RowRanges dropped;                 ///< read or not, they will not go out
 };
 
 /// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported

@@ -87,7 +87,7 @@ bool MayReferTo(const FileSummary& child, const IdRange& ids) {
 }
 
 bool MayBelongTo(const FileSummary& child, const FileSummary& root,
-                 const std::function<std::vector<FileSummaryPtr>()>& parents) {
+                 const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of) {
   const otap::TableInfo& table = otap::GetTable(child.kind);
   if ((table.signals & otap::GetTable(root.kind).signals) == 0) {
     return false;
@@ -95,22 +95,27 @@ bool MayBelongTo(const FileSummary& child, const FileSummary& root,
   if (!child.file_set.empty() || !root.file_set.empty()) {
     return child.file_set == root.file_set;
   }
-  const auto may_refer_to = [&](const std::optional<IdRange>& ids) {
-    return ids.has_value() && MayReferTo(child, *ids);
+  // Without statistics any row may be meant.
+  const auto may_refer_to = [&](const FileSummary& file,
+                                std::optional<IdRange> RowGroupSummary::* ids) {
+    return std::any_of(file.row_groups.begin(), file.row_groups.end(),
+                       [&](const RowGroupSummary& group) {
+                         return group.num_rows > 0 &&
+                                (!(group.*ids).has_value() || MayReferTo(child, *(group.*ids)));
+                       });
   };
   if (table.parent.has_value() && *table.parent != root.kind) {
-    const std::vector<FileSummaryPtr> files = parents();
-    return std::any_of(files.begin(), files.end(),
-                       [&](const FileSummaryPtr& parent) { return may_refer_to(IdsOf(*parent)); });
+    const std::vector<FileSummaryPtr> files = files_of(*table.parent);
+    return std::any_of(files.begin(), files.end(), [&](const FileSummaryPtr& parent) {
+      return may_refer_to(*parent, &RowGroupSummary::ids) && MayBelongTo(*parent, root, files_of);
+    });
   }
   if (!table.parent.has_value() && root.has_partition_scope_ids) {
-    const bool is_resource = child.kind == otap::TableKind::kResourceAttrs;
-    return std::any_of(root.row_groups.begin(), root.row_groups.end(),
-                       [&](const RowGroupSummary& group) {
-                         return may_refer_to(is_resource ? group.resource_ids : group.scope_ids);
-                       });
+    return may_refer_to(root, child.kind == otap::TableKind::kResourceAttrs
+                                  ? &RowGroupSummary::resource_ids
+                                  : &RowGroupSummary::scope_ids);
   }
-  return may_refer_to(IdsOf(root));
+  return may_refer_to(root, &RowGroupSummary::ids);
 }
 
 }  // namespace df::lake

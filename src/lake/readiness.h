@@ -45,9 +45,9 @@ inline constexpr int kMostGraces = 6;
 bool MayReferTo(const FileSummary& child, const IdRange& ids);
 
 /// Tells whether rows of a file may belong to a root file, as far as footers say: by the set of
-/// files where either names one, else by ranges of ids. `parents` returns the files of the table
-/// that `child` points into; it is called only when that is not the root's.
+/// files where either names one, else by ranges of ids, from parent to parent up to the root.
+/// `files_of` returns the files of a table between the two.
 bool MayBelongTo(const FileSummary& child, const FileSummary& root,
-                 const std::function<std::vector<FileSummaryPtr>()>& parents);
+                 const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of);
 
 }  // namespace df::lake

@@ -20,6 +20,8 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
     : kind_(otap::RootTable(task.signal)),
       files_(task.files),
       root_files_(task.root_files),
+      claims_(task.claims),
+      taken_(task.taken),
       batch_size_(options.batch_size),
       context_(context),
       resources_(*task.files, task.signal, options.resource_join, context),
@@ -67,6 +69,7 @@ void RootCursor::Commit(const RootRows& rows) {
 }
 
 void RootCursor::Drop(const RootRows& rows, DropReason reason, const Status& error) {
+  outcomes_.back().dropped.Add(rows.row_group, rows.first_row_of_group, rows.num_rows);
   counts().AddDropped(reason, rows.num_rows);
   Fail(error);
 }
@@ -89,6 +92,9 @@ Status RootCursor::OpenNextFile() {
   next_group_ = 0;
   group_first_row_ = 0;
   outcomes_.push_back({.file = summary(), .status = Status::OK()});
+  if (!claims_.empty()) {
+    outcomes_.back().claim = claims_[next_file_ - 1];
+  }
   const Location location{.partition = context_->partition,
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
@@ -184,11 +190,19 @@ Status RootCursor::DecodeSlice() {
 Result<std::optional<RootRows>> RootCursor::Next() {
   while (true) {
     if (slice_ != nullptr && slice_offset_ < slice_->num_rows) {
+      if (SkipTakenRows()) {
+        continue;
+      }
       RootRows rows;
       rows.slice = slice_;
       rows.offset = slice_offset_;
       rows.num_rows = std::min(batch_size_, slice_->num_rows - slice_offset_);
       rows.first_row_of_group = slice_first_row_ + slice_offset_;
+      if (taken() != nullptr) {
+        rows.num_rows =
+            std::min(rows.num_rows, taken()->NextIn(next_group_ - 1, rows.first_row_of_group) -
+                                        rows.first_row_of_group);
+      }
       rows.first_row_of_file = group_first_row_ + rows.first_row_of_group;
       rows.row_group = next_group_ - 1;
       rows.file = summary();
@@ -218,7 +232,9 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       CloseGroup();
     } else if (file_ != nullptr) {
       if (next_group_ < file_->num_row_groups()) {
-        ARROW_RETURN_NOT_OK(OpenNextGroup());
+        if (!SkipTakenGroup()) {
+          ARROW_RETURN_NOT_OK(OpenNextGroup());
+        }
         continue;
       }
       CloseFile();
@@ -256,20 +272,82 @@ void RootCursor::Fail(const Status& error) {
   }
 }
 
+/// Rows of the open file's groups up to `last_group`, of the first one from `first_row` on, without
+/// those that are taken.
+RowRanges RootCursor::RowsFrom(int first_group, int last_group, int64_t first_row) const {
+  RowRanges rows;
+  const auto& groups = summary()->row_groups;
+  for (int group = first_group; group <= last_group; ++group) {
+    int64_t row = group == first_group ? first_row : 0;
+    const int64_t end = groups[static_cast<size_t>(group)].num_rows;
+    while (row < end) {
+      row = taken() == nullptr ? row : taken()->EndOfRun(group, row);
+      const int64_t next = taken() == nullptr ? end : std::min(end, taken()->NextIn(group, row));
+      rows.Add(group, row, next - row);
+      row = next;
+    }
+  }
+  return rows;
+}
+
+const RowRanges* RootCursor::taken() const {
+  return taken_.empty() || taken_[next_file_ - 1].empty() ? nullptr : &taken_[next_file_ - 1];
+}
+
+/// Passes over the next row group when all of it is taken.
+bool RootCursor::SkipTakenGroup() {
+  const int64_t rows = file_->num_rows(next_group_);
+  if (taken() == nullptr || rows == 0 || taken()->EndOfRun(next_group_, 0) < rows) {
+    return false;
+  }
+  counts().rows_left += rows;
+  group_first_row_ += rows;
+  ++next_group_;
+  return true;
+}
+
+/// Passes over taken rows of the slice.
+bool RootCursor::SkipTakenRows() {
+  if (taken() == nullptr) {
+    return false;
+  }
+  const int64_t row = slice_first_row_ + slice_offset_;
+  const int64_t rows =
+      std::min(taken()->EndOfRun(next_group_ - 1, row) - row, slice_->num_rows - slice_offset_);
+  slice_offset_ += rows;
+  counts().rows_left += rows;
+  return rows > 0;
+}
+
 /// Reports what cannot be read and counts its rows: those of the open row group from the current
-/// slice on, or of the file.
+/// slice on, or of the file. What may pass is left for another attempt where there can be one.
 void RootCursor::DropGroup(const Status& error) {
   Location location{.partition = context_->partition,
                     .table = std::string(otap::GetTable(kind_).directory),
                     .file = summary()->entry.path};
-  int64_t rows = summary()->num_rows();
+  int64_t num_rows = summary()->num_rows();
+  RowRanges rows;
   if (file_ != nullptr && next_group_ > 0) {
+    const int64_t first = stream_ == nullptr ? 0 : slice_first_row_;
     location.row_group = next_group_ - 1;
-    rows = file_->num_rows(next_group_ - 1) - (stream_ == nullptr ? 0 : slice_first_row_);
+    num_rows = file_->num_rows(next_group_ - 1) - first;
+    rows = RowsFrom(next_group_ - 1, next_group_ - 1, first);
+  } else {
+    rows = RowsFrom(0, static_cast<int>(summary()->row_groups.size()) - 1, 0);
   }
-  Fail(WithContext(error, KindOf(error), location));
+  const Status located = WithContext(error, KindOf(error), location, IsRetryable(error));
   rows_.lost.Add(IdsAhead());
-  counts().AddDropped(DropReason::kUnreadable, rows);
+  counts().rows_left += num_rows - rows.num_rows();
+  if (!claims_.empty() && IsRetryable(located)) {
+    RootOutcome& outcome = outcomes_.back();
+    outcome.status = outcome.unread.empty() ? located : outcome.status;
+    outcome.unread.Add(rows);
+    counts().rows_left += rows.num_rows();
+    return;
+  }
+  Fail(located);
+  outcomes_.back().dropped.Add(rows);
+  counts().AddDropped(DropReason::kUnreadable, rows.num_rows());
 }
 
 /// Range of the ids of the open row group from the current slice on, where they were read.

@@ -72,6 +72,10 @@ class RootCursor {
   void CloseFile();
   void DropGroup(const Status& error);
   void Fail(const Status& error);
+  RowRanges RowsFrom(int first_group, int last_group, int64_t first_row) const;
+  const RowRanges* taken() const;
+  bool SkipTakenGroup();
+  bool SkipTakenRows();
   int64_t RowsAhead() const;
   IdRange IdsAhead() const;
   TableCounts& counts() { return context_->report->table(kind_); }
@@ -80,6 +84,8 @@ class RootCursor {
   otap::TableKind kind_;
   std::shared_ptr<const PartitionFiles> files_;
   std::vector<size_t> root_files_;
+  std::vector<std::shared_ptr<FileClaim>> claims_;  ///< as in the task
+  std::vector<RowRanges> taken_;
   int64_t batch_size_;
   ReadContext* context_;
   PartitionResources resources_;

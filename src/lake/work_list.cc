@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "lake/absent_tables.h"
-#include "lake/content_hash.h"
 #include "lake/readiness.h"
 
 namespace df::lake {
@@ -21,13 +20,14 @@ bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
                      });
 }
 
+bool HasRoots(const PartitionListing& listing) {
+  return std::any_of(otap::kAllSignals.begin(), otap::kAllSignals.end(), [&](otap::Signal signal) {
+    return !listing.tables[otap::TableIndex(otap::RootTable(signal))].empty();
+  });
+}
+
 /// A clock that is this far behind another one is set well enough.
 constexpr std::chrono::seconds kClockSlack(2);
-
-/// How long to wait before the next attempt: 1 s, 2 s, 4 s.. 64 s.
-std::chrono::seconds Backoff(int attempts) {
-  return std::chrono::seconds(1) * (1 << std::clamp(attempts - 1, 0, 6));
-}
 
 bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>& signals) {
   return std::any_of(
@@ -48,6 +48,15 @@ WorkList::WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::stri
       follow_(follow),
       clock_(std::move(clock)) {}
 
+std::chrono::seconds WorkList::RetryDelay(int attempts) {
+  return std::chrono::seconds(1) * (1 << std::clamp(attempts - 1, 0, 6));
+}
+
+void WorkList::UseLedger(std::shared_ptr<FileLedger> ledger) {
+  const std::lock_guard lock(mutex_);
+  ledger_ = std::move(ledger);
+}
+
 /// A file whose time is ahead of the clock is as old as what has passed since it was seen first.
 std::chrono::nanoseconds WorkList::Age(const FileEntry& entry) const {
   const auto now = clock_().time_since_epoch();
@@ -62,10 +71,17 @@ std::chrono::nanoseconds WorkList::Age(const FileEntry& entry) const {
 
 Result<WorkList::Taken> WorkList::Take() {
   std::unique_lock lock(mutex_);
-  if (!returned_.empty()) {
-    Taken taken{.work = std::move(returned_.front().work), .wait_until = std::nullopt};
-    returned_.pop_front();
-    return taken;
+  if (auto work = TakeReturned(); work.has_value()) {
+    return Taken{.work = std::move(work), .wait_until = std::nullopt};
+  }
+  for (size_t i = later_.size(); i-- > 0;) {
+    Later later = std::move(later_.front());
+    later_.pop_front();
+    if (later.due <= clock_()) {
+      queue_.push_back(std::move(later.listing));
+    } else {
+      later_.push_back(std::move(later));
+    }
   }
   if (queue_.empty() && (!has_scanned_ || (is_following() && clock_() >= next_scan_))) {
     ARROW_RETURN_NOT_OK(Scan());
@@ -80,10 +96,14 @@ Result<WorkList::Taken> WorkList::Take() {
     }
     lock.lock();
   }
-  if (!is_following()) {
-    return Taken{};
+  if (is_following()) {
+    return Taken{.work = std::nullopt, .wait_until = next_scan_};
   }
-  return Taken{.work = std::nullopt, .wait_until = next_scan_};
+  Taken taken;
+  for (const Later& later : later_) {
+    taken.wait_until = std::min(taken.wait_until.value_or(later.due), later.due);
+  }
+  return taken;
 }
 
 Status WorkList::Scan() {
@@ -114,17 +134,38 @@ Status WorkList::Scan() {
       report_.AddNotice(notice);
     }
   }
+  auto listed = std::make_shared<ListedFiles>();
+  for (const PartitionListing& partition : listing->partitions) {
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
+        if (table.is_root()) {
+          listed->Add(table.kind, entry);
+        }
+      }
+    }
+  }
+  ledger_->OnListed(*listed);
+  listed_ = std::move(listed);
+  std::set<std::string> have_roots;
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     NameClockAhead(partition);
     if (is_following()) {
       Remember(partition);
     }
-    // Child rows without any root file are read for once: to be counted and named.
-    if (!is_following() || HasNewFiles(partition)) {
+    // Child rows without any root file are counted and named: at once, or after the grace.
+    const bool has_roots = HasRoots(partition) || have_roots_.contains(partition.partition);
+    const bool is_bare = is_following() && !has_roots;
+    if (has_roots) {
+      have_roots.insert(partition.partition);
+      bare_.erase(partition.partition);
+    }
+    if (!is_following() || HasNewFiles(partition) ||
+        (is_bare && IsBareSince(partition, clock_() - follow_.completeness_grace))) {
       queue_.push_back(std::move(partition));
     }
   }
+  have_roots_ = std::move(have_roots);
   Forget();
   return Status::OK();
 }
@@ -170,11 +211,43 @@ void WorkList::Remember(const PartitionListing& partition) {
       if (known.content != nullptr) {
         known.content->seen_in = scan_number_;
       }
+      if (known.presence != nullptr) {
+        known.presence->seen_in = scan_number_;
+      }
     }
   }
 }
 
+/// Whether every file of a partition was there as it is at that time already, and one of them was
+/// not counted as bare.
+bool WorkList::IsBareSince(const PartitionListing& listing, Time when) const {
+  int64_t num_files = 0;
+  for (const auto& table : listing.tables) {
+    num_files += static_cast<int64_t>(table.size());
+    for (const FileEntry& entry : table) {
+      if (known_.at(entry.path).arrived > when) {
+        return false;
+      }
+    }
+  }
+  const auto known = bare_.find(listing.partition);
+  int64_t num_known = 0;
+  if (known != bare_.end()) {
+    for (const BareTable& table : known->second) {
+      num_known += table.num_files;
+    }
+  }
+  return num_files != num_known;
+}
+
 void WorkList::Forget() {
+  std::erase_if(bare_, [&](const auto& partition) {
+    return std::none_of(partition.second.begin(), partition.second.end(),
+                        [&](const BareTable& table) {
+                          const auto known = known_.find(table.first_file);
+                          return known != known_.end() && known->second.seen_in == scan_number_;
+                        });
+  });
   std::erase_if(known_, [&](const auto& entry) {
     const KnownFile& known = entry.second;
     if (known.seen_in == scan_number_) {
@@ -187,6 +260,9 @@ void WorkList::Forget() {
     }
     return true;
   });
+  // One listing back: the footer of a renamed file is read after this.
+  std::erase_if(presences_,
+                [&](const auto& entry) { return entry.second.seen_in + 1 < scan_number_; });
   const Time now = clock_();
   for (auto& [partition, sent] : sent_) {
     std::erase_if(sent, [&](const Sent& root) { return now - root.at > follow_.late_window; });
@@ -240,6 +316,22 @@ std::vector<FileSummaryPtr> WorkList::KnownBefore(const std::vector<FileSummaryP
   return before;
 }
 
+/// A child file that was touched or renamed came when it was there first.
+void WorkList::RecallPresence(KnownFile* file) {
+  const FileEntry& entry = file->entry;
+  const std::string name = entry.number.is_known()
+                               ? fmt::format("{}/{}", entry.number.device, entry.number.inode)
+                               : entry.path;
+  Presence& presence =
+      presences_[fmt::format("{}/{}/{}", name, entry.size_bytes, file->summary->digest)];
+  if (presence.first_seen == 0 || presence.seen_in + 1 < file->first_seen) {
+    presence.first_seen = file->first_seen;
+  }
+  presence.seen_in = std::max(presence.seen_in, file->seen_in);
+  file->first_seen = std::min(file->first_seen, presence.first_seen);
+  file->presence = &presence;
+}
+
 void WorkList::NameLateChildren(const PartitionFiles& files) {
   const std::lock_guard lock(mutex_);
   const auto found = sent_.find(files.partition);
@@ -258,9 +350,16 @@ void WorkList::NameLateChildren(const PartitionFiles& files) {
             return sent.scan < known->second.first_seen &&
                    MayBelongTo(
                        *child, *sent.root,
-                       [&] { return KnownBefore(files.of(*table.parent), sent.scan); });
+                       [&](otap::TableKind kind) {
+                         return KnownBefore(files.of(kind), sent.scan);
+                       });
           });
-      if (is_late && child->num_rows() > 0) {
+      Presence* presence = known->second.presence;
+      const bool is_told = presence != nullptr && presence->is_told_late;
+      if (is_late && !is_told && child->num_rows() > 0) {
+        if (presence != nullptr) {
+          presence->is_told_late = true;  // under whatever name it stands later
+        }
         report_.late_rows += child->num_rows();
         report_.Add(MakeError(
             ErrorKind::kMissingFile,
@@ -298,8 +397,11 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
     file.summary = summary.ok() ? *summary : nullptr;
     file.problem = summary.status();
     open_problems_.erase(entry.path);
+    if (summary.ok() && !otap::GetTable(kind).is_root()) {
+      RecallPresence(&file);
+    }
     if (!summary.ok()) {
-      file.retry_at = IsRetryable(*problem) ? clock_() + Backoff(++file.attempts) : Time::max();
+      file.retry_at = IsRetryable(*problem) ? clock_() + RetryDelay(++file.attempts) : Time::max();
     }
   }
   return summary.ok() ? std::move(*summary) : nullptr;
@@ -324,6 +426,9 @@ void WorkList::LoadSummaries(Preparation* preparation) {
       const std::lock_guard lock(mutex_);
       const auto known = known_.find(entry.path);
       if (known == known_.end()) {
+        if (TryLater(entry, problem, preparation)) {
+          continue;
+        }
         if (reported_.insert(problem.message()).second) {
           report_.Add(problem);
           ++report_.files_failed;
@@ -341,117 +446,75 @@ void WorkList::LoadSummaries(Preparation* preparation) {
 }
 
 std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) {
-  Preparation preparation{.listing = listing, .files = {}, .has_pending_child = false, .young = {}};
+  Preparation preparation{.listing = listing,
+                          .files = {},
+                          .has_pending_child = false,
+                          .young = {},
+                          .again = std::nullopt,
+                          .copy = nullptr};
   preparation.files.partition = listing.partition;
   LoadSummaries(&preparation);
+  if (preparation.again.has_value()) {
+    const std::lock_guard lock(mutex_);
+    later_.push_back({.listing = listing, .due = *preparation.again});
+    return std::nullopt;
+  }
   auto files = std::make_shared<PartitionFiles>(std::move(preparation.files));
+  if (is_following() && !HasRoots(listing)) {
+    CountBareChildren(*files);
+    return std::nullopt;
+  }
   NameLateChildren(*files);
   PartitionWork work{.files = files, .tasks = {}};
   for (const otap::Signal signal : read_.signals) {
-    std::optional<PartitionTask> task = PrepareSignal(signal, files, preparation);
+    std::optional<PartitionTask> task = PrepareSignal(signal, files, &preparation);
     if (task.has_value()) {
       work.tasks.push_back(std::move(*task));
     }
+  }
+  if (preparation.again.has_value()) {
+    const std::lock_guard lock(mutex_);
+    later_.push_back({.listing = listing, .due = *preparation.again});
   }
   return work.tasks.empty() ? std::nullopt : std::optional(std::move(work));
 }
 
 std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
                                                      const std::shared_ptr<PartitionFiles>& files,
-                                                     const Preparation& preparation) {
+                                                     Preparation* preparation) {
   const otap::TableKind root_kind = otap::RootTable(signal);
   const auto& roots = files->of(root_kind);
   PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
   const auto num_present = CountContents(roots, files->partition);
   int64_t num_held = 0;
-  for (const FileEntry& entry : preparation.young) {
-    const auto& listed = preparation.listing.tables[otap::TableIndex(root_kind)];
+  for (const FileEntry& entry : preparation->young) {
+    const auto& listed = preparation->listing.tables[otap::TableIndex(root_kind)];
     num_held += std::any_of(listed.begin(), listed.end(),
                             [&](const FileEntry& e) { return e.path == entry.path; });
   }
   for (size_t i = 0; i < roots.size(); ++i) {
-    if (IsHeldBack(*roots[i], signal, *files, preparation)) {
+    if (IsHeldBack(*roots[i], signal, *files, *preparation)) {
       ++num_held;
       continue;
     }
     const auto present = num_present.find(roots[i].get());
-    if (Claim(roots[i], files->partition, present == num_present.end() ? 1 : present->second)) {
+    auto claim = Claim(roots[i], files->partition,
+                       present == num_present.end() ? 1 : present->second, preparation);
+    if (claim != nullptr) {
       task.root_files.push_back(i);
+      task.taken.push_back(claim->Taken());
+      task.is_partial = task.is_partial || !task.taken.back().empty();
+      task.claims.push_back(std::move(claim));
     }
   }
   const std::lock_guard lock(mutex_);
   num_held_back_ += num_held;
   // While a tree is followed, rows may belong to root files that are still to come.
-  task.is_partial = is_following() || task.root_files.size() < roots.size() || num_held > 0;
+  task.is_partial =
+      task.is_partial || is_following() || task.root_files.size() < roots.size() || num_held > 0;
   const bool has_children_only = !task.is_partial && HasChildren(*files, signal);
   return task.root_files.empty() && !has_children_only ? std::nullopt
                                                        : std::optional(std::move(task));
-}
-
-/// Counts the root files of each content where it is not 1. Only files with equal footers are
-/// compared byte by byte.
-std::map<const FileSummary*, int64_t> WorkList::CountContents(
-    const std::vector<FileSummaryPtr>& roots, const std::string& partition) {
-  std::map<const FileSummary*, int64_t> counts;
-  if (!is_following()) {
-    return counts;
-  }
-  std::map<std::string_view, std::vector<const FileSummary*>> by_digest;
-  for (const FileSummaryPtr& root : roots) {
-    by_digest[root->digest].push_back(root.get());
-  }
-  for (const auto& [digest, same] : by_digest) {
-    if (same.size() == 1) {
-      continue;
-    }
-    std::map<std::string, std::vector<const FileSummary*>> by_content;
-    for (const FileSummary* root : same) {
-      by_content[ContentKey(*root, partition)].push_back(root);
-    }
-    for (const auto& [key, equal] : by_content) {
-      for (const FileSummary* root : equal) {
-        counts[root] = static_cast<int64_t>(equal.size());
-      }
-    }
-  }
-  return counts;
-}
-
-bool WorkList::Claim(const FileSummaryPtr& root, const std::string& partition,
-                     int64_t num_present) {
-  if (!is_following()) {
-    return true;  // one listing, every file in it once
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = known_.find(root->entry.path);
-    if (known != known_.end() && known->second.is_settled) {
-      return false;
-    }
-  }
-  // A listing that races a rename may show both names: only count those that still exist.
-  if (num_present > 1) {
-    const auto info = file_system_->GetFileInfo(FullPath(base_, root->entry.path));
-    if (!info.ok() || info->type() != arrow::fs::FileType::File) {
-      return false;
-    }
-  }
-  const std::string key = ContentKey(*root, partition);
-  const std::lock_guard lock(mutex_);
-  KnownContent& content = contents_[key];
-  content.seen_in = scan_number_;
-  if (const auto known = known_.find(root->entry.path); known != known_.end()) {
-    known->second.content = &content;
-    if (std::exchange(known->second.is_settled, true)) {
-      return false;
-    }
-  }
-  if (content.num_sent >= num_present) {
-    return false;
-  }
-  ++content.num_sent;
-  sent_[partition].push_back({.root = root, .at = clock_(), .scan = scan_number_});
-  return true;
 }
 
 bool WorkList::IsHeldBack(const FileSummary& root, otap::Signal signal, const PartitionFiles& files,
@@ -495,105 +558,6 @@ bool WorkList::IsHeldBack(const FileSummary& root, otap::Signal signal, const Pa
     }
   }
   return now < ReadyAt(root, files, facts);
-}
-
-/// Names the content of a root file. A file that cannot be read is named by its footer: reading it
-/// will say why.
-std::string WorkList::ContentKey(const FileSummary& root, const std::string& partition) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = known_.find(root.entry.path);
-    if (known != known_.end() && !known->second.content_key.empty()) {
-      return known->second.content_key;
-    }
-  }
-  const auto hash = HashBytes(*file_system_, FullPath(base_, root.entry.path));
-  std::string key = fmt::format("{}/{}/{}/{}", otap::GetTable(root.kind).directory, partition,
-                                root.digest, hash.ok() ? *hash : "");
-  const std::lock_guard lock(mutex_);
-  if (const auto known = known_.find(root.entry.path); known != known_.end() && hash.ok()) {
-    known->second.content_key = key;
-  }
-  return key;
-}
-
-void WorkList::Done(const std::vector<RootOutcome>& outcomes, const ReadReport& report) {
-  const std::lock_guard lock(mutex_);
-  report_.Merge(report);
-  for (const RootOutcome& outcome : outcomes) {
-    if (!is_following() || outcome.status.ok() || !IsRetryable(outcome.status) ||
-        outcome.rows_emitted > 0) {
-      continue;
-    }
-    const auto known = known_.find(outcome.file->entry.path);
-    if (known == known_.end() || known->second.content == nullptr) {
-      continue;
-    }
-    KnownContent& content = *known->second.content;
-    if (++content.attempts < kMaxAttempts) {
-      --content.num_sent;
-      known->second.is_settled = false;
-      known->second.retry_at = clock_() + Backoff(content.attempts);
-    }
-  }
-}
-
-void WorkList::GiveBack(PartitionWork work, bool is_lost) {
-  const std::lock_guard lock(mutex_);
-  returned_.push_back({std::move(work), is_lost});
-}
-
-int64_t WorkList::num_returned() const {
-  const std::lock_guard lock(mutex_);
-  return static_cast<int64_t>(returned_.size());
-}
-
-int64_t WorkList::num_lost() const {
-  const std::lock_guard lock(mutex_);
-  return std::count_if(returned_.begin(), returned_.end(),
-                       [](const Returned& returned) { return returned.is_lost; });
-}
-
-ReadReport WorkList::Report() const {
-  const std::lock_guard lock(mutex_);
-  ReadReport report = report_;
-  for (const auto& [path, problem] : open_problems_) {
-    report.Add(problem);
-    ++report.files_failed;
-  }
-  return report;
-}
-
-std::vector<std::string> WorkList::AbsentTables() const {
-  const std::lock_guard lock(mutex_);
-  return absent_tables_;
-}
-
-int64_t WorkList::num_held_back() const {
-  const std::lock_guard lock(mutex_);
-  return num_held_back_;
-}
-
-int64_t WorkList::num_waiting() const {
-  const std::lock_guard lock(mutex_);
-  return static_cast<int64_t>(queue_.size());
-}
-
-void WorkList::VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const {
-  const std::lock_guard lock(mutex_);
-  for (const PartitionListing& listing : queue_) {
-    visit(listing);
-  }
-}
-
-bool WorkList::has_found_files() const {
-  const std::lock_guard lock(mutex_);
-  return has_found_files_;
-}
-
-bool WorkList::has_listed() const {
-  const std::lock_guard lock(mutex_);
-  return has_scanned_;
 }
 
 }  // namespace df::lake

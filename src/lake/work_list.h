@@ -17,6 +17,7 @@
 #include <arrow/result.h>
 
 #include "lake/catalog.h"
+#include "lake/file_ledger.h"
 #include "lake/partition_reader.h"
 #include "lake/read_options.h"
 #include "lake/read_report.h"
@@ -41,12 +42,15 @@ struct PartitionWork {
   std::vector<PartitionTask> tasks;  ///< one a signal that has something to replay
 };
 
-/// Finds work. Every root file goes out once in the life of the list, by its bytes: a renamed or
+/// Finds work. Every root file goes out once in the life of the ledger, as far as it was delivered
+/// (FileLedger says which files are one); in that of the list, by its bytes: a renamed or
 /// touched file is not new, a rewritten one is, a copy beside its original is one more. A file that
 /// cannot be opened is tried again, less and less often, and reported when it is older than the
-/// grace; the report forgets it when it opens after all. Without polling it is reported at once.
-/// Calls: from any thread. Listing and footers are read by the thread that takes work; a root file
-/// of a followed tree is read once more for the hash of its bytes.
+/// grace; the report forgets it when it opens after all. Without polling what the file system
+/// refused is tried kMaxAttempts times in a few seconds, and all else reported at once. A root file
+/// that could not be read to its end goes on where it stopped. Calls: from any thread. Listing and
+/// footers are read by the thread that takes work; a root file of a followed tree is read once more
+/// for the hash of its bytes.
 class WorkList {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -54,6 +58,9 @@ class WorkList {
   /// `file_system` is shared with the readers of the work.
   WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base, ReadOptions read,
            FollowOptions follow, Clock clock);
+
+  /// Shares what was delivered with other lists of the tree. Before the first Take.
+  void UseLedger(std::shared_ptr<FileLedger> ledger);
 
   /// What Take found.
   struct Taken {
@@ -69,14 +76,16 @@ class WorkList {
 
   /// Says what became of a work: its report is added to the total, and root files that failed in a
   /// way that may pass are offered again, at most kMaxAttempts times.
-  void Done(const std::vector<RootOutcome>& outcomes, const ReadReport& report);
+  /// Rows that are given up now are dropped in the report that is returned.
+  ReadReport Done(const std::vector<RootOutcome>& outcomes, ReadReport report);
 
   /// Takes back a work whose batches did not all arrive because whoever sent them has failed; Take
-  /// gives it out again, whole. `is_lost`: batches of it were sent and refused by the end of a
-  /// node; else it was only left in the middle.
+  /// gives out again what has not arrived and nobody else has. `is_lost`: batches of it were sent
+  /// and refused by the end of a node; else it was only left in the middle.
   void GiveBack(PartitionWork work, bool is_lost);
 
-  /// Partitions given back and not taken again; of these, those of which batches were lost.
+  /// Partitions given back, not taken again, and not delivered by others; of these, those of which
+  /// batches were lost.
   int64_t num_returned() const;
   int64_t num_lost() const;
 
@@ -89,6 +98,9 @@ class WorkList {
   /// Root files known and not replayed yet, with the reason: held back because they are young or
   /// incomplete.
   int64_t num_held_back() const;
+
+  /// Root files that other lists had delivered whole.
+  int64_t num_delivered_before() const;
 
   /// Partitions found and not taken yet.
   int64_t num_waiting() const;
@@ -114,6 +126,12 @@ class WorkList {
     int attempts = 0;
     uint64_t seen_in = 0;  ///< number of the last listing that had a file of it
   };
+  /// Since when a file is there, whatever its name and its time are now.
+  struct Presence {
+    uint64_t first_seen = 0;  ///< number of the first listing that showed it
+    uint64_t seen_in = 0;     ///< of the last one; none between them was without it
+    bool is_told_late = false;
+  };
   /// What is known of a path of a followed tree.
   struct KnownFile {
     FileEntry entry;
@@ -127,6 +145,7 @@ class WorkList {
     bool is_settled = false;          ///< roots: sent or given up; others: looked at for lateness
     std::string content_key;          ///< roots: names its content; empty until it was needed
     KnownContent* content = nullptr;  ///< roots: of that key
+    Presence* presence = nullptr;     ///< others: null until the footer was read
   };
   /// A root file that went out.
   struct Sent {
@@ -140,6 +159,20 @@ class WorkList {
     PartitionFiles files;
     bool has_pending_child = false;  ///< a child file is still being written
     std::vector<FileEntry> young;    ///< left out because of min_file_age
+    std::optional<Time> again;       ///< without polling: when it is worth another look
+    std::shared_ptr<const PartitionListing> copy;  ///< of the listing; null until it is needed
+  };
+  /// Without polling: a partition that is looked at again.
+  struct Later {
+    PartitionListing listing;
+    Time due;
+  };
+  /// Without polling: what was done with a root file.
+  struct OnceRoot {
+    bool is_taken = false;
+    int attempts = 0;
+    Time retry_at;
+    std::shared_ptr<const PartitionListing> listing;  ///< what it is one of
   };
 
   Status Scan();
@@ -147,6 +180,7 @@ class WorkList {
   void NameClockAhead(const PartitionListing& partition);
   void Forget();
   bool HasNewFiles(const PartitionListing& listing) const;
+  void RecallPresence(KnownFile* file);
   void NameLateChildren(const PartitionFiles& files);
   std::vector<FileSummaryPtr> KnownBefore(const std::vector<FileSummaryPtr>& files,
                                           uint64_t scan) const;
@@ -154,12 +188,24 @@ class WorkList {
   void LoadSummaries(Preparation* preparation);
   std::optional<PartitionTask> PrepareSignal(otap::Signal signal,
                                              const std::shared_ptr<PartitionFiles>& files,
-                                             const Preparation& preparation);
+                                             Preparation* preparation);
   FileSummaryPtr SummaryOf(const FileEntry& entry, otap::TableKind kind,
                            const std::string& partition, Status* problem);
   bool IsHeldBack(const FileSummary& root, otap::Signal signal, const PartitionFiles& files,
                   const Preparation& preparation) const;
-  bool Claim(const FileSummaryPtr& root, const std::string& partition, int64_t num_present);
+  std::shared_ptr<FileClaim> Claim(const FileSummaryPtr& root, const std::string& partition,
+                                   int64_t num_present, Preparation* preparation);
+  std::shared_ptr<FileClaim> ClaimOnce(const FileSummaryPtr& root, const std::string& partition,
+                                       Preparation* preparation);
+  std::shared_ptr<FileClaim> ClaimRecord(const FileRecordPtr& record, const FileSummary& root,
+                                         bool* is_busy);
+  FileRecordPtr RecordOf(const FileSummary& root, const std::string& partition,
+                         std::optional<std::string> content) const;
+  bool TryLater(const FileEntry& entry, const Status& problem, Preparation* preparation);
+  /// How long to wait before the next attempt: 1 s, 2 s, 4 s.. 64 s.
+  static std::chrono::seconds RetryDelay(int attempts);
+  bool RetryFile(const RootOutcome& outcome);
+  std::optional<PartitionWork> TakeReturned();
   std::string ContentKey(const FileSummary& root, const std::string& partition);
   std::map<const FileSummary*, int64_t> CountContents(const std::vector<FileSummaryPtr>& roots,
                                                       const std::string& partition);
@@ -178,17 +224,37 @@ class WorkList {
   uint64_t scan_number_ = 0;
   uint64_t first_scan_ = 0;  ///< the first listing that did not fail
   struct Returned {
-    PartitionWork work;
+    PartitionWork work;                               ///< without claims
+    std::vector<std::vector<FileRecordPtr>> records;  ///< by task: of its root files
     bool is_lost = false;
   };
+  bool IsLeft(const Returned& returned) const;
+  /// Child files of a table in a partition without any root file.
+  struct BareTable {
+    otap::TableKind table = otap::TableKind::kLogAttrs;
+    int64_t num_files = 0;
+    int64_t num_rows = 0;
+    std::string first_file;
+  };
+  bool IsBareSince(const PartitionListing& listing, Time when) const;
+  void CountBareChildren(const PartitionFiles& files);
 
   std::deque<Returned> returned_;
   std::deque<PartitionListing> queue_;
-  std::map<std::string, KnownFile> known_;         ///< by path
-  std::map<std::string, KnownContent> contents_;   ///< by table, partition, digest and hash
-  std::map<std::string, Status> open_problems_;    ///< by path: files that cannot be read so far
+  std::map<std::string, KnownFile> known_;        ///< by path
+  std::map<std::string, Presence> presences_;     ///< by number (or path), size and digest
+  std::map<std::string, KnownContent> contents_;  ///< by table, partition, digest and hash
+  std::map<std::string, Status> open_problems_;   ///< by path: files that cannot be read so far
+  std::map<std::string, std::vector<BareTable>> bare_;  ///< by partition
+  std::set<std::string> have_roots_;               ///< partitions that have root files, or had some
   std::map<std::string, std::vector<Sent>> sent_;  ///< by partition, within the late window
   std::set<std::string> reported_;                 ///< messages of listing problems
+  std::shared_ptr<FileLedger> ledger_ = std::make_shared<FileLedger>();
+  std::shared_ptr<const ListedFiles> listed_;
+  std::deque<Later> later_;
+  std::map<FileRecordPtr, OnceRoot> once_roots_;
+  std::map<std::string, int> once_attempts_;  ///< by path: footers that could not be read
+  int64_t num_delivered_before_ = 0;
   ReadReport report_;
   std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;

@@ -263,6 +263,30 @@ TEST_F(WorkListTest, MinFileAgeHoldsRootsAndWhatYoungChildrenBelongTo) {
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1]));
 }
 
+TEST_F(WorkListTest, ChildrenWithoutAnyRootAreCountedAfterTheGrace) {
+  const auto list = Following({}, seconds(10));
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  Arrive(attributes_[0]);
+  EXPECT_THAT(Poll(list.get()), IsEmpty());
+  EXPECT_EQ(list->Report().num_errors(), 0) << "the records may still come";
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_THAT(Poll(list.get()), IsEmpty());
+  }
+  const ReadReport report = list->Report();
+  ASSERT_EQ(report.problems.size(), 1U);
+  EXPECT_THAT(report.problems[0].message, HasSubstr("no file of the records"));
+  EXPECT_GT(report.table(otap::TableKind::kLogAttrs).dropped(DropReason::kOrphan), 0);
+
+  Arrive(logs_[0]);
+  std::vector<std::string> sent;
+  for (int i = 0; i < 4; ++i) {
+    const auto polled = Poll(list.get());
+    sent.insert(sent.end(), polled.begin(), polled.end());
+  }
+  EXPECT_THAT(sent, ElementsAre(logs_[0]));
+  EXPECT_EQ(list->Report().num_errors(), 0) << "what was missing has come";
+}
+
 TEST_F(WorkListTest, AFileThatVanishesCostsNothing) {
   const auto list = Following();
   Arrive(logs_[0], seconds(60));

@@ -77,6 +77,14 @@ DeliveryLedger::FilePtr DeliveryLedger::Open(const std::string& partition,
   return entry->second;
 }
 
+void DeliveryLedger::OnDeliveredBefore(File* file, const lake::RowRanges& rows) {
+  const std::lock_guard lock(mutex_);
+  rows.VisitRuns([&](int row_group, int64_t first, int64_t count) {
+    file->states.Set(file->group_first_row[static_cast<size_t>(row_group)] + first, count,
+                     RowState::kDelivered);
+  });
+}
+
 void DeliveryLedger::OnRead(File* file, const lake::Origin& origin) {
   const std::lock_guard lock(mutex_);
   file->states.Set(file->FirstRow(origin), origin.num_rows, RowState::kRead);

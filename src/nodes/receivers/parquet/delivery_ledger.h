@@ -11,6 +11,7 @@
 #include "engine/account.h"
 #include "lake/file_summary.h"
 #include "lake/payload.h"
+#include "lake/row_ranges.h"
 #include "nodes/receivers/parquet/row_states.h"
 
 namespace df::nodes::receivers::parquet {
@@ -27,6 +28,8 @@ class DeliveryLedger {
   /// it is known already.
   FilePtr Open(const std::string& partition, const lake::FileSummary& file, bool* is_new);
 
+  /// Rows of a new file that an earlier pipeline of this name had delivered.
+  void OnDeliveredBefore(File* file, const lake::RowRanges& rows);
   void OnRead(File* file, const lake::Origin& origin);
   void OnSent(File* file, const lake::Origin& origin, int64_t num_items);
   /// The sending of a batch has ended, with so many items delivered and refused. Which rows were

@@ -42,6 +42,7 @@ ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::Instanc
       budget_bytes_(replay_->config().memory_limit * kReaderPercent / 100 /
                     (info_.num_instances * num_workers_)),
       channel_bytes_(replay_->config().memory_limit * kChannelPercent / 100 / info_.num_instances) {
+  replay_->Attach(info_);
 }
 
 ParquetReceiver::~ParquetReceiver() { Stop(); }
@@ -102,8 +103,9 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     const int64_t num_items = message->payload.batch->num_items();
     rows_.emitted->Add(origin.num_rows);
     replay_->ledger().OnSent(message->passage->files.at(origin.file).get(), origin, num_items);
-    unanswered_.emplace(calldata, Unanswered{std::move(message->payload.origin), num_items,
-                                             std::move(message->passage)});
+    unanswered_.emplace(calldata,
+                        Unanswered{std::move(message->payload.origin), num_items,
+                                   std::move(message->passage), std::move(message->delivery)});
     engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
     has_room = co_await effects.Send(std::move(pdata));
   }
@@ -123,8 +125,11 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   const int64_t num_items = found->second.num_items;
   int64_t num_refused = 0;
   if (outcome.is_ack) {
+    // A part that was refused by name is not to be sent again either (OTLP, partial success).
+    found->second.delivery.Ack();
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
   } else if (!IsLoss(outcome.cause)) {
+    found->second.delivery.Refuse();
     num_refused = num_items;
   }
   if (!outcome.is_ack && IsLoss(outcome.cause)) {
@@ -195,12 +200,15 @@ std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::Partition
   int64_t num_new_rows = 0;
   for (const lake::PartitionTask& task : passage->work.tasks) {
     const auto& roots = task.files->of(otap::RootTable(task.signal));
-    for (const size_t index : task.root_files) {
-      const lake::FileSummary& root = *roots[index];
+    for (size_t i = 0; i < task.root_files.size(); ++i) {
+      const lake::FileSummary& root = *roots[task.root_files[i]];
       bool is_new = false;
-      passage->files[root.entry.path] =
-          replay_->ledger().Open(task.files->partition, root, &is_new);
-      num_new_rows += is_new ? root.num_rows() : 0;
+      const auto file = replay_->ledger().Open(task.files->partition, root, &is_new);
+      passage->files[root.entry.path] = file;
+      if (is_new) {
+        num_new_rows += root.num_rows();
+        replay_->ledger().OnDeliveredBefore(file.get(), task.taken[i]);
+      }
     }
   }
   {
@@ -233,7 +241,7 @@ void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, C
   passage->is_read = is_open;
   report.partitions = is_open ? 1 : 0;
   report.partitions_stopped = is_open ? 0 : 1;
-  replay_->work_list().Done(outcomes, report);
+  report = replay_->work_list().Done(outcomes, std::move(report));
   Count(report);
   LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
            report.payloads, report.items);
@@ -270,6 +278,11 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     EndFiles(task, passage.get());
     return true;
   }
+  std::map<std::string, std::shared_ptr<lake::FileClaim>> claims;  // by path
+  for (size_t i = 0; i < task.root_files.size(); ++i) {
+    const auto& roots = task.files->of(otap::RootTable(task.signal));
+    claims.emplace(roots[task.root_files[i]]->entry.path, task.claims[i]);
+  }
   bool is_open = true;
   while (is_open) {
     auto payload = (*reader)->Next();
@@ -283,8 +296,10 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     const int64_t size_bytes = (*payload)->batch->size_bytes();
     const lake::Origin& origin = (*payload)->origin;
     replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
+    lake::Delivery delivery =
+        claims.at(origin.file)->Send(origin.row_group, origin.first_row, origin.num_rows);
     ++passage->num_open;
-    is_open = channel->Push({std::move(**payload), passage}, size_bytes);
+    is_open = channel->Push({std::move(**payload), passage, std::move(delivery)}, size_bytes);
   }
   outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
   if (is_open) {
@@ -301,6 +316,9 @@ void ParquetReceiver::EndFiles(const lake::PartitionTask& task, Passage* passage
 }
 
 void ParquetReceiver::GiveBack() {
+  for (auto& [calldata, unanswered] : unanswered_) {
+    unanswered.delivery = {};  // whoever had it has ended
+  }
   const std::lock_guard lock(mutex_);
   for (const std::shared_ptr<Passage>& passage : passages_) {
     if (!passage->is_done()) {

@@ -46,11 +46,13 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   struct Message {
     lake::Payload payload;
     std::shared_ptr<Passage> passage;
+    lake::Delivery delivery;
   };
   struct Unanswered {
     lake::Origin origin;
     int64_t num_items = 0;
     std::shared_ptr<Passage> passage;
+    lake::Delivery delivery;
   };
   using Channel = runtime::ThreadChannel<Message>;
 

@@ -35,12 +35,14 @@ std::map<otap::Signal, int64_t> Count(const std::vector<otap::BatchPtr>& batches
 class ParquetReceiverTest : public ::testing::Test {
  protected:
   ParquetReceiverTest() {
-    const std::string document = std::string(R"(
-nodes:
-  lake: {kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
+    // What a node has delivered is remembered by its name as long as the process lives.
+    static int num_pipelines = 0;
+    const std::string document =
+        "nodes:\n  lake" + std::to_string(++num_pipelines) +
+        std::string(R"(: {kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
          out_ports: {out: {destinations: [sink]}},
          config: {polling_interval: once, processing_options: {batch_size: 100}, base_uri: ")") +
-                                 OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
+        OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
   sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
 )";
     pipeline_ =
@@ -49,6 +51,12 @@ nodes:
                                  &kDescriptor, &testing::CorkableExporterDescriptor()}),
                              {})
             .ValueOrDie();
+    NextGeneration();
+  }
+
+  /// What a change, a stop and a start of the pipeline make: nothing is shared with what ran.
+  void NextGeneration() {
+    shared_.clear();
     for (const engine::CheckedNode& node : pipeline_.nodes) {
       shared_.push_back(node.descriptor->make_shared(*node.config, {}).ValueOrDie());
     }
@@ -107,6 +115,31 @@ TEST_F(ParquetReceiverTest, WhatWasDeliveredIsNotReadAgain) {
   sink().taken.clear();
   EXPECT_THAT(Run().errors, IsEmpty());
   EXPECT_THAT(sink().taken, IsEmpty());
+}
+
+TEST_F(ParquetReceiverTest, WhatWasDeliveredIsNotSentByTheNextGeneration) {
+  EXPECT_THAT(Run().errors, IsEmpty());
+  EXPECT_EQ(Count(sink().taken), kEverything);
+  NextGeneration();
+  const engine::InstanceResult again = Run();
+  EXPECT_THAT(again.errors, IsEmpty());
+  EXPECT_THAT(sink().taken, IsEmpty());
+  EXPECT_THAT(Report(again).lines, Contains(HasSubstr("had delivered before")));
+  EXPECT_EQ(Report(again).num_problems, 0);
+}
+
+TEST_F(ParquetReceiverTest, WhatDidNotArriveIsSentByTheNextGeneration) {
+  sink().next_outcomes.push_back(engine::Outcome::Nack("too large", true));
+  EXPECT_EQ(Report(Run()).num_problems, 1);
+  NextGeneration();
+  const engine::InstanceResult again = Run();
+  EXPECT_THAT(again.errors, IsEmpty());
+  int64_t num_rows = 0;
+  for (const otap::BatchPtr& batch : sink().taken) {
+    num_rows += batch->num_root_rows();
+  }
+  EXPECT_EQ(num_rows, 100) << "the one batch that was refused, whatever it is cut from";
+  EXPECT_EQ(Report(again).num_problems, 0);
 }
 
 TEST_F(ParquetReceiverTest, ABatchThatIsRefusedIsNamedAndNotReadAgain) {

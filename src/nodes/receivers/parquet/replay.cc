@@ -1,6 +1,10 @@
 #include "nodes/receivers/parquet/replay.h"
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include <arrow/filesystem/localfs.h>
@@ -12,6 +16,30 @@
 #include "nodes/receivers/parquet/wrong_folder.h"
 
 namespace df::nodes::receivers::parquet {
+namespace {
+
+/// Group, pipeline, node and base.
+using ReplayName = std::array<std::string, 4>;
+
+/// What was delivered outlives a pipeline that is replaced, stopped or started anew.
+std::shared_ptr<lake::FileLedger> LedgerOf(const ReplayName& name) {
+  static std::mutex mutex;
+  static std::map<ReplayName, std::shared_ptr<lake::FileLedger>> ledgers;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<lake::FileLedger>& ledger = ledgers[name];
+  if (ledger == nullptr) {
+    ledger = std::make_shared<lake::FileLedger>();
+  }
+  return ledger;
+}
+
+std::string Canonical(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+  return error ? path : canonical.string();
+}
+
+}  // namespace
 
 Replay::Replay(ParquetReceiverConfig config, std::string base)
     : config_(std::move(config)),
@@ -19,6 +47,12 @@ Replay::Replay(ParquetReceiverConfig config, std::string base)
       file_system_(std::make_shared<arrow::fs::LocalFileSystem>()),
       work_list_(file_system_, base_, MakeReadOptions(config_), MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {}
+
+void Replay::Attach(const engine::InstanceInfo& info) {
+  std::call_once(attached_, [&] {
+    work_list_.UseLedger(LedgerOf({info.group, info.pipeline, info.node, Canonical(base_)}));
+  });
+}
 
 void Replay::LogNewProblems() {
   const lake::ReadReport report = work_list_.Report();
@@ -239,6 +273,10 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   DescribeDelivery(*lines.source, &lines);
   lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
                                     report.files_replayed, report.partitions, report.payloads));
+  if (const int64_t before = replay.work_list().num_delivered_before(); before > 0) {
+    lines.lines.push_back(fmt::format(
+        "left out {} files that this process had delivered before, as the same node", before));
+  }
   DescribeReading(report, &lines);
   DescribeLeft(replay, &lines);
   if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {

@@ -18,6 +18,10 @@ class Replay final : public engine::NodeShared {
  public:
   Replay(ParquetReceiverConfig config, std::string base);
 
+  /// Says which node this is of: what an earlier one of that name has delivered from the same base
+  /// in the life of the process is not sent again. Called by each instance; the first counts.
+  void Attach(const engine::InstanceInfo& info);
+
   const ParquetReceiverConfig& config() const { return config_; }
   const std::string& base() const { return base_; }
   arrow::fs::FileSystem* file_system() const { return file_system_.get(); }
@@ -43,6 +47,7 @@ class Replay final : public engine::NodeShared {
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};
   bool has_logged_empty_base_ = false;
+  std::once_flag attached_;
 };
 
 /// Writes the numbers of a replay for people: what went out per signal, what did not and why.
