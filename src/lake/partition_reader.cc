@@ -14,6 +14,7 @@
 #include "lake/id_map.h"
 #include "lake/nested_ids.h"
 #include "lake/readiness.h"
+#include "lake/repeated_ids.h"
 #include "lake/root_cursor.h"
 #include "lake/table_cursor.h"
 #include "otap/validate.h"
@@ -189,13 +190,44 @@ class PartitionReaderImpl final : public PartitionReader {
     return Status::OK();
   }
 
+  /// Ids of a table whose children cannot be told.
+  const ParentIdSet& RepeatedIds(otap::TableKind kind) {
+    std::optional<ParentIdSet>& repeated = repeated_ids_[otap::TableIndex(kind)];
+    if (!repeated.has_value()) {
+      const auto& tables = otap::AllTables();
+      const bool has_children =
+          std::any_of(tables.begin(), tables.end(), [&](const otap::TableInfo& table) {
+            return table.parent == kind && !task_.files->of(table.kind).empty();
+          });
+      repeated =
+          has_children ? FindRepeatedIds(kind, task_.files->of(kind), &context_) : ParentIdSet();
+    }
+    return *repeated;
+  }
+
+  /// Maps the ids of rows, but for those that rows read at another time have too.
+  template <typename IsValid>
+  IdMap MakeMap(otap::TableKind kind, const uint32_t* ids, int64_t count, IsValid&& is_valid) {
+    const ParentIdSet& repeated = RepeatedIds(kind);
+    if (repeated.empty()) {
+      return IdMap::Make(ids, count, is_valid);
+    }
+    std::vector<bool> is_told(static_cast<size_t>(count), false);
+    for (int64_t row = 0; row < count; ++row) {
+      const bool is_repeated = is_valid(row) && repeated.Has(ids[row]);
+      is_told[static_cast<size_t>(row)] = is_valid(row) && !is_repeated;
+      num_repeated_[otap::TableIndex(kind)] += is_repeated ? 1 : 0;
+    }
+    return IdMap::Make(ids, count, [&](int64_t row) { return is_told[static_cast<size_t>(row)]; });
+  }
+
   /// Learns the ids of the root rows.
   void AddIds(const RootRows& rows) {
     const IdColumn& ids = *rows.ids;
     const int64_t first = rows.first_row_of_group;
     IdMap& map = maps_[otap::TableIndex(root_)];
-    map = IdMap::Make(ids.values.data() + first, rows.num_rows,
-                      [&](int64_t row) { return ids.is_valid(first + row); });
+    map = MakeMap(root_, ids.values.data() + first, rows.num_rows,
+                  [&](int64_t row) { return ids.is_valid(first + row); });
     NameDuplicates(root_, map, LocationOf(rows));
     expected_.Begin(rows, map);
   }
@@ -297,7 +329,7 @@ class PartitionReaderImpl final : public PartitionReader {
     if (num_zeros > 1 && !has_others) {
       return IdMap::Make(rows.ids.data(), rows.num_rows(), [](int64_t) { return false; });
     }
-    IdMap map = IdMap::Make(rows.ids.data(), rows.num_rows(), is_valid);
+    IdMap map = MakeMap(kind, rows.ids.data(), rows.num_rows(), is_valid);
     location = {.partition = location.partition,
                 .table = std::string(otap::GetTable(kind).directory),
                 .file = ""};
@@ -347,10 +379,27 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
+    NameRepeatedIds();
     CheckSets();
     FinishTables();
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
+  }
+
+  void NameRepeatedIds() {
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      const int64_t num_rows = num_repeated_[otap::TableIndex(table.kind)];
+      if (num_rows > 0) {
+        const std::vector<uint32_t>& ids = repeated_ids_[otap::TableIndex(table.kind)]->ids();
+        counts(table.kind).duplicate_ids += num_rows;
+        context_.report->Add(MakeError(
+            ErrorKind::kReconstruction,
+            fmt::format("{} rows have an id that rows of another file or row group have too "
+                        "({}), and go out without children: whose those are cannot be told",
+                        num_rows, ToText(IdRange{ids.front(), ids.back()})),
+            {.partition = context_.partition, .table = std::string(table.directory), .file = ""}));
+      }
+    }
   }
 
   /// Compares the sets of files of the root files with what is there.
@@ -399,6 +448,8 @@ class PartitionReaderImpl final : public PartitionReader {
   std::unique_ptr<RootCursor> roots_;
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
+  std::array<std::optional<ParentIdSet>, otap::kTableCount> repeated_ids_;
+  std::array<int64_t, otap::kTableCount> num_repeated_{};         ///< rows with one
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
   int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand

@@ -193,6 +193,66 @@ TEST(PartitionReader, ARepeatedIdIsNamedAndKeepsItsRow) {
   EXPECT_EQ(replayed.report.errors[static_cast<size_t>(ErrorKind::kReconstruction)], 1);
 }
 
+/// Rows of a table in the batches whose root rows stand in one of the files.
+int64_t RowsFrom(const Replayed& replayed, otap::TableKind kind, const std::string& name) {
+  int64_t rows = 0;
+  for (size_t i = 0; i < replayed.batches.size(); ++i) {
+    if (replayed.origins[i].file.ends_with(name)) {
+      const auto table = replayed.batches[i]->table(kind);
+      rows += table == nullptr ? 0 : table->num_rows();
+    }
+  }
+  return rows;
+}
+
+TEST(PartitionReader, ACopyOfARootFileIsNamedAndJoinsNoChildren) {
+  LogTree tree({.root_rows_per_file = 300});
+  const fs::path original = tree.File(otap::TableKind::kLogs, 1);
+  fs::copy_file(original, original.parent_path() / "part-9-copy.parquet");
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectConservation(replayed.report);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1500);
+  for (const std::string& name : {original.filename().string(), std::string("copy.parquet")}) {
+    EXPECT_EQ(RowsFrom(replayed, otap::TableKind::kLogs, name), 300) << name;
+    EXPECT_EQ(RowsFrom(replayed, otap::TableKind::kLogAttrs, name), 0) << name;
+  }
+  const fs::path other = tree.File(otap::TableKind::kLogs, 0);
+  EXPECT_GT(RowsFrom(replayed, otap::TableKind::kLogAttrs, other.filename().string()), 0);
+  EXPECT_GT(replayed.report.table(otap::TableKind::kLogs).duplicate_ids, 300);
+  std::string messages;
+  for (const auto& problem : replayed.report.problems) {
+    messages += problem.message + "\n";
+  }
+  EXPECT_THAT(messages, HasSubstr("rows have an id that rows of another file or row group have"));
+}
+
+TEST(PartitionReader, ACopyOfAChildFileWithIdsIsNamedAndJoinsNoChildren) {
+  df::testing::RandomEngine random(42);
+  df::testing::RandomBatchOptions shape;
+  shape.root_rows = 200;
+  const auto sent = df::testing::RandomBatches(2, otap::Signal::kTraces, shape, random);
+  TemporaryFolder folder;
+  df::testing::LakeWriterOptions layout;
+  layout.layout = df::testing::LakeLayout::kOwn;
+  const auto written = df::testing::WriteLake(folder.path(), sent, layout, 7).ValueOrDie();
+  const Replayed before = ReplayTree(folder.path(), {});
+  ASSERT_GT(before.report.table(otap::TableKind::kSpanEventAttrs).rows_emitted, 0);
+  for (const auto& file : written.files) {
+    if (file.table == otap::TableKind::kSpanEvents) {
+      const fs::path path = folder.path() / file.path;
+      fs::copy_file(path, path.parent_path() / ("copy-" + path.filename().string()));
+    }
+  }
+  const Replayed replayed = ReplayTree(folder.path(), {});
+  ExpectConservation(replayed.report);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kSpanEvents).rows_emitted,
+            2 * before.report.table(otap::TableKind::kSpanEvents).rows_emitted);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kSpanEventAttrs).rows_emitted, 0);
+  EXPECT_GT(replayed.report.table(otap::TableKind::kSpanEvents).duplicate_ids, 0);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kSpanAttrs).rows_emitted,
+            before.report.table(otap::TableKind::kSpanAttrs).rows_emitted);
+}
+
 TEST(PartitionReader, ATruncatedChildFileCostsItsRowsOnly) {
   LogTree tree({.root_rows_per_file = 300, .child_rows_per_file = 200});
   const fs::path victim = tree.File(otap::TableKind::kLogAttrs, 1);
