@@ -160,7 +160,9 @@ TEST_F(PipelineTest, AShutdownOverTheInterfaceEndsTheProcess) {
 }
 
 TEST_F(PipelineTest, APipelineIsReplacedWhileItRuns) {
-  EngineProcess process(folder_.path(), {.arguments = {"-c", Write(Flaky("1h", kRefusesSome))}});
+  // What an earlier generation delivered is not sent again, so this one delivers nothing.
+  const std::string refuses_all = "{type: exporter:error, config: {message: no room}}";
+  EngineProcess process(folder_.path(), {.arguments = {"-c", Write(Flaky("1h", refuses_all))}});
   const uint16_t port = PortOf(&process);
   const std::string target = "/api/v1/groups/night/pipelines/replay";
   const std::string bad = "nodes: {a: {type: exporter:noop}}\nconnections: []\n";
@@ -178,6 +180,32 @@ TEST_F(PipelineTest, APipelineIsReplacedWhileItRuns) {
   process.Signal(SIGTERM);
   // What the first generation had to give up when it was replaced stays named.
   EXPECT_THAT(process.Wait(), ::testing::AnyOf(0, 4)) << process.Log();
+}
+
+TEST_F(PipelineTest, WhatWasDeliveredIsNotSentByTheNextGeneration) {
+  const auto document = [](const std::string& polling) {
+    return fmt::format(
+        "nodes:\n  lake: {{type: receiver:parquet, config: {{base_uri: \"{}\",\n"
+        "         polling_interval: {}}}}}\n"
+        "  out: {{type: exporter:noop}}\nconnections: [{{from: lake, to: out}}]\n",
+        kCorner.string(), polling);
+  };
+  EngineProcess process(folder_.path(), {.arguments = {"-c", Write(Flaky("1h", kRefusesSome))}});
+  const uint16_t port = PortOf(&process);
+  const std::string first = "/api/v1/groups/night/pipelines/first";
+  EXPECT_EQ(Http(port, "PUT", first + "?wait=true", document("1h"), "application/yaml").status,
+            200);
+  Scrape(port, [](const std::map<std::string, double>& now) {
+    return Sum(now, "df_receiver_rows_acked_total", {{"pipeline_id", "first"}}) == 6000;
+  });
+  // The next one reads the tree to its end and has nothing to send.
+  const HttpAnswer replaced =
+      Http(port, "PUT", first + "?wait=true&step_timeout=1s", document("once"), "application/yaml");
+  EXPECT_EQ(replaced.status, 200) << replaced.body;
+  process.Signal(SIGTERM);
+  EXPECT_THAT(process.Wait(), ::testing::AnyOf(0, 4)) << process.Log();
+  EXPECT_THAT(process.Output(), HasSubstr("files that this process had delivered before"));
+  EXPECT_THAT(process.Output(), HasSubstr("replayed 0 log records, 0 spans, 0 metrics"));
 }
 
 }  // namespace
