@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -251,6 +252,50 @@ TEST(PartitionReader, ACopyOfAChildFileWithIdsIsNamedAndJoinsNoChildren) {
   EXPECT_GT(replayed.report.table(otap::TableKind::kSpanEvents).duplicate_ids, 0);
   EXPECT_EQ(replayed.report.table(otap::TableKind::kSpanAttrs).rows_emitted,
             before.report.table(otap::TableKind::kSpanAttrs).rows_emitted);
+}
+
+/// Makes a file one of a writer that does not say what its nested ids mean.
+void DropKey(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const size_t key = bytes.rfind("otap.id_scope");
+  ASSERT_NE(key, std::string::npos);
+  bytes.replace(key, 13, "otap.no_scope");
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+TEST(PartitionReader, AttributeFilesWithoutTheKeyAreNotJoinedToRowsThatHaveIt) {
+  LogTree tree({.root_rows_per_file = 300});
+  const Replayed before = ReplayTree(tree.folder.path(), {});
+  for (const auto& file : tree.written.files) {
+    if (file.table == otap::TableKind::kResourceAttrs) {
+      DropKey(tree.folder.path() / file.path);
+    }
+  }
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  ExpectConservation(replayed.report);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kResourceAttrs).rows_emitted, 0);
+  EXPECT_GT(replayed.report.rows_without_resource, 0);
+  EXPECT_GT(before.report.table(otap::TableKind::kScopeAttrs).rows_emitted, 0);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kScopeAttrs).rows_emitted,
+            before.report.table(otap::TableKind::kScopeAttrs).rows_emitted);
+}
+
+TEST(PartitionReader, ARootFileWithoutTheKeyJoinsAsStoredOnlyWhereThatIsProved) {
+  LogTree tree({.root_rows_per_file = 300});
+  DropKey(tree.File(otap::TableKind::kLogs, 2));
+  // All attribute files have the key, and the rows of all root files lead to all their rows.
+  const Replayed proved = ReplayTree(tree.folder.path(), {});
+  EXPECT_EQ(proved.report.rows_without_resource, 0);
+  ExpectSameRecords(tree.sent, proved);
+  // Beside attribute files of both kinds nothing is proved: rows without the key join none of
+  // those that have it, and the other way round.
+  DropKey(tree.File(otap::TableKind::kResourceAttrs, 0));
+  const Replayed mixed = ReplayTree(tree.folder.path(), {});
+  ExpectConservation(mixed.report);
+  EXPECT_EQ(mixed.report.table(otap::TableKind::kLogs).rows_emitted, 1200);
+  EXPECT_GT(mixed.report.rows_without_resource, 0);
 }
 
 TEST(PartitionReader, ATruncatedChildFileCostsItsRowsOnly) {
