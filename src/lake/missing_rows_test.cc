@@ -8,15 +8,19 @@
 #include <string>
 #include <vector>
 
-#include <arrow/builder.h>
+#include <arrow/api.h>
+#include <arrow/io/file.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
 
 #include "lake/absent_tables.h"
 #include "lake/partition_reader.h"
 #include "lake/write/batch_rows.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
+#include "testing/table_rewrites.h"
 #include "testing/tree_replay.h"
 
 namespace df::lake {
@@ -30,6 +34,8 @@ using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
 using otap::TableKind;
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::HasSubstr;
 
 /// Batches of one signal in a tree of several files a table.
@@ -88,6 +94,76 @@ RowGroupSummary StatisticsOf(const fs::path& path, TableKind kind) {
   return summary.ValueOrDie()->row_groups.at(0);
 }
 
+std::shared_ptr<arrow::RecordBatch> ReadBack(const fs::path& path) {
+  parquet::arrow::FileReaderBuilder builder;
+  EXPECT_TRUE(builder.OpenFile(path.string()).ok());
+  return builder.Build()
+      .ValueOrDie()
+      ->ReadTable()
+      .ValueOrDie()
+      ->CombineChunksToBatch()
+      .ValueOrDie();
+}
+
+/// Writes a file of our own exporter with another content.
+void WriteAgain(const fs::path& path, const arrow::RecordBatch& content) {
+  const auto table = arrow::Table::FromRecordBatches({content.Slice(0)}).ValueOrDie();
+  const auto sink = arrow::io::FileOutputStream::Open(path.string()).ValueOrDie();
+  auto writer = parquet::arrow::FileWriter::Open(*table->schema(), arrow::default_memory_pool(),
+                                                 sink, parquet::default_writer_properties())
+                    .ValueOrDie();
+  ASSERT_TRUE(writer->WriteTable(*table).ok());
+  ASSERT_TRUE(writer
+                  ->AddKeyValueMetadata(arrow::key_value_metadata(
+                      {"otap.format_version", "otap.id_scope"}, {"1", "partition"}))
+                  .ok());
+  ASSERT_TRUE(writer->Close().ok());
+  ASSERT_TRUE(sink->Close().ok());
+}
+
+/// Writes a root file again with nulls for its resource and scope ids.
+void RewriteWithoutResource(const fs::path& path) {
+  auto table = ReadBack(path);
+  for (const std::string column : {"resource.id", "scope.id"}) {
+    const auto ids = df::testing::ColumnAt(*table, column).ValueOrDie();
+    const auto nulls = arrow::MakeArrayOfNull(ids->type(), ids->length()).ValueOrDie();
+    table = df::testing::ReplaceColumn(*table, column, "id", nulls).ValueOrDie();
+  }
+  WriteAgain(path, *table);
+}
+
+/// Leaves the attribute rows that the root rows of a signal refer to.
+void KeepRowsOf(otap::Signal signal, const fs::path& base, const fs::path& path, TableKind kind) {
+  const std::string column = kind == TableKind::kResourceAttrs ? "resource.id" : "scope.id";
+  std::set<uint32_t> referred;
+  for (const auto& entry :
+       fs::recursive_directory_iterator(base / otap::GetTable(otap::RootTable(signal)).directory)) {
+    if (entry.path().extension() == ".parquet") {
+      const auto table = ReadBack(entry.path());
+      const auto ids = df::testing::ColumnAt(*table, column).ValueOrDie();
+      for (int64_t row = 0; row < ids->length(); ++row) {
+        if (ids->IsValid(row)) {
+          referred.insert(static_cast<const arrow::UInt32Array&>(*ids).Value(row));
+        }
+      }
+    }
+  }
+  const auto table = ReadBack(path);
+  const auto parents =
+      std::static_pointer_cast<arrow::UInt32Array>(table->GetColumnByName("parent_id"));
+  std::vector<std::shared_ptr<arrow::RecordBatch>> kept;
+  for (int64_t row = 0; row < table->num_rows(); ++row) {
+    if (referred.contains(parents->Value(row))) {
+      kept.push_back(table->Slice(row, 1));
+    }
+  }
+  ASSERT_LT(static_cast<int64_t>(kept.size()), table->num_rows());
+  WriteAgain(path, *arrow::Table::FromRecordBatches(table->schema(), kept)
+                        .ValueOrDie()
+                        ->CombineChunksToBatch()
+                        .ValueOrDie());
+}
+
 TEST(MissingRows, ValuesAreReadThoughStatisticsSayAllAreNull) {
   const Replayed replayed =
       ReplayTree(fs::path(OTAP_SOURCE_DIR) / "tests/cases/null_count_lies", {});
@@ -102,8 +178,11 @@ TEST(MissingRows, ValuesAreReadThoughStatisticsSayAllAreNull) {
 }
 
 TEST(MissingRows, AttributesOfAMissingLogFileAreCountedAndNamed) {
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;  // a file without resource ids would have a line of its own
+  shape.null_struct = 0;
   for (const bool has_statistics : {true, false}) {
-    Tree tree(otap::Signal::kLogs, {.statistics = has_statistics});
+    Tree tree(otap::Signal::kLogs, {.statistics = has_statistics}, shape);
     const Replayed whole = ReplayTree(tree.folder.path(), {});
     ExpectSameRecords(tree.sent, whole);
     fs::remove(tree.Files(TableKind::kLogs)[1]);
@@ -149,6 +228,87 @@ TEST(MissingRows, ChildrenOfAnUnreadableRootAreLostWithIt) {
   EXPECT_EQ(attributes.dropped(DropReason::kLostParent) + attributes.rows_emitted,
             tree.written.rows.at(TableKind::kLogAttrs));
   EXPECT_EQ(replayed.report.problems.size(), 1U) << "the file itself";
+}
+
+TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereIdsAreGone) {
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const otap::TableInfo& root = otap::GetTable(otap::RootTable(signal));
+    df::testing::RandomBatchOptions shape;
+    shape.missing_column = 0;
+    shape.null_struct = 0;
+    shape.without_attributes = 0;
+    Tree tree(signal, {}, shape);
+    const fs::path victim = tree.Files(root.kind)[1];
+    RewriteWithoutResource(victim);
+    const Replayed replayed = ReplayTree(tree.folder.path(), {});
+    ASSERT_EQ(replayed.report.problems.size(), 2U) << root.directory;
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(replayed.report.problems[i].kind, ErrorKind::kReconstruction);
+      EXPECT_THAT(
+          replayed.report.problems[i].message,
+          AllOf(HasSubstr(i == 0 ? "column resource.id: found no value, and "
+                                 : "column scope.id: found no value, and "),
+                HasSubstr(i == 0 ? " rows of resource_attrs (id" : " rows of scope_attrs (id"),
+                HasSubstr(") that no row refers to"), HasSubstr("partition=_part_id="),
+                HasSubstr("table=" + std::string(root.directory)),
+                HasSubstr("file=" + fs::relative(victim, tree.folder.path()).string())));
+    }
+    fs::remove_all(tree.folder.path() / "resource_attrs");
+    fs::remove_all(tree.folder.path() / "scope_attrs");
+    EXPECT_TRUE(ReplayTree(tree.folder.path(), {}).report.problems.empty());
+  }
+}
+
+TEST(MissingRows, AttributesOfAnotherSignalAreNotThoseOfRowsWithoutResources) {
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;
+  shape.null_struct = 0;
+  shape.without_attributes = 0;
+  df::testing::RandomEngine random(43);
+  TemporaryFolder folder;
+  df::testing::LakeWriterOptions layout;
+  layout.layout = df::testing::LakeLayout::kOwn;
+  const auto written =
+      df::testing::WriteLake(folder.path(),
+                             {df::testing::RandomBatch(otap::Signal::kTraces, shape, random),
+                              df::testing::RandomBatch(otap::Signal::kLogs, shape, random)},
+                             layout, 7)
+          .ValueOrDie();
+  for (const auto& file : written.files) {
+    if (file.table == TableKind::kLogs) {
+      RewriteWithoutResource(folder.path() / file.path);
+    }
+  }
+  ReadOptions logs_only;
+  logs_only.signals = {otap::Signal::kLogs};
+  EXPECT_EQ(ReplayTree(folder.path(), logs_only).report.problems.size(), 2U);
+  // Without the attributes of the logs, all that is left is of the spans.
+  for (const auto& file : written.files) {
+    if (file.table == TableKind::kResourceAttrs || file.table == TableKind::kScopeAttrs) {
+      KeepRowsOf(otap::Signal::kTraces, folder.path(), folder.path() / file.path, file.table);
+    }
+  }
+  EXPECT_TRUE(ReplayTree(folder.path(), logs_only).report.problems.empty());
+  EXPECT_TRUE(ReplayTree(folder.path(), {}).report.problems.empty());
+}
+
+TEST(MissingRows, RowsWithoutAParentIdAreNamed) {
+  Tree tree(otap::Signal::kLogs);
+  const fs::path victim = tree.Files(TableKind::kLogAttrs)[0];
+  const auto table = ReadBack(victim);
+  const auto nulls =
+      arrow::MakeArrayOfNull(table->GetColumnByName("parent_id")->type(), table->num_rows())
+          .ValueOrDie();
+  WriteAgain(victim,
+             *df::testing::ReplaceColumn(*table, "parent_id", "parent_id", nulls).ValueOrDie());
+  const Replayed replayed = ReplayTree(tree.folder.path(), {});
+  EXPECT_EQ(Dropped(replayed.report, TableKind::kLogAttrs, DropReason::kNullParent),
+            table->num_rows());
+  EXPECT_THAT(replayed.report.problems,
+              Contains(Field(&Problem::message,
+                             AllOf(HasSubstr("found " + std::to_string(table->num_rows()) +
+                                             " rows of log_attrs whose parent_id is null"),
+                                   HasSubstr("table=log_attrs"), HasSubstr("file=log_attrs/")))));
 }
 
 TEST(MissingRows, LogsThatHaveAnIdMustHaveAttributes) {

@@ -17,6 +17,7 @@
 #include "lake/repeated_ids.h"
 #include "lake/root_cursor.h"
 #include "lake/table_cursor.h"
+#include "lake/unreferred_attributes.h"
 #include "otap/validate.h"
 
 namespace df::lake {
@@ -25,6 +26,15 @@ namespace {
 /// A slice aims at this share of the memory limit: a partition holds one of the root and one or two
 /// of each child table.
 constexpr int64_t kSlicesInBudget = 48;
+
+constexpr std::array kNestedTables = {otap::TableKind::kResourceAttrs,
+                                      otap::TableKind::kScopeAttrs};
+
+/// Whether a root file has rows with a resource and a scope.
+struct NestedSeen {
+  FileSummaryPtr file;
+  std::array<bool, kNestedTables.size()> has_ids{};
+};
 
 /// Reads the children of one signal level by level.
 class PartitionReaderImpl final : public PartitionReader {
@@ -121,6 +131,7 @@ class PartitionReaderImpl final : public PartitionReader {
                       .row_group = rows.row_group}));
     }
     if (nested.ok()) {
+      NoteNestedIds(rows, *nested);
       note(AddGroups(&builder, *nested));
     }
     AddIds(rows);
@@ -219,6 +230,73 @@ class PartitionReaderImpl final : public PartitionReader {
       num_repeated_[otap::TableIndex(kind)] += is_repeated ? 1 : 0;
     }
     return IdMap::Make(ids, count, [&](int64_t row) { return is_told[static_cast<size_t>(row)]; });
+  }
+
+  /// Notes which root files have rows with a resource or a scope.
+  void NoteNestedIds(const RootRows& rows, const NestedIds& nested) {
+    if (nested_seen_.empty() || nested_seen_.back().file != rows.file) {
+      nested_seen_.push_back({rows.file, {}});
+    }
+    std::array<bool, kNestedTables.size()>& has_ids = nested_seen_.back().has_ids;
+    has_ids[0] = has_ids[0] || HasValues(nested.resource_ids());
+    has_ids[1] = has_ids[1] || HasValues(nested.scope_ids());
+  }
+
+  static bool HasValues(const std::shared_ptr<arrow::Array>& ids) {
+    return ids != nullptr && ids->null_count() < ids->length();
+  }
+
+  /// Names root files in which no row has a resource or a scope although attributes are there that
+  /// no row refers to: they may be those of its rows.
+  void NameLostNestedIds() {
+    for (size_t t = 0; t < kNestedTables.size(); ++t) {
+      const FileSummary* first = nullptr;
+      int64_t num_files = 0;
+      for (const NestedSeen& seen : nested_seen_) {
+        first = first == nullptr && !seen.has_ids[t] ? seen.file.get() : first;
+        num_files += seen.has_ids[t] ? 0 : 1;
+      }
+      if (num_files > 0 && !task_.files->of(kNestedTables[t]).empty()) {
+        NameLostNestedIds(kNestedTables[t], t == 0 ? "resource.id" : "scope.id", *first, num_files);
+      }
+    }
+  }
+
+  void NameLostNestedIds(otap::TableKind kind, std::string_view column, const FileSummary& first,
+                         int64_t num_files) {
+    const Location location{.partition = context_.partition,
+                            .table = std::string(otap::GetTable(root_).directory),
+                            .file = first.entry.path};
+    const std::string_view attributes = otap::GetTable(kind).directory;
+    const std::string found =
+        num_files == 1 ? fmt::format("column {}: found no value", column)
+                       : fmt::format("column {}: found no value in {} files", column, num_files);
+    const auto unreferred =
+        FindUnreferredAttributes(*task_.files, kind, options_.signals, context_);
+    if (!unreferred.ok()) {
+      context_.report->AddNotice(
+          MakeError(ErrorKind::kReconstruction,
+                    fmt::format("{}, and whether rows of {} are meant cannot be told ({})", found,
+                                attributes, unreferred.status().message()),
+                    location));
+      return;
+    }
+    if (unreferred->num_rows == 0) {
+      return;
+    }
+    const Status status = MakeError(
+        ErrorKind::kReconstruction,
+        fmt::format("{}, and {} rows of {} ({}) that no row refers to: rows go out without "
+                    "attributes that may be theirs",
+                    found, unreferred->num_rows, attributes, ToText(unreferred->parents)),
+        location);
+    const bool is_whole = std::all_of(task_.taken.begin(), task_.taken.end(),
+                                      [](const RowRanges& taken) { return taken.empty(); });
+    if (task_.is_partial || !is_whole) {  // rows that they belong to may go out at another time
+      context_.report->AddNotice(status);
+    } else {
+      context_.report->Add(status, num_files);
+    }
   }
 
   /// Learns the ids of the root rows.
@@ -382,6 +460,7 @@ class PartitionReaderImpl final : public PartitionReader {
     NameRepeatedIds();
     CheckSets();
     FinishTables();
+    NameLostNestedIds();
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
   }
@@ -452,9 +531,10 @@ class PartitionReaderImpl final : public PartitionReader {
   std::array<int64_t, otap::kTableCount> num_repeated_{};         ///< rows with one
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
-  int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
-  bool is_forbidden_ = false;       ///< resource_join is 'fail', and that has rows of this kind
-  int64_t ambiguous_rows_ = 0;      ///< of all that went out
+  std::vector<NestedSeen> nested_seen_;  ///< by root file with rows that could be read
+  int64_t num_ambiguous_rows_ = 0;       ///< of the payload in hand
+  bool is_forbidden_ = false;   ///< resource_join is 'fail', and that has rows of this kind
+  int64_t ambiguous_rows_ = 0;  ///< of all that went out
   bool is_finished_ = false;
 };
 

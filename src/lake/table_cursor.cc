@@ -104,7 +104,13 @@ Status TableCursor::Open(ChildRowGroup* group) {
   context_->budget->Reserve(group->open.ids_bytes);
   if (is_first) {
     rows_.read.Add(group->ids);
-    counts().AddDropped(DropReason::kNullParent, group->num_rows() - group->num_parents);
+    if (const int64_t num_null = group->num_rows() - group->num_parents; num_null > 0) {
+      counts().AddDropped(DropReason::kNullParent, num_null);
+      if (nulls_.num_rows == 0) {
+        nulls_.first = LocationOf(*group);
+      }
+      nulls_.num_rows += num_null;
+    }
     CheckStatistics(*group, group->parents);
   }
   return Status::OK();
@@ -538,6 +544,14 @@ void TableCursor::NameLosses(const ParentRows& parents) {
                         ? ""
                         : fmt::format(": the partition has no file of {}", parent_table)),
         orphans_.first));
+  }
+  if (nulls_.num_rows > 0) {
+    context_->report->Add(
+        MakeError(ErrorKind::kReconstruction,
+                  fmt::format("found {} rows of {} whose parent_id is null, expected each to name "
+                              "a row",
+                              nulls_.num_rows, table),
+                  nulls_.first));
   }
   if (hidden_.num_rows > 0) {
     context_->report->Add(MakeError(

@@ -145,6 +145,7 @@ class TableCursor {
   ParentRows rows_;
   Loss orphans_;
   Loss hidden_;
+  Loss nulls_;  ///< without ids
 };
 
 }  // namespace df::lake

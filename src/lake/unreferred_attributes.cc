@@ -1,0 +1,153 @@
+#include "lake/unreferred_attributes.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lake/id_ranges.h"
+#include "lake/parent_id_set.h"
+
+namespace df::lake {
+namespace {
+
+/// The attribute ids that the root rows of a partition may refer to.
+class References {
+ public:
+  References(otap::TableKind kind, const ReadContext& context)
+      : struct_(kind == otap::TableKind::kResourceAttrs ? "resource" : "scope"),
+        context_(context) {}
+
+  /// Adds the rows of a root file.
+  Status Add(const std::string& path, otap::TableKind root) {
+    ARROW_ASSIGN_OR_RAISE(
+        const auto file, TableFile::Open(*context_.file_system, FullPath(context_.base, path), root,
+                                         {.partition = context_.partition,
+                                          .table = std::string(otap::GetTable(root).directory),
+                                          .file = path}));
+    IdRange own = kEmptyIdRange;
+    IdRange nested = kEmptyIdRange;
+    for (int group = 0; group < file->num_row_groups(); ++group) {
+      ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
+                            file->ReadIds(group, LeafIndex(root, struct_, "id")));
+      for (int64_t row = 0; row < file->num_rows(group); ++row) {
+        const uint32_t id = ids.values[static_cast<size_t>(row)];
+        if (ids.is_valid(row) && (stored_.empty() || stored_.back() != id)) {
+          stored_.push_back(id);
+          Extend(&nested, id);
+        } else if (ids.is_valid(row)) {
+          Extend(&nested, id);
+        }
+      }
+      if (!file->has_partition_scope_ids()) {
+        ARROW_ASSIGN_OR_RAISE(const IdColumn roots, file->ReadIds(group, LeafIndex(root, "id")));
+        for (int64_t row = 0; row < file->num_rows(group); ++row) {
+          if (roots.is_valid(row)) {
+            Extend(&own, roots.values[static_cast<size_t>(row)]);
+          }
+        }
+      }
+    }
+    if (file->has_partition_scope_ids()) {
+      keyed_.insert(keyed_.end(), stored_.begin(), stored_.end());
+    } else if (nested.min <= nested.max && own.min > own.max) {
+      shifted_.AddEverything();
+    } else if (nested.min <= nested.max) {
+      const uint64_t last = uint64_t{own.max} + nested.max;
+      shifted_.Add({own.min, static_cast<uint32_t>(std::min<uint64_t>(last, UINT32_MAX))});
+    }
+    all_.insert(all_.end(), stored_.begin(), stored_.end());
+    stored_.clear();
+    return Status::OK();
+  }
+
+  void Finish() {
+    keyed_set_ = ParentIdSet(std::move(keyed_));
+    all_set_ = ParentIdSet(std::move(all_));
+  }
+
+  /// Tells whether some root row may refer to attribute rows of a file with the key or without it.
+  bool Has(uint32_t parent, bool has_key) const {
+    return (has_key ? all_set_ : keyed_set_).Has(parent) ||
+           (!has_key && shifted_.Overlaps({parent, parent}));
+  }
+
+ private:
+  std::string_view struct_;
+  const ReadContext& context_;
+  std::vector<uint32_t> stored_;  ///< of the file in hand
+  std::vector<uint32_t> keyed_;
+  std::vector<uint32_t> all_;
+  ParentIdSet keyed_set_;  ///< nested ids of root files with the key
+  ParentIdSet all_set_;    ///< of all: files that lost it join as stored too
+  IdRanges shifted_;       ///< of files without it: every sum of an id and a nested one
+};
+
+/// Adds the root files of a signal that nobody listed.
+Status AddUnlisted(otap::TableKind root, const ReadContext& context, References* references) {
+  arrow::fs::FileSelector selector;
+  const std::string table(otap::GetTable(root).directory);
+  selector.base_dir = FullPath(context.base, table);
+  selector.base_dir += context.partition.empty() ? "" : "/" + context.partition;
+  selector.recursive = true;
+  selector.allow_not_found = true;
+  ARROW_ASSIGN_OR_RAISE(const auto found, context.file_system->GetFileInfo(selector));
+  for (const arrow::fs::FileInfo& info : found) {
+    const std::string& path = info.path();
+    const size_t in_base = FullPath(context.base, "").size();
+    if (info.IsFile() && path.ends_with(".parquet") && path.size() > in_base) {
+      ARROW_RETURN_NOT_OK(references->Add(path.substr(in_base), root));
+    }
+  }
+  return Status::OK();
+}
+
+}  // namespace
+
+Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& files,
+                                                      otap::TableKind kind,
+                                                      std::span<const otap::Signal> listed,
+                                                      const ReadContext& context) {
+  References references(kind, context);
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const otap::TableKind root = otap::RootTable(signal);
+    const Location location{.partition = context.partition,
+                            .table = std::string(otap::GetTable(root).directory),
+                            .file = ""};
+    if (std::find(listed.begin(), listed.end(), signal) == listed.end()) {
+      ARROW_RETURN_NOT_OK(AddUnlisted(root, context, &references));
+      continue;
+    }
+    if (files.has_unreadable[otap::TableIndex(root)]) {
+      return MakeError(ErrorKind::kIo, "a file of the table could not be read", location);
+    }
+    for (const FileSummaryPtr& file : files.of(root)) {
+      ARROW_RETURN_NOT_OK(references.Add(file->entry.path, root));
+    }
+  }
+  references.Finish();
+
+  UnreferredAttributes unreferred;
+  const Location location{.partition = context.partition,
+                          .table = std::string(otap::GetTable(kind).directory),
+                          .file = ""};
+  for (const FileSummaryPtr& summary : files.of(kind)) {
+    auto opened = TableFile::Open(*context.file_system, FullPath(context.base, summary->entry.path),
+                                  kind, location);
+    for (int group = 0; opened.ok() && group < (**opened).num_row_groups(); ++group) {
+      // What cannot be read is reported by the cursor of the table.
+      const auto parents = (**opened).ReadIds(group, LeafIndex(kind, "parent_id"));
+      for (int64_t row = 0; parents.ok() && row < (**opened).num_rows(group); ++row) {
+        const uint32_t parent = parents->values[static_cast<size_t>(row)];
+        if (parents->is_valid(row) && !references.Has(parent, summary->has_partition_scope_ids)) {
+          ++unreferred.num_rows;
+          Extend(&unreferred.parents, parent);
+        }
+      }
+    }
+  }
+  return unreferred;
+}
+
+}  // namespace df::lake

@@ -1,0 +1,31 @@
+// Resource and scope attributes that no root row refers to: what is left of rows that lost their
+// ids.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <arrow/result.h>
+
+#include "lake/file_summary.h"
+#include "lake/table_cursor.h"
+
+namespace df::lake {
+
+struct UnreferredAttributes {
+  int64_t num_rows = 0;
+  IdRange parents = kEmptyIdRange;
+};
+
+/// Counts the rows of resource_attrs or scope_attrs of a partition that no root row of it can refer
+/// to, whatever its signal; `listed` are the signals whose root files are in `files`, those of
+/// others are looked for. Where the offset of upstream's ids matters, every offset that the ids of
+/// a root file allow is taken to be right, so rows that are counted are nobody's. Errors: when a
+/// root file cannot be read. Cost: reads the id columns of all root files, so it is for rows that
+/// have lost theirs.
+Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& files,
+                                                      otap::TableKind kind,
+                                                      std::span<const otap::Signal> listed,
+                                                      const ReadContext& context);
+
+}  // namespace df::lake
