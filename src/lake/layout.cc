@@ -114,10 +114,10 @@ class LayoutProbe {
   LayoutProbe(otap::TableKind kind, const Footer& footer, const Location& location)
       : table_(otap::GetTable(kind)),
         leaves_(LeavesOf(kind)),
-        footer_(footer),
         metadata_(*footer.metadata),
         schema_(*metadata_.schema()),
-        location_(location) {
+        location_(location),
+        stored_(footer) {
     layout_.columns.assign(leaves_.size(), -1);
     layout_.companions.assign(leaves_.size(), -1);
     layout_.nanos_per_unit.assign(leaves_.size(), 1);
@@ -390,57 +390,35 @@ class LayoutProbe {
     return {-1, 0};
   }
 
-  /// Parquet has no durations: their unit is in the stored Arrow schema, or they are nanoseconds,
-  /// as upstream exporters write them.
+  /// Parquet has no durations: their unit is in the schema that the writer stored beside it, or
+  /// they are nanoseconds, as upstream exporters write them.
   void FindUnits() {
-    std::shared_ptr<arrow::Schema> stored;
-    if (!footer_.stored_arrow_schema.empty()) {
-      auto parsed = ParseStoredSchema(footer_.stored_arrow_schema);
-      if (parsed.ok()) {
-        stored = std::move(*parsed);
-      } else {
-        stored_problem_ = parsed.status().message();
-      }
-    }
     for (size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
       if (layout_.columns[leaf] >= 0) {
-        FindUnit(leaves_[leaf], stored.get(), &layout_.nanos_per_unit[leaf]);
+        FindUnit(leaves_[leaf], &layout_.nanos_per_unit[leaf]);
       }
     }
   }
 
-  void FindUnit(const Leaf& leaf, const arrow::Schema* stored, int64_t* nanos_per_unit) {
+  void FindUnit(const Leaf& leaf, int64_t* nanos_per_unit) {
     const otap::Column& column = *leaf.column;
-    const std::optional<int64_t> stored_nanos = StoredUnit(leaf, stored);
-    if (column.type != ColumnType::kDuration) {
-      if (IsTime(column)) {
-        *nanos_per_unit = NanosPerUnit(*schema_.Column(
-            layout_.columns[static_cast<size_t>(LeafIndex(table_.kind, column.name))]));
-      }
-      if (stored_nanos.has_value()) {
-        refusals_.push_back(
-            fmt::format("column {}: found a duration, expected {}", leaf.path(), Expected(column)));
-      }
-    } else if (stored != nullptr) {
-      *nanos_per_unit = stored_nanos.value_or(1);
-    } else if (!stored_problem_.empty() && !WritesNanoseconds()) {
-      refusals_.push_back(fmt::format(
-          "column {}: its unit is in the stored Arrow schema, which is damaged", column.name));
+    const std::optional<StoredDuration> found =
+        leaf.parent == nullptr ? stored_.DurationOf(column.name)
+                               : stored_.DurationOf(leaf.parent->name, column.name);
+    const bool is_duration = column.type == ColumnType::kDuration;
+    if (IsTime(column)) {
+      *nanos_per_unit = NanosPerUnit(*schema_.Column(
+          layout_.columns[static_cast<size_t>(LeafIndex(table_.kind, column.name))]));
     }
-  }
-
-  /// Returns the nanoseconds in a unit where the stored Arrow schema says that a leaf is a
-  /// duration.
-  static std::optional<int64_t> StoredUnit(const Leaf& leaf, const arrow::Schema* stored) {
-    const otap::Column& top = leaf.parent == nullptr ? *leaf.column : *leaf.parent;
-    auto field = stored == nullptr ? nullptr : stored->GetFieldByName(std::string(top.name));
-    if (field != nullptr && leaf.parent != nullptr) {
-      field = field->type()->id() != arrow::Type::STRUCT
-                  ? nullptr
-                  : static_cast<const arrow::StructType&>(*field->type())
-                        .GetFieldByName(std::string(leaf.column->name));
+    if (found.has_value() && (!is_duration || found->nanos_per_unit == 0)) {
+      refusals_.push_back(fmt::format("column {}: found {}, expected {}", leaf.path(), found->type,
+                                      Expected(column)));
+    } else if (is_duration && found.has_value()) {
+      *nanos_per_unit = found->nanos_per_unit;
+    } else if (is_duration && !stored_.problem().empty() && !WritesNanoseconds()) {
+      refusals_.push_back(
+          fmt::format("column {}: its unit is unknown: {}", column.name, stored_.problem()));
     }
-    return field == nullptr ? std::nullopt : NanosOfDuration(*field->type());
   }
 
   /// Tells whether the writer is one that stores all times in nanoseconds.
@@ -567,18 +545,17 @@ class LayoutProbe {
                          Join(short_floats, ", ")),
              table);
     }
-    if (!stored_problem_.empty()) {
-      notice(fmt::format("the stored Arrow schema is damaged and not used ({})", stored_problem_),
-             location_);
+    if (!stored_.problem().empty()) {
+      notice(stored_.problem(), location_);
     }
   }
 
   const otap::TableInfo& table_;
   std::span<const Leaf> leaves_;
-  const Footer& footer_;
   const parquet::FileMetaData& metadata_;
   const parquet::SchemaDescriptor& schema_;
   const Location& location_;
+  StoredSchema stored_;
   Layout layout_;
   int next_column_ = 0;
   std::vector<bool>
@@ -588,7 +565,6 @@ class LayoutProbe {
   std::vector<std::string> foreign_numbers_;  ///< of them
   std::vector<std::string> nested_tables_;
   std::vector<std::string> refusals_;
-  std::string stored_problem_;
 };
 
 }  // namespace

@@ -1,13 +1,16 @@
 #include "lake/stored_schema.h"
 
 #include <array>
-#include <string_view>
 #include <utility>
 
 #include <arrow/buffer.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/dictionary.h>
 #include <arrow/ipc/reader.h>
+#include <arrow/result.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <parquet/metadata.h>
 
 namespace df::lake {
 namespace {
@@ -24,6 +27,41 @@ constexpr std::array<uint8_t, 256> kDigits = [] {
   }
   return digits;
 }();
+
+constexpr const char* kSparkKey = "org.apache.spark.sql.parquet.row.metadata";
+/// Spark's types of intervals begin with it: "interval day to second", "interval year to month".
+constexpr std::string_view kSparkInterval = "interval";
+
+arrow::Result<std::shared_ptr<arrow::Schema>> ParseArrow(const std::string& stored) {
+  ARROW_ASSIGN_OR_RAISE(std::string bytes, DecodeBase64(stored));
+  arrow::io::BufferReader reader(arrow::Buffer::FromString(std::move(bytes)));
+  arrow::ipc::DictionaryMemo memo;
+  return arrow::ipc::ReadSchema(&reader, &memo);
+}
+
+std::optional<StoredDuration> AsDuration(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::DICTIONARY) {
+    return AsDuration(*static_cast<const arrow::DictionaryType&>(type).value_type());
+  }
+  if (type.id() != arrow::Type::DURATION) {
+    return std::nullopt;
+  }
+  int64_t nanos = 1;
+  switch (static_cast<const arrow::DurationType&>(type).unit()) {
+    case arrow::TimeUnit::SECOND:
+      nanos = 1'000'000'000;
+      break;
+    case arrow::TimeUnit::MILLI:
+      nanos = 1'000'000;
+      break;
+    case arrow::TimeUnit::MICRO:
+      nanos = 1'000;
+      break;
+    default:
+      break;
+  }
+  return StoredDuration{type.ToString(), nanos};
+}
 
 }  // namespace
 
@@ -58,30 +96,57 @@ arrow::Result<std::string> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
-arrow::Result<std::shared_ptr<arrow::Schema>> ParseStoredSchema(const std::string& stored) {
-  ARROW_ASSIGN_OR_RAISE(std::string bytes, DecodeBase64(stored));
-  arrow::io::BufferReader reader(arrow::Buffer::FromString(std::move(bytes)));
-  arrow::ipc::DictionaryMemo memo;
-  return arrow::ipc::ReadSchema(&reader, &memo);
+StoredSchema::StoredSchema(const Footer& footer) {
+  if (!footer.stored_arrow_schema.empty()) {
+    auto parsed = ParseArrow(footer.stored_arrow_schema);
+    if (parsed.ok()) {
+      arrow_ = std::move(*parsed);
+    } else {
+      problem_ = fmt::format("the stored Arrow schema is damaged and not used ({})",
+                             parsed.status().message());
+    }
+  }
+  if (const auto& keys = footer.metadata->key_value_metadata(); keys != nullptr) {
+    if (const auto json = keys->Get(kSparkKey); json.ok()) {
+      ReadSpark(*json);
+    }
+  }
 }
 
-std::optional<int64_t> NanosOfDuration(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::DICTIONARY) {
-    return NanosOfDuration(*static_cast<const arrow::DictionaryType&>(type).value_type());
+void StoredSchema::ReadSpark(const std::string& json) {
+  const auto schema = nlohmann::json::parse(json, nullptr, false);
+  const auto fields = schema.is_object() ? schema.find("fields") : schema.end();
+  if (fields == schema.end() || !fields->is_array()) {
+    problem_ = "the stored Spark schema is damaged and not used";
+    return;
   }
-  if (type.id() != arrow::Type::DURATION) {
-    return std::nullopt;
+  for (const auto& field : *fields) {
+    const auto name = field.is_object() ? field.find("name") : field.end();
+    const auto type = field.is_object() ? field.find("type") : field.end();
+    if (name != field.end() && name->is_string() && type != field.end() && type->is_string() &&
+        type->get_ref<const std::string&>().starts_with(kSparkInterval)) {
+      spark_intervals_.emplace(name->get<std::string>(), type->get<std::string>());
+    }
   }
-  switch (static_cast<const arrow::DurationType&>(type).unit()) {
-    case arrow::TimeUnit::SECOND:
-      return 1'000'000'000;
-    case arrow::TimeUnit::MILLI:
-      return 1'000'000;
-    case arrow::TimeUnit::MICRO:
-      return 1'000;
-    default:
-      return 1;
+}
+
+std::optional<StoredDuration> StoredSchema::DurationOf(std::string_view top,
+                                                       std::string_view child) const {
+  if (const auto found = spark_intervals_.find(top);
+      child.empty() && found != spark_intervals_.end()) {
+    const bool has_months = found->second.find("year") != std::string::npos ||
+                            found->second.find("month") != std::string::npos ||
+                            found->second == kSparkInterval;
+    return StoredDuration{found->second, has_months ? 0 : 1'000};  // stored as microseconds
   }
+  auto field = arrow_ == nullptr ? nullptr : arrow_->GetFieldByName(std::string(top));
+  if (field != nullptr && !child.empty()) {
+    field = field->type()->id() != arrow::Type::STRUCT
+                ? nullptr
+                : static_cast<const arrow::StructType&>(*field->type())
+                      .GetFieldByName(std::string(child));
+  }
+  return field == nullptr ? std::nullopt : AsDuration(*field->type());
 }
 
 }  // namespace df::lake
