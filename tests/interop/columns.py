@@ -128,7 +128,8 @@ def rewrites(name, table, writer):
     if writer == "pyarrow":
         for options in ({"use_dictionary": False}, {"data_page_version": "2.0"}, {"store_schema": False},
                         {"compression": "gzip"}, {"use_dictionary": False, "data_page_version": "2.0"}):
-            yield Rewrite(f"with {options}", name, table, table, options=options)
+            # The keys go with the stored schema, and how ids join is told in the root table.
+            yield Rewrite(f"with {options}", name, table, table, is_id="store_schema" in options, options=options)
         for path in paths(table):
             yield from encodings(name, table, path)
     for path in paths(table):
@@ -283,6 +284,7 @@ def check(world, writer, tables=None):
         table = pq.read_table(path).combine_chunks()
         answers = {}
         todo = list(rewrites(name, table, writer))
+        before = tried, exact, named
         for first in range(0, len(todo), TREES_PER_RUN):
             part = todo[first:first + TREES_PER_RUN]
             missing = {key(r.meaning): r.meaning for r in part if r.meaning is not None and key(r.meaning) not in answers}
@@ -300,16 +302,23 @@ def check(world, writer, tables=None):
                 found, problems, notices = result
                 is_named = bool(problems) and (rewrite.is_id or any(
                     f"table={name}" in line or f" {name}:" in line for line in problems))
+                fault = None
                 if is_named:
                     named += 1
                 elif rewrite.meaning is None:
-                    wrong.append(f"{name}: {rewrite.what}: neither refused nor named")
+                    fault = "neither refused nor named"
                 elif found != answers[key(rewrite.meaning)]:
-                    wrong.append(f"{name}: {rewrite.what}: not what the file means, and not named")
+                    fault = "not what the file means, and not named"
                 elif rewrite.must_be_named and not any(f"table={name}" in line for line in notices):
-                    wrong.append(f"{name}: {rewrite.what}: not named")
+                    fault = "not named"
                 else:
                     exact += 1
+                if fault:
+                    wrong.append(f"{name}: {rewrite.what}: {fault}")
+                    write(world.work / f"wrong-{writer}-{len(wrong)}.parquet", rewrite, writer)
+                    print(wrong[-1], *problems, *notices, sep="\n    ", flush=True)
+        print(f"{writer}: {name}: {tried - before[0]} rewritten files, {exact - before[1]} exact, {named - before[2]} named",
+              flush=True)
     shutil.rmtree(folder)
     if wrong or not exact or not named:
         raise Failure(f"{len(wrong)} of {tried} rewritten columns are wrong:\n" + "\n".join(wrong))
