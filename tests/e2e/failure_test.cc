@@ -185,8 +185,9 @@ TEST_P(Signalled, InTheMiddleOfAReplayEndsCleanlyAndSaysHowFarItGot) {
     engine.Signal(GetParam());
     EXPECT_EQ(engine.Wait(std::chrono::seconds(60)), 4) << engine.Output() << engine.Log();
     const auto took = std::chrono::steady_clock::now() - start;
-    // Two seconds are the promise of an optimised build; this one runs under sanitizers.
-    EXPECT_LT(took, std::chrono::seconds(10));
+    // Two seconds are the promise of an optimised build. This one runs under sanitizers, and on
+    // machines that do other things; a drain that does not end would take the whole minute.
+    EXPECT_LT(took, std::chrono::seconds(30));
     EXPECT_THAT(engine.Output(), HasSubstr("stopped"));
     EXPECT_THAT(engine.Output(), HasSubstr("replayed "));
   }
