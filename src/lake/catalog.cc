@@ -432,8 +432,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
       auto summary = Summarise(file_system, base, entry, table.kind, listing.partition);
       if (!summary.ok()) {
-        report->Add(summary.status());
-        ++report->files_failed;
+        report->AddUnlisted(summary.status());
         files.has_unreadable[otap::TableIndex(table.kind)] = true;
         continue;
       }

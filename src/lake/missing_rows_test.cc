@@ -335,6 +335,37 @@ TEST(MissingRows, AnUnreadableAttributeFileIsNamedOnce) {
   EXPECT_EQ(ReplayTree(tree.folder.path(), {}).report.problems.size(), 1U);
 }
 
+/// Overwrites everything in front of the footer of a file.
+void BreakPages(const fs::path& path) {
+  std::ifstream input(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(input), {});
+  uint32_t length = 0;
+  std::memcpy(&length, bytes.data() + bytes.size() - 8, 4);
+  std::fill(bytes.begin() + 4, bytes.end() - 8 - length, '\xff');
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+TEST(MissingRows, AFileThatFailsCountsOnceHoweverOftenItFails) {
+  Tree tree(otap::Signal::kLogs, {.row_group_rows = 5});
+  const fs::path children = tree.Files(TableKind::kLogAttrs)[1];
+  ASSERT_GT(StatisticsOf(children, TableKind::kLogAttrs).num_rows, 0);
+  BreakPages(children);
+  const ReadReport some = ReplayTree(tree.folder.path(), {}).report;
+  EXPECT_GT(some.num_errors(), 1) << "one for each row group";
+  EXPECT_EQ(some.files_failed, 1);
+  BreakPages(tree.Files(TableKind::kLogs)[2]);
+  // Every signal reads the attributes of resources.
+  BreakPages(tree.Files(TableKind::kResourceAttrs)[0]);
+  const ReadReport more = ReplayTree(tree.folder.path(), {}).report;
+  EXPECT_EQ(more.files_failed, 3);
+  EXPECT_EQ(more.files_unlisted, 0);
+  const fs::path cut = tree.Files(TableKind::kScopeAttrs)[0];
+  fs::resize_file(cut, fs::file_size(cut) / 2);
+  const ReadReport most = ReplayTree(tree.folder.path(), {}).report;
+  EXPECT_EQ(most.files_failed, 4);
+  EXPECT_EQ(most.files_unlisted, 1);
+}
+
 TEST(MissingRows, MetricsWithoutTheirPointsAndLongStretchesAreNotices) {
   df::testing::RandomBatchOptions shape;
   shape.without_children = 0;

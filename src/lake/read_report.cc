@@ -51,6 +51,12 @@ void ReadReport::Add(const Status& error, int64_t count) {
   AddTo(&problems, {kind, error.message(), count});
 }
 
+void ReadReport::AddUnlisted(const Status& error) {
+  Add(error);
+  ++files_failed;
+  ++files_unlisted;
+}
+
 void ReadReport::AddNotice(const Status& notice) {
   AddTo(&notices, {KindOf(notice), notice.message(), 1});
 }
@@ -86,6 +92,7 @@ void ReadReport::Merge(const ReadReport& other) {
   partitions_stopped += other.partitions_stopped;
   files_replayed += other.files_replayed;
   files_failed += other.files_failed;
+  files_unlisted += other.files_unlisted;
   repaired_columns += other.repaired_columns;
   late_rows += other.late_rows;
   rows_without_resource += other.rows_without_resource;

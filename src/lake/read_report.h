@@ -80,6 +80,7 @@ struct ReadReport {
   int64_t partitions_stopped = 0;  ///< left in the middle because of a drain
   int64_t files_replayed = 0;      ///< main files
   int64_t files_failed = 0;        ///< main and child files that could not be read whole
+  int64_t files_unlisted = 0;  ///< of these: not opened, so rows_listed does not have their rows
   int64_t repaired_columns = 0;
   int64_t late_rows =
       0;  ///< of child files that came after the records they may belong to were sent
@@ -102,6 +103,8 @@ struct ReadReport {
       Add(status);
     }
   }
+  /// Adds why a file could not be opened.
+  void AddUnlisted(const Status& error);
   /// Keeps a notice unless the same one is there already; counts no error.
   void AddNotice(const Status& notice);
   void Merge(const ReadReport& other);

@@ -267,7 +267,7 @@ void RootCursor::CloseFile() {
 void RootCursor::Fail(const Status& error) {
   context_->report->Add(error);
   if (outcomes_.back().status.ok()) {
-    ++context_->report->files_failed;
+    context_->report->files_failed += summary()->has_failed.exchange(true) ? 0 : 1;
     outcomes_.back().status = error;
   }
 }

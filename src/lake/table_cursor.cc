@@ -439,7 +439,7 @@ void TableCursor::SetDone(ChildRowGroup* group) {
 
 void TableCursor::Fail(ChildRowGroup* group, const Status& error) {
   context_->report->Add(WithContext(error, KindOf(error), LocationOf(*group)));
-  ++context_->report->files_failed;
+  context_->report->files_failed += group->summary->has_failed.exchange(true) ? 0 : 1;
   has_failed_ = true;
   std::erase_if(pending_, [group](const Pending& pending) { return pending.group == group; });
   counts().AddDropped(DropReason::kUnreadable, group->num_left());

@@ -147,6 +147,7 @@ Status WorkList::Scan() {
   ledger_->OnListed(*listed);
   listed_ = std::move(listed);
   std::set<std::string> have_roots;
+  absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     NameClockAhead(partition);
@@ -254,8 +255,7 @@ void WorkList::Forget() {
       return false;
     }
     if (const auto open = open_problems_.find(entry.first); open != open_problems_.end()) {
-      report_.Add(open->second);  // it was never read
-      ++report_.files_failed;
+      report_.AddUnlisted(open->second);  // it was never read
       open_problems_.erase(open);
     }
     return true;
@@ -430,8 +430,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
           continue;
         }
         if (reported_.insert(problem.message()).second) {
-          report_.Add(problem);
-          ++report_.files_failed;
+          report_.AddUnlisted(problem);
         }
       } else if (IsRetryable(problem) &&
                  clock_() - known->second.arrived < follow_.completeness_grace) {

@@ -209,7 +209,7 @@ ReadReport WorkList::Done(const std::vector<RootOutcome>& outcomes, ReadReport r
     }
     outcome.claim->GiveUp(outcome.unread);
     report.Add(outcome.status);
-    ++report.files_failed;
+    report.files_failed += outcome.file->has_failed.exchange(true) ? 0 : 1;
     TableCounts& counts = report.table(outcome.file->kind);
     counts.rows_left -= outcome.unread.num_rows();
     counts.AddDropped(DropReason::kUnreadable, outcome.unread.num_rows());

@@ -97,8 +97,7 @@ ReadReport WorkList::Report() const {
   const std::lock_guard lock(mutex_);
   ReadReport report = report_;
   for (const auto& [path, problem] : open_problems_) {
-    report.Add(problem);
-    ++report.files_failed;
+    report.AddUnlisted(problem);
   }
   for (const auto& [partition, tables] : bare_) {
     for (const BareTable& bare : tables) {

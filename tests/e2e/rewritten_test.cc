@@ -1,5 +1,6 @@
 // Replays trees that other writers wrote or rewrote, and compares item by item with the answer.
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,14 @@ TEST_P(RewrittenTree, ComesBackExactlyOrIsRefusedByName) {
   EXPECT_EQ(code == 0, c.problem.empty()) << engine.Output() << engine.Log();
   EXPECT_THAT(engine.Output(), HasSubstr(c.notice));
   EXPECT_THAT(engine.Output(), HasSubstr(c.problem));
-  if (c.notice.empty()) {
-    EXPECT_EQ(engine.Output().find("notice"), std::string::npos) << engine.Output();
+  if (c.notice.empty() && c.problem.empty()) {
+    // Small trees do not have every table; that is said of each, and nothing else.
+    std::istringstream lines(engine.Output());
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(line.find("notice") == std::string::npos ||
+                  line.find("there is no file of") != std::string::npos)
+          << line;
+    }
   }
   for (const std::string& signal : c.signals) {
     const auto comparison =

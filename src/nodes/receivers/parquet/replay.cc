@@ -107,6 +107,25 @@ std::vector<engine::NamedCount> Named(const std::vector<lake::Problem>& problems
   return named;
 }
 
+/// What else is to be said of a tree: nothing is wrong because of it.
+std::vector<engine::NamedCount> NoticesOf(const Replay& replay, const lake::ReadReport& report) {
+  std::vector<engine::NamedCount> notices;
+  for (const std::string& absent : replay.work_list().AbsentTables()) {
+    notices.push_back({std::string(Name(ErrorKind::kMissingFile)), absent, 1});
+  }
+  if (report.files_unlisted > 0) {
+    notices.push_back(
+        {std::string(Name(ErrorKind::kIo)),
+         fmt::format("{} files could not be opened: the number of their rows is not known "
+                     "and is in no sum",
+                     report.files_unlisted),
+         1});
+  }
+  const std::vector<engine::NamedCount> found = Named(report.notices);
+  notices.insert(notices.end(), found.begin(), found.end());
+  return notices;
+}
+
 std::vector<engine::TableAccount> TablesOf(const lake::ReadReport& report) {
   std::vector<engine::TableAccount> tables;
   for (const otap::TableInfo& table : otap::AllTables()) {
@@ -167,7 +186,7 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
     account->num_duplicate_ids += counts.duplicate_ids;
   }
   account->problems = Named(report.problems);
-  account->notices = Named(report.notices);
+  account->notices = NoticesOf(replay, report);
   if (const Status sums = report.CheckConservation(); !sums.ok()) {
     account->broken_sums.push_back(sums.message());
   }
@@ -282,10 +301,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {
     lines.lines.push_back(DescribeEmptyBase(replay.base(), replay.config().signal_types));
   }
-  for (const std::string& absent : replay.work_list().AbsentTables()) {
-    lines.lines.push_back("notice: " + absent);
-  }
-  for (const lake::Problem& notice : report.notices) {
+  for (const engine::NamedCount& notice : lines.source->notices) {
     lines.lines.push_back(fmt::format("notice: {}", notice.message));
   }
   for (const lake::Problem& problem : report.problems) {
