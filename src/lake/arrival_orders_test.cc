@@ -277,7 +277,8 @@ class ArrivalOrders {
     }
     EXPECT_EQ(num_sent_ + report.table(otap::RootTable(signal_)).num_dropped(), num_rows)
         << "every record once: " << problems;
-    if (arrivals_.is_gentle()) {
+    // Small batches in one partition may be ambiguous by right; that is named too.
+    if (arrivals_.is_gentle() && report.rows_without_resource == 0) {
       EXPECT_TRUE(is_exact) << problems;
     }
     // Without statistics a late file may belong to records that it does not belong to.
