@@ -64,9 +64,9 @@ struct HiddenStart {
 std::vector<HiddenStart> FindHiddenStarts(const RootSegment& segment,
                                           const AttributeTables& tables);
 
-/// Returns the smallest and the largest offset below its first id that the batch of the first rows
-/// may have instead, if rows in front of them are gone; an empty range if there is none.
-/// `is_whole`: the rows of the largest nested ids are of it too.
+/// The first rows of a batch may have been removed. Its offset is then smaller than its first id
+/// that is left. Returns the smallest and the largest offset that the attribute rows allow; an
+/// empty range when they allow none. `is_whole`: the rows of the largest nested ids are of it too.
 IdRange FindEarlierOffsets(const RootSegment& segment, const AttributeTables& tables,
                            bool is_whole);
 

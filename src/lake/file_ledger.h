@@ -54,8 +54,8 @@ class ListedFiles {
 
 class FileRecord;
 
-/// Rows that are under way, from when they are sent to their outcome. What falls without one was
-/// not delivered.
+/// Rows that were sent and have no outcome yet. One that is destroyed before Ack or Refuse counts
+/// as not delivered.
 class Delivery {
  public:
   Delivery() = default;
@@ -86,7 +86,8 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
   FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
             std::shared_ptr<void> keeps_alive);
 
-  /// Rows that are not to be sent: delivered, under way, or given up.
+  /// Rows that the owner must not send: they were delivered, sent without an outcome so far, or
+  /// given up.
   RowRanges Taken() const;
   int64_t num_taken() const;
   /// Rows that were given up by this claim: refused, or unreadable.

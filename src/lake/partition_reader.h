@@ -31,9 +31,9 @@ struct PartitionTask {
   /// Other root files of the partition are replayed at another time: rows that point to those are
   /// not orphans.
   bool is_partial = false;
-  /// By root file, or nothing at all: the claim on it, and the rows that are not to be read since
-  /// they were delivered before or are under way. Rows that cannot be read for a reason that may
-  /// pass are left then, not dropped.
+  /// Either empty, or one entry for each root file: the claim on the file, and the rows that the
+  /// reader skips because they were delivered or sent before. With claims, rows that a passing
+  /// error keeps from being read are left for another attempt, not dropped.
   std::vector<std::shared_ptr<FileClaim>> claims;
   std::vector<RowRanges> taken;
 };

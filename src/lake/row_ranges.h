@@ -83,7 +83,8 @@ class RowRanges {
                                                                          : std::prev(run)->second;
   }
 
-  /// Returns the first row behind `row` that is in the set, the largest number when there is none.
+  /// Returns the first row of the row group that comes after `row` and is in the set. When no such
+  /// row exists, returns the largest int64_t.
   int64_t NextIn(int row_group, int64_t row) const {
     const auto group = groups_.find(row_group);
     if (group == groups_.end()) {

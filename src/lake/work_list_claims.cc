@@ -1,4 +1,4 @@
-// Who gets a root file, and what becomes of one that could not be read.
+// Gives root files to the work list that claims them, and offers those that failed again.
 #include <algorithm>
 #include <utility>
 
@@ -16,7 +16,7 @@ std::chrono::milliseconds ShortBackoff(int attempts) {
   return std::chrono::milliseconds(100) * (1 << std::clamp(attempts, 0, 4));
 }
 
-/// How long a file that another list has under way is left alone.
+/// A list that finds a file claimed by another list asks again after this time.
 constexpr std::chrono::milliseconds kBusyDelay(500);
 
 }  // namespace

@@ -317,7 +317,7 @@ void ParquetReceiver::EndFiles(const lake::PartitionTask& task, Passage* passage
 
 void ParquetReceiver::GiveBack() {
   for (auto& [calldata, unanswered] : unanswered_) {
-    unanswered.delivery = {};  // whoever had it has ended
+    unanswered.delivery = {};  // the node that had the batch has ended
   }
   const std::lock_guard lock(mutex_);
   for (const std::shared_ptr<Passage>& passage : passages_) {
