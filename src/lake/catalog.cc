@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "lake/copied_files.h"
 #include "lake/directory.h"
 
 namespace df::lake {
@@ -441,6 +442,9 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
     }
   }
   SortFiles(&files);
+  for (const CopiedFile& copy : TakeOutCopies(file_system, base, &files)) {
+    report->AddNotice(copy.notice);
+  }
   return files;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "lake/absent_tables.h"
+#include "lake/copied_files.h"
 #include "lake/readiness.h"
 
 namespace df::lake {
@@ -442,6 +443,16 @@ void WorkList::LoadSummaries(Preparation* preparation) {
     }
   }
   SortFiles(&preparation->files);
+  const std::vector<CopiedFile> copies = TakeOutCopies(*file_system_, base_, &preparation->files);
+  const std::lock_guard lock(mutex_);
+  for (const CopiedFile& copy : copies) {
+    if (reported_.insert(copy.notice.message()).second) {
+      report_.AddNotice(copy.notice);
+    }
+    if (const auto known = known_.find(copy.file->entry.path); known != known_.end()) {
+      known->second.is_settled = true;
+    }
+  }
 }
 
 std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) {

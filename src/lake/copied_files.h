@@ -1,0 +1,27 @@
+// Child files that stand in a partition more than once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <arrow/filesystem/filesystem.h>
+
+#include "lake/file_summary.h"
+
+namespace df::lake {
+
+/// A file that has all bytes of another one of its table and partition.
+struct CopiedFile {
+  FileSummaryPtr file;
+  Status notice;  ///< names both
+};
+
+/// Takes child files out of a partition that have the bytes of one that stays, the first in reading
+/// order; returns them. A copied root file stays: whether its records are meant twice is not for
+/// the reader to say. Attributes of resources and scopes stay when their ids may begin anew with
+/// each batch, as equal files are no copies then. Files that cannot be read stay too, since reading
+/// them will say why. Cost: only files with equal footers and sizes are read.
+std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const std::string& base,
+                                      PartitionFiles* files);
+
+}  // namespace df::lake
