@@ -1,9 +1,7 @@
 #include "nodes/receivers/parquet/replay.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <utility>
 
@@ -13,24 +11,16 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "engine/account.h"
+#include "nodes/receivers/parquet/replay_ledgers.h"
 #include "nodes/receivers/parquet/wrong_folder.h"
 
 namespace df::nodes::receivers::parquet {
 namespace {
 
-/// Group, pipeline, node and base.
-using ReplayName = std::array<std::string, 4>;
-
 /// What was delivered outlives a pipeline that is replaced, stopped or started anew.
-std::shared_ptr<lake::FileLedger> LedgerOf(const ReplayName& name) {
-  static std::mutex mutex;
-  static std::map<ReplayName, std::shared_ptr<lake::FileLedger>> ledgers;
-  const std::lock_guard lock(mutex);
-  std::shared_ptr<lake::FileLedger>& ledger = ledgers[name];
-  if (ledger == nullptr) {
-    ledger = std::make_shared<lake::FileLedger>();
-  }
-  return ledger;
+ReplayLedgers& LedgersOfProcess() {
+  static ReplayLedgers ledgers;
+  return ledgers;
 }
 
 std::string Canonical(const std::string& path) {
@@ -50,7 +40,8 @@ Replay::Replay(ParquetReceiverConfig config, std::string base)
 
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
-    work_list_.UseLedger(LedgerOf({info.group, info.pipeline, info.node, Canonical(base_)}));
+    work_list_.UseLedger(
+        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(base_)}));
   });
 }
 
