@@ -21,6 +21,7 @@ import otap
 import python_sdk
 import read_parquet
 import round_trip
+import sdk_defaults
 import through_collector
 from world import Failure, World
 
@@ -35,6 +36,9 @@ def cases(world):
                    lambda way=way: through_collector.check(world, way))
     for way in python_sdk.WAYS:
         yield "Python SDK", f"sends by {way}", lambda way=way: python_sdk.check(world, way)
+    for transport in sdk_defaults.TRANSPORTS:
+        yield ("Python SDK", f"all defaults by {transport}, to the document that archives",
+               lambda transport=transport: sdk_defaults.check(world, transport))
     yield "grpcio", "client of our gRPC server", lambda: grpc_client.check(world)
     for trouble in grpc_server.TROUBLES:
         yield ("grpcio", f"server behind our OTLP exporter that {trouble}",
