@@ -40,6 +40,7 @@ runtime::Task<Status> ConsoleExporter::Export(engine::Pdata pdata, engine::Effec
   }
   (text.ok() ? write_failures_ : encode_failures_)->Add(1);
   ++num_failed_;
+  num_refused_ += text.ok() ? 0 : 1;
   if (first_error_.empty()) {
     first_error_ = status.message();
   }
@@ -78,8 +79,9 @@ engine::NodeReport ConsoleExporter::Report() {
                                      count(otap::Signal::kTraces), count(otap::Signal::kMetrics)));
   if (num_failed_ > 0) {
     report.lines.push_back(
-        fmt::format("could not print {} times; the first: {}", num_failed_, first_error_));
-    report.num_problems = num_failed_;
+        fmt::format("could not print {} times, {} of them for good; the first: {}", num_failed_,
+                    num_refused_, first_error_));
+    report.num_problems = num_refused_;
   }
   return report;
 }

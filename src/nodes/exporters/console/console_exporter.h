@@ -37,6 +37,7 @@ class ConsoleExporter final : public engine::Exporter {
   std::array<int64_t, 3> num_items_{};
   int64_t num_batches_ = 0;
   int64_t num_failed_ = 0;
+  int64_t num_refused_ = 0;  ///< of these, batches that have no text
   std::string first_error_;
   telemetry::Counter* write_failures_ = nullptr;
   telemetry::Counter* encode_failures_ = nullptr;

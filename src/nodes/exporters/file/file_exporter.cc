@@ -139,11 +139,14 @@ Status FileExporter::Encode(const otap::Batch& batch, WriteOrder* order, otlp::E
 }
 
 void FileExporter::Refuse(engine::CompletionToken token, const Status& status) {
-  ++not_written_;
+  ++num_failed_;
+  // What may pass is a problem of whoever does not send it again, and of ours where nobody hears.
+  const bool is_permanent = !IsRetryable(status);
+  num_lost_ += is_permanent || !token.is_pending() ? 1 : 0;
   if (first_error_.empty()) {
     first_error_ = status.message();
   }
-  token.Nack(status.message(), !IsRetryable(status));
+  token.Nack(status.message(), is_permanent);
 }
 
 void FileExporter::Take(std::vector<WriteDone> done) {
@@ -167,7 +170,7 @@ void FileExporter::Take(std::vector<WriteDone> done) {
       open.output->stats += open.stats;
       open.token.Ack();
     } else {
-      if (not_written_ == 0) {
+      if (num_failed_ == 0) {
         LogWarning("file exporter '{}': {}", info_.node, one.status.message());
       }
       Refuse(std::move(open.token), one.status);
@@ -226,10 +229,11 @@ engine::NodeReport FileExporter::Report() {
     report.lines.push_back(fmt::format("could not make {} files durable at the end", not_synced_));
     report.num_problems += not_synced_;
   }
-  if (not_written_ > 0) {
+  if (num_failed_ > 0) {
     report.lines.push_back(
-        fmt::format("did not write {} requests; the first: {}", not_written_, first_error_));
-    report.num_problems += not_written_;
+        fmt::format("did not write {} requests, {} of them for good; the first: {}", num_failed_,
+                    num_lost_, first_error_));
+    report.num_problems += num_lost_;
   }
   return report;
 }

@@ -77,7 +77,8 @@ class FileExporter final : public engine::Exporter {
   std::vector<std::string> buffers_;  ///< keep their room for the next requests
   std::vector<std::string> repairs_;
   telemetry::Gauge* queued_ = nullptr;
-  int64_t not_written_ = 0;
+  int64_t num_failed_ = 0;
+  int64_t num_lost_ = 0;  ///< of these, requests that nobody sends again
   int64_t not_synced_ = 0;
   std::string first_error_;
 };

@@ -222,6 +222,7 @@ void ParquetExporter::Complete(const BatchDone& done) {
     return;
   }
   ++num_nacked_;
+  num_refused_ += done.is_malformed ? 1 : 0;
   if (first_error_.empty()) {
     first_error_ = done.status.message();
   }
@@ -248,8 +249,9 @@ engine::NodeReport ParquetExporter::Report() {
                                      config_.base_uri));
   if (num_nacked_ > 0) {
     report.lines.push_back(
-        fmt::format("did not write {} batches; the first: {}", num_nacked_, first_error_));
-    report.num_problems += num_nacked_;
+        fmt::format("did not write {} batches, {} of them for good; the first: {}", num_nacked_,
+                    num_refused_, first_error_));
+    report.num_problems += num_refused_;
   }
   return report;
 }

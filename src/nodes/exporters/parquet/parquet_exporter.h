@@ -101,6 +101,7 @@ class ParquetExporter final : public engine::Exporter {
   lake::FileCounts written_;
   int64_t num_acked_ = 0;
   int64_t num_nacked_ = 0;
+  int64_t num_refused_ = 0;  ///< of these, batches that would be refused again
   std::string first_error_;
   std::optional<runtime::Cancellation::Subscription> on_drain_;
 };

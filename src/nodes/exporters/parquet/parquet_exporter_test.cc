@@ -160,6 +160,8 @@ TEST_F(ParquetExporterTest, WhatCannotBeWrittenIsRefusedForNowAndTheRestGoesOn) 
   EXPECT_TRUE(source().outcomes.at(1).is_ack) << source().outcomes.at(1).reason;
   testing::ExpectSameRecords(sent, testing::ReplayTree(base(), {}));
   EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.flushes", {{"reason", "error"}}), 1);
+  EXPECT_EQ(harness_->TakeResult().reports.back().num_problems, 0)
+      << "whoever sent it may send it again";
 }
 
 TEST_F(ParquetExporterTest, BatchesOutsideTheModelAreRefusedForGood) {
@@ -178,6 +180,7 @@ TEST_F(ParquetExporterTest, BatchesOutsideTheModelAreRefusedForGood) {
   EXPECT_TRUE(source().outcomes.at(1).is_permanent);
   EXPECT_THAT(source().outcomes.at(1).reason,
               HasSubstr("table logs: column id: found double, expected uint16"));
+  EXPECT_EQ(harness_->TakeResult().reports.back().num_problems, 1);
 }
 
 TEST_F(ParquetExporterTest, WhatIsEndedByForceIsRefusedAndLeavesNoFile) {
