@@ -74,9 +74,8 @@ void ValueBuilder::Clear() {
 
 bool AttributeBuilder::Append(uint32_t parent, std::string_view key_value, ValueReader* reader) {
   std::string_view key;
-  std::string_view any_value;
   ParsedValue value;
-  if (!reader->SplitKeyValue(key_value, &key, &any_value) || !reader->Read(any_value, &value)) {
+  if (!reader->ReadKeyValue(key_value, &key, &value)) {
     return false;
   }
   const int64_t row = num_rows_++;

@@ -13,7 +13,7 @@ struct LogFields {
   bool has_body = false;
   std::string_view severity_text;
   std::string_view event_name;
-  std::string_view body;
+  MessageParts body;
   std::string_view trace_id;
   std::string_view span_id;
 };
@@ -46,7 +46,8 @@ bool LogRecords::Append(std::string_view record, ValueReader* reader) {
         break;
       case BytesTag(log_fields::kBody):
         log.has_body = true;
-        ok = in.ReadBytes(&bytes) && reader->Merge(kAnyValueShape, bytes, &log.body);
+        ok = in.ReadBytes(&bytes);
+        log.body.Add(bytes);
         break;
       case BytesTag(log_fields::kAttributes):
         ok = in.ReadBytes(&bytes) && attributes_.Append(num_ids_, bytes, reader);

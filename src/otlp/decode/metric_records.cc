@@ -33,8 +33,20 @@ struct MetricRecords::MetricFields {
   MetricType type = MetricType::kNone;
   uint32_t data_tag = 0;
   const MessageShape* shape = nullptr;  ///< of the data
-  std::string_view data;                ///< the parts of the last kind of data, merged
+  MessageParts data;                    ///< of the last kind
 };
+
+/// Another kind of data than before: what it replaces has to be well-formed all the same.
+bool MetricRecords::ReplaceData(uint32_t tag, ValueReader* reader, MetricFields* metric) {
+  const bool ok = metric->data_tag == 0 || metric->data.VisitAll([&](std::string_view part) {
+    return reader->IsFaultless(*metric->shape, part);
+  });
+  metric->type = DataTypeOf(tag);
+  metric->data_tag = tag;
+  metric->shape = kMetricShape.Find(tag >> 3U)->message;
+  metric->data.Clear();
+  return ok;
+}
 
 bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, MetricFields* metric) {
   ProtoReader in(record);
@@ -45,18 +57,9 @@ bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, Metri
     }
     bool ok = false;
     std::string_view bytes;
-    if (const MetricType type = DataTypeOf(tag); type != MetricType::kNone) {
-      ok = in.ReadBytes(&bytes);
-      if (ok && metric->data_tag == tag) {
-        ok = reader->Merge(*kMetricShape.Find(tag >> 3U)->message, bytes, &metric->data);
-      } else if (ok) {
-        ok = metric->data_tag == 0 ||
-             reader->IsFaultless(*kMetricShape.Find(metric->data_tag >> 3U)->message, metric->data);
-        metric->type = type;
-        metric->data_tag = tag;
-        metric->shape = kMetricShape.Find(tag >> 3U)->message;
-        metric->data = bytes;
-      }
+    if (DataTypeOf(tag) != MetricType::kNone) {
+      ok = in.ReadBytes(&bytes) && (tag == metric->data_tag || ReplaceData(tag, reader, metric));
+      metric->data.Add(bytes);
     } else if (tag == BytesTag(metric_fields::kName)) {
       ok = ReadText(&in, &metric->name);
     } else if (tag == BytesTag(metric_fields::kDescription)) {
@@ -137,7 +140,9 @@ bool MetricRecords::ReadData(const MetricFields& metric, std::string_view data,
 
 bool MetricRecords::Append(std::string_view record, ValueReader* reader) {
   MetricFields metric;
-  if (!ReadHead(record, reader, &metric) || !ReadData(metric, metric.data, reader)) {
+  if (!ReadHead(record, reader, &metric) || !metric.data.VisitAll([&](std::string_view data) {
+        return ReadData(metric, data, reader);
+      })) {
     return false;
   }
   const int64_t row = num_rows_++;

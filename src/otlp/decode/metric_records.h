@@ -31,6 +31,7 @@ class MetricRecords {
 
  private:
   struct MetricFields;
+  static bool ReplaceData(uint32_t tag, ValueReader* reader, MetricFields* metric);
   bool ReadHead(std::string_view record, ValueReader* reader, MetricFields* metric);
   bool ReadData(const MetricFields& metric, std::string_view data, ValueReader* reader);
   bool ReadDataField(const MetricFields& metric, uint32_t tag, ProtoReader* in,

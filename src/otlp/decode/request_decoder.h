@@ -30,7 +30,6 @@ class RequestDecoder {
     status_ = arrow::Status::OK();
     const bool ok = ReadRequest(request) && Flush();
     Clear();
-    reader_.Clear();
     if (!ok) {
       return status_.ok() ? Explain(request) : status_;
     }

@@ -64,48 +64,47 @@ bool ValueReader::IsFaultless(const MessageShape& shape, std::string_view messag
   return !FindFault(shape, message, max_depth_).has_value();
 }
 
-bool ValueReader::MergeParts(const MessageShape& shape, std::string_view part,
-                             std::string_view* whole) {
-  // Two halves of something may make a whole: each part has to be well-formed by itself.
-  if (!IsFaultless(shape, *whole) || !IsFaultless(shape, part)) {
-    return false;
-  }
-  *whole = merged_.emplace_back(std::string(*whole).append(part));
-  return true;
-}
-
-bool ValueReader::Discard(const ParsedValue& value) const {
+bool ValueReader::Discard(const FlatValue& value, int depth) const {
   switch (value.type) {
     case ValueType::kText:
       return IsValidUtf8(value.bytes);
     case ValueType::kMap:
-      return IsFaultless(*kAnyValueShape.Find(value_fields::kMap.number)->message, value.bytes);
-    case ValueType::kArray:
-      return IsFaultless(*kAnyValueShape.Find(value_fields::kArray.number)->message, value.bytes);
+    case ValueType::kArray: {
+      const MessageShape& shape =
+          value.type == ValueType::kMap ? kKeyValueListShape : kArrayValueShape;
+      const int max_depth = max_depth_ - depth - 1;
+      return max_depth >= 0 && value.lists.VisitAll([&](std::string_view list) {
+        return !FindFault(shape, list, max_depth).has_value();
+      });
+    }
     default:
       return true;
   }
 }
 
-bool ValueReader::ReadBytesOf(ValueType type, ProtoReader* in, ParsedValue* value) {
+bool ValueReader::ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatValue* value) {
   std::string_view bytes;
   if (!in->ReadBytes(&bytes)) {
     return false;
   }
-  if (value->type == type && (type == ValueType::kMap || type == ValueType::kArray)) {
-    const Field field = type == ValueType::kMap ? value_fields::kMap : value_fields::kArray;
-    return Merge(*kAnyValueShape.Find(field.number)->message, bytes, &value->bytes);
-  }
-  if (value->type != ValueType::kEmpty && !Discard(*value)) {
-    return false;
+  const bool is_container = type == ValueType::kMap || type == ValueType::kArray;
+  const bool is_next_part = is_container && value->type == type;
+  if (!is_next_part) {
+    if (value->type != ValueType::kEmpty && !Discard(*value, depth)) {
+      return false;
+    }
+    value->lists.Clear();
   }
   value->type = type;
-  value->bytes = bytes;
+  if (is_container) {
+    value->lists.Add(bytes);
+  } else {
+    value->bytes = bytes;
+  }
   return true;
 }
 
-bool ValueReader::ReadFlat(std::string_view any_value, ParsedValue* value) {
-  *value = {};
+bool ValueReader::ReadFlat(std::string_view any_value, int depth, FlatValue* value) {
   ProtoReader in(any_value);
   while (!in.at_end()) {
     uint32_t tag = 0;
@@ -113,14 +112,14 @@ bool ValueReader::ReadFlat(std::string_view any_value, ParsedValue* value) {
       return false;
     }
     const auto replace = [&](ValueType type) {
-      const bool ok = value->type == ValueType::kEmpty || Discard(*value);
+      const bool ok = value->type == ValueType::kEmpty || Discard(*value, depth);
       value->type = type;
       return ok;
     };
     bool ok = false;
     switch (tag) {
       case BytesTag(value_fields::kString):
-        ok = ReadBytesOf(ValueType::kText, &in, value);
+        ok = ReadBytesOf(ValueType::kText, depth, &in, value);
         break;
       case VarintTag(value_fields::kBool):
         ok = in.ReadBool(&value->boolean) && replace(ValueType::kBool);
@@ -135,13 +134,13 @@ bool ValueReader::ReadFlat(std::string_view any_value, ParsedValue* value) {
         ok = in.ReadDouble(&value->real) && replace(ValueType::kDouble);
         break;
       case BytesTag(value_fields::kArray):
-        ok = ReadBytesOf(ValueType::kArray, &in, value);
+        ok = ReadBytesOf(ValueType::kArray, depth, &in, value);
         break;
       case BytesTag(value_fields::kMap):
-        ok = ReadBytesOf(ValueType::kMap, &in, value);
+        ok = ReadBytesOf(ValueType::kMap, depth, &in, value);
         break;
       case BytesTag(value_fields::kBytes):
-        ok = ReadBytesOf(ValueType::kBytes, &in, value);
+        ok = ReadBytesOf(ValueType::kBytes, depth, &in, value);
         break;
       default:
         ok = SkipUnknown(kAnyValueShape, tag, &in);
@@ -153,10 +152,9 @@ bool ValueReader::ReadFlat(std::string_view any_value, ParsedValue* value) {
   return true;
 }
 
-bool ValueReader::SplitOddKeyValue(std::string_view key_value, std::string_view* key,
-                                   std::string_view* any_value) {
+bool ValueReader::SplitOdd(std::string_view key_value, std::string_view* key,
+                           MessageParts* any_value) {
   *key = {};
-  *any_value = {};
   ProtoReader in(key_value);
   while (!in.at_end()) {
     uint32_t tag = 0;
@@ -168,7 +166,8 @@ bool ValueReader::SplitOddKeyValue(std::string_view key_value, std::string_view*
       ok = ReadText(&in, key);
     } else if (tag == BytesTag(value_fields::kValue)) {
       std::string_view part;
-      ok = in.ReadBytes(&part) && Merge(kAnyValueShape, part, any_value);
+      ok = in.ReadBytes(&part);
+      any_value->Add(part);
     } else {
       ok = SkipUnknown(kKeyValueShape, tag, &in);
     }
@@ -179,54 +178,71 @@ bool ValueReader::SplitOddKeyValue(std::string_view key_value, std::string_view*
   return true;
 }
 
-bool ValueReader::ReadNested(ParsedValue* value) {
-  cbor_.clear();
-  if (!WriteContainer(*value, 1)) {
+bool ValueReader::ReadParts(const MessageParts& any_value, ParsedValue* value) {
+  FlatValue flat;
+  const auto read = [&](std::string_view part) { return ReadFlat(part, 0, &flat); };
+  if (!any_value.VisitAll(read)) {
     return false;
   }
-  value->bytes = cbor_;
+  if (flat.type == ValueType::kMap || flat.type == ValueType::kArray) {
+    cbor_.clear();
+    if (!WriteContainer(flat, 1)) {
+      return false;
+    }
+    flat.bytes = cbor_;
+  }
+  *value = flat;
   return true;
 }
 
-bool ValueReader::WriteContainer(const ParsedValue& value, int depth) {
+bool ValueReader::WriteContainer(const FlatValue& value, int depth) {
   if (depth > max_depth_) {
     return false;
   }
   const bool is_map = value.type == ValueType::kMap;
   cbor_.push_back(is_map ? kOpenMap : kOpenArray);
-  ProtoReader in(value.bytes);
+  const bool ok =
+      value.lists.VisitAll([&](std::string_view list) { return WriteList(list, is_map, depth); });
+  cbor_.push_back(kBreak);
+  return ok;
+}
+
+bool ValueReader::WriteList(std::string_view list, bool is_map, int depth) {
+  ProtoReader in(list);
   while (!in.at_end()) {
     uint32_t tag = 0;
+    std::string_view item;
     if (!in.ReadTag(&tag)) {
       return false;
     }
-    if (tag != BytesTag(value_fields::kValues)) {
-      if (!SkipUnknown(is_map ? kKeyValueListShape : kArrayValueShape, tag, &in)) {
-        return false;
-      }
-      continue;
-    }
-    std::string_view item;
-    if (!in.ReadBytes(&item)) {
-      return false;
-    }
-    if (is_map) {
-      std::string_view key;
-      if (!SplitKeyValue(item, &key, &item) || !IsValidUtf8(key)) {
-        return false;
-      }
-      AppendBytes(kTextString, key, &cbor_);
-    }
-    ParsedValue inner;
-    if (!ReadFlat(item, &inner) || !WriteItem(inner, depth)) {
+    const bool ok = tag == BytesTag(value_fields::kValues)
+                        ? in.ReadBytes(&item) && WriteMember(item, is_map, depth)
+                        : SkipUnknown(is_map ? kKeyValueListShape : kArrayValueShape, tag, &in);
+    if (!ok) {
       return false;
     }
   }
-  cbor_.push_back(kBreak);
   return true;
 }
 
-bool ValueReader::WriteItem(const ParsedValue& value, int depth) {
+bool ValueReader::WriteMember(std::string_view item, bool is_map, int depth) {
+  FlatValue value;
+  const auto read = [&](std::string_view part) { return ReadFlat(part, depth, &value); };
+  if (!is_map) {
+    return read(item) && WriteItem(value, depth);
+  }
+  std::string_view key;
+  std::string_view any_value;
+  MessageParts parts;
+  const bool is_usual = SplitUsual(item, &key, &any_value);
+  if ((!is_usual && !SplitOdd(item, &key, &parts)) || !IsValidUtf8(key)) {
+    return false;
+  }
+  AppendBytes(kTextString, key, &cbor_);
+  return (is_usual ? read(any_value) : parts.VisitAll(read)) && WriteItem(value, depth);
+}
+
+bool ValueReader::WriteItem(const FlatValue& value, int depth) {
   switch (value.type) {
     case ValueType::kEmpty:
       cbor_.push_back(kNull);

@@ -1,10 +1,11 @@
 // Reads AnyValues and KeyValues out of protobuf; nested ones become CBOR, as the tables have them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/text.h"
 #include "otlp/child_table.h"
@@ -23,6 +24,41 @@ struct ParsedValue {
   std::string_view bytes;  ///< kText (not yet known to be UTF-8), kBytes; CBOR of kMap, kArray
 };
 
+/// The parts of a message field that is not repeated but stands more than once. Protobuf merges
+/// them, which is what reading one behind the other does: no byte is copied, so that many parts
+/// cost what they weigh, and two halves of something make no whole.
+class MessageParts {
+ public:
+  MessageParts() = default;
+  explicit MessageParts(std::string_view whole) : first_(whole) {}
+
+  void Add(std::string_view part) {
+    if (first_.empty()) {
+      first_ = part;
+    } else if (!part.empty()) {
+      others_.push_back(part);
+    }
+  }
+  void Clear() {
+    first_ = {};
+    others_.clear();
+  }
+
+  bool is_whole() const { return others_.empty(); }
+  /// All of it when is_whole().
+  std::string_view first() const { return first_; }
+
+  /// Calls `visit` with one part after the other, until it returns false.
+  template <typename Visit>
+  bool VisitAll(const Visit& visit) const {
+    return visit(first_) && std::all_of(others_.begin(), others_.end(), visit);
+  }
+
+ private:
+  std::string_view first_;
+  std::vector<std::string_view> others_;
+};
+
 /// Functions return false where the bytes are malformed, as those of ProtoReader.
 /// Owner: values borrow the request, or the reader until its next Read.
 class ValueReader {
@@ -38,35 +74,20 @@ class ValueReader {
       value->bytes = any_value.substr(2);
       return true;
     }
-    if (!ReadFlat(any_value, value)) {
-      return false;
-    }
-    return (value->type != ValueType::kMap && value->type != ValueType::kArray) ||
-           ReadNested(value);
+    return ReadParts(MessageParts(any_value), value);
+  }
+  bool Read(const MessageParts& any_value, ParsedValue* value) {
+    return any_value.is_whole() ? Read(any_value.first(), value) : ReadParts(any_value, value);
   }
 
-  /// Splits a KeyValue; an absent value is an empty AnyValue.
-  bool SplitKeyValue(std::string_view key_value, std::string_view* key,
-                     std::string_view* any_value) {
-    ProtoReader in(key_value);
-    uint32_t tag = 0;
-    // Nearly all senders write key and value, in this order and nothing else.
-    if (in.ReadTag(&tag) && tag == BytesTag(value_fields::kKey) && in.ReadBytes(key) &&
-        !in.at_end() && in.ReadTag(&tag) && tag == BytesTag(value_fields::kValue) &&
-        in.ReadBytes(any_value) && in.at_end()) {
-      return true;
+  /// Reads a KeyValue; an absent value is an empty AnyValue.
+  bool ReadKeyValue(std::string_view key_value, std::string_view* key, ParsedValue* value) {
+    std::string_view any_value;
+    if (SplitUsual(key_value, key, &any_value)) {
+      return Read(any_value, value);
     }
-    return SplitOddKeyValue(key_value, key, any_value);
-  }
-
-  /// Adds another part of a message field that is not repeated: protobuf merges the parts, which is
-  /// what their bytes one behind the other say.
-  bool Merge(const MessageShape& shape, std::string_view part, std::string_view* whole) {
-    if (whole->empty() || part.empty()) {
-      *whole = whole->empty() ? part : *whole;
-      return true;
-    }
-    return MergeParts(shape, part, whole);
+    MessageParts parts;
+    return SplitOdd(key_value, key, &parts) && ReadParts(parts, value);
   }
 
   /// Tells whether a message that nothing will read is well-formed.
@@ -80,25 +101,37 @@ class ValueReader {
   /// What was skipped since the owner has cleared it.
   UnknownFields& unknown() { return unknown_; }
 
-  /// Forgets what was merged. Nothing that was read before is valid any more.
-  void Clear() { merged_.clear(); }
-
   int max_depth() const { return max_depth_; }
 
  private:
-  bool MergeParts(const MessageShape& shape, std::string_view part, std::string_view* whole);
-  /// Reads an AnyValue; `bytes` of a map or array is its message.
-  bool ReadFlat(std::string_view any_value, ParsedValue* value);
-  /// Reads a field that makes the value a text, bytes, map or array.
-  bool ReadBytesOf(ValueType type, ProtoReader* in, ParsedValue* value);
-  /// The value is replaced by another member of the oneof.
-  bool Discard(const ParsedValue& value) const;
-  bool SplitOddKeyValue(std::string_view key_value, std::string_view* key,
-                        std::string_view* any_value);
+  /// A value before its nested ones are written as CBOR: the lists of a map or array are parts.
+  struct FlatValue : ParsedValue {
+    MessageParts lists;
+  };
 
-  bool ReadNested(ParsedValue* value);
-  bool WriteContainer(const ParsedValue& value, int depth);
-  bool WriteItem(const ParsedValue& value, int depth);
+  /// Nearly all senders write key and value, in this order and nothing else.
+  static bool SplitUsual(std::string_view key_value, std::string_view* key,
+                         std::string_view* any_value) {
+    ProtoReader in(key_value);
+    uint32_t tag = 0;
+    return in.ReadTag(&tag) && tag == BytesTag(value_fields::kKey) && in.ReadBytes(key) &&
+           !in.at_end() && in.ReadTag(&tag) && tag == BytesTag(value_fields::kValue) &&
+           in.ReadBytes(any_value) && in.at_end();
+  }
+  bool SplitOdd(std::string_view key_value, std::string_view* key, MessageParts* any_value);
+
+  bool ReadParts(const MessageParts& any_value, ParsedValue* value);
+  /// Reads an AnyValue inside `depth` arrays and maps, or one more part of it.
+  bool ReadFlat(std::string_view any_value, int depth, FlatValue* value);
+  /// Reads a field that makes the value a text, bytes, map or array.
+  bool ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatValue* value);
+  /// The value is replaced by another member of the oneof.
+  bool Discard(const FlatValue& value, int depth) const;
+
+  bool WriteContainer(const FlatValue& value, int depth);
+  bool WriteList(std::string_view list, bool is_map, int depth);
+  bool WriteMember(std::string_view item, bool is_map, int depth);
+  bool WriteItem(const FlatValue& value, int depth);
 
   static constexpr uint32_t kTextTag = BytesTag(value_fields::kString);
   static_assert(kTextTag < 0x80);
@@ -106,7 +139,6 @@ class ValueReader {
   int max_depth_;
   UnknownFields unknown_;
   std::string cbor_;
-  std::deque<std::string> merged_;
 };
 
 /// Reads a text that stands once; where it stands again, the one before has to be text as well.
