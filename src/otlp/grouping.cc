@@ -1,34 +1,13 @@
 #include "otlp/grouping.h"
 
-#include <functional>
-#include <unordered_map>
+#include <map>
 
 namespace df::otlp {
 namespace {
 
-size_t Mix(size_t seed, size_t value) {
-  return (seed ^ value) * 0x9E3779B97F4A7C15U + (seed >> 29);
-}
-size_t HashText(const SharedText& text) { return std::hash<std::string_view>()(text.text); }
-size_t HashId(int32_t id) { return static_cast<size_t>(id); }
-
-struct ResourceHash {
-  size_t operator()(const ResourceKey& key) const {
-    return Mix(Mix(HashId(key.id), key.dropped_attributes_count), HashText(key.schema_url));
-  }
-};
-
-struct ScopeHash {
-  size_t operator()(const ScopeKey& key) const {
-    size_t hash = Mix(Mix(key.resource, HashId(key.id)), key.dropped_attributes_count);
-    hash = Mix(hash, HashText(key.name));
-    hash = Mix(hash, HashText(key.version));
-    return Mix(hash, HashText(key.schema_url));
-  }
-};
-
-/// Numbers keys in the order of their first appearance.
-template <typename Key, typename Hash>
+/// Numbers keys in the order of their first appearance. A tree, not a hash table: who sends the
+/// texts and ids cannot make them collide.
+template <typename Key>
 class KeyNumbers {
  public:
   uint32_t Number(const Key& key, std::vector<Key>* keys) {
@@ -44,7 +23,7 @@ class KeyNumbers {
   }
 
  private:
-  std::unordered_map<Key, uint32_t, Hash> numbers_;
+  std::map<Key, uint32_t> numbers_;
   uint32_t last_ = 0;
 };
 
@@ -81,8 +60,8 @@ struct GroupColumns {
 Grouping GroupRows(const ColumnSource& root, int64_t num_rows) {
   const GroupColumns columns(root);
   Grouping grouping;
-  KeyNumbers<ResourceKey, ResourceHash> resource_numbers;
-  KeyNumbers<ScopeKey, ScopeHash> scope_numbers;
+  KeyNumbers<ResourceKey> resource_numbers;
+  KeyNumbers<ScopeKey> scope_numbers;
   std::vector<uint32_t> scope_of_row(static_cast<size_t>(num_rows));
   for (int64_t row = 0; row < num_rows; ++row) {
     ResourceKey resource;

@@ -1,6 +1,7 @@
 // Which rows of a root table go under which resource and scope.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct SharedText {
     return text.size() == other.text.size() &&
            (text.data() == other.text.data() || text == other.text);
   }
+  std::strong_ordering operator<=>(const SharedText& other) const {
+    return *this == other ? std::strong_ordering::equal : text <=> other.text;
+  }
 };
 
 /// The id of a row that has none.
@@ -27,7 +31,7 @@ struct ResourceKey {
   int32_t id = kNoId;
   uint32_t dropped_attributes_count = 0;
   SharedText schema_url;
-  bool operator==(const ResourceKey&) const = default;
+  auto operator<=>(const ResourceKey&) const = default;
 };
 
 /// What makes two rows belong to the same scope.
@@ -38,7 +42,7 @@ struct ScopeKey {
   SharedText name;
   SharedText version;
   SharedText schema_url;
-  bool operator==(const ScopeKey&) const = default;
+  auto operator<=>(const ScopeKey&) const = default;
 };
 
 /// Shape: resources and scopes in the order of their first row; the rows of a scope in row order.
@@ -52,7 +56,7 @@ struct Grouping {
 };
 
 /// Groups the rows of a root table. Owner: the keys borrow the texts of `root`.
-/// Cost: a comparison for each row, a hash look-up where a row differs from the one before.
+/// Cost: a comparison for each row, a look-up in a tree where a row differs from the one before.
 Grouping GroupRows(const ColumnSource& root, int64_t num_rows);
 
 }  // namespace df::otlp
