@@ -44,7 +44,7 @@ double Seconds(const timeval& time) {
 }  // namespace
 
 arrow::Result<Usage> RunMeasured(const std::vector<std::string>& command,
-                                 const std::vector<int>& cores) {
+                                 const std::vector<int>& cores, int expected_exit_code) {
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = fork();
   if (child < 0) {
@@ -63,19 +63,20 @@ arrow::Result<Usage> RunMeasured(const std::vector<std::string>& command,
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
   result.peak_rss_bytes = int64_t{usage.ru_maxrss} * 1024;
-  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (result.exit_code != 0) {
-    return arrow::Status::Invalid(
-        fmt::format("{} ended with exit code {}", fmt::join(command, " "), result.exit_code));
+  const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (exit_code != expected_exit_code) {
+    return arrow::Status::Invalid(fmt::format("{} ended with exit code {}, expected {}",
+                                              fmt::join(command, " "), exit_code,
+                                              expected_exit_code));
   }
   return result;
 }
 
 arrow::Result<Usage> BestOf(int repeats, const std::vector<std::string>& command,
-                            const std::vector<int>& cores) {
+                            const std::vector<int>& cores, int expected_exit_code) {
   Usage best;
   for (int i = 0; i < repeats; ++i) {
-    ARROW_ASSIGN_OR_RAISE(const Usage usage, RunMeasured(command, cores));
+    ARROW_ASSIGN_OR_RAISE(const Usage usage, RunMeasured(command, cores, expected_exit_code));
     if (i == 0) {
       best = usage;
     }
