@@ -17,6 +17,7 @@
 #include "app/pipeline_plans.h"
 #include "app/print_config.h"
 #include "app/receipt.h"
+#include "app/standard_output.h"
 #include "app/summary.h"
 #include "base/logging.h"
 #include "controller/controller.h"
@@ -126,7 +127,8 @@ Status ChooseCores(Flags* flags, const std::vector<int>& allowed) {
 }
 
 int Fail(const Status& status, int exit_code) {
-  fmt::print(stderr, "{}\n", status.message());
+  // When stderr cannot be written, the exit code has to do.
+  const Status ignored = PrintTo(stderr, status.message() + "\n");
   return exit_code;
 }
 
@@ -211,9 +213,13 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (admin != nullptr) {
     admin->Stop();
   }
-  fmt::print("{}", FormatSummary(flags.document.source, result));
+  std::string summary = FormatSummary(flags.document.source, result);
   if (flags.prints_metrics) {
-    fmt::print("{}\n", result.metrics);
+    summary += result.metrics + "\n";
+  }
+  if (const Status printed = PrintTo(stdout, summary); !printed.ok()) {
+    // What was delivered stays delivered: the exit code and the receipt say it.
+    LogError("the summary is lost: {}", printed.message());
   }
   return receipt.Write(result, ExitCode(result, flags.allows_incomplete));
 }
@@ -232,7 +238,7 @@ int Run(Flags flags) {
     return Fail(engine.status(), kExitUsage);
   }
   for (const std::string& notice : engine->notices) {
-    fmt::print(stderr, "{}\n", notice);
+    const Status ignored = PrintTo(stderr, notice + "\n");
   }
   if (flags.prints_config) {
     return PrintConfig(*engine, registry);
@@ -242,9 +248,8 @@ int Run(Flags flags) {
     for (const engine::CheckedPipeline& pipeline : engine->pipelines) {
       num_nodes += pipeline.nodes.size();
     }
-    fmt::print("{}: valid, {} pipelines, {} nodes\n", flags.document.source,
-               engine->pipelines.size(), num_nodes);
-    return kExitClean;
+    return PrintAnswer(fmt::format("{}: valid, {} pipelines, {} nodes\n", flags.document.source,
+                                   engine->pipelines.size(), num_nodes));
   }
   SetUpLog(flags, engine->settings.telemetry);
   Receipt receipt;

@@ -1,17 +1,12 @@
 #include "app/schema_command.h"
 
-#include <cstdio>
-
-#include <fmt/format.h>
-
-#include "app/command.h"
+#include "app/standard_output.h"
 #include "engine/checked_engine.h"
 
 namespace df::app {
 
 int SchemaCommand(const engine::NodeRegistry& registry) {
-  fmt::print("{}", engine::DocumentSchema(registry));
-  return std::fflush(stdout) == 0 ? kExitClean : kExitFailed;
+  return PrintAnswer(engine::DocumentSchema(registry));
 }
 
 }  // namespace df::app

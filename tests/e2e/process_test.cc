@@ -96,6 +96,27 @@ class Process {
   std::string output_;
 };
 
+/// Runs df_engine with both outputs going into `fd`; returns its exit code, 128 and the signal when
+/// one ended it.
+int RunInto(int fd, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), DF_ENGINE_PROGRAM);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) {
+    argv.push_back(argument.data());
+  }
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, fd, STDERR_FILENO);
+  pid_t pid = 0;
+  EXPECT_EQ(posix_spawn(&pid, DF_ENGINE_PROGRAM, &actions, nullptr, argv.data(), environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 class ProcessTest : public ::testing::Test {
  protected:
   ProcessTest() {
@@ -157,6 +178,24 @@ TEST_F(ProcessTest, HelpNamesEveryNode) {
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_THAT(process.output(), HasSubstr("urn:otel:exporter:noop"));
   EXPECT_THAT(process.output(), HasSubstr("urn:otel:receiver:parquet"));
+}
+
+TEST_F(ProcessTest, AnswersThatCannotBePrintedEndWithoutAbort) {
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  EXPECT_EQ(RunInto(full, {"schema"}), 1);
+  EXPECT_EQ(RunInto(full, {"-p", Pipeline("once"), "--print-config"}), 1);
+  EXPECT_EQ(RunInto(full, {"-p", Pipeline("once"), "--validate-and-exit"}), 1);
+  EXPECT_EQ(RunInto(full, {"-p", Pipeline("once", "nop")}), 2) << "not even stderr can be written";
+  EXPECT_EQ(RunInto(full, {"-p", Pipeline("once"), "--num-cores", "1"}), 5)
+      << "a summary that is lost changes nothing of what was done";
+  close(full);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  close(ends[0]);
+  EXPECT_EQ(RunInto(ends[1], {"schema"}), 0) << "whoever read has read what they wanted";
+  EXPECT_EQ(RunInto(ends[1], {"-p", Pipeline("once"), "--num-cores", "1"}), 5);
+  close(ends[1]);
 }
 
 TEST_F(ProcessTest, ABadDocumentExitsWithTwoAndStartsNothing) {
