@@ -255,6 +255,25 @@ TEST(PartitionReader, ACopyOfAChildFileIsReadOnce) {
   }
 }
 
+TEST(PartitionReader, AFileOfManyRowGroupsIsOpenedOnce) {
+  df::testing::RandomEngine random(45);
+  df::testing::RandomBatchOptions shape;
+  shape.root_rows = 100;
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kTraces, shape, random);
+  TemporaryFolder folder;
+  df::testing::LakeWriterOptions layout;
+  layout.layout = df::testing::LakeLayout::kOwn;
+  layout.row_group_rows = 1;
+  layout.child_order = df::testing::ChildOrder::kByParent;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, layout, 7).ok());
+  const Replayed replayed = ReplayTree(folder.path(), {});
+  ExpectSameRecords(sent, replayed);
+  for (const auto kind : {otap::TableKind::kSpans, otap::TableKind::kSpanAttrs,
+                          otap::TableKind::kSpanEvents, otap::TableKind::kSpanEventAttrs}) {
+    EXPECT_EQ(replayed.report.table(kind).files_opened, 1) << otap::GetTable(kind).directory;
+  }
+}
+
 TEST(PartitionReader, EqualAttributeFilesOfTwoBatchesAreNoCopies) {
   df::testing::RandomEngine random(44);
   df::testing::RandomBatchOptions shape;

@@ -91,6 +91,11 @@ Status RootCursor::OpenNextFile() {
   min_id_behind_file_ = min_id_from_file_[next_file_];
   next_group_ = 0;
   group_first_row_ = 0;
+  const std::vector<RowGroupSummary>& groups = summary()->row_groups;
+  min_id_from_group_.assign(groups.size() + 1, kNoId);
+  for (size_t i = groups.size(); i-- > 0;) {
+    min_id_from_group_[i] = std::min(min_id_from_group_[i + 1], MinId(groups[i]));
+  }
   outcomes_.push_back({.file = summary(), .status = Status::OK()});
   if (!claims_.empty()) {
     outcomes_.back().claim = claims_[next_file_ - 1];
@@ -370,11 +375,7 @@ uint32_t RootCursor::MinUnreadId() const {
   if (file_ == nullptr) {
     return min_id_from_file_[next_file_];
   }
-  low = min_id_behind_file_;
-  const auto& groups = summary()->row_groups;
-  for (size_t i = static_cast<size_t>(next_group_); i < groups.size(); ++i) {
-    low = std::min(low, MinId(groups[i]));
-  }
+  low = std::min(min_id_behind_file_, min_id_from_group_[static_cast<size_t>(next_group_)]);
   if (stream_ != nullptr) {
     low = std::min(low, min_id_from_row_[static_cast<size_t>(slice_first_row_ + slice_offset_)]);
   }

@@ -89,6 +89,7 @@ class RootCursor {
   int64_t batch_size_;
   ReadContext* context_;
   PartitionResources resources_;
+  std::vector<uint32_t> min_id_from_group_;  ///< by row group of the file: as by file
   std::vector<uint32_t> min_id_from_file_;  ///< by task file: smallest id of it and those behind it
 
   size_t next_file_ = 0;

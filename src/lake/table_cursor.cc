@@ -16,11 +16,16 @@ namespace df::lake {
 namespace {
 
 bool Intersects(IdRange range, const IdMap& parents) {
-  return range.min <= parents.max() && parents.min() <= range.max;
+  return range.min <= range.max && range.min <= parents.max() && parents.min() <= range.max;
 }
 
 bool Covers(const std::optional<IdRange>& claimed, IdRange range) {
   return !claimed.has_value() || (claimed->min <= range.min && range.max <= claimed->max);
+}
+
+/// Least id that the statistics of a row group allow.
+uint32_t LeastId(const ChildRowGroup& group) {
+  return group.facts().ids.has_value() ? group.facts().ids->min : 0;
 }
 
 }  // namespace
@@ -42,6 +47,9 @@ TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files
       auto group = std::make_unique<ChildRowGroup>();
       group->summary = file;
       group->index = static_cast<int>(i);
+      if (has_ids_) {
+        unopened_ids_.insert(LeastId(*group));
+      }
       groups_.push_back(std::move(group));
     }
   }
@@ -60,33 +68,19 @@ Location TableCursor::LocationOf(const ChildRowGroup& group) const {
           .row_group = group.index};
 }
 
-bool TableCursor::MayHold(const ChildRowGroup& group, const IdMap& parents) const {
-  switch (group.state) {
-    case ChildRowGroup::State::kUnopened: {
-      const auto& claimed = group.facts().parent_ids;
-      return !claimed.has_value() || Intersects(*claimed, parents) ||
-             group.summary->parent_statistics == FileSummary::Trust::kWrong;
-    }
-    case ChildRowGroup::State::kOpen:
-    case ChildRowGroup::State::kParked:
-      return Intersects(group.parents, parents);
-    case ChildRowGroup::State::kDone:
-      break;
-  }
-  return false;
-}
-
 Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summary,
                                                          Location location) {
   location.row_group = -1;
-  ARROW_ASSIGN_OR_RAISE(
-      auto file, TableFile::Open(*context_->file_system,
-                                 FullPath(context_->base, summary.entry.path), kind_, location));
-  ++counts().files_opened;
-  if (file->footer().digest != summary.digest) {
-    return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
-  }
-  return file;
+  return files_.Get(summary, [&]() -> Result<std::shared_ptr<TableFile>> {
+    ARROW_ASSIGN_OR_RAISE(
+        auto file, TableFile::Open(*context_->file_system,
+                                   FullPath(context_->base, summary.entry.path), kind_, location));
+    ++counts().files_opened;
+    if (file->footer().digest != summary.digest) {
+      return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
+    }
+    return file;
+  });
 }
 
 Status TableCursor::Open(ChildRowGroup* group) {
@@ -100,7 +94,12 @@ Status TableCursor::Open(ChildRowGroup* group) {
   const bool is_first = !group->is_read;
   const int64_t slice_rows =
       SliceRows(*content.file, group->index, DataLeaves(kind_), context_->slice_bytes);
+  if (group->state == ChildRowGroup::State::kUnopened) {
+    ForgetUnopened(*group);
+    is_index_stale_ = is_index_stale_ || !group->facts().parent_ids.has_value();
+  }
   group->Take(std::move(content), slice_rows);
+  open_groups_.push_back(group);
   context_->budget->Reserve(group->open.ids_bytes);
   if (is_first) {
     rows_.read.Add(group->ids);
@@ -125,6 +124,7 @@ void TableCursor::CheckStatistics(const ChildRowGroup& group, IdRange parents) {
   }
   if (group.summary->parent_statistics.exchange(FileSummary::Trust::kWrong) !=
       FileSummary::Trust::kWrong) {
+    is_index_stale_ = true;
     context_->report->AddNotice(MakeError(
         ErrorKind::kParquet,
         fmt::format("the statistics of parent_id are wrong and are not used: found {} in the "
@@ -165,16 +165,21 @@ ChildRows TableCursor::Collect(const IdMap& parents) {
 
 /// Visits the row groups that this epoch has not visited yet.
 void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
-  for (auto& group : groups_) {
-    if (group->collected_epoch == epoch_ || !MayHold(*group, parents)) {
+  if (std::exchange(is_index_stale_, false)) {
+    index_.Build(groups_);
+  }
+  const auto [first, end] = index_.Find({.min = parents.min(), .max = parents.max()});
+  for (size_t i = first; i < end; ++i) {
+    ChildRowGroup* const group = groups_[i].get();
+    if (group->collected_epoch == epoch_ || !Intersects(PossibleParents(*group), parents)) {
       continue;
     }
     group->collected_epoch = epoch_;
     const size_t num_pieces = rows->pieces.size();
     const size_t num_rows = rows->parents.size();
-    const Status status = CollectFrom(group.get(), parents, rows);
+    const Status status = CollectFrom(group, parents, rows);
     if (!status.ok()) {
-      Fail(group.get(), status);
+      Fail(group, status);
       rows->pieces.resize(num_pieces);
       rows->parents.resize(num_rows);
       rows->ids.resize(has_ids_ ? num_rows : 0);
@@ -195,6 +200,7 @@ void TableCursor::LookBehindStatistics(const IdMap& parents, ChildRows* rows) {
     }
   }
   if (!parents.empty()) {
+    is_index_stale_ = true;  // another cursor may have found statistics to be wrong
     CollectFromAll(parents, rows);
   }
 }
@@ -395,7 +401,7 @@ void TableCursor::Free(ChildSlice* slice) {
 }
 
 void TableCursor::Evict() {
-  for (auto& group : groups_) {
+  for (ChildRowGroup* group : open_groups_) {
     for (ChildSlice& slice : group->open.slices) {
       if (slice.used_epoch != epoch_) {
         Free(&slice);
@@ -427,10 +433,20 @@ void TableCursor::Empty(ChildRowGroup* group) {
   }
   context_->budget->Release(group->open.ids_bytes);
   group->open = {};
+  std::erase(open_groups_, group);
+}
+
+void TableCursor::ForgetUnopened(const ChildRowGroup& group) {
+  if (has_ids_) {
+    unopened_ids_.erase(unopened_ids_.find(LeastId(group)));
+  }
 }
 
 /// From now on every row is counted.
 void TableCursor::SetDone(ChildRowGroup* group) {
+  if (group->state == ChildRowGroup::State::kUnopened) {
+    ForgetUnopened(*group);
+  }
   group->state = ChildRowGroup::State::kDone;
   rows_.lost.Add(group->left_ids);
   group->done = {};
@@ -440,6 +456,7 @@ void TableCursor::SetDone(ChildRowGroup* group) {
 void TableCursor::Fail(ChildRowGroup* group, const Status& error) {
   context_->report->Add(WithContext(error, KindOf(error), LocationOf(*group)));
   context_->report->files_failed += group->summary->has_failed.exchange(true) ? 0 : 1;
+  files_.Forget(*group->summary);
   has_failed_ = true;
   std::erase_if(pending_, [group](const Pending& pending) { return pending.group == group; });
   counts().AddDropped(DropReason::kUnreadable, group->num_left());
@@ -453,7 +470,8 @@ void TableCursor::Fail(ChildRowGroup* group, const Status& error) {
 }
 
 void TableCursor::ReleaseBefore(uint32_t min_unread_parent) {
-  for (auto& group : groups_) {
+  const std::vector<ChildRowGroup*> open = open_groups_;  // parking takes out of it
+  for (ChildRowGroup* group : open) {
     bool is_alive = false;
     for (ChildSlice& slice : group->open.slices) {
       if (!slice.is_released && slice.parents.max < min_unread_parent) {
@@ -463,17 +481,15 @@ void TableCursor::ReleaseBefore(uint32_t min_unread_parent) {
       is_alive = is_alive || !slice.is_released;
     }
     if (!is_alive) {
-      Park(group.get());
+      Park(group);
     }
   }
 }
 
 uint32_t TableCursor::MinUnreadId() const {
-  uint32_t low = std::numeric_limits<uint32_t>::max();
-  for (const auto& group : groups_) {
-    if (group->state == ChildRowGroup::State::kUnopened) {
-      low = std::min(low, group->facts().ids.has_value() ? group->facts().ids->min : 0);
-    }
+  uint32_t low =
+      unopened_ids_.empty() ? std::numeric_limits<uint32_t>::max() : *unopened_ids_.begin();
+  for (const ChildRowGroup* group : open_groups_) {
     for (const ChildSlice& slice : group->open.slices) {
       if (!slice.is_released) {
         low = std::min(low, slice.min_id);

@@ -4,16 +4,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
+#include "lake/child_group_index.h"
 #include "lake/child_row_group.h"
 #include "lake/file_summary.h"
 #include "lake/id_map.h"
 #include "lake/id_ranges.h"
+#include "lake/kept_files.h"
 #include "lake/memory_budget.h"
 #include "lake/read_report.h"
 #include "lake/table_file.h"
@@ -114,7 +117,6 @@ class TableCursor {
     Location first;
   };
 
-  bool MayHold(const ChildRowGroup& group, const IdMap& parents) const;
   void CollectFromAll(const IdMap& parents, ChildRows* rows);
   Location LocationOf(const ChildRowGroup& group) const;
   Result<std::shared_ptr<TableFile>> OpenFile(const FileSummary& summary, Location location);
@@ -126,6 +128,7 @@ class TableCursor {
   Status EnsureDecoded(ChildRowGroup* group, size_t slice_index);
   void Free(ChildSlice* slice);
   void Park(ChildRowGroup* group);
+  void ForgetUnopened(const ChildRowGroup& group);
   void Empty(ChildRowGroup* group);
   void SetDone(ChildRowGroup* group);
   void Fail(ChildRowGroup* group, const Status& error);
@@ -139,6 +142,11 @@ class TableCursor {
   bool is_shared_;
   bool has_ids_;
   std::vector<std::unique_ptr<ChildRowGroup>> groups_;
+  ChildGroupIndex index_;
+  bool is_index_stale_ = true;
+  std::vector<ChildRowGroup*> open_groups_;
+  std::multiset<uint32_t> unopened_ids_;  ///< least id of each that is not open yet
+  KeptFiles files_;
   std::vector<Pending> pending_;
   uint64_t epoch_ = 0;
   bool has_failed_ = false;
