@@ -318,6 +318,47 @@ TEST(FileSetNames, EveryFileSaysItsSetAndTheRootsWhatElseThereIs) {
   EXPECT_TRUE(named.empty()) << "names a table that has no file";
 }
 
+TEST(FileSetNames, WhatAKilledWriterPublishedOfASetIsRemoved) {
+  testing::RandomEngine random(17);
+  testing::RandomBatchOptions options;
+  options.root_rows = 20;
+  const auto kept = testing::RandomBatches(1, otap::Signal::kTraces, options, random);
+  const auto lost = testing::RandomBatches(1, otap::Signal::kTraces, options, random);
+  for (int num_staged = 1;; ++num_staged) {
+    SCOPED_TRACE(num_staged);
+    const TemporaryFolder folder;
+    const std::string base = folder.path().string();
+    ASSERT_TRUE(WriteSet(MakeLocalStore(base).get(), kept).ok());
+    const auto before = FilesBelow(folder.path());
+    ASSERT_TRUE(WriteSet(MakeLocalStore(base).get(), lost).ok());
+    // The writer was killed in front of the last `num_staged` renames; roots come last.
+    std::vector<std::filesystem::path> published;
+    for (const std::string& file : FilesBelow(folder.path())) {
+      if (std::find(before.begin(), before.end(), file) == before.end()) {
+        published.push_back(file);
+      }
+    }
+    std::stable_partition(published.begin(), published.end(), [](const auto& file) {
+      return file.parent_path().parent_path().filename() != "spans" &&
+             file.parent_path().filename() != "spans";
+    });
+    if (num_staged > static_cast<int>(published.size())) {
+      EXPECT_GT(num_staged, 3);
+      break;
+    }
+    for (int i = 0; i < num_staged; ++i) {
+      const auto& file = published[published.size() - 1 - static_cast<size_t>(i)];
+      std::filesystem::rename(
+          file, file.parent_path() / fmt::format(".{}.tmp", file.filename().string()));
+    }
+    EXPECT_EQ(MakeLocalStore(base)->RemoveStale().ValueOrDie(), std::ssize(published));
+    EXPECT_THAT(FilesBelow(folder.path()), ::testing::UnorderedElementsAreArray(before));
+    const Replayed replayed = ReplayTree(folder.path(), {});
+    EXPECT_EQ(replayed.report.num_errors(), 0);
+    testing::ExpectSameRecords(kept, replayed);
+  }
+}
+
 /// Whether a replay names a table as the one whose rows are not those of the set.
 bool NamesRowsOfSet(const std::filesystem::path& base, otap::TableKind table,
                     const std::string& why) {

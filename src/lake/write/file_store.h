@@ -47,8 +47,9 @@ class FileStore {
   /// has written proves nothing. Errors: kind io.
   virtual Status Prove() { return Status::OK(); }
 
-  /// Removes what writers left behind that ended before they published. Returns how many files.
-  /// Errors: kind io; what could be removed is gone.
+  /// Removes what writers left behind that ended before they published a set of files, also those
+  /// of its files that have their names. Returns how many files. Errors: kind io; what could be
+  /// removed is gone.
   virtual Result<int64_t> RemoveStale() = 0;
 };
 

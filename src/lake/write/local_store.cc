@@ -17,6 +17,7 @@
 #include "base/durable_file.h"
 #include "base/logging.h"
 #include "lake/write/file_store.h"
+#include "lake/write/unfinished_sets.h"
 #include "otap/schema.h"
 
 namespace df::lake {
@@ -146,18 +147,40 @@ class LocalFile final : public StagedFile {
   bool is_removed_ = false;
 };
 
-/// Removes a staged file that nobody has locked; returns whether it did.
-bool RemoveIfStale(const fs::path& path) {
+/// Removes what writers have left that ended before they published.
+class StaleFiles {
+ public:
+  explicit StaleFiles(const fs::path& base) : base_(base), sets_(base) {}
+  Status RemoveBelow(const fs::path& path, int depth);
+  int64_t num_removed() const { return num_removed_; }
+
+ private:
+  Status RemoveIfStale(const fs::path& path);
+
+  const fs::path& base_;
+  UnfinishedSets sets_;
+  int64_t num_removed_ = 0;
+};
+
+/// Removes a staged file that nobody has locked, behind what was published of its set: if this is
+/// killed too, the next one finds it again.
+Status StaleFiles::RemoveIfStale(const fs::path& path) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
   if (descriptor < 0) {
-    return false;
+    return Status::OK();
   }
-  const bool is_removed = flock(descriptor, LOCK_EX | LOCK_NB) == 0 && unlink(path.c_str()) == 0;
+  Status status;
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+    const auto of_set = sets_.RemoveSetOf(path.lexically_relative(base_));
+    num_removed_ += of_set.ValueOr(0);
+    status = of_set.status();
+    num_removed_ += unlink(path.c_str()) == 0 ? 1 : 0;
+  }
   close(descriptor);
-  return is_removed;
+  return status;
 }
 
-Status RemoveStaleBelow(const fs::path& path, int depth, int64_t* num_removed) {
+Status StaleFiles::RemoveBelow(const fs::path& path, int depth) {
   std::error_code error;
   fs::directory_iterator entries(path, error);
   if (error.value() == ENOENT) {
@@ -168,10 +191,10 @@ Status RemoveStaleBelow(const fs::path& path, int depth, int64_t* num_removed) {
     std::error_code ignored;
     const fs::file_status status = entries->symlink_status(ignored);
     if (fs::is_directory(status) && depth < kMaxDepth) {
-      ARROW_RETURN_NOT_OK(RemoveStaleBelow(entries->path(), depth + 1, num_removed));
+      ARROW_RETURN_NOT_OK(RemoveBelow(entries->path(), depth + 1));
     } else if (fs::is_regular_file(status) && name.starts_with(kStagedPrefix) &&
                name.ends_with(kStagedSuffix)) {
-      *num_removed += RemoveIfStale(entries->path()) ? 1 : 0;
+      ARROW_RETURN_NOT_OK(RemoveIfStale(entries->path()));
     }
   }
   return error ? FileError(path, "cannot list", error.value()) : Status::OK();
@@ -225,12 +248,12 @@ class LocalStore final : public FileStore {
   }
 
   Result<int64_t> RemoveStale() override {
-    int64_t num_removed = 0;
-    ARROW_RETURN_NOT_OK(RemoveStaleBelow(base_, kMaxDepth, &num_removed));
+    StaleFiles stale(base_);
+    ARROW_RETURN_NOT_OK(stale.RemoveBelow(base_, kMaxDepth));
     for (const otap::TableInfo& table : otap::AllTables()) {
-      ARROW_RETURN_NOT_OK(RemoveStaleBelow(base_ / table.directory, 0, &num_removed));
+      ARROW_RETURN_NOT_OK(stale.RemoveBelow(base_ / table.directory, 0));
     }
-    return num_removed;
+    return stale.num_removed();
   }
 
  private:
