@@ -6,7 +6,8 @@
 
 namespace df::app {
 
-/// Writes the effective document in v1 form to standard output. Returns the exit code.
+/// Writes the effective document in v1 form to standard output, secrets replaced. Returns the exit
+/// code.
 int PrintConfig(const engine::CheckedEngine& engine, const engine::NodeRegistry& registry);
 
 }  // namespace df::app

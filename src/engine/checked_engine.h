@@ -60,9 +60,14 @@ Result<CheckedPipeline> CheckPipelineText(std::string_view text, const std::stri
 config::ValuePtr EffectivePipeline(const config::PipelineDocument& pipeline,
                                    const NodeRegistry& registry);
 
-/// Writes the effective document in v1 form: every key of every node with its value or default, and
-/// every policy as it holds for its pipeline. Text that was written with a reference to the
-/// environment still is. Printing what is read from the text gives the same text.
+/// Returns the effective document in v1 form: every key of every node with its value or default,
+/// and every policy as it holds for its pipeline. Text that was written with a reference to the
+/// environment still is.
+config::ValuePtr EffectiveEngine(const config::EngineDocument& document,
+                                 const NodeRegistry& registry);
+
+/// Writes it as YAML, with whatever is secret in it. Printing what is read from the text gives the
+/// same text.
 std::string PrintEngine(const config::EngineDocument& document, const NodeRegistry& registry);
 
 /// Writes the JSON Schema (draft 2020-12) of v1 documents, from the tables that read them.

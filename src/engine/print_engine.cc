@@ -143,7 +143,7 @@ ValuePtr EffectivePipeline(const config::PipelineDocument& pipeline, const NodeR
                   {"connections", config::MakeList(std::move(connections))}});
 }
 
-std::string PrintEngine(const config::EngineDocument& document, const NodeRegistry& registry) {
+ValuePtr EffectiveEngine(const config::EngineDocument& document, const NodeRegistry& registry) {
   Entries groups;
   for (const config::GroupDocument& group : document.groups) {
     groups.emplace_back(group.name, PrintGroup(document, group, registry));
@@ -153,11 +153,15 @@ std::string PrintEngine(const config::EngineDocument& document, const NodeRegist
   const config::Section engine(document.engine == nullptr ? nothing : *document.engine, "",
                                &unheard);
   const auto top = config::ResolvePolicies(std::array{&document.policies});
-  return config::ToYaml(
-      *MakeMap({{"version", MakeText(std::string(config::kDocumentVersion))},
-                {"policies", PrintPolicies(config::FullPolicySet(top))},
-                {"engine", config::EffectiveMap(config::Describe(config::EngineFields()), &engine)},
-                {"groups", MakeMap(std::move(groups))}}));
+  return MakeMap(
+      {{"version", MakeText(std::string(config::kDocumentVersion))},
+       {"policies", PrintPolicies(config::FullPolicySet(top))},
+       {"engine", config::EffectiveMap(config::Describe(config::EngineFields()), &engine)},
+       {"groups", MakeMap(std::move(groups))}});
+}
+
+std::string PrintEngine(const config::EngineDocument& document, const NodeRegistry& registry) {
+  return config::ToYaml(*EffectiveEngine(document, registry));
 }
 
 std::string DocumentSchema(const NodeRegistry& registry) {

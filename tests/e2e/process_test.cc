@@ -180,6 +180,17 @@ TEST_F(ProcessTest, HelpNamesEveryNode) {
   EXPECT_THAT(process.output(), HasSubstr("urn:otel:receiver:parquet"));
 }
 
+TEST_F(ProcessTest, ThePrintedDocumentHoldsNoSecrets) {
+  Process process({"-p",
+                   Version1("once",
+                            "exporter:otlp_grpc, config: {grpc_endpoint: 'http://127.0.0.1:1', "
+                            "headers: {authorization: Bearer of-bad-news}}"),
+                   "--print-config"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), HasSubstr("authorization: \"[redacted]\""));
+  EXPECT_THAT(process.output(), ::testing::Not(HasSubstr("of-bad-news")));
+}
+
 TEST_F(ProcessTest, AnswersThatCannotBePrintedEndWithoutAbort) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);
