@@ -75,7 +75,9 @@ void ChildRowGroup::Take(Content content, int64_t slice_rows) {
     done.assign((open.parents.values.size() + 7) / 8, 0);
   }
   open.ids_bytes = static_cast<int64_t>(
-      (open.parents.values.size() + open.ids.values.size()) * sizeof(uint32_t) + done.size());
+      (open.parents.values.size() + open.ids.values.size() + open.repeated_ids.ids().size()) *
+          sizeof(uint32_t) +
+      done.size());
   PlanSlices(slice_rows);
 }
 

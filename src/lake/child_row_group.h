@@ -8,6 +8,7 @@
 
 #include "lake/file_summary.h"
 #include "lake/id_ranges.h"
+#include "lake/own_repeats.h"
 #include "lake/table_file.h"
 #include "lake/table_slice.h"
 
@@ -55,7 +56,8 @@ struct ChildRowGroup {
   struct Content {
     std::shared_ptr<TableFile> file;
     IdColumn parents;
-    IdColumn ids;  ///< empty when the table has none
+    IdColumn ids;              ///< empty when the table has none
+    ParentIdSet repeated_ids;  ///< that several of its rows have
     int64_t ids_bytes = 0;
     std::vector<ChildSlice> slices;
     std::unique_ptr<RowGroupStream> stream;

@@ -212,11 +212,14 @@ class Judge {
   }
 
  private:
+  /// Rows whose children cannot be told have no id: -1.
   static std::vector<int64_t> Numbers(const arrow::Array& array) {
     std::vector<int64_t> values;
     for (int64_t row = 0; row < array.length(); ++row) {
       const auto scalar = array.GetScalar(row).ValueOrDie();
-      values.push_back(std::stoll(scalar->CastTo(arrow::int64()).ValueOrDie()->ToString()));
+      values.push_back(scalar->is_valid
+                           ? std::stoll(scalar->CastTo(arrow::int64()).ValueOrDie()->ToString())
+                           : -1);
     }
     return values;
   }

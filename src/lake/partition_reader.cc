@@ -14,9 +14,9 @@
 #include "lake/id_map.h"
 #include "lake/nested_ids.h"
 #include "lake/readiness.h"
-#include "lake/repeated_ids.h"
 #include "lake/root_cursor.h"
 #include "lake/table_cursor.h"
+#include "lake/told_ids.h"
 #include "lake/unreferred_attributes.h"
 #include "otap/validate.h"
 
@@ -46,13 +46,16 @@ class PartitionReaderImpl final : public PartitionReader {
         options_(options),
         root_(otap::RootTable(task_.signal)),
         assemble_(std::move(assemble)),
+        context_{.file_system = file_system,
+                 .base = std::move(base),
+                 .partition = task_.files->partition,
+                 .budget = budget,
+                 .report = report,
+                 .slice_bytes = 0,
+                 .is_partial = task_.is_partial,
+                 .make_room = nullptr},
+        told_ids_(*task_.files, root_, &context_),
         expected_(root_) {
-    context_.file_system = file_system;
-    context_.base = std::move(base);
-    context_.partition = task_.files->partition;
-    context_.budget = budget;
-    context_.report = report;
-    context_.is_partial = task_.is_partial;
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.make_room = [this] { MakeRoom(); };
@@ -201,37 +204,6 @@ class PartitionReaderImpl final : public PartitionReader {
     return Status::OK();
   }
 
-  /// Ids of a table whose children cannot be told.
-  const ParentIdSet& RepeatedIds(otap::TableKind kind) {
-    std::optional<ParentIdSet>& repeated = repeated_ids_[otap::TableIndex(kind)];
-    if (!repeated.has_value()) {
-      const auto& tables = otap::AllTables();
-      const bool has_children =
-          std::any_of(tables.begin(), tables.end(), [&](const otap::TableInfo& table) {
-            return table.parent == kind && !task_.files->of(table.kind).empty();
-          });
-      repeated =
-          has_children ? FindRepeatedIds(kind, task_.files->of(kind), &context_) : ParentIdSet();
-    }
-    return *repeated;
-  }
-
-  /// Maps the ids of rows, but for those that rows read at another time have too.
-  template <typename IsValid>
-  IdMap MakeMap(otap::TableKind kind, const uint32_t* ids, int64_t count, IsValid&& is_valid) {
-    const ParentIdSet& repeated = RepeatedIds(kind);
-    if (repeated.empty()) {
-      return IdMap::Make(ids, count, is_valid);
-    }
-    std::vector<bool> is_told(static_cast<size_t>(count), false);
-    for (int64_t row = 0; row < count; ++row) {
-      const bool is_repeated = is_valid(row) && repeated.Has(ids[row]);
-      is_told[static_cast<size_t>(row)] = is_valid(row) && !is_repeated;
-      num_repeated_[otap::TableIndex(kind)] += is_repeated ? 1 : 0;
-    }
-    return IdMap::Make(ids, count, [&](int64_t row) { return is_told[static_cast<size_t>(row)]; });
-  }
-
   /// Notes which root files have rows with a resource or a scope.
   void NoteNestedIds(const RootRows& rows, const NestedIds& nested) {
     if (nested_seen_.empty() || nested_seen_.back().file != rows.file) {
@@ -301,11 +273,8 @@ class PartitionReaderImpl final : public PartitionReader {
 
   /// Learns the ids of the root rows.
   void AddIds(const RootRows& rows) {
-    const IdColumn& ids = *rows.ids;
-    const int64_t first = rows.first_row_of_group;
     IdMap& map = maps_[otap::TableIndex(root_)];
-    map = MakeMap(root_, ids.values.data() + first, rows.num_rows,
-                  [&](int64_t row) { return ids.is_valid(first + row); });
+    map = told_ids_.MapRoots(rows);
     NameDuplicates(root_, map, LocationOf(rows));
     expected_.Begin(rows, map);
   }
@@ -394,20 +363,7 @@ class PartitionReaderImpl final : public PartitionReader {
   }
 
   IdMap MakeChildMap(otap::TableKind kind, const ChildRows& rows, Location location) {
-    auto is_valid = [&](int64_t row) { return rows.id_is_valid[static_cast<size_t>(row)] != 0; };
-    // Exporters fill a missing id column with zeros: such rows have no children. Beside nulls one
-    // id 0 is an id like others.
-    int64_t num_zeros = 0;
-    bool has_others = false;
-    for (int64_t row = 0; row < rows.num_rows() && !has_others; ++row) {
-      const bool is_zero = rows.ids[static_cast<size_t>(row)] == 0;
-      num_zeros += is_zero && is_valid(row) ? 1 : 0;
-      has_others = !is_zero && is_valid(row);
-    }
-    if (num_zeros > 1 && !has_others) {
-      return IdMap::Make(rows.ids.data(), rows.num_rows(), [](int64_t) { return false; });
-    }
-    IdMap map = MakeMap(kind, rows.ids.data(), rows.num_rows(), is_valid);
+    IdMap map = told_ids_.MapChildren(kind, rows);
     location = {.partition = location.partition,
                 .table = std::string(otap::GetTable(kind).directory),
                 .file = ""};
@@ -457,28 +413,12 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
-    NameRepeatedIds();
+    told_ids_.Name();
     CheckSets();
     FinishTables();
     NameLostNestedIds();
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
-  }
-
-  void NameRepeatedIds() {
-    for (const otap::TableInfo& table : otap::AllTables()) {
-      const int64_t num_rows = num_repeated_[otap::TableIndex(table.kind)];
-      if (num_rows > 0) {
-        const std::vector<uint32_t>& ids = repeated_ids_[otap::TableIndex(table.kind)]->ids();
-        counts(table.kind).duplicate_ids += num_rows;
-        context_.report->Add(MakeError(
-            ErrorKind::kReconstruction,
-            fmt::format("{} rows have an id that rows of another file or row group have too "
-                        "({}), and go out without children: whose those are cannot be told",
-                        num_rows, ToText(IdRange{ids.front(), ids.back()})),
-            {.partition = context_.partition, .table = std::string(table.directory), .file = ""}));
-      }
-    }
   }
 
   /// Compares the sets of files of the root files with what is there.
@@ -527,8 +467,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::unique_ptr<RootCursor> roots_;
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
-  std::array<std::optional<ParentIdSet>, otap::kTableCount> repeated_ids_;
-  std::array<int64_t, otap::kTableCount> num_repeated_{};         ///< rows with one
+  ToldIds told_ids_;
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
   std::vector<NestedSeen> nested_seen_;  ///< by root file with rows that could be read

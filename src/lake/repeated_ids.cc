@@ -2,28 +2,127 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "lake/own_repeats.h"
 #include "lake/table_file.h"
 
 namespace df::lake {
 namespace {
 
+constexpr int64_t kShareOfBudget = 8;
+constexpr int64_t kLeastBytes = 1_MiB;
+
 struct Group {
   IdRange ids;
   size_t file = 0;
   int row_group = 0;
+  int64_t num_rows = 0;
+  bool has_failed = false;
 };
 
-std::vector<Group> GroupsOf(const std::vector<FileSummaryPtr>& files) {
+int64_t DivideUp(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+std::string_view WithoutLocation(std::string_view message) {
+  const size_t where = message.rfind(" [");
+  return message.ends_with(']') ? message.substr(0, where) : message;
+}
+
+/// Reads the ids of row groups, one at a time.
+class GroupReader {
+ public:
+  GroupReader(otap::TableKind kind, const std::vector<FileSummaryPtr>& files, ReadContext* context)
+      : kind_(kind), files_(files), context_(context), held_(context->budget) {}
+
+  /// Returns the ids, or null after an error, which is reported.
+  const IdColumn* Read(Group* group) {
+    ids_ = {};
+    held_.Set(0);
+    if (group->has_failed) {
+      return nullptr;
+    }
+    const int64_t size_bytes = group->num_rows * static_cast<int64_t>(sizeof(uint32_t));
+    if (!context_->budget->Fits(size_bytes) && context_->make_room) {
+      context_->make_room();
+    }
+    held_.Set(size_bytes);
+    const Status status = Load(*group);
+    if (!status.ok()) {
+      group->has_failed = true;
+      const std::string text =
+          fmt::format("whether other rows have the ids of its rows too cannot be told: {}",
+                      WithoutLocation(status.message()));
+      context_->report->Add(MakeError(KindOf(status), text, LocationOf(*group)));
+      return nullptr;
+    }
+    return &ids_;
+  }
+
+ private:
+  Location LocationOf(const Group& group) const {
+    return {.partition = context_->partition,
+            .table = std::string(otap::GetTable(kind_).directory),
+            .file = files_[group.file]->entry.path,
+            .row_group = group.row_group};
+  }
+
+  Status Load(const Group& group) {
+    if (file_ == nullptr || file_index_ != group.file) {
+      Location location = LocationOf(group);
+      location.row_group = -1;
+      const FileSummary& summary = *files_[group.file];
+      file_ = nullptr;
+      ARROW_ASSIGN_OR_RAISE(
+          file_, TableFile::Open(*context_->file_system,
+                                 FullPath(context_->base, summary.entry.path), kind_, location));
+      file_index_ = group.file;
+    }
+    ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group.row_group, LeafIndex(kind_, "id")));
+    DropFilledZeros(kind_, &ids_);
+    return Status::OK();
+  }
+
+  otap::TableKind kind_;
+  const std::vector<FileSummaryPtr>& files_;
+  ReadContext* context_;
+  std::shared_ptr<TableFile> file_;  ///< the one read last
+  size_t file_index_ = 0;
+  IdColumn ids_;
+  Reservation held_;
+};
+
+/// Returns the row groups that have ids, by their smallest.
+std::vector<Group> GroupsOf(const std::vector<FileSummaryPtr>& files, GroupReader* reader) {
   std::vector<Group> groups;
+  std::vector<Group> unknown;
   for (size_t file = 0; file < files.size(); ++file) {
     for (size_t i = 0; i < files[file]->row_groups.size(); ++i) {
-      const std::optional<IdRange>& ids = files[file]->row_groups[i].ids;
-      if (ids.has_value() && ids->min <= ids->max) {
-        groups.push_back({*ids, file, static_cast<int>(i)});
+      const RowGroupSummary& facts = files[file]->row_groups[i];
+      const Group group{.ids = facts.ids.value_or(kEmptyIdRange),
+                        .file = file,
+                        .row_group = static_cast<int>(i),
+                        .num_rows = facts.num_rows};
+      if (!facts.ids.has_value() && facts.num_rows > 0) {
+        unknown.push_back(group);
+      } else if (group.ids.min <= group.ids.max) {
+        groups.push_back(group);
       }
+    }
+  }
+  for (size_t i = 0; i < unknown.size() && groups.size() + unknown.size() > 1; ++i) {
+    if (const IdColumn* ids = reader->Read(&unknown[i]); ids != nullptr) {
+      unknown[i].ids = RangeOf(*ids, 0, unknown[i].num_rows);
+    }
+    if (unknown[i].ids.min <= unknown[i].ids.max) {
+      groups.push_back(unknown[i]);
     }
   }
   std::sort(groups.begin(), groups.end(),
@@ -31,38 +130,81 @@ std::vector<Group> GroupsOf(const std::vector<FileSummaryPtr>& files) {
   return groups;
 }
 
-/// Adds the ids of a row group, each once. A missing id column may have been filled with zeros:
-/// several are no ids.
-Status AddIds(otap::TableKind kind, const FileSummary& file, int row_group, ReadContext* context,
-              std::vector<uint32_t>* all) {
-  const Location location{.partition = context->partition,
-                          .table = std::string(otap::GetTable(kind).directory),
-                          .file = file.entry.path};
-  ARROW_ASSIGN_OR_RAISE(const std::shared_ptr<TableFile> opened,
-                        TableFile::Open(*context->file_system,
-                                        FullPath(context->base, file.entry.path), kind, location));
-  ARROW_ASSIGN_OR_RAISE(const IdColumn column, opened->ReadIds(row_group, LeafIndex(kind, "id")));
-  std::vector<uint32_t> ids;
-  ids.reserve(static_cast<size_t>(column.num_valid));
-  for (size_t row = 0; row < column.values.size(); ++row) {
-    if (column.is_valid(static_cast<int64_t>(row))) {
-      ids.push_back(column.values[row]);
+/// Ids that are compared together: those of a window, or a share of all.
+struct Pass {
+  IdRange window;
+  uint32_t share = 0;
+  uint32_t num_shares = 1;
+
+  bool Has(uint32_t id) const {
+    // Mixed: ids may come in steps.
+    return window.min <= id && id <= window.max &&
+           (num_shares == 1 || (id * 2'654'435'761U >> 12) % num_shares == share);
+  }
+};
+
+/// Cuts what is compared to what the budget allows.
+std::vector<Pass> PassesOf(IdRange ids, int64_t num_rows, int64_t allowed_bytes) {
+  const int64_t width = int64_t{ids.max} - ids.min + 1;
+  const int64_t num_windows = DivideUp(width / 4 + 1, allowed_bytes);
+  const int64_t num_shares =
+      DivideUp(num_rows * static_cast<int64_t>(sizeof(uint32_t)), allowed_bytes);
+  std::vector<Pass> passes;
+  if (num_shares < num_windows) {
+    for (int64_t i = 0; i < num_shares; ++i) {
+      passes.push_back({ids, static_cast<uint32_t>(i), static_cast<uint32_t>(num_shares)});
     }
+    return passes;
   }
-  std::sort(ids.begin(), ids.end());
-  if (ids.size() > 1 && ids[1] == 0) {
-    ids.erase(ids.begin(), std::upper_bound(ids.begin(), ids.end(), 0U));
+  const int64_t step = DivideUp(width, num_windows);
+  for (int64_t first = ids.min; first <= ids.max; first += step) {
+    passes.push_back({{static_cast<uint32_t>(first),
+                       static_cast<uint32_t>(std::min<int64_t>(first + step - 1, ids.max))}});
   }
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  all->insert(all->end(), ids.begin(), ids.end());
-  return Status::OK();
+  return passes;
+}
+
+/// Adds the ids that come more than once in row groups whose ranges overlap.
+void FindIn(std::span<Group> groups, GroupReader* reader, ReadContext* context,
+            std::vector<uint32_t>* repeated, Reservation* held) {
+  IdRange ids = kEmptyIdRange;
+  int64_t num_rows = 0;
+  for (const Group& group : groups) {
+    Extend(&ids, group.ids);
+    num_rows += group.num_rows;
+  }
+  std::sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) {
+    return std::tie(a.file, a.row_group) < std::tie(b.file, b.row_group);
+  });
+  const int64_t allowed_bytes =
+      std::max(kLeastBytes, context->budget->limit_bytes() / kShareOfBudget);
+  for (const Pass& pass : PassesOf(ids, num_rows, allowed_bytes)) {
+    const int64_t num_ids = num_rows / pass.num_shares + 1;
+    Reservation tally_held(context->budget);
+    tally_held.Set(IdTally::SizeBytes(pass.window, num_ids));
+    IdTally tally(pass.window, num_ids);
+    for (Group& group : groups) {
+      const IdColumn* column = reader->Read(&group);
+      const size_t num_values = column == nullptr ? 0 : column->values.size();
+      for (size_t row = 0; row < num_values; ++row) {
+        if (column->is_valid(static_cast<int64_t>(row)) && pass.Has(column->values[row])) {
+          tally.Add(column->values[row]);
+        }
+      }
+    }
+    const std::vector<uint32_t> found = tally.Repeated();
+    repeated->insert(repeated->end(), found.begin(), found.end());
+    held->Set(static_cast<int64_t>(repeated->size() * sizeof(uint32_t)));
+  }
 }
 
 }  // namespace
 
-ParentIdSet FindRepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
-                            ReadContext* context) {
-  const std::vector<Group> groups = GroupsOf(files);
+RepeatedIds::RepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
+                         ReadContext* context)
+    : held_(context->budget) {
+  GroupReader reader(kind, files, context);
+  std::vector<Group> groups = GroupsOf(files, &reader);
   std::vector<uint32_t> repeated;
   for (size_t begin = 0; begin < groups.size();) {
     size_t end = begin + 1;
@@ -72,24 +214,18 @@ ParentIdSet FindRepeatedIds(otap::TableKind kind, const std::vector<FileSummaryP
       ++end;
     }
     if (end - begin > 1) {
-      std::vector<uint32_t> ids;
-      for (size_t i = begin; i < end; ++i) {
-        const Status status =
-            AddIds(kind, *files[groups[i].file], groups[i].row_group, context, &ids);
-        if (!status.ok()) {
-          continue;  // named when its rows are read
-        }
-      }
-      std::sort(ids.begin(), ids.end());
-      for (size_t i = 1; i < ids.size(); ++i) {
-        if (ids[i] == ids[i - 1]) {
-          repeated.push_back(ids[i]);
+      const std::span<Group> overlapping = std::span(groups).subspan(begin, end - begin);
+      FindIn(overlapping, &reader, context, &repeated, &held_);
+      for (const Group& group : overlapping) {
+        if (group.has_failed) {
+          untold_.Add(group.ids);
         }
       }
     }
     begin = end;
   }
-  return ParentIdSet(std::move(repeated));
+  ids_ = ParentIdSet(std::move(repeated));
+  held_.Set(static_cast<int64_t>(ids_.ids().size() * sizeof(uint32_t)));
 }
 
 }  // namespace df::lake

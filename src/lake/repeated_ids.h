@@ -5,17 +5,32 @@
 #include <vector>
 
 #include "lake/file_summary.h"
+#include "lake/id_ranges.h"
 #include "lake/parent_id_set.h"
+#include "lake/reservation.h"
 #include "lake/table_cursor.h"
 
 namespace df::lake {
 
-/// Returns the ids of a table that rows of more than one row group have, in one file or in several:
-/// two writers in one partition, a file beside the one that replaces it, a copy. Which of the rows
-/// a child means cannot be told. Row groups without statistics of their ids, and what cannot be
-/// read, are left out. Cost: a sort of the row groups where their ranges lie apart, as they do in
-/// what one exporter has written; else reading the ids of those that overlap, 4 bytes a row.
-ParentIdSet FindRepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
-                            ReadContext* context);
+/// The ids of a table that rows of more than one row group have, in one file or in several: two
+/// writers in one partition, a file beside the one that replaces it, a copy. Which of the rows a
+/// child means cannot be told. What is held is charged to the budget of the reader.
+class RepeatedIds {
+ public:
+  /// Looks for them. Row groups that cannot be read are reported, and each id that they may have
+  /// counts as repeated where another row group may have it too. Cost: a sort of the row groups
+  /// where their ranges are apart, as in what one exporter has written. Else the ids of those that
+  /// overlap are read, those of row groups without statistics twice; as often as it takes for an
+  /// eighth of the budget to hold what is compared.
+  RepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>& files, ReadContext* context);
+
+  bool empty() const { return ids_.empty() && untold_.empty(); }
+  bool Has(uint32_t id) const { return ids_.Has(id) || untold_.Overlaps({id, id}); }
+
+ private:
+  ParentIdSet ids_;
+  IdRanges untold_;  ///< may be repeated: not all could be read
+  Reservation held_;
+};
 
 }  // namespace df::lake

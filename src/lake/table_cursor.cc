@@ -90,6 +90,10 @@ Status TableCursor::Open(ChildRowGroup* group) {
                         content.file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
   if (has_ids_) {
     ARROW_ASSIGN_OR_RAISE(content.ids, content.file->ReadIds(group->index, LeafIndex(kind_, "id")));
+    if (!IdsAscend(content.ids)) {
+      DropFilledZeros(kind_, &content.ids);
+      content.repeated_ids = FindOwnRepeats(content.ids, context_->budget);
+    }
   }
   const bool is_first = !group->is_read;
   const int64_t slice_rows =
@@ -183,7 +187,7 @@ void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
       rows->pieces.resize(num_pieces);
       rows->parents.resize(num_rows);
       rows->ids.resize(has_ids_ ? num_rows : 0);
-      rows->id_is_valid.resize(has_ids_ ? num_rows : 0);
+      rows->id_states.resize(has_ids_ ? num_rows : 0);
     }
   }
 }
@@ -223,11 +227,11 @@ namespace {
 
 /// Appends the own ids of the rows taken: a stretch from `first` on, or the chosen rows when
 /// `first` is -1.
-void AppendIds(const IdColumn& ids, int64_t slice_row, int64_t first,
+void AppendIds(const IdColumn& ids, const ParentIdSet& repeated, int64_t slice_row, int64_t first,
                const std::vector<int32_t>& chosen, int64_t count, ChildRows* rows) {
   const size_t begin = rows->ids.size();
   rows->ids.resize(begin + static_cast<size_t>(count));
-  rows->id_is_valid.resize(begin + static_cast<size_t>(count), 1);
+  rows->id_states.resize(begin + static_cast<size_t>(count), ChildRows::kId);
   const uint32_t* values = ids.values.data() + slice_row;
   if (first >= 0) {
     std::copy_n(values + first, count, rows->ids.data() + begin);
@@ -237,7 +241,13 @@ void AppendIds(const IdColumn& ids, int64_t slice_row, int64_t first,
   }
   for (int64_t i = 0; ids.validity != nullptr && i < count; ++i) {
     const int64_t row = slice_row + (first >= 0 ? first + i : chosen[static_cast<size_t>(i)]);
-    rows->id_is_valid[begin + static_cast<size_t>(i)] = ids.is_valid(row) ? 1 : 0;
+    rows->id_states[begin + static_cast<size_t>(i)] =
+        ids.is_valid(row) ? ChildRows::kId : ChildRows::kNoId;
+  }
+  for (size_t i = begin; !repeated.empty() && i < rows->ids.size(); ++i) {
+    if (rows->id_states[i] == ChildRows::kId && repeated.Has(rows->ids[i])) {
+      rows->id_states[i] = ChildRows::kRepeatedId;
+    }
   }
 }
 
@@ -318,7 +328,8 @@ Status TableCursor::Select(ChildRowGroup* group, size_t slice_index, const IdMap
     piece.selection = std::make_shared<arrow::Int32Array>(taken, arrow::Buffer::FromVector(chosen));
   }
   if (has_ids_) {
-    AppendIds(group->open.ids, slice.first_row, chosen.empty() ? begin : -1, chosen, taken, rows);
+    AppendIds(group->open.ids, group->open.repeated_ids, slice.first_row,
+              chosen.empty() ? begin : -1, chosen, taken, rows);
   }
   pending_.push_back({group, slice_index, piece});
   pending_.back().rows.slice = nullptr;

@@ -32,9 +32,14 @@ struct Piece {
 /// Rows of one table that belong to a payload, with their parent's new id and their own old id.
 struct ChildRows {
   std::vector<Piece> pieces;
-  std::vector<uint32_t> parents;     ///< new ids, one per row
-  std::vector<uint32_t> ids;         ///< old ids, one per row; empty when the table has no id
-  std::vector<uint8_t> id_is_valid;  ///< 1 where the id is not null
+  std::vector<uint32_t> parents;  ///< new ids, one per row
+  std::vector<uint32_t> ids;      ///< old ids, one per row; empty when the table has no id
+  /// What the ids are: kNoId where there is none, kId, or kRepeatedId where another row of the same
+  /// row group has it too.
+  std::vector<uint8_t> id_states;
+  static constexpr uint8_t kNoId = 0;
+  static constexpr uint8_t kId = 1;
+  static constexpr uint8_t kRepeatedId = 2;
   int64_t num_rows() const { return static_cast<int64_t>(parents.size()); }
 };
 

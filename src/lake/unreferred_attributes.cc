@@ -8,16 +8,62 @@
 
 #include "lake/id_ranges.h"
 #include "lake/parent_id_set.h"
+#include "lake/reservation.h"
 
 namespace df::lake {
 namespace {
+
+constexpr size_t kLooseIds = 16 << 10;
+
+/// Distinct ids in no more room than twice their number, or a little.
+class IdCollector {
+ public:
+  void Add(uint32_t id) {
+    if (!ids_.empty() && ids_.back() == id) {
+      return;
+    }
+    if (ids_.size() >= 2 * num_distinct_ + kLooseIds) {
+      ids_ = ParentIdSet(std::move(ids_)).ids();
+      num_distinct_ = ids_.size();
+    }
+    ids_.push_back(id);
+  }
+  int64_t size_bytes() const { return static_cast<int64_t>(ids_.capacity() * sizeof(uint32_t)); }
+  ParentIdSet Finish() { return ParentIdSet(std::move(ids_)); }
+
+ private:
+  std::vector<uint32_t> ids_;
+  size_t num_distinct_ = 0;  ///< at the front, ascending
+};
+
+/// Reads an id column and charges it as long as the next one is not read.
+class IdReader {
+ public:
+  explicit IdReader(const ReadContext& context) : context_(context), held_(context.budget) {}
+
+  Result<IdColumn> Read(TableFile* file, int row_group, int leaf) {
+    const int64_t size_bytes = file->num_rows(row_group) * static_cast<int64_t>(sizeof(uint32_t));
+    held_.Set(0);
+    if (!context_.budget->Fits(size_bytes) && context_.make_room) {
+      context_.make_room();
+    }
+    held_.Set(size_bytes);
+    return file->ReadIds(row_group, leaf);
+  }
+
+ private:
+  const ReadContext& context_;
+  Reservation held_;
+};
 
 /// The attribute ids that the root rows of a partition may refer to.
 class References {
  public:
   References(otap::TableKind kind, const ReadContext& context)
       : struct_(kind == otap::TableKind::kResourceAttrs ? "resource" : "scope"),
-        context_(context) {}
+        context_(context),
+        reader_(context),
+        held_(context.budget) {}
 
   /// Adds the rows of a root file.
   Status Add(const std::string& path, otap::TableKind root) {
@@ -29,42 +75,27 @@ class References {
     IdRange own = kEmptyIdRange;
     IdRange nested = kEmptyIdRange;
     for (int group = 0; group < file->num_row_groups(); ++group) {
-      ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
-                            file->ReadIds(group, LeafIndex(root, struct_, "id")));
-      for (int64_t row = 0; row < file->num_rows(group); ++row) {
-        const uint32_t id = ids.values[static_cast<size_t>(row)];
-        if (ids.is_valid(row) && (stored_.empty() || stored_.back() != id)) {
-          stored_.push_back(id);
-          Extend(&nested, id);
-        } else if (ids.is_valid(row)) {
-          Extend(&nested, id);
-        }
-      }
+      ARROW_RETURN_NOT_OK(AddNested(file.get(), group, root, &nested));
       if (!file->has_partition_scope_ids()) {
-        ARROW_ASSIGN_OR_RAISE(const IdColumn roots, file->ReadIds(group, LeafIndex(root, "id")));
-        for (int64_t row = 0; row < file->num_rows(group); ++row) {
-          if (roots.is_valid(row)) {
-            Extend(&own, roots.values[static_cast<size_t>(row)]);
-          }
-        }
+        ARROW_ASSIGN_OR_RAISE(const IdColumn roots,
+                              reader_.Read(file.get(), group, LeafIndex(root, "id")));
+        Extend(&own, RangeOf(roots, 0, file->num_rows(group)));
       }
     }
-    if (file->has_partition_scope_ids()) {
-      keyed_.insert(keyed_.end(), stored_.begin(), stored_.end());
-    } else if (nested.min <= nested.max && own.min > own.max) {
-      shifted_.AddEverything();
-    } else if (nested.min <= nested.max) {
+    if (!file->has_partition_scope_ids() && nested.min <= nested.max) {
       const uint64_t last = uint64_t{own.max} + nested.max;
-      shifted_.Add({own.min, static_cast<uint32_t>(std::min<uint64_t>(last, UINT32_MAX))});
+      shifted_.Add(own.min > own.max ? IdRange{0, UINT32_MAX}
+                                     : IdRange{own.min, static_cast<uint32_t>(
+                                                            std::min<uint64_t>(last, UINT32_MAX))});
     }
-    all_.insert(all_.end(), stored_.begin(), stored_.end());
-    stored_.clear();
     return Status::OK();
   }
 
   void Finish() {
-    keyed_set_ = ParentIdSet(std::move(keyed_));
-    all_set_ = ParentIdSet(std::move(all_));
+    keyed_set_ = keyed_.Finish();
+    all_set_ = all_.Finish();
+    held_.Set(
+        static_cast<int64_t>((keyed_set_.ids().size() + all_set_.ids().size()) * sizeof(uint32_t)));
   }
 
   /// Tells whether some root row may refer to attribute rows of a file with the key or without it.
@@ -74,11 +105,29 @@ class References {
   }
 
  private:
+  Status AddNested(TableFile* file, int group, otap::TableKind root, IdRange* nested) {
+    ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
+                          reader_.Read(file, group, LeafIndex(root, struct_, "id")));
+    Extend(nested, RangeOf(ids, 0, file->num_rows(group)));
+    for (int64_t row = 0; row < file->num_rows(group); ++row) {
+      if (ids.is_valid(row)) {
+        const uint32_t id = ids.values[static_cast<size_t>(row)];
+        all_.Add(id);
+        if (file->has_partition_scope_ids()) {
+          keyed_.Add(id);
+        }
+      }
+    }
+    held_.Set(all_.size_bytes() + keyed_.size_bytes());
+    return Status::OK();
+  }
+
   std::string_view struct_;
   const ReadContext& context_;
-  std::vector<uint32_t> stored_;  ///< of the file in hand
-  std::vector<uint32_t> keyed_;
-  std::vector<uint32_t> all_;
+  IdReader reader_;
+  Reservation held_;
+  IdCollector keyed_;
+  IdCollector all_;
   ParentIdSet keyed_set_;  ///< nested ids of root files with the key
   ParentIdSet all_set_;    ///< of all: files that lost it join as stored too
   IdRanges shifted_;       ///< of files without it: every sum of an id and a nested one
@@ -129,6 +178,7 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
   references.Finish();
 
   UnreferredAttributes unreferred;
+  IdReader reader(context);
   const Location location{.partition = context.partition,
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = ""};
@@ -137,7 +187,7 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
                                   kind, location);
     for (int group = 0; opened.ok() && group < (**opened).num_row_groups(); ++group) {
       // What cannot be read is reported by the cursor of the table.
-      const auto parents = (**opened).ReadIds(group, LeafIndex(kind, "parent_id"));
+      const auto parents = reader.Read(opened->get(), group, LeafIndex(kind, "parent_id"));
       for (int64_t row = 0; parents.ok() && row < (**opened).num_rows(group); ++row) {
         const uint32_t parent = parents->values[static_cast<size_t>(row)];
         if (parents->is_valid(row) && !references.Has(parent, summary->has_partition_scope_ids)) {

@@ -22,7 +22,7 @@ struct UnreferredAttributes {
 /// others are looked for. Where the offset of upstream's ids matters, every offset that the ids of
 /// a root file allow is taken to be right, so rows that are counted are nobody's. Errors: when a
 /// root file cannot be read. Cost: reads the id columns of all root files, so it is for rows that
-/// have lost theirs.
+/// have lost theirs; what it holds is charged to the budget of the context.
 Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& files,
                                                       otap::TableKind kind,
                                                       std::span<const otap::Signal> listed,
