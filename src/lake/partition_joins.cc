@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+
+#include "lake/id_ranges.h"
 
 namespace df::lake {
 namespace {
@@ -32,18 +35,82 @@ std::vector<size_t> FilesById(const PartitionFiles& files, otap::Signal signal) 
   return by_id;
 }
 
+/// What tells files of one writer from those of another: their set, else each is one.
+const std::string& SetOrPath(const FileSummary& file) {
+  return file.file_set.empty() ? file.entry.path : file.file_set;
+}
+
+/// Returns the ids that are in more than one of the lists.
+ParentIdSet InSeveral(std::map<std::string, std::vector<uint32_t>> lists) {
+  std::vector<uint32_t> all;
+  for (auto& [name, list] : lists) {
+    const ParentIdSet distinct(std::move(list));
+    all.insert(all.end(), distinct.ids().begin(), distinct.ids().end());
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<uint32_t> several;
+  for (size_t i = 1; i < all.size(); ++i) {
+    if (all[i] == all[i - 1]) {
+      several.push_back(all[i]);
+    }
+  }
+  return ParentIdSet(std::move(several));
+}
+
+/// Returns the most ids that two sets of files of a root table have in common in one column, as far
+/// as statistics say. Files without the key do not count.
+int64_t MostInCommon(const std::vector<FileSummaryPtr>& roots,
+                     std::optional<IdRange> RowGroupSummary::* column) {
+  std::map<std::string, IdRange> by_set;
+  for (const FileSummaryPtr& file : roots) {
+    if (file->has_partition_scope_ids) {
+      IdRange& range = by_set.emplace(SetOrPath(*file), kEmptyIdRange).first->second;
+      for (const RowGroupSummary& group : file->row_groups) {
+        Extend(&range, (group.*column).value_or(kEmptyIdRange));
+      }
+    }
+  }
+  std::vector<IdRange> ranges;
+  for (const auto& [name, range] : by_set) {
+    if (range.min <= range.max) {
+      ranges.push_back(range);
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const IdRange& a, const IdRange& b) { return a.min < b.min; });
+  int64_t most = 0;
+  int64_t last = -1;  // of those before
+  for (const IdRange& range : ranges) {
+    most = std::max(most, std::min<int64_t>(last, range.max) - range.min + 1);
+    last = std::max<int64_t>(last, range.max);
+  }
+  return most;
+}
+
 }  // namespace
+
+bool KeyedRootsShareIds(const PartitionFiles& files) {
+  return std::any_of(otap::kAllSignals.begin(), otap::kAllSignals.end(),
+                     [&](const otap::Signal signal) {
+                       const auto& roots = files.of(otap::RootTable(signal));
+                       return MostInCommon(roots, &RowGroupSummary::ids) > 0 ||
+                              MostInCommon(roots, &RowGroupSummary::resource_ids) > 1 ||
+                              MostInCommon(roots, &RowGroupSummary::scope_ids) > 1;
+                     });
+}
 
 void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& files,
                                  ReadContext* context) {
   Attributes& attributes = attributes_[kind == otap::TableKind::kResourceAttrs ? 0 : 1];
   is_complete_ = is_complete_ && !files.has_unreadable[otap::TableIndex(kind)];
   std::array<std::vector<uint32_t>, 2> ids;
+  std::map<std::string, std::vector<uint32_t>> by_set;
+  const bool may_have_writers = !files.of(kind).empty() && KeyedRootsShareIds(files);
   for (const FileSummaryPtr& summary : files.of(kind)) {
     const Location location{.partition = context->partition,
                             .table = std::string(otap::GetTable(kind).directory),
                             .file = summary->entry.path};
-    std::vector<uint32_t>& found = ids[summary->has_partition_scope_ids ? 0 : 1];
+    std::vector<uint32_t> found;
     auto read = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(
           const auto file,
@@ -62,6 +129,12 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
       return Status::OK();
     };
     const Status status = read();
+    std::vector<uint32_t>& all = ids[summary->has_partition_scope_ids ? 0 : 1];
+    all.insert(all.end(), found.begin(), found.end());
+    if (may_have_writers && summary->has_partition_scope_ids) {
+      std::vector<uint32_t>& of_set = by_set[SetOrPath(*summary)];
+      of_set.insert(of_set.end(), found.begin(), found.end());
+    }
     if (!status.ok()) {
       context->report->Add(status);
       is_complete_ = false;
@@ -70,6 +143,7 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
     attributes.has_unkeyed_files = attributes.has_unkeyed_files ||
                                    (summary->num_rows() > 0 && !summary->has_partition_scope_ids);
   }
+  attributes.keyed_twice = InSeveral(std::move(by_set));
   attributes.keyed = ParentIdSet(std::move(ids[0]));
   attributes.unkeyed = ParentIdSet(std::move(ids[1]));
 }

@@ -15,6 +15,11 @@
 
 namespace df::lake {
 
+/// Tells by statistics whether two files of one root table with the key, and not of one set, have
+/// ids in common: then they are of several writers. Where somebody cut a file in two, its parts
+/// share no more than the resource and the scope at the cut.
+bool KeyedRootsShareIds(const PartitionFiles& files);
+
 /// Reads the parent ids of the attribute tables, and the nested ids of the root files of all
 /// signals, when they are needed first. What it finds is the same whichever signal is read, so the
 /// readers of a partition share it (PartitionFiles::joins).
@@ -24,6 +29,9 @@ class PartitionJoins {
   struct Attributes {
     ParentIdSet keyed;
     ParentIdSet unkeyed;
+    /// Of `keyed`: those in files of more than one set, or in more than one of no set, where root
+    /// files are of several writers. A writer puts the attributes of one resource into one file.
+    ParentIdSet keyed_twice;
     bool has_unkeyed_files = false;
     /// All files have the key, and root rows without it refer to every attribute row: they are of
     /// the same writer, and lost their key.

@@ -1,6 +1,7 @@
 #include "lake/partition_reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "lake/nested_ids.h"
 #include "lake/readiness.h"
 #include "lake/root_cursor.h"
+#include "lake/set_tasks.h"
 #include "lake/table_cursor.h"
 #include "lake/told_ids.h"
 #include "lake/unreferred_attributes.h"
@@ -477,13 +479,79 @@ class PartitionReaderImpl final : public PartitionReader {
   bool is_finished_ = false;
 };
 
+/// Reads the tasks that one was cut into, one after the other.
+class SetReader final : public PartitionReader {
+ public:
+  using Open = std::function<std::unique_ptr<PartitionReader>(PartitionTask)>;
+
+  SetReader(std::vector<PartitionTask> tasks, Open open)
+      : tasks_(std::move(tasks)), open_(std::move(open)) {}
+
+  ~SetReader() override { LeaveRest(); }
+
+  Result<std::optional<Payload>> Next() override {
+    while (true) {
+      if (reader_ == nullptr) {
+        if (next_ == tasks_.size()) {
+          return std::nullopt;
+        }
+        reader_ = open_(std::move(tasks_[next_++]));
+      }
+      Result<std::optional<Payload>> payload = reader_->Next();
+      if (payload.ok() && payload->has_value()) {
+        return payload;
+      }
+      Close();
+      if (!payload.ok()) {  // nothing follows
+        LeaveRest();
+        return payload;
+      }
+    }
+  }
+
+  const std::vector<RootOutcome>& outcomes() const override {
+    outcomes_ = closed_;
+    if (reader_ != nullptr) {
+      outcomes_.insert(outcomes_.end(), reader_->outcomes().begin(), reader_->outcomes().end());
+    }
+    return outcomes_;
+  }
+
+ private:
+  void Close() {
+    closed_.insert(closed_.end(), reader_->outcomes().begin(), reader_->outcomes().end());
+    reader_ = nullptr;
+  }
+
+  /// Counts the rows of the tasks that are not begun as left.
+  void LeaveRest() {
+    while (next_ < tasks_.size()) {
+      open_(std::move(tasks_[next_++]));
+    }
+  }
+
+  std::vector<PartitionTask> tasks_;
+  Open open_;
+  size_t next_ = 0;
+  std::unique_ptr<PartitionReader> reader_;
+  std::vector<RootOutcome> closed_;
+  mutable std::vector<RootOutcome> outcomes_;  ///< what outcomes() returned last
+};
+
 }  // namespace
 
 Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
     arrow::fs::FileSystem* file_system, std::string base, PartitionTask task,
     const ReadOptions& options, MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
-  return std::make_unique<PartitionReaderImpl>(file_system, std::move(base), std::move(task),
-                                               options, budget, report, std::move(assemble));
+  std::vector<PartitionTask> tasks = SplitBySets(file_system, base, std::move(task), report);
+  auto open = [=](PartitionTask one) -> std::unique_ptr<PartitionReader> {
+    return std::make_unique<PartitionReaderImpl>(file_system, base, std::move(one), options, budget,
+                                                 report, assemble);
+  };
+  if (tasks.size() == 1) {
+    return open(std::move(tasks.front()));
+  }
+  return std::make_unique<SetReader>(std::move(tasks), std::move(open));
 }
 
 }  // namespace df::lake

@@ -29,7 +29,7 @@ Result<std::vector<ResourceStretch>> PartitionResources::Resolve(const TableFile
   if (file.has_partition_scope_ids()) {
     whole.join = StretchJoin::kAsStored;
     if (HasFiles(files_, otap::TableKind::kResourceAttrs, false) ||
-        HasFiles(files_, otap::TableKind::kScopeAttrs, false)) {
+        HasFiles(files_, otap::TableKind::kScopeAttrs, false) || HasSeveralWriters()) {
       joins_->LoadParents(files_, context_);
       files_.joins = joins_->has_failed() ? nullptr : joins_;
     }
@@ -42,6 +42,13 @@ Result<std::vector<ResourceStretch>> PartitionResources::Resolve(const TableFile
   auto stretches = Infer(file_index);
   files_.joins = joins_->has_failed() ? nullptr : joins_;
   return stretches;
+}
+
+bool PartitionResources::HasSeveralWriters() {
+  if (!has_several_writers_.has_value()) {
+    has_several_writers_ = KeyedRootsShareIds(files_);
+  }
+  return *has_several_writers_;
 }
 
 Result<std::vector<ResourceStretch>> PartitionResources::Infer(size_t file_index) {
@@ -74,7 +81,8 @@ bool PartitionResources::IsKnown(AttributeKind kind, const ResourceStretch& stre
     case StretchJoin::kUnknown:
       return false;
     case StretchJoin::kAsStored:
-      return !attributes.unkeyed.Has(nested_id);  // those may be of another writer
+      // Those may be of another writer.
+      return !attributes.unkeyed.Has(nested_id) && !attributes.keyed_twice.Has(nested_id);
     case StretchJoin::kProved:
       return attributes.joins_as_stored || (attributes.keyed.empty() && attributes.unkeyed.empty());
     case StretchJoin::kInferred:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lake/partition_joins.h"
@@ -29,12 +30,14 @@ class PartitionResources {
 
  private:
   Result<std::vector<ResourceStretch>> Infer(size_t file_index);
+  bool HasSeveralWriters();
 
   const PartitionFiles& files_;
   otap::Signal signal_;
   ResourceJoin policy_;
   ReadContext* context_;
   std::shared_ptr<PartitionJoins> joins_;
+  std::optional<bool> has_several_writers_;  ///< among files with the key
 };
 
 }  // namespace df::lake

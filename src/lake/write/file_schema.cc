@@ -10,6 +10,7 @@
 #include <parquet/types.h>
 
 #include "lake/leaf.h"
+#include "lake/own_writer.h"
 
 namespace df::lake {
 namespace {
@@ -124,7 +125,7 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(otap::TableKind kind,
                                                           int64_t row_group_rows) {
   parquet::WriterProperties::Builder builder;
   const Compression& compression = options.compression_of(kind);
-  builder.created_by("df_engine")
+  builder.created_by(kOwnWriter)
       ->max_row_group_length(options.row_group_rows)
       ->data_pagesize(kPageBytes)
       ->max_rows_per_page(kPageRows)
