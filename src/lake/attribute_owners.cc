@@ -32,7 +32,8 @@ std::vector<AttributeClaim> MergeBatches(std::vector<AttributeClaim> claims) {
 
 }  // namespace
 
-AttributeOwners::AttributeOwners(const ParentIdSet* parents, std::vector<AttributeClaim> claims)
+AttributeOwners::AttributeOwners(const ParentIdSet* parents, const ParentIdSet* several,
+                                 std::vector<AttributeClaim> claims)
     : parents_(parents) {
   // By place in the parents: claims that begin there, less those that have ended. One that cannot
   // be placed counts twice.
@@ -40,9 +41,9 @@ AttributeOwners::AttributeOwners(const ParentIdSet* parents, std::vector<Attribu
   for (const AttributeClaim& claim : MergeBatches(std::move(claims))) {
     const uint64_t first = uint64_t{claim.least_offset} + claim.nested.min;
     uint64_t last = uint64_t{claim.offset} + claim.nested.max;
-    for (uint64_t unseen = 0; unseen < kMostUnseen && parents->Has(last) && parents->Has(last + 1);
-         ++unseen) {
-      ++last;
+    const uint64_t last_seen = last;
+    for (uint64_t id = last_seen; id < last_seen + kMostUnseen && parents->Has(id); ++id) {
+      last = several == nullptr || several->Has(id + 1) ? id + 1 : last;
     }
     last = std::max(last, claim.last_unseen);
     const auto claimed = parents->In(first, last);

@@ -26,9 +26,12 @@ struct AttributeClaim {
 class AttributeOwners {
  public:
   AttributeOwners() = default;
-  /// Finds the parents with several possible owners. `parents` is borrowed.
+  /// Finds the parents with several possible owners. `parents` is borrowed; `several` are those of
+  /// more than one attribute row, null where that is not known. A single row is of one batch: of
+  /// the one with records of its resource or scope, not of one that may have had some without.
   /// Cost: a sort of the claims, and O(1) per parent and claim.
-  AttributeOwners(const ParentIdSet* parents, std::vector<AttributeClaim> claims);
+  AttributeOwners(const ParentIdSet* parents, const ParentIdSet* several,
+                  std::vector<AttributeClaim> claims);
 
   /// Tells whether the attribute rows of a parent may be of more than one batch.
   bool IsContested(uint64_t parent) const;

@@ -14,12 +14,13 @@ using Spans = std::vector<std::pair<int64_t, int64_t>>;
 
 /// Resolves files of one signal, and tells whether the resource of the last row is known.
 bool IsKnownForLast(const std::vector<Spans>& files, std::vector<uint32_t> parents,
-                    uint32_t* offset) {
+                    uint32_t* offset, const ParentIdSet* several = nullptr) {
   const ParentIdSet resources(std::move(parents));
   const ParentIdSet scopes;
   ResolverInput input;
   input.resources = &resources;
   input.scopes = &scopes;
+  input.several_resources = several;
   input.signals.emplace_back();
   for (const Spans& file : files) {
     input.signals.back().push_back({1, true, [&file](int) -> Result<RootIds> {
@@ -111,6 +112,22 @@ TEST(ParentIdSet, ReturnsRanges) {
   EXPECT_TRUE(set.In(6, 5).empty());
   EXPECT_TRUE(set.In(uint64_t{1} << 33, uint64_t{1} << 34).empty());
   EXPECT_EQ(set.IndexOf(9), 2U);
+}
+
+TEST(BatchStarts, ASingleAttributeRowPastABatchIsThatOfTheNextWithRecordsOfIt) {
+  const Spans before = {{0, 0}, {1, 1}, {2, 2}, {3, 3}};
+  const Spans behind = {{4, 0}, {5, 1}, {6, 2}};
+  const std::vector<uint32_t> parents = {0, 1, 2, 3, 4, 5, 6};
+  uint32_t offset = 0;
+  const ParentIdSet none;
+  EXPECT_TRUE(IsKnownForLast({before, behind}, parents, &offset, &none));
+  EXPECT_EQ(offset, 4U);
+  // The batch before may have had resources without records, up to 7.
+  const ParentIdSet last({6});
+  EXPECT_FALSE(IsKnownForLast({before, behind}, parents, &offset, &last));
+  EXPECT_FALSE(IsKnownForLast({before, behind}, parents, &offset)) << "nothing is known of them";
+  const ParentIdSet other({5});
+  EXPECT_TRUE(IsKnownForLast({before, behind}, parents, &offset, &other));
 }
 
 }  // namespace

@@ -40,6 +40,16 @@ const std::string& SetOrPath(const FileSummary& file) {
   return file.file_set.empty() ? file.entry.path : file.file_set;
 }
 
+/// Adds the ids that come more than once.
+void AddRepeated(std::vector<uint32_t> ids, std::vector<uint32_t>* repeated) {
+  std::sort(ids.begin(), ids.end());
+  for (size_t i = 1; i < ids.size(); ++i) {
+    if (ids[i] == ids[i - 1]) {
+      repeated->push_back(ids[i]);
+    }
+  }
+}
+
 /// Returns the ids that are in more than one of the lists.
 ParentIdSet InSeveral(std::map<std::string, std::vector<uint32_t>> lists) {
   std::vector<uint32_t> all;
@@ -47,13 +57,8 @@ ParentIdSet InSeveral(std::map<std::string, std::vector<uint32_t>> lists) {
     const ParentIdSet distinct(std::move(list));
     all.insert(all.end(), distinct.ids().begin(), distinct.ids().end());
   }
-  std::sort(all.begin(), all.end());
   std::vector<uint32_t> several;
-  for (size_t i = 1; i < all.size(); ++i) {
-    if (all[i] == all[i - 1]) {
-      several.push_back(all[i]);
-    }
-  }
+  AddRepeated(std::move(all), &several);
   return ParentIdSet(std::move(several));
 }
 
@@ -104,6 +109,7 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
   Attributes& attributes = attributes_[kind == otap::TableKind::kResourceAttrs ? 0 : 1];
   is_complete_ = is_complete_ && !files.has_unreadable[otap::TableIndex(kind)];
   std::array<std::vector<uint32_t>, 2> ids;
+  std::vector<uint32_t> several;  // in succession, with and without the key
   std::map<std::string, std::vector<uint32_t>> by_set;
   const bool may_have_writers = !files.of(kind).empty() && KeyedRootsShareIds(files);
   for (const FileSummaryPtr& summary : files.of(kind)) {
@@ -121,8 +127,13 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
                               file->ReadIds(group, LeafIndex(kind, "parent_id")));
         for (int64_t row = 0; row < file->num_rows(group); ++row) {
           const uint32_t id = parents.values[static_cast<size_t>(row)];
-          if (parents.is_valid(row) && (found.empty() || found.back() != id)) {
+          if (!parents.is_valid(row)) {
+            continue;
+          }
+          if (found.empty() || found.back() != id) {
             found.push_back(id);
+          } else if (several.empty() || several.back() != id) {
+            several.push_back(id);
           }
         }
       }
@@ -145,6 +156,8 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
   }
   attributes.keyed_twice = InSeveral(std::move(by_set));
   attributes.keyed = ParentIdSet(std::move(ids[0]));
+  AddRepeated(ids[1], &several);
+  attributes.unkeyed_several = ParentIdSet(std::move(several));
   attributes.unkeyed = ParentIdSet(std::move(ids[1]));
 }
 
@@ -245,6 +258,10 @@ Status PartitionJoins::Infer(const PartitionFiles& files, ReadContext* context) 
   ResolverInput input;
   input.resources = &attributes_[0].unkeyed;
   input.scopes = &attributes_[1].unkeyed;
+  if (is_complete_) {
+    input.several_resources = &attributes_[0].unkeyed_several;
+    input.several_scopes = &attributes_[1].unkeyed_several;
+  }
   input.is_evidence_complete = is_complete_;
   int num_signals = 0;  // that have rows
   bool has_unreadable = false;

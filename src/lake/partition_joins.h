@@ -29,6 +29,7 @@ class PartitionJoins {
   struct Attributes {
     ParentIdSet keyed;
     ParentIdSet unkeyed;
+    ParentIdSet unkeyed_several;  ///< of `unkeyed`: those of more than one row
     /// Of `keyed`: those in files of more than one set, or in more than one of no set, where root
     /// files are of several writers. A writer puts the attributes of one resource into one file.
     ParentIdSet keyed_twice;

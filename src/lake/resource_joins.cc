@@ -22,6 +22,7 @@ const IdRange& NestedOf(AttributeKind kind, const ResourceStretch& stretch) {
 Result<ResourceJoins> ResourceJoins::Make(const ResolverInput& input) {
   ResourceJoins joins;
   joins.parents_ = {input.resources, input.scopes};
+  joins.several_ = {input.several_resources, input.several_scopes};
   ARROW_ASSIGN_OR_RAISE(joins.stretches_, ResolveResources(input));
   joins.FindOwners();
   for (int round = 0; joins.UnpinStretches(round >= kMostRounds); ++round) {
@@ -59,7 +60,7 @@ void ResourceJoins::FindOwners() {
         }
       }
     }
-    owners_[index] = AttributeOwners(parents_[index], std::move(claims));
+    owners_[index] = AttributeOwners(parents_[index], several_[index], std::move(claims));
   }
 }
 

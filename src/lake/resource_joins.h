@@ -16,7 +16,7 @@ enum class AttributeKind : uint8_t { kResource, kScope };
 /// Puts the batches that the root rows tell of together with the attribute rows.
 class ResourceJoins {
  public:
-  /// `input.resources` and `input.scopes` are borrowed. Errors: what reading returns.
+  /// The sets of the input are borrowed. Errors: what reading returns.
   static Result<ResourceJoins> Make(const ResolverInput& input);
 
   const std::vector<ResourceStretch>& stretches(size_t signal, size_t file) const {
@@ -33,6 +33,7 @@ class ResourceJoins {
   bool UnpinStretches(bool all);
 
   std::array<const ParentIdSet*, 2> parents_{};
+  std::array<const ParentIdSet*, 2> several_{};  ///< of them, as in the input
   ResolvedStretches stretches_;
   std::array<AttributeOwners, 2> owners_;
 };

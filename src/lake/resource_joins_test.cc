@@ -364,8 +364,18 @@ class Reader {
           parents.push_back(row.parent);
         }
       }
+      std::vector<uint32_t> several;
+      std::sort(parents.begin(), parents.end());
+      for (size_t i = 1; i < parents.size(); ++i) {
+        if (parents[i] == parents[i - 1]) {
+          several.push_back(parents[i]);
+        }
+      }
       parents_[table] = ParentIdSet(parents);
+      several_[table] = ParentIdSet(several);
     }
+    input.several_resources = &several_[0];
+    input.several_scopes = &several_[1];
     input.resources = &parents_[0];
     input.scopes = &parents_[1];
     int with_rows = 0;
@@ -456,6 +466,7 @@ class Reader {
 
   const Exporter& exporter_;
   ParentIdSet parents_[2];
+  ParentIdSet several_[2];
   ResourceJoins joins_;
 };
 

@@ -65,6 +65,9 @@ struct RootFileSource {
 struct ResolverInput {
   const ParentIdSet* resources = nullptr;
   const ParentIdSet* scopes = nullptr;
+  /// Those of them that more than one attribute row has; null where that is not known.
+  const ParentIdSet* several_resources = nullptr;
+  const ParentIdSet* several_scopes = nullptr;
   bool is_evidence_complete = true;  ///< every attribute file could be read
   bool is_only_signal = false;       ///< no other root table has rows in the partition
   /// By signal, its files in the order of their ids.
