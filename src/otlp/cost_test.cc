@@ -1,8 +1,12 @@
 // Shapes of input whose cost once grew with the square of their size.
 #include "testing/cost.h"
 
+#include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <protozero/pbf_writer.hpp>
 
@@ -39,6 +43,46 @@ TEST(EncodeCost, ResourcesCostWhatTheyWeigh) {
                                     };
                                   }),
             "");
+}
+
+TEST(JsonCost, RequestsCostWhatTheyWeigh) {
+  const std::vector<std::pair<std::string, std::function<std::string(int64_t)>>> shapes = {
+      {"unknown keys",
+       [](int64_t n) {
+         std::string json = "{";
+         for (int64_t i = 0; i < n; ++i) {
+           json += fmt::format(R"("k{}":{{"a":{}}},)", i, i);
+         }
+         return json + R"("resourceLogs":[]})";
+       }},
+      {"records",
+       [](int64_t n) {
+         std::string json = R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{})";
+         for (int64_t i = 0; i < n; ++i) {
+           json += R"(,{"timeUnixNano":"17","body":{"stringValue":"text"}})";
+         }
+         return json + "]}]}]}";
+       }},
+      {"values", [](int64_t n) {
+         std::string json =
+             R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"kvlistValue":{"values":[{})";
+         for (int64_t i = 0; i < n; ++i) {
+           json +=
+               fmt::format(R"(,{{"key":"k{}","value":{{"arrayValue":{{"values":[{{}}]}}}}}})", i);
+         }
+         return json + "]}}}]}]}]}";
+       }}};
+  for (const auto& [name, make] : shapes) {
+    EXPECT_EQ(testing::WhyNotLinear(5000,
+                                    [&make = make](int64_t n) {
+                                      return [json = make(n)] {
+                                        Decoder decoder;
+                                        ASSERT_TRUE(decoder.DecodeJson(Signal::kLogs, json).ok());
+                                      };
+                                    }),
+              "")
+        << name;
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ DecodeStats& DecodeStats::operator+=(const DecodeStats& other) {
   items += other.items;
   invalid_ids += other.invalid_ids;
   empty_groups += other.empty_groups;
+  replaced_surrogates += other.replaced_surrogates;
   unknown.Add(other.unknown);
   return *this;
 }
@@ -58,6 +59,7 @@ arrow::Result<std::vector<otap::BatchPtr>> Decoder::DecodeJson(otap::Signal sign
   auto batches = DecodeRequest(signal, request, stats);
   if (batches.ok() && stats != nullptr) {
     stats->unknown.Add(state_->json.unknown());
+    stats->replaced_surrogates += state_->json.num_lone_surrogates();
   }
   return batches;
 }

@@ -27,6 +27,8 @@ struct DecodeStats {
   int64_t invalid_ids = 0;  ///< trace and span ids of a wrong length: read as none
   /// Resources and scopes without any record: left out, since nothing would refer to them.
   int64_t empty_groups = 0;
+  /// Halves of surrogate pairs in texts of JSON: read as U+FFFD.
+  int64_t replaced_surrogates = 0;
   UnknownFields unknown;  ///< fields that there is no column for
 
   DecodeStats& operator+=(const DecodeStats& other);
@@ -64,9 +66,10 @@ class Decoder {
 
   /// Decodes the same request written as OTLP JSON: one object. Names in lowerCamelCase or as in
   /// the protobuf definition, unknown ones are skipped and counted; ids in hex, other bytes in
-  /// base64; integers as numbers or texts; enums as numbers. Errors: Invalid "<path>: found ..,
-  /// expected .." for values of a wrong kind or range and values too deep; without a path, but with
-  /// line and column, for what is not JSON.
+  /// base64; integers as numbers or texts; enums as numbers or by their names; half a surrogate
+  /// pair becomes U+FFFD. Errors: Invalid "<path>: found .., expected .." for values of a wrong
+  /// kind or range and values too deep; without a path, but with line and column, for what is not
+  /// JSON.
   arrow::Result<std::vector<otap::BatchPtr>> DecodeJson(otap::Signal signal, std::string_view json,
                                                         DecodeStats* stats = nullptr);
 

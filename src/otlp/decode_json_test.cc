@@ -112,6 +112,60 @@ TEST(DecodeJson, SaysWhereAValueIsWrong) {
   }
 }
 
+TEST(DecodeJson, TakesNamesOfEnums) {
+  const auto span = [](std::string_view kind, std::string_view code) {
+    return fmt::format(
+        R"({{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"kind":{},"status":{{"code":{}}}}}]}}]}}]}})",
+        kind, code);
+  };
+  EXPECT_EQ(Read(span(R"("SPAN_KIND_CONSUMER")", R"("STATUS_CODE_ERROR")"), Signal::kTraces),
+            Read(span("5", "2"), Signal::kTraces));
+  EXPECT_EQ(Read(span(R"("SPAN_KIND_UNSPECIFIED")", R"("STATUS_CODE_UNSET")"), Signal::kTraces),
+            Read(span("0", "0"), Signal::kTraces));
+  EXPECT_EQ(Read(Logs(R"({"severityNumber":"SEVERITY_NUMBER_FATAL4"})")),
+            Read(Logs(R"({"severityNumber":24})")));
+  const auto sum = [](std::string_view temporality) {
+    return fmt::format(
+        R"({{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"sum":{{"aggregationTemporality":{},)"
+        R"("dataPoints":[{{"asInt":1}}]}}}}]}}]}}]}})",
+        temporality);
+  };
+  EXPECT_EQ(Read(sum(R"("AGGREGATION_TEMPORALITY_CUMULATIVE")"), Signal::kMetrics),
+            Read(sum("2"), Signal::kMetrics));
+  // Numbers that have no name, in both forms, are kept.
+  EXPECT_EQ(Read(span("77", R"("78")"), Signal::kTraces),
+            Read(span(R"("77")", "78"), Signal::kTraces));
+  EXPECT_EQ(Read(span(R"("SPAN_KIND_ELSE")", "0"), Signal::kTraces),
+            "resourceSpans[0].scopeSpans[0].spans[0].kind: found another text, expected a whole "
+            "number, or a name as SPAN_KIND_CONSUMER");
+  EXPECT_THAT(Read(Logs(R"({"flags":"SPAN_KIND_SERVER"})")),
+              ::testing::HasSubstr("flags: found a text, expected a whole number from 0"));
+}
+
+TEST(DecodeJson, HalvesOfSurrogatePairsCostTheLetterOnly) {
+  Decoder decoder;
+  DecodeStats stats;
+  const auto batches = decoder.DecodeJson(
+      Signal::kLogs, Logs(R"({"severityText":"a\ud83dz","body":{"stringValue":"\ude00"}},{})"),
+      &stats);
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  EXPECT_EQ(stats.items, 2);
+  EXPECT_EQ(stats.replaced_surrogates, 2);
+  const std::string request = EncodeRequest(*batches->at(0)).ValueOrDie();
+  EXPECT_NE(request.find("a\xEF\xBF\xBDz"), std::string::npos);
+  // Of the next request there are none.
+  DecodeStats next;
+  ASSERT_TRUE(decoder.DecodeJson(Signal::kLogs, Logs("{}"), &next).ok());
+  EXPECT_EQ(next.replaced_surrogates, 0);
+}
+
+TEST(DecodeJson, WhatIsNoJsonIsSaidBeforeWhatIsWrongInIt) {
+  EXPECT_EQ(Read("{\"resourceLogs\":7,\n]"),
+            "found no JSON, expected an object: at line 2, column 1: found ']', expected a key in "
+            "quotes");
+  EXPECT_EQ(Read("{\"resourceLogs\":7}"), "resourceLogs: found a number, expected an array");
+}
+
 TEST(DecodeJson, DepthIsLimited) {
   const auto nested = [](int depth) {
     std::string value = "{}";

@@ -10,7 +10,8 @@
 #include <arrow/util/base64.h>
 #include <fmt/format.h>
 
-#include "otlp/decode/json_tree.h"
+#include "otlp/decode/json_scanner.h"
+#include "otlp/decode/json_shape.h"
 #include "otlp/proto_writer.h"
 
 namespace df::otlp {
@@ -22,62 +23,59 @@ constexpr size_t JsonDepthOf(int max_value_depth) {
   return 5 * static_cast<size_t>(max_value_depth) + 64;
 }
 
-/// Tells whether a JSON key names a field: "timeUnixNano" or "time_unix_nano".
-bool IsNameOf(std::string_view key, std::string_view field_name) {
-  if (key == field_name) {
-    return true;
+constexpr uint8_t kNoDigit = 0xFF;
+constexpr std::array<uint8_t, 256> kHexDigits = [] {
+  std::array<uint8_t, 256> digits{};
+  digits.fill(kNoDigit);
+  for (uint8_t digit = 0; digit < 10; ++digit) {
+    digits['0' + digit] = digit;
   }
-  size_t at = 0;
-  for (size_t i = 0; i < field_name.size(); ++i, ++at) {
-    char expected = field_name[i];
-    if (expected == '_' && i + 1 < field_name.size()) {
-      expected = field_name[++i];
-      expected =
-          expected >= 'a' && expected <= 'z' ? static_cast<char>(expected - 'a' + 'A') : expected;
-    }
-    if (at >= key.size() || key[at] != expected) {
-      return false;
-    }
+  for (uint8_t digit = 10; digit < 16; ++digit) {
+    digits['a' + digit - 10] = digit;
+    digits['A' + digit - 10] = digit;
   }
-  return at == key.size();
+  return digits;
+}();
+
+bool FromHex(std::string_view text, std::string* bytes) {
+  bytes->resize(text.size() / 2);
+  uint8_t seen = 0;
+  for (size_t i = 0; i < bytes->size(); ++i) {
+    const uint8_t high = kHexDigits[static_cast<uint8_t>(text[2 * i])];
+    const uint8_t low = kHexDigits[static_cast<uint8_t>(text[2 * i + 1])];
+    seen |= high | low;
+    (*bytes)[i] = static_cast<char>(high << 4U | low);
+  }
+  return text.size() % 2 == 0 && seen < 16;
 }
 
-bool IsHex(const FieldShape& field) {
-  return field.name == "trace_id" || field.name == "span_id" || field.name == "parent_span_id";
-}
-
-std::optional<unsigned> HexDigit(char digit) {
-  if (digit >= '0' && digit <= '9') {
-    return digit - '0';
-  }
-  const char lower = static_cast<char>(digit | 0x20);
-  if (lower >= 'a' && lower <= 'f') {
-    return lower - 'a' + 10;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> FromHex(std::string_view text) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    const auto high = HexDigit(text[i]);
-    const auto low = HexDigit(text[i + 1]);
-    if (!high || !low) {
-      return std::nullopt;
-    }
-    bytes.push_back(static_cast<char>(*high << 4U | *low));
-  }
-  return text.size() % 2 == 0 ? std::optional(std::move(bytes)) : std::nullopt;
-}
-
-std::optional<std::string> FromBase64(std::string_view text) {
+bool FromBase64(std::string_view text, std::string* bytes) {
   std::string standard(text);
   for (char& letter : standard) {
     letter = letter == '-' ? '+' : letter == '_' ? '/' : letter;
   }
   standard.append((4 - standard.size() % 4) % 4, '=');
-  arrow::Result<std::string> bytes = arrow::util::base64_decode(standard);
-  return bytes.ok() ? std::optional(*std::move(bytes)) : std::nullopt;
+  arrow::Result<std::string> decoded = arrow::util::base64_decode(standard);
+  if (decoded.ok()) {
+    *bytes = *std::move(decoded);
+  }
+  return decoded.ok();
+}
+
+/// Parses a text of up to 19 digits, which is how times are written, and nothing else.
+std::optional<uint64_t> ParseDigits(std::string_view text) {
+  if (text.empty() || text.size() > 19) {
+    return std::nullopt;
+  }
+  uint64_t value = 0;
+  for (const char letter : text) {
+    const auto digit = static_cast<uint8_t>(letter - '0');
+    if (digit > 9) {
+      return std::nullopt;
+    }
+    value = 10 * value + digit;
+  }
+  return value;
 }
 
 /// Parses all of a text.
@@ -102,9 +100,16 @@ std::optional<double> ParseDouble(std::string_view text) {
                                                             : std::nullopt;
 }
 
+/// What a number may be written as.
+struct Scalar {
+  JsonKind kind = JsonKind::kNone;
+  JsonNumber number;
+  std::string_view text;
+};
+
 /// A whole number of a range, from a JSON number or text. 1e3 is one, 0.5 is none.
 template <typename T>
-std::optional<T> IntegerOf(const JsonValue& value) {
+std::optional<T> IntegerOf(const Scalar& value) {
   const auto narrow = [](auto wide) {
     return std::in_range<T>(wide) ? std::optional(static_cast<T>(wide)) : std::nullopt;
   };
@@ -114,245 +119,335 @@ std::optional<T> IntegerOf(const JsonValue& value) {
     const bool fits = real >= static_cast<double>(std::numeric_limits<T>::min()) && real < end;
     return fits && std::trunc(real) == real ? std::optional(static_cast<T>(real)) : std::nullopt;
   };
-  if (const auto* number = value.As<uint64_t>()) {
-    return narrow(*number);
-  }
-  if (const auto* number = value.As<int64_t>()) {
-    return narrow(*number);
-  }
-  if (const auto* number = value.As<double>()) {
-    return from_double(*number);
-  }
-  if (const auto* text = value.As<std::string>()) {
-    if (const auto integer = ParseNumber<T>(*text)) {
+  if (value.kind == JsonKind::kText) {
+    if (const auto digits = ParseDigits(value.text)) {
+      return narrow(*digits);
+    }
+    if (const auto integer = ParseNumber<T>(value.text)) {
       return integer;
     }
-    const auto real = ParseDouble(*text);
+    const auto real = ParseDouble(value.text);
     return real ? from_double(*real) : std::nullopt;
+  }
+  switch (value.number.kind) {
+    case JsonNumber::Kind::kUnsigned:
+      return narrow(value.number.magnitude);
+    case JsonNumber::Kind::kSigned:
+      return narrow(value.number.integer);
+    case JsonNumber::Kind::kReal:
+      return from_double(value.number.real);
   }
   return std::nullopt;
 }
 
-std::optional<double> DoubleOf(const JsonValue& value) {
-  if (const auto* text = value.As<std::string>()) {
-    return ParseDouble(*text);
+std::optional<double> DoubleOf(const Scalar& value) {
+  if (value.kind == JsonKind::kText) {
+    return ParseDouble(value.text);
   }
-  if (const auto* number = value.As<int64_t>()) {
-    // The parser takes "-0" for an integer with sign; "0" is one without to it.
-    return *number == 0 ? -0.0 : static_cast<double>(*number);
+  switch (value.number.kind) {
+    case JsonNumber::Kind::kUnsigned:
+      return static_cast<double>(value.number.magnitude);
+    case JsonNumber::Kind::kSigned:
+      // "-0" is a number with sign; "0" is one without.
+      return value.number.integer == 0 ? -0.0 : static_cast<double>(value.number.integer);
+    case JsonNumber::Kind::kReal:
+      return value.number.real;
   }
-  if (const auto* number = value.As<uint64_t>()) {
-    return static_cast<double>(*number);
-  }
-  const auto* real = value.As<double>();
-  return real == nullptr ? std::nullopt : std::optional(*real);
+  return std::nullopt;
 }
 
-std::string_view KindOf(const JsonValue& value) {
-  constexpr std::array<std::string_view, 8> kKinds = {
-      "null", "a boolean", "a number", "a number", "a number", "a text", "an array", "an object"};
-  return kKinds[value.value.index()];
+std::string_view KindName(JsonKind kind) {
+  constexpr std::array<std::string_view, 7> kNames = {
+      "nothing", "null", "a boolean", "a number", "a text", "an array", "an object"};
+  return kNames[static_cast<size_t>(kind)];
 }
 
 }  // namespace
 
-/// Writes one request. Functions return false when they have set the error.
+/// Writes one request while it is read. Functions return false when they have set the problem, or
+/// the scanner has an error.
 class JsonTranscoder::Writer {
  public:
-  Writer(std::string* buffer, int max_value_depth, UnknownFields* unknown)
-      : out_(buffer), max_value_depth_(max_value_depth), unknown_(unknown) {}
+  Writer(std::string_view json, JsonTranscoder* owner)
+      : in_(json, JsonDepthOf(owner->max_value_depth_)),
+        out_(&owner->buffer_),
+        max_value_depth_(owner->max_value_depth_),
+        unknown_(&owner->unknown_) {}
 
-  bool WriteMessage(const MessageShape& shape, const JsonValue& value, int value_depth) {
-    const auto* object = value.As<JsonValue::Object>();
-    if (object == nullptr) {
-      return Fail(value, "an object");
-    }
-    SeenFields seen;
-    for (const auto& [key, item] : object->members) {
-      if (item.is_null()) {
-        continue;
-      }
-      const FieldShape* field = FindByName(shape, key);
-      if (field == nullptr) {
-        unknown_->AddKey(shape, key);
-        continue;
-      }
-      if (!IsFirst(shape, *field, &seen) || !WriteField(shape, *field, item, value_depth)) {
-        Prepend(key);
-        return false;
-      }
-    }
-    return true;
-  }
+  bool WriteRequest(const JsonShape& shape) { return WriteMessage(shape, 0) && in_.ReadEnd(); }
 
   std::string_view written() const { return out_.written(); }
   std::string error() const { return path_.empty() ? problem_ : path_ + ": " + problem_; }
+  int64_t num_lone_surrogates() const { return in_.num_lone_surrogates(); }
 
  private:
-  static const FieldShape* FindByName(const MessageShape& shape, std::string_view key) {
-    for (const FieldShape& field : shape.fields) {
-      if (IsNameOf(key, field.name)) {
-        return &field;
-      }
-    }
-    return nullptr;
-  }
-
   struct SeenFields {
     uint32_t bits = 0;  // by the position of the field
     bool has_choice = false;
   };
 
+  bool WriteMessage(const JsonShape& shape, int value_depth) {
+    if (const JsonKind kind = in_.Peek(); kind != JsonKind::kObject) {
+      return Fail(kind, "an object");
+    }
+    if (!in_.Open()) {
+      return false;
+    }
+    SeenFields seen;
+    size_t guess = 0;
+    for (bool is_first = true;; is_first = false) {
+      switch (in_.Next('}', is_first)) {
+        case JsonScanner::Step::kEnd:
+          return true;
+        case JsonScanner::Step::kError:
+          return false;
+        case JsonScanner::Step::kItem:
+          break;
+      }
+      if (!WriteMember(shape, value_depth, &seen, &guess)) {
+        return false;
+      }
+    }
+  }
+
+  bool WriteMember(const JsonShape& shape, int value_depth, SeenFields* seen, size_t* guess) {
+    std::string_view key;
+    if (!in_.ReadKey(&key)) {
+      return false;
+    }
+    const JsonKind kind = in_.Peek();
+    if (kind == JsonKind::kNull) {
+      return in_.ReadNull();
+    }
+    const size_t at = shape.Find(key, *guess);
+    if (at == shape.fields.size()) {
+      unknown_->AddKey(*shape.shape, key);
+      return in_.Skip();
+    }
+    *guess = at + 1;
+    const JsonField& field = shape.fields[at];
+    const bool is_camel = key == field.camel_name;
+    if (!IsFirst(at, field, seen) || !WriteField(shape, field, kind, value_depth)) {
+      Prepend(is_camel ? field.camel_name : std::string(field.field->name));
+      return false;
+    }
+    return true;
+  }
+
   /// Of a key that stands twice all but one would be lost, and of two members of a oneof one.
-  bool IsFirst(const MessageShape& shape, const FieldShape& field, SeenFields* seen) {
-    const uint32_t bit = uint32_t{1} << static_cast<size_t>(&field - &shape.fields[0]);
+  bool IsFirst(size_t position, const JsonField& field, SeenFields* seen) {
+    const uint32_t bit = uint32_t{1} << position;
     if ((seen->bits & bit) != 0) {
       problem_ = "found it twice, expected each key once";
       return false;
     }
     seen->bits |= bit;
-    if (field.presence == Presence::kOneof && std::exchange(seen->has_choice, true)) {
+    if (field.field->presence == Presence::kOneof && std::exchange(seen->has_choice, true)) {
       problem_ = "found it beside another one, expected one kind of value";
       return false;
     }
     return true;
   }
 
-  bool Fail(const JsonValue& found, std::string_view expected) {
-    problem_ = fmt::format("found {}, expected {}", KindOf(found), expected);
+  bool Fail(JsonKind found, std::string_view expected) {
+    problem_ = fmt::format("found {}, expected {}", KindName(found), expected);
     return false;
   }
   void Prepend(const std::string& step) {
     path_ = path_.empty() ? step : path_[0] == '[' ? step + path_ : step + "." + path_;
   }
 
-  bool WriteField(const MessageShape& shape, const FieldShape& field, const JsonValue& value,
-                  int value_depth) {
-    if (field.presence != Presence::kRepeated) {
-      return WriteValue(shape, field, value, value_depth);
+  bool WriteField(const JsonShape& shape, const JsonField& field, JsonKind kind, int value_depth) {
+    if (field.field->presence != Presence::kRepeated) {
+      return WriteValue(shape, field, kind, value_depth);
     }
-    const auto* array = value.As<JsonValue::Array>();
-    if (array == nullptr) {
-      return Fail(value, "an array");
+    if (kind != JsonKind::kArray) {
+      return Fail(kind, "an array");
     }
-    size_t position = 0;
-    for (const JsonValue& item : *array) {
-      if (!WriteValue(shape, field, item, value_depth)) {
+    if (!in_.Open()) {
+      return false;
+    }
+    for (size_t position = 0;; ++position) {
+      switch (in_.Next(']', position == 0)) {
+        case JsonScanner::Step::kEnd:
+          return true;
+        case JsonScanner::Step::kError:
+          return false;
+        case JsonScanner::Step::kItem:
+          break;
+      }
+      if (!WriteValue(shape, field, in_.Peek(), value_depth)) {
         Prepend(fmt::format("[{}]", position));
         return false;
       }
-      ++position;
     }
-    return true;
   }
 
-  bool WriteValue(const MessageShape& shape, const FieldShape& field, const JsonValue& value,
-                  int value_depth) {
-    const Field target = {field.number, field.name};
-    switch (field.kind) {
-      case WireKind::kString:
-        return WriteText(target, value);
+  bool WriteValue(const JsonShape& shape, const JsonField& field, JsonKind kind, int value_depth) {
+    const Field target = {field.field->number, field.field->name};
+    switch (field.field->kind) {
+      case WireKind::kString: {
+        std::string_view text;
+        if (kind != JsonKind::kText) {
+          return Fail(kind, "a text");
+        }
+        if (!in_.ReadText(&text)) {
+          return false;
+        }
+        out_.String(target, text);
+        return true;
+      }
       case WireKind::kBytes:
-        return WriteBytes(field, value);
+        return WriteBytes(field, kind);
       case WireKind::kMessage: {
-        const bool is_container = &shape == &kAnyValueShape;
+        const bool is_container = shape.shape == &kAnyValueShape;
         if (is_container && value_depth == max_value_depth_) {
           problem_ = fmt::format("found a value deeper than {} arrays and maps, expected less",
                                  max_value_depth_);
           return false;
         }
         bool ok = false;
-        out_.Message(target, Expect::kSmall, [&] {
-          ok = WriteMessage(*field.message, value, value_depth + (is_container ? 1 : 0));
+        out_.Message(target, field.expect, [&] {
+          ok = WriteMessage(*field.message, value_depth + (is_container ? 1 : 0));
         });
         return ok;
       }
       case WireKind::kBool: {
-        const auto* boolean = value.As<bool>();
-        if (boolean == nullptr) {
-          return Fail(value, "true or false");
+        bool boolean = false;
+        if (kind != JsonKind::kBool) {
+          return Fail(kind, "true or false");
         }
-        out_.Bool(target, *boolean);
+        if (!in_.ReadBool(&boolean)) {
+          return false;
+        }
+        out_.Bool(target, boolean);
         return true;
       }
       case WireKind::kDouble: {
-        const auto real = DoubleOf(value);
+        constexpr std::string_view kExpected = "a number, or one of NaN, Infinity and -Infinity";
+        Scalar scalar;
+        if (!ReadScalar(kind, kExpected, &scalar)) {
+          return false;
+        }
+        const auto real = DoubleOf(scalar);
         if (!real) {
-          return Fail(value, "a number, or one of NaN, Infinity and -Infinity");
+          return Fail(kind, kExpected);
         }
         out_.Double(target, *real);
         return true;
       }
       default:
-        return WriteInteger(field, value);
+        return WriteInteger(field, kind);
     }
   }
 
+  bool ReadScalar(JsonKind kind, std::string_view expected, Scalar* scalar) {
+    scalar->kind = kind;
+    if (kind == JsonKind::kText) {
+      return in_.ReadText(&scalar->text);
+    }
+    return kind == JsonKind::kNumber ? in_.ReadNumber(&scalar->number) : Fail(kind, expected);
+  }
+
+  template <typename T>
+  bool FailRange(JsonKind kind) {
+    return Fail(kind, fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(),
+                                  std::numeric_limits<T>::max()));
+  }
+
   template <typename T, typename Write>
-  bool WriteNumber(const JsonValue& value, const Write& write) {
-    const auto number = IntegerOf<T>(value);
+  bool WriteNumber(JsonKind kind, const Write& write) {
+    if (kind != JsonKind::kNumber && kind != JsonKind::kText) {
+      return FailRange<T>(kind);
+    }
+    Scalar scalar;
+    if (!ReadScalar(kind, "", &scalar)) {
+      return false;
+    }
+    const auto number = IntegerOf<T>(scalar);
     if (!number) {
-      return Fail(value, fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(),
-                                     std::numeric_limits<T>::max()));
+      return FailRange<T>(kind);
     }
     write(*number);
     return true;
   }
 
-  bool WriteInteger(const FieldShape& field, const JsonValue& value) {
-    const Field target = {field.number, field.name};
-    switch (field.kind) {
-      case WireKind::kUInt:
-        if (field.presence == Presence::kRepeated) {  // bucket_counts, the only one of 64 bits
-          return WriteNumber<uint64_t>(
-              value, [&](uint64_t number) { out_.Int64(target, static_cast<int64_t>(number)); });
-        }
-        return WriteNumber<uint32_t>(value, [&](uint32_t number) { out_.UInt32(target, number); });
-      case WireKind::kInt:
-        if (field.presence == Presence::kOneof) {  // int_value; the others are enums
-          return WriteNumber<int64_t>(value, [&](int64_t number) { out_.Int64(target, number); });
-        }
-        return WriteNumber<int32_t>(value, [&](int32_t number) { out_.Enum(target, number); });
-      case WireKind::kSInt:
-        return WriteNumber<int32_t>(value, [&](int32_t number) { out_.SInt32(target, number); });
-      case WireKind::kFixed32:
-        return WriteNumber<uint32_t>(value, [&](uint32_t number) { out_.Fixed32(target, number); });
-      case WireKind::kFixed64:
-        return WriteNumber<uint64_t>(value, [&](uint64_t number) { out_.Fixed64(target, number); });
-      case WireKind::kSFixed64:
-        return WriteNumber<int64_t>(value, [&](int64_t number) { out_.SFixed64(target, number); });
-      default:
-        return Fail(value, "a number");
+  /// Numbers that there is no name for are kept: they come from a newer definition.
+  bool WriteEnum(const JsonField& field, JsonKind kind) {
+    if (kind != JsonKind::kNumber && kind != JsonKind::kText) {
+      return FailRange<int32_t>(kind);
     }
-  }
-
-  bool WriteText(Field field, const JsonValue& value) {
-    const auto* text = value.As<std::string>();
-    if (text == nullptr) {
-      return Fail(value, "a text");
+    Scalar scalar;
+    if (!ReadScalar(kind, "", &scalar)) {
+      return false;
     }
-    out_.String(field, *text);
+    auto number = IntegerOf<int32_t>(scalar);
+    for (size_t i = 0; !number && kind == JsonKind::kText && i < field.names.size(); ++i) {
+      if (field.names[i].name == scalar.text) {
+        number = field.names[i].number;
+      }
+    }
+    if (!number && kind == JsonKind::kText) {
+      problem_ = fmt::format("found another text, expected a whole number, or a name as {}",
+                             field.names.back().name);
+      return false;
+    }
+    if (!number) {
+      return FailRange<int32_t>(kind);
+    }
+    out_.Enum({field.field->number, field.field->name}, *number);
     return true;
   }
 
-  bool WriteBytes(const FieldShape& field, const JsonValue& value) {
-    const auto* text = value.As<std::string>();
-    const std::string_view expected = IsHex(field) ? "a text of hex digits" : "a text in base64";
-    if (text == nullptr) {
-      return Fail(value, expected);
+  bool WriteInteger(const JsonField& field, JsonKind kind) {
+    const Field target = {field.field->number, field.field->name};
+    if (!field.names.empty()) {
+      return WriteEnum(field, kind);
     }
-    const auto bytes = IsHex(field) ? FromHex(*text) : FromBase64(*text);
-    if (!bytes) {
+    switch (field.field->kind) {
+      case WireKind::kUInt:
+        if (field.field->presence == Presence::kRepeated) {  // bucket_counts, all of 64 bits
+          return WriteNumber<uint64_t>(
+              kind, [&](uint64_t number) { out_.Int64(target, static_cast<int64_t>(number)); });
+        }
+        return WriteNumber<uint32_t>(kind, [&](uint32_t number) { out_.UInt32(target, number); });
+      case WireKind::kInt:  // int_value; the others are enums
+        return WriteNumber<int64_t>(kind, [&](int64_t number) { out_.Int64(target, number); });
+      case WireKind::kSInt:
+        return WriteNumber<int32_t>(kind, [&](int32_t number) { out_.SInt32(target, number); });
+      case WireKind::kFixed32:
+        return WriteNumber<uint32_t>(kind, [&](uint32_t number) { out_.Fixed32(target, number); });
+      case WireKind::kFixed64:
+        return WriteNumber<uint64_t>(kind, [&](uint64_t number) { out_.Fixed64(target, number); });
+      case WireKind::kSFixed64:
+        return WriteNumber<int64_t>(kind, [&](int64_t number) { out_.SFixed64(target, number); });
+      default:
+        return Fail(kind, "a number");
+    }
+  }
+
+  bool WriteBytes(const JsonField& field, JsonKind kind) {
+    const std::string_view expected = field.is_hex ? "a text of hex digits" : "a text in base64";
+    std::string_view text;
+    if (kind != JsonKind::kText) {
+      return Fail(kind, expected);
+    }
+    if (!in_.ReadText(&text)) {
+      return false;
+    }
+    if (!(field.is_hex ? FromHex(text, &bytes_) : FromBase64(text, &bytes_))) {
       problem_ = fmt::format("found another text, expected {}", expected);
       return false;
     }
-    out_.Bytes({field.number, field.name}, *bytes);
+    out_.Bytes({field.field->number, field.field->name}, bytes_);
     return true;
   }
 
+  JsonScanner in_;
   ProtoWriter out_;
   int max_value_depth_;
   UnknownFields* unknown_;
+  std::string bytes_;
   std::string path_;
   std::string problem_;
 };
@@ -360,16 +455,18 @@ class JsonTranscoder::Writer {
 arrow::Result<std::string_view> JsonTranscoder::Transcode(const MessageShape& shape,
                                                           std::string_view json) {
   unknown_.Clear();
-  const arrow::Result<JsonValue> root = ParseJson(json, JsonDepthOf(max_value_depth_));
-  if (!root.ok()) {
+  Writer writer(json, this);
+  if (writer.WriteRequest(JsonShapeOf(shape))) {
+    num_lone_surrogates_ = writer.num_lone_surrogates();
+    return writer.written();
+  }
+  // That it is no JSON at all is said before what is wrong with a value.
+  JsonScanner scanner(json, JsonDepthOf(max_value_depth_));
+  if (!scanner.Skip() || !scanner.ReadEnd()) {
     return arrow::Status::Invalid(
-        fmt::format("found no JSON, expected an object: {}", root.status().message()));
+        fmt::format("found no JSON, expected an object: {}", scanner.error()));
   }
-  Writer writer(&buffer_, max_value_depth_, &unknown_);
-  if (!writer.WriteMessage(shape, *root, 0)) {
-    return arrow::Status::Invalid(writer.error());
-  }
-  return writer.written();
+  return arrow::Status::Invalid(writer.error());
 }
 
 }  // namespace df::otlp

@@ -29,6 +29,7 @@ DecodeLosses::DecodeLosses(std::string node, telemetry::MetricSet* metrics)
 void DecodeLosses::Count(const df::otlp::DecodeStats& stats) {
   invalid_ids_ += stats.invalid_ids;
   empty_groups_ += stats.empty_groups;
+  replaced_surrogates_ += stats.replaced_surrogates;
   unknown_.Add(stats.unknown);
   for (const UnknownField& field : stats.unknown.fields()) {
     CountUnknown(field.Name(), field.count);
@@ -56,6 +57,10 @@ void DecodeLosses::AddTo(engine::NodeReport* report) const {
     report->lines.push_back(
         fmt::format("{} trace and span ids of a wrong length were read as none", invalid_ids_));
   }
+  if (replaced_surrogates_ > 0) {
+    report->lines.push_back(
+        fmt::format("{} halves of surrogate pairs in JSON became U+FFFD", replaced_surrogates_));
+  }
   if (unknown_.total() > 0) {
     std::string line =
         fmt::format("left out {} fields that there is no column for:", unknown_.total());
@@ -74,7 +79,7 @@ void DecodeLosses::AddTo(engine::NodeReport* report) const {
     report->lines.push_back(
         fmt::format("left out {} resources and scopes without any record", empty_groups_));
   }
-  report->num_problems += invalid_ids_ + unknown_.total();
+  report->num_problems += invalid_ids_ + replaced_surrogates_ + unknown_.total();
 }
 
 }  // namespace df::nodes::receivers::otlp

@@ -33,6 +33,7 @@ class DecodeLosses {
   telemetry::MetricSet* metrics_;
   int64_t invalid_ids_ = 0;
   int64_t empty_groups_ = 0;
+  int64_t replaced_surrogates_ = 0;
   df::otlp::UnknownFields unknown_;
   std::map<std::string, telemetry::Counter*> counters_;  // by field; those named in the log
 };
