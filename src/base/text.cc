@@ -209,6 +209,11 @@ std::string NearestName(std::string_view name, std::span<const std::string> cand
   std::string best;
   size_t best_distance = name.size() / 2 + 1;
   for (const std::string& candidate : candidates) {
+    const size_t least =
+        std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size());
+    if (least >= best_distance) {
+      continue;
+    }
     const size_t distance = EditDistance(name, candidate);
     if (distance < best_distance) {
       best_distance = distance;

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -23,7 +22,10 @@ Result<std::string> ReadFile(const std::string& path) {
   if (!file) {
     return Status::IOError(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
   }
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // One byte more than a document may have tells that it is too large.
+  std::string text(kMaxDocumentBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
   if (file.bad()) {
     return Status::IOError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
   }

@@ -1,6 +1,8 @@
 #include "config/engine_document.h"
 
 #include <array>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "base/text.h"
@@ -65,7 +67,7 @@ void ReadPipelines(const Section& section, const std::string& group, Problems* p
   }
   for (const Value::Entry& entry : section.value().entries) {
     CheckScopeName(entry, section.path(), problems);
-    PipelineDocument pipeline = ReadPipeline(*section.Find(entry.key), problems);
+    PipelineDocument pipeline = ReadPipeline(section.At(entry), problems);
     pipeline.group = group;
     pipeline.name = entry.key;
     pipeline.mark = entry.key_mark;
@@ -88,7 +90,7 @@ void ReadGroups(const Section& section, Problems* problems, EngineDocument* docu
           entry.key_mark,
           fmt::format("{}: the group name 'system' is reserved, expected another", section.path()));
     }
-    const Section group = *section.Find(entry.key);
+    const Section group = section.At(entry);
     GroupKeys keys = Read(GroupFields(), group);
     document->groups.push_back(
         {.name = entry.key, .mark = entry.key_mark, .policies = std::move(keys.policies)});
@@ -110,10 +112,13 @@ const GroupDocument* EngineDocument::FindGroup(std::string_view name) const {
 }
 
 void EngineDocument::ResolvePipelinePolicies() {
+  std::map<std::string_view, const GroupDocument*> by_name;
+  for (const GroupDocument& group : groups) {
+    by_name.emplace(group.name, &group);
+  }
   for (PipelineDocument& pipeline : pipelines) {
-    const GroupDocument* group = FindGroup(pipeline.group);
-    if (group != nullptr) {
-      Resolve(std::array{&group->policies, &std::as_const(policies)}, &pipeline);
+    if (const auto group = by_name.find(pipeline.group); group != by_name.end()) {
+      Resolve(std::array{&group->second->policies, &std::as_const(policies)}, &pipeline);
     }
   }
 }

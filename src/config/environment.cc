@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -25,54 +26,57 @@ bool IsVariableName(std::string_view name) {
   return true;
 }
 
-/// Where a scalar stands.
-struct Place {
-  Mark mark;
-  std::string path;
-};
-
 class Substitution {
  public:
   Substitution(const Environment& environment, Problems* problems)
       : environment_(environment), problems_(problems) {}
 
-  ValuePtr Apply(const ValuePtr& value, const std::string& path) {
+  ValuePtr Apply(const ValuePtr& value) {
     // Aliases share their value, and still do afterwards.
     const auto [known, is_new] = done_.try_emplace(value.get());
     if (!is_new) {
       return known->second;
     }
-    ValuePtr changed =
-        value->kind == Value::Kind::kScalar ? Scalar(value, path) : Container(value, path);
+    ValuePtr changed = value->kind == Value::Kind::kScalar ? Scalar(value) : Container(value);
     done_[value.get()] = changed;
     return changed;
   }
 
  private:
-  ValuePtr Container(const ValuePtr& value, const std::string& path) {
+  /// A step from a map or list to the value in it. Paths are written for problems only: they are
+  /// longer than what stands at their end.
+  struct Step {
+    const std::string* key;  // null: an item of a list
+    size_t index;
+  };
+
+  ValuePtr Container(const ValuePtr& value) {
     auto copy = std::make_shared<Value>(*value);
     bool has_changed = false;
     for (size_t i = 0; i < copy->items.size(); ++i) {
-      ValuePtr changed = Apply(copy->items[i], fmt::format("{}[{}]", path, i));
+      steps_.push_back({nullptr, i});
+      ValuePtr changed = Apply(copy->items[i]);
+      steps_.pop_back();
       has_changed |= changed != copy->items[i];
       copy->items[i] = std::move(changed);
     }
     for (Value::Entry& entry : copy->entries) {
-      ValuePtr changed =
-          Apply(entry.value, path + (path.empty() ? "" : ".") + PrintableText(entry.key));
+      steps_.push_back({&entry.key, 0});
+      ValuePtr changed = Apply(entry.value);
+      steps_.pop_back();
       has_changed |= changed != entry.value;
       entry.value = std::move(changed);
     }
     return has_changed ? ValuePtr(std::move(copy)) : value;
   }
 
-  ValuePtr Scalar(const ValuePtr& value, const std::string& path) {
+  ValuePtr Scalar(const ValuePtr& value) {
     if (value->scalar.find('$') == std::string::npos) {
       return value;
     }
     bool has_reference = false;
     auto copy = std::make_shared<Value>(*value);
-    copy->scalar = Expand(value->scalar, {value->mark, path}, &has_reference);
+    copy->scalar = Expand(value->scalar, value->mark, &has_reference);
     if (has_reference) {
       copy->reference = value->scalar;
       const bool reads_as_nothing =
@@ -84,7 +88,7 @@ class Substitution {
     return copy;
   }
 
-  std::string Expand(std::string_view text, const Place& place, bool* has_reference) {
+  std::string Expand(std::string_view text, Mark mark, bool* has_reference) {
     std::string expanded;
     while (!text.empty()) {
       const size_t dollar = text.find('$');
@@ -100,11 +104,10 @@ class Substitution {
         *has_reference = true;
         const size_t close = text.find('}');
         if (close == std::string_view::npos) {
-          Add(place,
-              fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
+          Add(mark, fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
           break;
         }
-        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), place);
+        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), mark);
         text.remove_prefix(close + 1);
       } else {
         expanded += '$';
@@ -114,13 +117,13 @@ class Substitution {
     return expanded;
   }
 
-  std::string Lookup(std::string_view inside, const Place& place) {
+  std::string Lookup(std::string_view inside, Mark mark) {
     const size_t separator = inside.find(":-");
     const std::string name(inside.substr(0, separator));
     if (!IsVariableName(name)) {
-      Add(place, fmt::format("'{}' is not the name of a variable, expected letters, "
-                             "digits and _, as in ${{env:NAME}} or ${{env:NAME:-text}}",
-                             PrintableText(name)));
+      Add(mark, fmt::format("'{}' is not the name of a variable, expected letters, "
+                            "digits and _, as in ${{env:NAME}} or ${{env:NAME:-text}}",
+                            PrintableText(name)));
       return "";
     }
     std::optional<std::string> value = environment_(name);
@@ -128,23 +131,30 @@ class Substitution {
       value = std::string(inside.substr(separator + 2));
     }
     if (!value.has_value()) {
-      Add(place, fmt::format("environment variable '{0}' is not set, expected it or a "
-                             "default, as in ${{env:{0}:-text}}",
-                             name));
+      Add(mark, fmt::format("environment variable '{0}' is not set, expected it or a "
+                            "default, as in ${{env:{0}:-text}}",
+                            name));
     } else if (!IsValidUtf8(*value)) {
-      Add(place, fmt::format("the value of environment variable '{}' is not UTF-8", name));
+      Add(mark, fmt::format("the value of environment variable '{}' is not UTF-8", name));
       return "";
     }
     return value.value_or("");
   }
 
-  void Add(const Place& place, const std::string& message) {
-    problems_->Add(place.mark, place.path.empty() ? message : place.path + ": " + message);
+  void Add(Mark mark, const std::string& message) {
+    std::string path;
+    for (const Step& step : steps_) {
+      path += step.key == nullptr
+                  ? fmt::format("[{}]", step.index)
+                  : fmt::format("{}{}", path.empty() ? "" : ".", PrintableText(*step.key));
+    }
+    problems_->Add(mark, path.empty() ? message : path + ": " + message);
   }
 
   const Environment& environment_;
   Problems* problems_;
   std::map<const Value*, ValuePtr> done_;
+  std::vector<Step> steps_;
 };
 
 }  // namespace
@@ -162,7 +172,7 @@ Environment EmptyEnvironment() {
 
 ValuePtr SubstituteEnvironment(const ValuePtr& root, const Environment& environment,
                                Problems* problems) {
-  return Substitution(environment, problems).Apply(root, "");
+  return Substitution(environment, problems).Apply(root);
 }
 
 std::string EscapeReferences(std::string_view text) {

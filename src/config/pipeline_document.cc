@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -27,6 +29,7 @@ class PipelineReader {
       return std::move(pipeline_);
     }
     AddNodes(*section_.Find("nodes"), std::move(keys.nodes));
+    ports_.resize(pipeline_.nodes.size());
     for (const ConnectionKeys& connection : keys.connections) {
       AddConnection(connection);
     }
@@ -35,6 +38,19 @@ class PipelineReader {
   }
 
  private:
+  /// The outputs of a node that connections have named so far.
+  struct Ports {
+    std::vector<std::string> declared;
+    std::set<std::string> is_declared;
+    std::map<std::string, int> lines;  // where each was connected
+  };
+
+  /// As many names as fit into a message.
+  static std::span<const std::string> FirstOf(const std::vector<std::string>& names) {
+    constexpr size_t kMaxNamed = 20;
+    return std::span(names).first(std::min(names.size(), kMaxNamed));
+  }
+
   void AddNodes(const Section& section, std::vector<NodeKeys> nodes) {
     if (section.value().kind != Value::Kind::kMap) {
       return;
@@ -82,11 +98,13 @@ class PipelineReader {
             from.node.name, names_);
         continue;
       }
-      AddPort(from, connection, &pipeline_.nodes[found->second]);
+      AddPort(from, connection, found->second);
     }
   }
 
-  void AddPort(const PortSelector& from, const ConnectionKeys& connection, NodeDocument* node) {
+  void AddPort(const PortSelector& from, const ConnectionKeys& connection, size_t index) {
+    NodeDocument* node = &pipeline_.nodes[index];
+    Ports& ports = ports_[index];
     const std::string& path = from.node.path;
     if (node->kind == NodeKindName::kExporter) {
       problems_->Add(from.node.mark, fmt::format("{}: '{}' is an exporter, which sends no batches",
@@ -94,28 +112,27 @@ class PipelineReader {
       return;
     }
     if (!node->outputs.empty()) {
-      std::vector<std::string> declared;
-      for (const Reference& output : node->outputs) {
-        declared.push_back(output.name);
+      for (size_t i = ports.declared.size(); i < node->outputs.size(); ++i) {
+        ports.declared.push_back(node->outputs[i].name);
+        ports.is_declared.insert(node->outputs[i].name);
       }
-      if (std::find(declared.begin(), declared.end(), from.port) == declared.end()) {
-        problems_->AddUnknown(
-            from.node.mark,
-            fmt::format("{}: output '{}' is not declared by '{}', expected {}", path,
-                        PrintableText(from.port), PrintableText(node->name), NamesType(declared)),
-            from.port, declared);
+      if (!ports.is_declared.contains(from.port)) {
+        problems_->AddUnknown(from.node.mark,
+                              fmt::format("{}: output '{}' is not declared by '{}', expected {}",
+                                          path, PrintableText(from.port), PrintableText(node->name),
+                                          NamesType(FirstOf(ports.declared))),
+                              from.port, ports.declared);
         return;
       }
     }
-    for (const PortDocument& port : node->ports) {
-      if (port.name == from.port) {
-        problems_->Add(
-            from.node.mark,
-            fmt::format("{}: output '{}' of '{}' is connected twice, first at line {}; "
-                        "expected one connection with a list",
-                        path, PrintableText(from.port), PrintableText(node->name), port.mark.line));
-        return;
-      }
+    const auto [first, is_new] = ports.lines.try_emplace(from.port, from.node.mark.line);
+    if (!is_new) {
+      problems_->Add(
+          from.node.mark,
+          fmt::format("{}: output '{}' of '{}' is connected twice, first at line {}; "
+                      "expected one connection with a list",
+                      path, PrintableText(from.port), PrintableText(node->name), first->second));
+      return;
     }
     node->ports.push_back({.name = from.port,
                            .mark = from.node.mark,
@@ -127,12 +144,10 @@ class PipelineReader {
   /// An output that leads nowhere is no mistake: its node may never send to it. Whether it does is
   /// for the reader to know.
   void CheckOutputs() {
-    for (const NodeDocument& node : pipeline_.nodes) {
+    for (size_t i = 0; i < pipeline_.nodes.size(); ++i) {
+      const NodeDocument& node = pipeline_.nodes[i];
       for (const Reference& output : node.outputs) {
-        const bool is_connected =
-            std::any_of(node.ports.begin(), node.ports.end(),
-                        [&](const PortDocument& port) { return port.name == output.name; });
-        if (!is_connected && node.kind != NodeKindName::kExporter) {
+        if (!ports_[i].lines.contains(output.name) && node.kind != NodeKindName::kExporter) {
           problems_->AddNotice(output.mark, fmt::format("{}: output '{}' is not connected",
                                                         output.path, PrintableText(output.name)));
         }
@@ -144,6 +159,7 @@ class PipelineReader {
   Problems* problems_;
   PipelineDocument pipeline_;
   std::map<std::string, size_t> index_;
+  std::vector<Ports> ports_;  // of the nodes
   std::vector<std::string> names_;
 };
 

@@ -1,6 +1,7 @@
 #include "config/pipeline_fields.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -91,11 +92,9 @@ std::optional<std::vector<PortSelector>> ReadFrom(const Section& section) {
 std::optional<std::vector<Reference>> ReadTo(const Section& section) {
   auto nodes = ReadOneOrMore<Reference>(section, "a node or a list of nodes", ReadReference);
   std::vector<Reference> kept;
+  std::set<std::string> known;
   for (Reference& node : nodes.value_or(std::vector<Reference>())) {
-    const bool is_known = std::any_of(kept.begin(), kept.end(), [&](const Reference& earlier) {
-      return earlier.name == node.name;
-    });
-    if (is_known) {
+    if (!known.insert(node.name).second) {
       section.problems()->Add(
           node.mark, fmt::format("{}: '{}' is named twice", node.path, PrintableText(node.name)));
     } else {
@@ -111,20 +110,19 @@ std::optional<std::vector<Reference>> ReadOutputs(const Section& section) {
     return std::nullopt;
   }
   std::vector<Reference> outputs;
+  std::set<std::string> known;
   for (const Section& item : section.Items()) {
     auto output = ReadReference(item);
     if (!output.has_value()) {
       continue;
     }
-    const bool is_known =
-        std::any_of(outputs.begin(), outputs.end(),
-                    [&](const Reference& earlier) { return earlier.name == output->name; });
-    if (is_known) {
+    if (known.contains(output->name)) {
       item.Add(fmt::format("'{}' is named twice", PrintableText(output->name)));
     } else if (output->name.find_first_of("\"'[]") != std::string::npos) {
       item.Add(fmt::format("found '{}', expected a port without quotes and brackets",
                            PrintableText(output->name)));
     } else {
+      known.insert(output->name);
       outputs.push_back(std::move(*output));
     }
   }

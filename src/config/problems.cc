@@ -12,12 +12,24 @@
 namespace df::config {
 
 void Problems::Add(Mark mark, std::string message) {
+  if (problems_.size() == kMaxShown) {
+    ++num_not_shown_;
+    return;
+  }
   problems_.push_back({mark, std::move(message)});
 }
 
 void Problems::AddUnknown(Mark mark, std::string message, std::string_view name,
                           std::span<const std::string> known) {
-  const std::string nearest = NearestName(name, known);
+  size_t cost = 0;
+  for (const std::string& candidate : known) {
+    cost += name.size() * candidate.size();
+  }
+  std::string nearest;
+  if (problems_.size() < kMaxShown && cost <= nearest_budget_) {
+    nearest_budget_ -= cost;
+    nearest = NearestName(name, known);
+  }
   if (!nearest.empty()) {
     message += fmt::format("; did you mean '{}'?", nearest);
   }
@@ -33,7 +45,16 @@ void Problems::AddNotice(Mark mark, std::string message) {
   notices_.push_back({mark, std::move(message)});
 }
 
-std::vector<std::string> Problems::Lines() const { return LinesOf(problems_); }
+std::vector<std::string> Problems::Lines() const {
+  std::vector<std::string> lines = LinesOf(problems_);
+  if (num_not_shown_ > 0) {
+    const Mark last = problems_.back().mark;
+    lines.push_back(fmt::format("{}:{}:{}: {} more problems are not shown",
+                                sources_[static_cast<size_t>(last.source)], last.line, last.column,
+                                num_not_shown_));
+  }
+  return lines;
+}
 
 std::vector<std::string> Problems::NoticeLines() const { return LinesOf(notices_); }
 

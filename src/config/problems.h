@@ -1,6 +1,7 @@
 // What is wrong in a document, all of it, each with its place.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,15 +33,19 @@ class Problems {
   /// Adds a source besides the document, a flag for example, and returns its number for marks.
   int AddSource(std::string name);
 
-  /// Adds a problem. `message` says the key path, what was found and what was expected.
+  /// Adds a problem. `message` says the key path, what was found and what was expected. Those
+  /// after the first kMaxShown are counted only.
   void Add(Mark mark, std::string message);
 
-  /// Adds a problem about a name; the nearest of `known` is offered when there is one.
+  /// Adds a problem about a name; the nearest of `known` is offered when there is one, and when
+  /// finding it costs little.
   void AddUnknown(Mark mark, std::string message, std::string_view name,
                   std::span<const std::string> known);
 
   /// Adds a notice. `message` says the key path, and why it has no effect.
   void AddNotice(Mark mark, std::string message);
+
+  static constexpr size_t kMaxShown = 1000;
 
   const std::vector<Problem>& problems() const { return problems_; }
   bool empty() const { return problems_.empty(); }
@@ -60,6 +65,8 @@ class Problems {
 
   std::vector<std::string> sources_;
   std::vector<Problem> problems_;
+  size_t num_not_shown_ = 0;
+  size_t nearest_budget_ = 20'000'000;  ///< comparisons of letters, over all problems
   std::vector<Problem> notices_;
 };
 

@@ -1,4 +1,6 @@
 #include <array>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/text.h"
@@ -34,17 +36,14 @@ void ReadDestinations(const Section& section, PortDocument* port) {
   if (section.value().items.empty()) {
     section.Add("the list is empty, expected at least one node name");
   }
+  std::set<std::string> known;
   for (const Section& item : section.Items()) {
     std::optional<Reference> destination = ReadReference(item);
     if (!destination.has_value()) {
       continue;
     }
     destination->path = port->path;
-    bool is_known = false;
-    for (const Reference& earlier : port->destinations) {
-      is_known |= earlier.name == destination->name;
-    }
-    if (is_known) {
+    if (!known.insert(destination->name).second) {
       item.Add(fmt::format("'{}' is named twice", PrintableText(destination->name)));
     } else {
       port->destinations.push_back(*destination);
@@ -89,7 +88,7 @@ void ReadPorts(const Section& section, NodeDocument* node) {
     return;
   }
   for (const Value::Entry& entry : section.value().entries) {
-    node->ports.push_back(ReadPort(*section.Find(entry.key), entry));
+    node->ports.push_back(ReadPort(section.At(entry), entry));
   }
 }
 
@@ -189,7 +188,7 @@ PipelineDocument ReadPrototypePipeline(const ValuePtr& root, Problems* problems)
     return document;
   }
   for (const Value::Entry& entry : nodes->value().entries) {
-    document.nodes.push_back(ReadNode(*nodes->Find(entry.key), entry));
+    document.nodes.push_back(ReadNode(nodes->At(entry), entry));
   }
   return document;
 }

@@ -106,16 +106,19 @@ std::optional<Section> Section::Find(std::string_view key) const {
                  problems_);
 }
 
+Section Section::At(const Value::Entry& entry) const {
+  return {*entry.value,
+          fmt::format("{}{}{}", path_, path_.empty() ? "" : ".", PrintableText(entry.key)),
+          problems_};
+}
+
 std::vector<Section> Section::Items() const {
   std::vector<Section> items;
   for (size_t i = 0; i < value_->items.size(); ++i) {
     items.emplace_back(*value_->items[i], fmt::format("{}[{}]", path_, i), problems_);
   }
   for (const Value::Entry& entry : value_->entries) {
-    items.emplace_back(
-        *entry.value,
-        fmt::format("{}{}{}", path_, path_.empty() ? "" : ".", PrintableText(entry.key)),
-        problems_);
+    items.push_back(At(entry));
   }
   return items;
 }
@@ -274,7 +277,7 @@ std::optional<std::map<std::string, std::string>> Section::ReadStringMap() const
   std::map<std::string, std::string> texts;
   bool is_good = true;
   for (const Value::Entry& entry : value_->entries) {
-    const Section item = *Find(entry.key);
+    const Section item = At(entry);
     if (auto text = item.ReadString()) {
       texts[entry.key] = std::move(*text);
     } else {

@@ -61,6 +61,9 @@ class Section {
   /// Returns the value of a key of a map.
   std::optional<Section> Find(std::string_view key) const;
 
+  /// Returns the value of an entry of this map.
+  Section At(const Value::Entry& entry) const;
+
   /// Returns the entries of a map or list, with their paths.
   std::vector<Section> Items() const;
 

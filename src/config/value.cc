@@ -15,15 +15,13 @@
 namespace df::config {
 namespace {
 
-// A document that people write has some hundreds; aliases of aliases could name billions.
-constexpr int64_t kMaxNodes = 100'000;
 // Longest piece of a scalar that is repeated in a message.
 constexpr size_t kMaxQuoted = 60;
 
 Mark ToMark(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
 
-int64_t CountNodes(const Value& value) {
-  int64_t count = 1;
+size_t CountNodes(const Value& value) {
+  size_t count = 1;
   for (const ValuePtr& item : value.items) {
     count += CountNodes(*item);
   }
@@ -33,13 +31,18 @@ int64_t CountNodes(const Value& value) {
   return count;
 }
 
+/// Ends the parsing of a document with too many values where they become too many.
+class TooManyValues : public std::exception {
+ public:
+  const char* what() const noexcept override { return "too many values"; }
+};
+
 /// Builds the tree from the events of the parser: its own tree would drop duplicate keys silently.
 class TreeBuilder : public YAML::EventHandler {
  public:
   explicit TreeBuilder(Problems* problems) : problems_(problems) {}
 
   ValuePtr root() const { return root_; }
-  bool is_too_large() const { return num_nodes_ > kMaxNodes; }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -55,7 +58,7 @@ class TreeBuilder : public YAML::EventHandler {
       Place(Open(Value::Kind::kNull, mark));
       return;
     }
-    num_nodes_ += is_too_large() ? 1 : CountNodes(*found->second);
+    Count(CountNodes(*found->second));
     Place(found->second, ToMark(mark));
   }
 
@@ -85,10 +88,18 @@ class TreeBuilder : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     ValuePtr key;  // of a map: the key whose value comes next
     Mark key_mark;
+    std::map<std::string, int> lines = {};  // of the keys so far
   };
 
+  void Count(size_t num_values) {
+    num_values_ += num_values;
+    if (num_values_ > kMaxDocumentValues) {
+      throw TooManyValues();
+    }
+  }
+
   std::shared_ptr<Value> Open(Value::Kind kind, const YAML::Mark& mark) {
-    ++num_nodes_;
+    Count(1);
     auto value = std::make_shared<Value>();
     value->kind = kind;
     value->mark = ToMark(mark);
@@ -136,12 +147,16 @@ class TreeBuilder : public YAML::EventHandler {
       problems_->Add(map->key_mark, fmt::format("a key must be text, found {}", key->Describe()));
       return;
     }
-    for (const Value::Entry& entry : map->value->entries) {
-      if (entry.key == key->scalar) {
-        problems_->Add(map->key_mark, fmt::format("key '{}' is given twice, first at line {}",
-                                                  PrintableText(entry.key), entry.key_mark.line));
-        return;
-      }
+    if (key->scalar.size() > kMaxKeyBytes) {
+      problems_->Add(map->key_mark, fmt::format("key {} has {} bytes, expected at most {}",
+                                                key->Describe(), key->scalar.size(), kMaxKeyBytes));
+      return;
+    }
+    const auto [first, is_new] = map->lines.try_emplace(key->scalar, map->key_mark.line);
+    if (!is_new) {
+      problems_->Add(map->key_mark, fmt::format("key '{}' is given twice, first at line {}",
+                                                PrintableText(key->scalar), first->second));
+      return;
     }
     if (value->kind == Value::Kind::kNull) {
       // The parser places a value that is left out at whatever comes next.
@@ -156,7 +171,7 @@ class TreeBuilder : public YAML::EventHandler {
   ValuePtr root_;
   std::vector<Container> open_;
   std::map<YAML::anchor_t, ValuePtr> anchors_;
-  int64_t num_nodes_ = 0;
+  size_t num_values_ = 0;
 };
 
 }  // namespace
@@ -187,6 +202,10 @@ std::string Value::Describe() const {
 }
 
 ValuePtr ParseDocument(std::string_view text, Problems* problems) {
+  if (text.size() > kMaxDocumentBytes) {
+    problems->Add({}, fmt::format("the document is larger than {}", FormatSize(kMaxDocumentBytes)));
+    return nullptr;
+  }
   if (!IsValidUtf8(text)) {
     problems->Add({}, "the document is not valid UTF-8");
     return nullptr;
@@ -200,16 +219,14 @@ ValuePtr ParseDocument(std::string_view text, Problems* problems) {
       return nullptr;
     }
     const ValuePtr root = builder.root();
-    if (builder.is_too_large()) {
-      problems->Add({}, fmt::format("the document has more than {} values", kMaxNodes));
-      return nullptr;
-    }
     TreeBuilder rest(problems);
     if (parser.HandleNextDocument(rest)) {
       problems->Add(rest.root() == nullptr ? Mark{} : rest.root()->mark,
                     "a second document begins here, expected one");
     }
     return root;
+  } catch (const TooManyValues&) {
+    problems->Add({}, fmt::format("the document has more than {} values", kMaxDocumentValues));
   } catch (const YAML::Exception& error) {
     problems->Add(ToMark(error.mark), fmt::format("the YAML cannot be read: {}", error.msg));
   } catch (const std::exception& error) {

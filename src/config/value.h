@@ -1,6 +1,7 @@
 // A parsed document that knows where everything stands.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,9 +39,14 @@ class Value {
   std::string Describe() const;
 };
 
+/// What a document may have, at most. One that people write has some hundreds of values.
+inline constexpr size_t kMaxDocumentBytes = size_t{4} << 20;
+inline constexpr size_t kMaxDocumentValues = 100'000;  ///< keys too, and what aliases stand for
+inline constexpr size_t kMaxKeyBytes = 1024;
+
 /// Parses YAML or JSON text (JSON is read as the YAML that it is). Problems: syntax, duplicate
-/// keys, keys that are no scalars, several documents, more than 100,000 nodes after aliases.
-/// Returns null when the text cannot be understood at all.
+/// keys, keys that are no scalars or too long, several documents, more bytes or values than there
+/// may be. Returns null when the text cannot be understood at all. Cost: linear in the text.
 ValuePtr ParseDocument(std::string_view text, Problems* problems);
 
 }  // namespace df::config
