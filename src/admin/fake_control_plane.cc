@@ -79,12 +79,15 @@ std::string FakeControlPlane::Document() const { return R"({"version":"otel_data
 
 Result<std::string> FakeControlPlane::PipelineDocument(const PipelineKey& key) const {
   ARROW_RETURN_NOT_OK(Pipeline(key));
-  return R"({"nodes":{"receiver":{}}})";
+  const std::lock_guard lock(mutex_);
+  return state_.document;
 }
 
 Result<OperationStatus> FakeControlPlane::Put(const PipelineKey& key, std::string_view text,
                                               const controller::RolloutOptions& options) {
+  std::function<void()> on_put;
   With([&](State* state) {
+    on_put = state->on_put;
     state->last_text = text;
     state->last_options = options;
     if (state->refusal.ok() && Find(state->pipelines, key) == nullptr) {
@@ -93,6 +96,9 @@ Result<OperationStatus> FakeControlPlane::Put(const PipelineKey& key, std::strin
       state->pipelines.push_back(made);
     }
   });
+  if (on_put) {
+    on_put();
+  }
   return Accept(key, OperationStatus::Kind::kRollout, options.drain_timeout);
 }
 

@@ -24,7 +24,9 @@ class FakeControlPlane final : public controller::ControlPlane {
     /// A shutdown has ended after as many looks at the pipelines; < 0: it never ends.
     int looks_to_end = -1;
     controller::OperationStatus operation;
-    std::string last_text;  ///< of Put
+    std::string last_text;         ///< of Put
+    std::function<void()> on_put;  ///< called by Put, which others need not wait for
+    std::string document = R"({"nodes":{"receiver":{}}})";  ///< of every pipeline
     controller::RolloutOptions last_options;
     std::vector<std::string> calls;  ///< "stop default/main"
     int num_polls = 0;

@@ -1,6 +1,7 @@
 // What a client may do to the server without hurting it.
 #include <array>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <random>
 #include <thread>
@@ -56,6 +57,67 @@ TEST_F(RobustnessTest, PipelinedRequestsAreAnsweredInOrder) {
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(client->Receive().status, i % 3 == 0 ? 200 : i % 3 == 1 ? 404 : 202) << i;
   }
+}
+
+TEST_F(RobustnessTest, ProbesDoNotWaitForALargeDocument) {
+  settings_.max_request_bytes = 1 << 20;
+  Start();
+  std::promise<void> is_read;
+  std::promise<void> may_end;
+  control_.With([&](State* state) {
+    state->on_put = [&, end = may_end.get_future().share()] {
+      is_read.set_value();
+      end.wait();
+    };
+  });
+  const auto client = Connect();
+  const std::string body = "# " + std::string(100'000, 'x') + "\n{}\n";
+  ASSERT_TRUE(client->Send(
+      fmt::format("PUT /api/v1/groups/default/pipelines/main HTTP/1.1\r\nHost: localhost\r\n"
+                  "Content-Type: application/yaml\r\nContent-Length: {}\r\n\r\n{}",
+                  body.size(), body)));
+  is_read.get_future().wait();
+  // Somebody reads the document, and still does when this is answered.
+  EXPECT_EQ(Ask("GET", "/api/v1/livez").status, 200);
+  may_end.set_value();
+  EXPECT_EQ(client->Receive().status, 202);
+  control_.With([&](State* state) {
+    state->on_put = nullptr;
+    EXPECT_EQ(state->last_text, body);
+    state->refusal = Status::Invalid("f:1:1: a: b");
+  });
+  EXPECT_EQ(Ask("PUT", kPipeline, {{"Content-Type", "application/yaml"}}, body).status, 422);
+  control_.With([](State* state) {
+    state->refusal = Status::OK();
+    state->polls_to_end = 2;
+  });
+  EXPECT_EQ(Ask("PUT", std::string(kPipeline) + "?wait=true",
+                {{"Content-Type", "application/yaml"}}, body)
+                .status,
+            200);
+  control_.With([](State* state) { state->polls_to_end = -1; });
+  EXPECT_EQ(Ask("PUT", std::string(kPipeline) + "?wait=true&timeout=0s",
+                {{"Content-Type", "application/yaml"}}, body)
+                .status,
+            504);
+}
+
+TEST_F(RobustnessTest, KeysOfABodyCostWhatTheyWeigh) {
+  settings_.max_request_bytes = 4 << 20;
+  Start();
+  // With a look-up by comparing keys each of these would take minutes.
+  std::string body = "{\"level\":\"info\"";
+  for (int i = 0; i < 100'000; ++i) {
+    body += fmt::format(",\"k{}\":1", i);
+  }
+  body += "}";
+  EXPECT_EQ(Ask("PUT", "/api/v1/log-level", {{"Content-Type", "application/json"}}, body).status,
+            422);
+  EXPECT_EQ(Ask("PUT", kPipeline, {{"Content-Type", "application/json"}}, body).status, 202);
+  control_.With([&](State* state) { state->document = body; });
+  const ClientReply reply = Ask("GET", kPipeline);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.json["document"]["k99999"], 1);
 }
 
 TEST_F(RobustnessTest, ARequestMayArriveByteByByte) {

@@ -85,7 +85,8 @@ Answer GetLogs(const Call& call, EngineView&) {
 Answer GetLogLevel(const Call&, EngineView&) { return LevelAnswer(); }
 
 Answer PutLogLevel(const Call& call, EngineView&) {
-  const Json body = Json::parse(call.body, nullptr, false);
+  // Not Json, whose keys are looked up one by one.
+  const auto body = nlohmann::json::parse(call.body, nullptr, false);
   if (body.is_discarded()) {
     return {.reply = ProblemReply(400, "invalid_body", "the body is no JSON")};
   }
