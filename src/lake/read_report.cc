@@ -31,16 +31,20 @@ std::string_view TableOf(const Problem& problem) {
   return message.substr(0, message.find_first_of(" ]"));
 }
 
-void AddTo(std::vector<Problem>* list, const Problem& added) {
+/// Counts a problem that is in the list, or puts it there. Returns whether there was room.
+bool AddTo(std::vector<Problem>* list, size_t max_size, const Problem& added) {
   const auto known = std::find_if(list->begin(), list->end(), [&](const Problem& problem) {
     return problem.kind == added.kind && CauseOf(problem) == CauseOf(added) &&
            TableOf(problem) == TableOf(added);
   });
   if (known != list->end()) {
     known->count += added.count;
-  } else if (list->size() < ReadReport::kMaxProblems) {
+  } else if (list->size() < max_size) {
     list->push_back(added);
+  } else {
+    return false;
   }
+  return true;
 }
 
 }  // namespace
@@ -48,7 +52,17 @@ void AddTo(std::vector<Problem>* list, const Problem& added) {
 void ReadReport::Add(const Status& error, int64_t count) {
   const ErrorKind kind = KindOf(error);
   errors[static_cast<size_t>(kind)] += count;
-  AddTo(&problems, {kind, error.message(), count});
+  Keep({kind, error.message(), count});
+}
+
+/// Whoever follows a tree for a year has to hear of what is wrong today, however much was before.
+void ReadReport::Keep(const Problem& problem) {
+  if (AddTo(&problems, kMaxProblems, problem) || AddTo(&latest, kMaxLatest, problem)) {
+    return;
+  }
+  num_forgotten += latest.front().count;
+  latest.erase(latest.begin());
+  latest.push_back(problem);
 }
 
 void ReadReport::AddUnlisted(const Status& error) {
@@ -58,7 +72,7 @@ void ReadReport::AddUnlisted(const Status& error) {
 }
 
 void ReadReport::AddNotice(const Status& notice) {
-  AddTo(&notices, {KindOf(notice), notice.message(), 1});
+  AddTo(&notices, kMaxProblems, {KindOf(notice), notice.message(), 1});
 }
 
 void ReadReport::Merge(const ReadReport& other) {
@@ -80,11 +94,14 @@ void ReadReport::Merge(const ReadReport& other) {
   for (size_t i = 0; i < errors.size(); ++i) {
     errors[i] += other.errors[i];
   }
-  for (const Problem& problem : other.problems) {
-    AddTo(&problems, problem);
+  for (const std::vector<Problem>* list : {&other.problems, &other.latest}) {
+    for (const Problem& problem : *list) {
+      Keep(problem);
+    }
   }
+  num_forgotten += other.num_forgotten;
   for (const Problem& notice : other.notices) {
-    AddTo(&notices, notice);
+    AddTo(&notices, kMaxProblems, notice);
   }
   payloads += other.payloads;
   items += other.items;

@@ -71,7 +71,9 @@ using ErrorCounts = std::array<int64_t, kErrorKindNames.size()>;
 struct ReadReport {
   std::array<TableCounts, otap::kTableCount> tables;
   ErrorCounts errors{};
-  std::vector<Problem> problems;  ///< at most kMaxProblems; the rest only counts in `errors`
+  std::vector<Problem> problems;  ///< the first kMaxProblems; all count in `errors`
+  std::vector<Problem> latest;    ///< of those that found no place there the last kMaxLatest
+  int64_t num_forgotten = 0;      ///< problems that are in neither list any more
   /// Named, but no record is missing or changed because of them; at most kMaxProblems.
   std::vector<Problem> notices;
   int64_t payloads = 0;
@@ -91,6 +93,7 @@ struct ReadReport {
   int64_t peak_bytes = 0;
 
   static constexpr size_t kMaxProblems = 1000;
+  static constexpr size_t kMaxLatest = 100;
 
   TableCounts& table(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
   const TableCounts& table(otap::TableKind kind) const { return tables[otap::TableIndex(kind)]; }
@@ -113,6 +116,9 @@ struct ReadReport {
   /// Checks, table by table, that every listed row is emitted, dropped for a reason or left, and
   /// none twice. Holds whenever no reader is alive. Errors: Invalid naming the table and its sums.
   Status CheckConservation() const;
+
+ private:
+  void Keep(const Problem& problem);
 };
 
 }  // namespace df::lake

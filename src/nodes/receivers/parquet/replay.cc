@@ -48,16 +48,22 @@ void Replay::Attach(const engine::InstanceInfo& info) {
 void Replay::LogNewProblems() {
   const lake::ReadReport report = work_list_.Report();
   const std::lock_guard lock(mutex_);
-  for (const lake::Problem& problem : report.problems) {
-    if (logged_.insert(problem.message).second) {
-      LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
+  std::set<std::string> logged;  // what is in no list any more need not be remembered
+  for (const auto* list : {&report.problems, &report.latest}) {
+    for (const lake::Problem& problem : *list) {
+      if (!logged_.contains(problem.message)) {
+        LogWarning("parquet receiver: {}: {}", Name(problem.kind), problem.message);
+      }
+      logged.insert(problem.message);
     }
   }
   for (const lake::Problem& notice : report.notices) {
-    if (logged_.insert(notice.message).second) {
+    if (!logged_.contains(notice.message)) {
       LogInfo("parquet receiver: notice: {}", notice.message);
     }
+    logged.insert(notice.message);
   }
+  logged_ = std::move(logged);
   if (work_list_.has_listed() && !work_list_.has_found_files() &&
       !std::exchange(has_logged_empty_base_, true)) {
     LogWarning("parquet receiver: {}", DescribeEmptyBase(base_, config_.signal_types));
@@ -177,6 +183,9 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
     account->num_duplicate_ids += counts.duplicate_ids;
   }
   account->problems = Named(report.problems);
+  for (engine::NamedCount& latest : Named(report.latest)) {
+    account->problems.push_back(std::move(latest));
+  }
   account->notices = NoticesOf(replay, report);
   if (const Status sums = report.CheckConservation(); !sums.ok()) {
     account->broken_sums.push_back(sums.message());
@@ -295,10 +304,17 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   for (const engine::NamedCount& notice : lines.source->notices) {
     lines.lines.push_back(fmt::format("notice: {}", notice.message));
   }
-  for (const lake::Problem& problem : report.problems) {
+  for (const auto* list : {&report.problems, &report.latest}) {
+    for (const lake::Problem& problem : *list) {
+      lines.lines.push_back(
+          fmt::format("not replayed: {}: {}{}", Name(problem.kind), problem.message,
+                      problem.count > 1 ? fmt::format(" (x{})", problem.count) : ""));
+    }
+  }
+  if (report.num_forgotten > 0) {
     lines.lines.push_back(
-        fmt::format("not replayed: {}: {}{}", Name(problem.kind), problem.message,
-                    problem.count > 1 ? fmt::format(" (x{})", problem.count) : ""));
+        fmt::format("not replayed: {} more problems, counted by kind in df.receiver.errors",
+                    report.num_forgotten));
   }
   lines.num_problems += report.num_errors();
   return lines;
