@@ -37,13 +37,36 @@ bool IsPoints(TableKind table) {
          table == TableKind::kExpHistogramDataPoints || table == TableKind::kSummaryDataPoints;
 }
 
+bool IsNested(TableKind table) {
+  return table == TableKind::kResourceAttrs || table == TableKind::kScopeAttrs;
+}
+
+/// So many root files whose resources or scopes have attributes make one without any worth a line.
+constexpr int64_t kLeastPairs = 3;
+
 /// Whether some parents must have a row in the table.
 bool IsExpected(TableKind table) { return table == TableKind::kLogAttrs || IsPoints(table); }
 
 }  // namespace
 
+void ExpectedChildren::UseFiles(const PartitionFiles& files) {
+  const auto& roots = files.of(root_);
+  if (std::all_of(roots.begin(), roots.end(),
+                  [](const FileSummaryPtr& root) { return root->rows_of_set.has_value(); })) {
+    return;
+  }
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    const bool is_of_root = (table.signals & otap::GetTable(root_).signals) != 0;
+    if (is_of_root && !table.is_root() && !IsExpected(table.kind) &&
+        !files.of(table.kind).empty()) {
+      gaps_[otap::TableIndex(table.kind)].emplace(files.of(table.kind));
+    }
+  }
+}
+
 void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
   num_rows_ = rows.num_rows;
+  file_ = rows.file;
   SetParents(root_,
              std::span(rows.ids->values)
                  .subspan(static_cast<size_t>(rows.first_row_of_group),
@@ -104,6 +127,7 @@ int64_t ExpectedChildren::Mark(TableKind table, std::span<const uint32_t> parent
 void ExpectedChildren::Commit() {
   for (const otap::TableInfo& table : otap::AllTables()) {
     const Marks& marks = marks_[otap::TableIndex(table.kind)];
+    AddReferences(table.kind);
     if (!marks.is_marked) {
       continue;
     }
@@ -123,21 +147,53 @@ void ExpectedChildren::Commit() {
     } else if (marks.num_with > 0) {
       sums.current = {};
     }
+    if (auto& gaps = gaps_[otap::TableIndex(table.kind)]; gaps.has_value()) {
+      std::vector<uint32_t> chosen;
+      gaps->Add(file_, OldIds(parents, marks, &chosen), marks.num_with);
+    }
   }
+}
+
+/// Rows of the next payloads refer to the same resources: an id counts when it is the largest so
+/// far.
+void ExpectedChildren::AddReferences(TableKind table) {
+  const size_t index = otap::TableIndex(table);
+  if (!gaps_[index].has_value() || references_[index].empty()) {
+    return;
+  }
+  std::optional<uint32_t>& largest = largest_reference_[index];
+  const std::optional<uint32_t> before = largest;
+  std::array<std::vector<uint32_t>, 2> ids;  // known, new
+  std::array<int64_t, 2> num_with{};
+  for (const AttributeReference& reference : references_[index]) {
+    const size_t is_new = !before.has_value() || reference.id > *before ? 1 : 0;
+    ids[is_new].push_back(reference.id);
+    num_with[is_new] += reference.has_attributes ? 1 : 0;
+    largest = std::max(largest.value_or(reference.id), reference.id);
+  }
+  gaps_[index]->Add(file_, ids[0], num_with[0], false);
+  gaps_[index]->Add(file_, ids[1], num_with[1]);
+  references_[index].clear();
+}
+
+/// Returns the ids of the rows that have a new one, in the order of rows.
+std::span<const uint32_t> ExpectedChildren::OldIds(const Parents& parents, const Marks& marks,
+                                                   std::vector<uint32_t>* chosen) {
+  if (parents.ids.size() == marks.has_child.size()) {
+    return parents.ids;
+  }
+  for (size_t row = 0; row < parents.ids.size(); ++row) {
+    if (parents.map->by_row()[row] >= 0) {
+      chosen->push_back(parents.ids[row]);
+    }
+  }
+  return *chosen;
 }
 
 /// New ids count the rows that have one, so the marks stand in the order of rows.
 void ExpectedChildren::AddStretches(const Parents& parents, const Marks& marks, Sums* sums) const {
   std::vector<uint32_t> chosen;
-  std::span<const uint32_t> old_ids = parents.ids;
-  if (old_ids.size() != marks.has_child.size()) {
-    for (size_t row = 0; row < parents.ids.size(); ++row) {
-      if (parents.map->by_row()[row] >= 0) {
-        chosen.push_back(parents.ids[row]);
-      }
-    }
-    old_ids = chosen;
-  }
+  const std::span<const uint32_t> old_ids = OldIds(parents, marks, &chosen);
   const std::vector<uint8_t>& has_child = marks.has_child;
   auto extend = [&](Stretch* stretch, size_t begin, size_t end) {
     stretch->num_rows += static_cast<int64_t>(end - begin);
@@ -232,6 +288,46 @@ std::optional<Status> ExpectedChildren::Describe(TableKind table,
                    location);
 }
 
+/// What rows between the files of a table tell of a file that is missing there.
+std::optional<Status> ExpectedChildren::DescribeGap(TableKind table,
+                                                    const std::string& partition) const {
+  const std::optional<FileGaps>& gaps = gaps_[otap::TableIndex(table)];
+  if (!gaps.has_value()) {
+    return std::nullopt;
+  }
+  const std::string_view name = otap::GetTable(table).directory;
+  const std::string_view root = otap::GetTable(root_).directory;
+  std::string rows = fmt::format(
+      "rows of {}", otap::GetTable(otap::GetTable(table).parent.value_or(root_)).directory);
+  if (IsNested(table)) {
+    rows = fmt::format("{} of {}", table == TableKind::kScopeAttrs ? "scopes" : "resources", root);
+  }
+  const Location location{.partition = partition, .table = std::string(name), .file = ""};
+  if (const auto gap = gaps->Find(); gap.has_value()) {
+    return MakeError(
+        ErrorKind::kMissingFile,
+        fmt::format("found no row of {} for {} {} between its files ({}){}, while {} of the other "
+                    "{} have one: a file may be missing",
+                    name, gap->num_rows, rows, ToText(gap->ids),
+                    gap->num_more == 0
+                        ? ""
+                        : fmt::format(", nor for {} in other such places", gap->num_more),
+                    gap->num_with, gap->num_others),
+        location);
+  }
+  const auto bare = gaps->FindBareFile(IsNested(table) ? kLeastPairs : INT64_MAX);
+  if (!bare.has_value()) {
+    return std::nullopt;
+  }
+  return MakeError(
+      ErrorKind::kMissingFile,
+      fmt::format("found no row of {} for the {} {} in {} ({}), while there are some for each of "
+                  "the other {} files of {}: a file may be missing",
+                  name, bare->num_rows, rows, bare->root->entry.path, ToText(bare->ids),
+                  bare->num_others, root),
+      location);
+}
+
 void ExpectedChildren::Name(const std::string& partition,
                             const std::array<bool, otap::kTableCount>& is_unreadable,
                             ReadReport* report) const {
@@ -239,7 +335,8 @@ void ExpectedChildren::Name(const std::string& partition,
     if (is_unreadable[otap::TableIndex(table.kind)]) {
       continue;
     }
-    const std::optional<Status> found = Describe(table.kind, partition);
+    std::optional<Status> found = Describe(table.kind, partition);
+    found = found.has_value() ? found : DescribeGap(table.kind, partition);
     if (!found.has_value()) {
       continue;
     }

@@ -5,10 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "lake/file_gaps.h"
 #include "lake/id_map.h"
 #include "lake/id_ranges.h"
+#include "lake/nested_ids.h"
 #include "lake/read_report.h"
 #include "lake/root_cursor.h"
 #include "otap/schema.h"
@@ -24,6 +28,10 @@ class ExpectedChildren {
  public:
   explicit ExpectedChildren(otap::TableKind root) : root_(root) {}
 
+  /// Tells which files there are, so that rows are named whose children may be in a file that is
+  /// missing between them. Not for files that name the set they belong to.
+  void UseFiles(const PartitionFiles& files);
+
   /// Starts with the root rows of a payload; their ids and `map` are borrowed until Commit.
   void Begin(const RootRows& rows, const IdMap& map);
 
@@ -33,6 +41,11 @@ class ExpectedChildren {
   /// Takes the parents (new ids) of all rows that a table has for the payload; may be repeated with
   /// more. Returns how many parents must have one and have none.
   int64_t Mark(otap::TableKind table, std::span<const uint32_t> parents);
+
+  /// Takes the resources or scopes that rows of the payload refer to.
+  void SetReferences(otap::TableKind table, std::vector<AttributeReference> references) {
+    references_[otap::TableIndex(table)] = std::move(references);
+  }
 
   /// The payload has gone out: adds what Mark found to the sums.
   void Commit();
@@ -72,10 +85,14 @@ class ExpectedChildren {
   }
   void AddStretches(const Parents& parents, const Marks& marks, Sums* sums) const;
   void AddMissing(otap::TableKind table, const Marks& marks, Sums* sums) const;
+  void AddReferences(otap::TableKind table);
+  static std::span<const uint32_t> OldIds(const Parents& parents, const Marks& marks,
+                                          std::vector<uint32_t>* chosen);
   const Parents& ParentsOf(otap::TableKind table) const {
     return parents_[otap::TableIndex(*otap::GetTable(table).parent)];
   }
   std::optional<Status> Describe(otap::TableKind table, const std::string& partition) const;
+  std::optional<Status> DescribeGap(otap::TableKind table, const std::string& partition) const;
 
   otap::TableKind root_;
   int64_t num_rows_ = 0;  ///< of the payload
@@ -84,6 +101,10 @@ class ExpectedChildren {
   std::array<Parents, otap::kTableCount> parents_;
   std::array<Marks, otap::kTableCount> marks_;
   std::array<Sums, otap::kTableCount> sums_;
+  FileSummaryPtr file_;  ///< that the payload is of
+  std::array<std::optional<FileGaps>, otap::kTableCount> gaps_;
+  std::array<std::vector<AttributeReference>, otap::kTableCount> references_;  ///< of the payload
+  std::array<std::optional<uint32_t>, otap::kTableCount> largest_reference_;
 };
 
 }  // namespace df::lake

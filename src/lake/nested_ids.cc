@@ -158,6 +158,18 @@ Result<NestedIds> NestedIds::Make(const RootRows& rows, otap::TableKind root) {
   return nested;
 }
 
+std::vector<AttributeReference> NestedIds::References(const ChildRows& rows, const Owners& owners) {
+  std::vector<bool> has_attributes(UINT16_MAX + size_t{1}, false);
+  for (const uint32_t parent : rows.parents) {
+    has_attributes[parent] = true;
+  }
+  std::vector<AttributeReference> references;
+  for (size_t i = 0; i < owners.old_ids.size(); ++i) {
+    references.push_back({owners.old_ids[i], has_attributes[owners.new_ids[i].front()]});
+  }
+  return references;
+}
+
 Result<ChildRows> NestedIds::Collect(TableCursor* cursor, const Owners& owners) {
   ChildRows all;
   // The first round serves the first owner of every attribute row; further rounds repeat the rows

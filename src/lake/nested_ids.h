@@ -1,7 +1,9 @@
 // New ids for the resources and scopes of a payload.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include <arrow/array.h>
@@ -12,6 +14,12 @@
 #include "lake/table_cursor.h"
 
 namespace df::lake {
+
+/// An id by which rows refer to attributes, as the attribute files have it.
+struct AttributeReference {
+  uint32_t id = 0;
+  bool has_attributes = false;
+};
 
 /// Gives every distinct resource of a payload, and every distinct (resource, scope) pair, a number
 /// of its own, and finds their attributes. A scope id never spans two resources: consumers group by
@@ -36,6 +44,14 @@ class NestedIds {
     return Collect(cursor, scope_owners_);
   }
 
+  /// Returns the ids that the rows refer to; `rows` is what was collected for them.
+  std::vector<AttributeReference> ResourceReferences(const ChildRows& rows) const {
+    return References(rows, resource_owners_);
+  }
+  std::vector<AttributeReference> ScopeReferences(const ChildRows& rows) const {
+    return References(rows, scope_owners_);
+  }
+
  private:
   /// Who refers to an attribute parent_id: new ids by old one, in order of appearance.
   struct Owners {
@@ -46,6 +62,7 @@ class NestedIds {
   static void AddOwner(Owners* owners, std::unordered_map<uint32_t, size_t>* index, uint32_t old_id,
                        uint32_t new_id);
   static Result<ChildRows> Collect(TableCursor* cursor, const Owners& owners);
+  static std::vector<AttributeReference> References(const ChildRows& rows, const Owners& owners);
 
   std::shared_ptr<arrow::Array> resource_ids_;
   std::shared_ptr<arrow::Array> scope_ids_;

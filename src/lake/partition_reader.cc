@@ -62,6 +62,7 @@ class PartitionReaderImpl final : public PartitionReader {
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.make_room = [this] { MakeRoom(); };
     roots_ = std::make_unique<RootCursor>(task_, options_, &context_);
+    expected_.UseFiles(*task_.files);
     for (const otap::TableInfo& table : otap::AllTables()) {
       const bool is_nested = table.kind == otap::TableKind::kResourceAttrs ||
                              table.kind == otap::TableKind::kScopeAttrs;
@@ -197,10 +198,12 @@ class PartitionReaderImpl final : public PartitionReader {
   Status AddGroups(otap::BatchBuilder* builder, const NestedIds& nested) {
     if (TableCursor* resources = cursor(otap::TableKind::kResourceAttrs); resources != nullptr) {
       ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectResources(resources));
+      expected_.SetReferences(resources->kind(), nested.ResourceReferences(children));
       ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kResourceAttrs, children));
     }
     if (TableCursor* scopes = cursor(otap::TableKind::kScopeAttrs); scopes != nullptr) {
       ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectScopes(scopes));
+      expected_.SetReferences(scopes->kind(), nested.ScopeReferences(children));
       ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kScopeAttrs, children));
     }
     return Status::OK();

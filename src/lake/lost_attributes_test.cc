@@ -1,0 +1,123 @@
+// What a tree says when one file of its resource and scope attributes is gone.
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using df::testing::CanonicalRecords;
+using df::testing::LakeLayout;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
+using otap::TableKind;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// The batches without some tables.
+std::vector<otap::BatchPtr> Without(const std::vector<otap::BatchPtr>& batches,
+                                    const std::set<TableKind>& left_out) {
+  std::vector<otap::BatchPtr> rest;
+  for (const otap::BatchPtr& batch : batches) {
+    otap::BatchBuilder builder(batch->signal());
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      if (table.has_signal(batch->signal()) && !left_out.contains(table.kind)) {
+        EXPECT_TRUE(builder.Set(table.kind, batch->table(table.kind)).ok());
+      }
+    }
+    rest.push_back(builder.Build());
+  }
+  return rest;
+}
+
+/// Every record as it was sent, and without the attributes of its resource, its scope, or both.
+std::set<std::string> RightRecords(const std::vector<otap::BatchPtr>& sent) {
+  std::set<std::string> records;
+  for (const auto& left_out :
+       std::vector<std::set<TableKind>>{{},
+                                        {TableKind::kResourceAttrs},
+                                        {TableKind::kScopeAttrs},
+                                        {TableKind::kResourceAttrs, TableKind::kScopeAttrs}}) {
+    for (std::string& record : CanonicalRecords(Without(sent, left_out))) {
+      records.insert(std::move(record));
+    }
+  }
+  return records;
+}
+
+/// Whose files are imitated.
+struct Writer {
+  LakeLayout layout = LakeLayout::kUpstream;
+  std::string created_by = "parquet-rs version 58.4.0";
+};
+
+df::testing::RandomBatchOptions ShapeFor(const Writer& writer) {
+  df::testing::RandomBatchOptions shape;
+  shape.root_rows = 15;
+  shape.max_children = 1;
+  shape.missing_column = 0;
+  shape.null_struct = 0;
+  shape.without_children = 0;
+  shape.without_attributes = 0;
+  shape.valueless_exemplars = false;
+  shape.upstream_columns_only = writer.layout == LakeLayout::kUpstream;
+  return shape;
+}
+
+int64_t NumSaid(const ReadReport& report) {
+  return report.num_errors() + static_cast<int64_t>(report.notices.size());
+}
+
+/// Every file of resource and scope attributes is taken away in turn.
+TEST(LostAttributes, AFileThatIsGoneIsNamed) {
+  for (const Writer& writer : {Writer{}, Writer{LakeLayout::kOwn, "other"}}) {
+    for (const otap::Signal signal : otap::kAllSignals) {
+      df::testing::RandomEngine random(1);
+      const auto sent = df::testing::RandomBatches(6, signal, ShapeFor(writer), random);
+      df::testing::LakeWriterOptions layout;
+      layout.layout = writer.layout;
+      layout.created_by = writer.created_by;
+      layout.root_rows_per_file = 1;  // one batch a file
+      layout.child_rows_per_file = 1;
+      TemporaryFolder folder;
+      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+      const std::set<std::string> right = RightRecords(sent);
+      const Replayed whole = ReplayTree(folder.path(), {});
+      EXPECT_EQ(NumSaid(whole.report), 0);
+      int num_taken = 0;
+      for (const auto& file : written.files) {
+        if (file.table != TableKind::kResourceAttrs && file.table != TableKind::kScopeAttrs) {
+          continue;
+        }
+        SCOPED_TRACE(file.path);
+        fs::rename(folder.path() / file.path, folder.path() / "_aside");
+        const Replayed replayed = ReplayTree(folder.path(), {});
+        fs::rename(folder.path() / "_aside", folder.path() / file.path);
+        for (const std::string& record : CanonicalRecords(replayed.batches)) {
+          ASSERT_TRUE(right.contains(record)) << "attributes of another batch: " << record;
+        }
+        EXPECT_EQ(replayed.report.num_errors(), 0);
+        ASSERT_EQ(replayed.report.notices.size(), 1U);
+        EXPECT_THAT(replayed.report.notices[0].message,
+                    AllOf(HasSubstr("found no row of " +
+                                    std::string(otap::GetTable(file.table).directory) + " for "),
+                          HasSubstr(": a file may be missing"), HasSubstr("partition=_part_id=")));
+        ++num_taken;
+      }
+      EXPECT_EQ(num_taken, 12);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace df::lake
