@@ -119,5 +119,99 @@ TEST(LostAttributes, AFileThatIsGoneIsNamed) {
   }
 }
 
+/// Batches of one resource and one scope, whose ids follow each other: only attributes show where
+/// one of them starts.
+std::vector<otap::BatchPtr> AlikeBatches(int count, otap::Signal signal, const Writer& writer) {
+  df::testing::RandomBatchOptions shape = ShapeFor(writer);
+  shape.root_rows = 15;
+  shape.max_children = 0;
+  shape.without_children = 1;
+  shape.max_resources = 1;
+  shape.max_scopes_per_resource = 1;
+  df::testing::RandomEngine random(7);
+  return df::testing::RandomBatches(count, signal, shape, random);
+}
+
+/// What came of a tree without one of its files of attributes.
+struct Outcomes {
+  int num_files = 0;
+  int num_wrong = 0;   ///< rows with attributes of another batch
+  int num_silent = 0;  ///< files
+};
+
+Outcomes TakeEachAway(const fs::path& base, const std::vector<otap::BatchPtr>& sent,
+                      const df::testing::WrittenLake& written, TableKind table) {
+  const std::set<std::string> right = RightRecords(sent);
+  const Replayed whole = ReplayTree(base, {});
+  EXPECT_EQ(whole.report.num_errors(), 0);
+  Outcomes outcomes;
+  for (const auto& file : written.files) {
+    if (file.table != table) {
+      continue;
+    }
+    ++outcomes.num_files;
+    fs::rename(base / file.path, base / "_aside");
+    const Replayed replayed = ReplayTree(base, {});
+    fs::rename(base / "_aside", base / file.path);
+    for (const std::string& record : CanonicalRecords(replayed.batches)) {
+      outcomes.num_wrong += right.contains(record) ? 0 : 1;
+    }
+    outcomes.num_silent += NumSaid(replayed.report) == NumSaid(whole.report) ? 1 : 0;
+  }
+  return outcomes;
+}
+
+/// Files that were written anew one by one hold whole batches still.
+TEST(LostAttributes, NoFileGoesOnWithABatchWhoseAttributesAreGone) {
+  const Writer writer{LakeLayout::kUpstream, "pyarrow"};
+  for (const otap::Signal signal : {otap::Signal::kLogs, otap::Signal::kTraces}) {
+    for (const bool has_scopes : {true, false}) {
+      SCOPED_TRACE(::testing::Message()
+                   << "signal " << static_cast<int>(signal) << ", scopes " << has_scopes);
+      auto sent = AlikeBatches(6, signal, writer);
+      if (!has_scopes) {
+        sent = Without(sent, {TableKind::kScopeAttrs});
+      }
+      df::testing::LakeWriterOptions layout;
+      layout.created_by = writer.created_by;
+      layout.root_rows_per_file = 1;  // one batch a file
+      layout.child_rows_per_file = 1;
+      TemporaryFolder folder;
+      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+      const Outcomes outcomes =
+          TakeEachAway(folder.path(), sent, written, TableKind::kResourceAttrs);
+      EXPECT_EQ(outcomes.num_files, 6);
+      EXPECT_EQ(outcomes.num_wrong, 0);
+      EXPECT_EQ(outcomes.num_silent, 0);
+    }
+  }
+}
+
+/// A root file of many batches, beside files of attributes of several batches each.
+TEST(LostAttributes, NoBatchGrowsByThoseWhoseAttributesAreGone) {
+  for (const std::string created_by : {"parquet-rs version 58.4.0", "pyarrow"}) {
+    for (const bool has_scopes : {true, false}) {
+      SCOPED_TRACE(::testing::Message() << created_by << ", scopes " << has_scopes);
+      const Writer writer{LakeLayout::kUpstream, created_by};
+      auto sent = AlikeBatches(30, otap::Signal::kLogs, writer);
+      if (!has_scopes) {
+        sent = Without(sent, {TableKind::kScopeAttrs});
+      }
+      df::testing::LakeWriterOptions layout;
+      layout.created_by = writer.created_by;
+      layout.child_rows_per_file = 16;
+      TemporaryFolder folder;
+      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+      const Outcomes outcomes =
+          TakeEachAway(folder.path(), sent, written, TableKind::kResourceAttrs);
+      EXPECT_GT(outcomes.num_files, 2);
+      EXPECT_LT(outcomes.num_files, 10);
+      EXPECT_EQ(outcomes.num_wrong, 0);
+      // Rows in front of all attributes look like one batch of a resource without any.
+      EXPECT_LE(outcomes.num_silent, has_scopes ? 0 : 1);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace df::lake

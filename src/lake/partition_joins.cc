@@ -117,6 +117,7 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
                             .table = std::string(otap::GetTable(kind).directory),
                             .file = summary->entry.path};
     std::vector<uint32_t> found;
+    IdRange range = kEmptyIdRange;
     auto read = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(
           const auto file,
@@ -132,6 +133,7 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
           }
           if (found.empty() || found.back() != id) {
             found.push_back(id);
+            Extend(&range, id);
           } else if (several.empty() || several.back() != id) {
             several.push_back(id);
           }
@@ -150,6 +152,9 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
       context->report->Add(status);
       is_complete_ = false;
       has_failed_ = true;
+    }
+    if (!summary->has_partition_scope_ids) {
+      attributes.unkeyed_files.Add(range);
     }
     attributes.has_unkeyed_files = attributes.has_unkeyed_files ||
                                    (summary->num_rows() > 0 && !summary->has_partition_scope_ids);
@@ -263,6 +268,7 @@ Status PartitionJoins::Infer(const PartitionFiles& files, ReadContext* context) 
     input.several_scopes = &attributes_[1].unkeyed_several;
   }
   input.is_evidence_complete = is_complete_;
+  input.resource_files = attributes_[0].unkeyed_files;
   int num_signals = 0;  // that have rows
   bool has_unreadable = false;
   for (const otap::Signal signal : otap::kAllSignals) {

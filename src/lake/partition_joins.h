@@ -37,6 +37,7 @@ class PartitionJoins {
     /// All files have the key, and root rows without it refer to every attribute row: they are of
     /// the same writer, and lost their key.
     bool joins_as_stored = false;
+    IdRanges unkeyed_files;  ///< first to last parent of each file without the key
   };
 
   /// Reads the attribute tables unless that is done. Files that cannot be read are reported.

@@ -6,24 +6,14 @@
 #include <utility>
 
 #include "lake/batch_starts.h"
+#include "lake/resolved_segment.h"
 #include "lake/root_segments.h"
 
 namespace df::lake {
 namespace {
 
-/// What a segment turned into.
-struct Resolved {
-  uint32_t offset = 0;
-  uint32_t least_offset = 0;
-  std::optional<uint32_t> other_offset;
-  std::optional<uint32_t> unpinned_offset;
-  /// Its rows in front of the first id may be of another batch, with such an offset.
-  IdRange bare_head = kEmptyIdRange;
-  /// The same of its rows behind the last id.
-  IdRange bare_tail = kEmptyIdRange;
-  std::vector<HiddenStart> hidden;
-  bool is_certain() const { return offset == least_offset && !other_offset.has_value(); }
-};
+/// So many batches that are seen whole tell how long they are.
+constexpr size_t kLeastBatches = 8;
 
 /// Resolves the segments of one signal.
 class Resolver {
@@ -32,7 +22,8 @@ class Resolver {
            const AttributeTables& tables)
       : segments_(segments), input_(input), tables_(tables), resolved_(segments.size()) {}
 
-  std::vector<Resolved> Run() {
+  std::vector<ResolvedSegment> Run() {
+    JudgeBorders();
     for (size_t i = 0; i < segments_.size(); ++i) {
       if (segments_[i].first_id.has_value()) {
         ResolveWithIds(i);
@@ -56,17 +47,118 @@ class Resolver {
     for (size_t i = 0; i < segments_.size(); ++i) {
       ApplyDoubt(i);
     }
+    DoubtLongBatches();
     MarkFallingIds();
     return std::move(resolved_);
   }
 
  private:
+  /// Finds out whether files of another writer hold whole batches: there are attributes at most of
+  /// their borders.
+  void JudgeBorders() {
+    int64_t num_starts = 0;
+    int64_t num_others = 0;
+    for (size_t i = 1; i < segments_.size(); ++i) {
+      if (IsSmoothBorder(i)) {
+        (HasAttributesAt(0, i, segments_[i].first.resource) ? num_starts : num_others) += 1;
+      }
+    }
+    has_whole_batches_ = num_starts >= 2 && num_others <= num_starts;
+  }
+
+  /// A border between files of another writer where no id is missing.
+  bool IsSmoothBorder(size_t index) const {
+    const RootSegment& segment = segments_[index];
+    return segment.reason == StartReason::kFileBorder && index > 0 &&
+           segments_[index - 1].first_id.has_value() && segment.first_id.has_value() &&
+           *segment.first_id == uint64_t{segments_[index - 1].last_id} + 1 &&
+           !segment.starts_with_null && segment.first.resource >= 0;
+  }
+
+  /// Whether a batch that starts with a segment would have attributes for a nested id.
+  bool HasAttributesAt(size_t table, size_t index, int64_t nested) const {
+    return nested >= 0 && tables_[table].parents().Has(uint64_t{*segments_[index].first_id} +
+                                                       static_cast<uint64_t>(nested));
+  }
+
+  /// Rows between two starts that are seen.
+  struct Piece {
+    size_t segment = 0;
+    size_t last_segment = 0;
+    std::optional<size_t> hidden;  ///< the start, when it is one of the segment's hidden ones
+    uint64_t first_id = 0;
+    uint64_t last_id = 0;
+    uint64_t num_ids() const { return last_id - first_id + 1; }
+  };
+
+  std::vector<Piece> FindPieces() const {
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      const RootSegment& segment = segments_[i];
+      if (!segment.first_id.has_value() || !segment.has_rising_ids) {
+        continue;
+      }
+      if (pieces.empty() || !resolved_[i].continues) {
+        pieces.push_back({.segment = i, .hidden = std::nullopt, .first_id = *segment.first_id});
+      }
+      for (size_t hidden = 0; hidden < resolved_[i].hidden.size(); ++hidden) {
+        const uint32_t start = resolved_[i].hidden[hidden].row_id;
+        pieces.back().last_segment = i;
+        pieces.back().last_id = start - 1;
+        pieces.push_back({.segment = i, .hidden = hidden, .first_id = start});
+      }
+      pieces.back().last_segment = i;
+      pieces.back().last_id = segment.last_id;
+    }
+    return pieces;
+  }
+
+  /// Where no file of attributes goes past the rows of a batch, the attributes of another one that
+  /// starts among them may be in a file that is missing. Rows that are twice as many as those of
+  /// any batch that is seen whole are taken for such.
+  void DoubtLongBatches() {
+    if (input_.resource_files.empty()) {
+      return;
+    }
+    const std::vector<Piece> pieces = FindPieces();
+    std::vector<const Piece*> open;
+    uint64_t longest = 0;
+    size_t num_closed = 0;
+    for (const Piece& piece : pieces) {
+      const auto largest = static_cast<uint64_t>(
+          std::max<int64_t>(LargestOf(segments_[piece.segment].resources), 0));
+      const uint64_t own_end = piece.first_id + largest + kMostUnseen + 1;
+      if (own_end <= piece.last_id &&
+          !input_.resource_files.Overlaps(
+              {static_cast<uint32_t>(own_end), static_cast<uint32_t>(piece.last_id)})) {
+        open.push_back(&piece);
+      } else {
+        longest = std::max(longest, piece.num_ids());
+        ++num_closed;
+      }
+    }
+    for (const Piece* piece : open) {
+      if (num_closed < kLeastBatches || piece->num_ids() < 2 * longest) {
+        continue;
+      }
+      if (piece->hidden.has_value()) {
+        resolved_[piece->segment].hidden[*piece->hidden].is_certain = false;
+      } else {
+        ResolvedSegment& result = resolved_[piece->segment];
+        result.other_offset = result.other_offset.value_or(result.offset);
+      }
+      for (size_t i = piece->segment + 1; i <= piece->last_segment; ++i) {
+        resolved_[i].other_offset = resolved_[i].other_offset.value_or(resolved_[i].offset);
+      }
+    }
+  }
+
   /// Rows that lack a nested id stand around the start of the segment: they may be of the one in
   /// front of it.
   void ApplyDoubt(size_t index) {
     if (segments_[index].is_doubtful) {
-      const Resolved& before = resolved_[index > 0 ? index - 1 : index];
-      Resolved doubt;
+      const ResolvedSegment& before = resolved_[index > 0 ? index - 1 : index];
+      ResolvedSegment doubt;
       doubt.least_offset = std::min(before.least_offset, resolved_[index].least_offset);
       doubt.other_offset = before.other_offset.value_or(before.offset);
       doubt.offset = std::max({before.offset, resolved_[index].offset, segments_[index].last_id});
@@ -77,14 +169,14 @@ class Resolver {
 
   /// A batch none of whose rows has an id may stand in front of the first id, or behind the last.
   /// Its attribute rows are of no batch that is seen.
-  void FindBareHead(const RootSegment& segment, Resolved* result) const {
+  void FindBareHead(const RootSegment& segment, ResolvedSegment* result) const {
     if (segment.behind_previous < *segment.first_id) {
       result->bare_head = FindBare({segment.head_resources, segment.head_scopes},
                                    segment.behind_previous, uint64_t{*segment.first_id} - 1);
     }
   }
 
-  void FindBareTail(size_t index, Resolved* result) const {
+  void FindBareTail(size_t index, ResolvedSegment* result) const {
     const RootSegment& segment = segments_[index];
     uint64_t last = UINT32_MAX;
     for (size_t next = index + 1; next < segments_.size(); ++next) {
@@ -138,13 +230,14 @@ class Resolver {
 
   void ResolveWithIds(size_t index) {
     const RootSegment& segment = segments_[index];
-    Resolved& result = resolved_[index];
+    ResolvedSegment& result = resolved_[index];
     const uint32_t first_id = *segment.first_id;
     const auto least = static_cast<uint32_t>(std::min<uint64_t>(segment.least_offset, first_id));
     result.offset = result.least_offset = first_id;
     FindBareTail(index, &result);
     result.hidden = FindHiddenStarts(segment, tables_);
     const bool continues = Continues(index);
+    result.continues = continues;
     if (continues) {
       Continue(index);
     } else if (!segment.is_certain_start() && index > 0 && !IsProvedStart(index)) {
@@ -180,7 +273,7 @@ class Resolver {
   };
 
   Offsets LastOffsets(size_t index) const {
-    const Resolved& resolved = resolved_[index];
+    const ResolvedSegment& resolved = resolved_[index];
     uint32_t low = resolved.least_offset;
     uint32_t high = resolved.offset;
     bool is_certain = resolved.is_certain();
@@ -197,19 +290,25 @@ class Resolver {
 
   /// A file of another writer goes on with the batch of the file before it: no id is missing
   /// between the two, and there are no attributes that a batch which starts there would have.
+  /// Where all other files hold whole batches, those may be in a file that is missing.
   bool Continues(size_t index) const {
-    const RootSegment& segment = segments_[index];
-    return segment.reason == StartReason::kFileBorder && index > 0 &&
-           segments_[index - 1].first_id.has_value() &&
-           *segment.first_id == uint64_t{segments_[index - 1].last_id} + 1 &&
-           !segment.starts_with_null && segment.first.resource >= 0 &&
-           !tables_[0].parents().Has(uint64_t{*segment.first_id} +
-                                     static_cast<uint64_t>(segment.first.resource));
+    if (!IsSmoothBorder(index) || HasAttributesAt(0, index, segments_[index].first.resource)) {
+      return false;
+    }
+    const uint32_t first_id = *segments_[index].first_id;
+    if (has_whole_batches_ && !input_.resource_files.empty() &&
+        !input_.resource_files.Overlaps({first_id, first_id})) {
+      return false;
+    }
+    const auto seen =
+        static_cast<uint64_t>(std::max<int64_t>(LargestOf(segments_[index - 1].scopes), 0));
+    return !HasAttributesAt(1, index, segments_[index].first.scope) ||
+           first_id <= LastOffsets(index - 1).high + seen + kMostUnseen;
   }
 
   void Continue(size_t index) {
     const Offsets before = LastOffsets(index - 1);
-    Resolved& result = resolved_[index];
+    ResolvedSegment& result = resolved_[index];
     result.least_offset = before.low;
     result.offset = before.high;
     result.other_offset = before.other;
@@ -217,7 +316,7 @@ class Resolver {
 
   /// Rows without id on the two sides of a border between files of another writer may be of the
   /// batch on the other side.
-  void AddBorders(size_t index, Resolved* result) const {
+  void AddBorders(size_t index, ResolvedSegment* result) const {
     const RootSegment& segment = segments_[index];
     if (segment.reason == StartReason::kFileBorder && segment.first_id_row > segment.first_row) {
       const Offsets before = index > 0 ? LastOffsets(index - 1) : Offsets{};
@@ -239,7 +338,7 @@ class Resolver {
   bool IsProvedStart(size_t index) const {
     const RootSegment& segment = segments_[index];
     const RootSegment& previous = segments_[index - 1];
-    const Resolved& before = resolved_[index - 1];
+    const ResolvedSegment& before = resolved_[index - 1];
     if (!previous.first_id.has_value() || !segment.starts_at_zero()) {
       return false;
     }
@@ -256,7 +355,7 @@ class Resolver {
   /// The first rows may be of the batch before them.
   void MayContinue(size_t index) {
     const RootSegment& segment = segments_[index];
-    Resolved& result = resolved_[index];
+    ResolvedSegment& result = resolved_[index];
     if (!segments_[index - 1].first_id.has_value()) {
       result.least_offset = 0;
       result.other_offset = 0;
@@ -299,7 +398,7 @@ class Resolver {
              : count == 1 && !tables_[0].parents().HasAnyIn(first + most + 1, UINT32_MAX) &&
                    !tables_[1].parents().HasAnyIn(first + most + 1, UINT32_MAX));
     for (size_t i = begin; i < end; ++i) {
-      Resolved& result = resolved_[i];
+      ResolvedSegment& result = resolved_[i];
       result.offset = static_cast<uint32_t>(std::min<uint64_t>(last, UINT32_MAX));
       result.least_offset = static_cast<uint32_t>(std::min<uint64_t>(first, UINT32_MAX));
       if (!segments_[i].is_certain_start() && i > 0) {
@@ -339,130 +438,9 @@ class Resolver {
   const std::vector<RootSegment>& segments_;
   const ResolverInput& input_;
   const AttributeTables& tables_;
-  std::vector<Resolved> resolved_;
+  std::vector<ResolvedSegment> resolved_;
+  bool has_whole_batches_ = false;
 };
-
-/// Where a hidden start stands: the row of its id, and the row behind the id before it. Rows
-/// between the two have no id and may belong to either batch.
-struct Place {
-  int64_t row = -1;
-  int64_t after_previous = -1;
-};
-
-Status Locate(const RootFileSource& file, std::map<uint32_t, Place>* wanted) {
-  int64_t row = 0;
-  int64_t after_previous = 0;
-  for (int group = 0; group < file.num_row_groups; ++group) {
-    ARROW_ASSIGN_OR_RAISE(const RootIds rows, file.read(group));
-    for (int64_t i = 0; i < rows.num_rows(); ++i, ++row) {
-      if (!rows.ids.is_valid(i)) {
-        continue;
-      }
-      const auto found = wanted->find(rows.ids.values[static_cast<size_t>(i)]);
-      if (found != wanted->end() && found->second.row < 0) {
-        found->second = {row, after_previous};
-      }
-      after_previous = row + 1;
-    }
-  }
-  return Status::OK();
-}
-
-/// Rows without id in front of a batch are of it or of the one before: they claim nothing that one
-/// of the two does not.
-void AppendBetween(int64_t first_row, uint64_t least_offset, ResourceStretch* next,
-                   std::vector<ResourceStretch>* stretches) {
-  const ResourceStretch& before = stretches->back();
-  ResourceStretch between = *next;
-  between.first_row = first_row;
-  between.other_offset = before.other_offset.value_or(before.offset);
-  between.least_offset = before.is_certain() ? between.least_offset
-                                             : std::min(between.least_offset, before.least_offset);
-  between.least_offset =
-      static_cast<uint32_t>(std::min<uint64_t>(between.least_offset, least_offset));
-  between.unpinned_offset.reset();
-  between.is_between = true;
-  between.resources = between.scopes = kEmptyIdRange;
-  for (IdRange ResourceStretch::* nested :
-       {&ResourceStretch::resources, &ResourceStretch::scopes}) {
-    IdRange& own = next->*nested;
-    if (own.min <= own.max && (before.*nested).min <= (before.*nested).max) {
-      own.min = std::min(own.min, (before.*nested).max);
-    }
-  }
-  stretches->push_back(between);
-}
-
-/// Cuts a segment into stretches at its hidden starts.
-void AppendStretches(const RootSegment& segment, const Resolved& resolved,
-                     const std::map<uint32_t, Place>& places,
-                     std::vector<ResourceStretch>* stretches) {
-  ResourceStretch stretch{.join = StretchJoin::kInferred,
-                          .first_row = segment.first_row,
-                          .offset = resolved.offset,
-                          .least_offset = resolved.least_offset,
-                          .other_offset = resolved.other_offset,
-                          .unpinned_offset = resolved.unpinned_offset,
-                          .resources = segment.resources,
-                          .scopes = segment.scopes,
-                          .last_id = segment.last_id};
-  if (segment.after_previous < segment.first_row && !stretches->empty()) {
-    AppendBetween(segment.after_previous, segment.behind_previous, &stretch, stretches);
-  }
-  if (resolved.bare_head.min <= resolved.bare_head.max) {
-    ResourceStretch head = stretch;
-    if (stretch.is_certain()) {
-      head.least_offset = resolved.bare_head.min;
-      head.offset = resolved.bare_head.max;
-    }
-    head.least_offset = std::min(head.least_offset, resolved.bare_head.min);
-    head.offset = std::max(head.offset, resolved.bare_head.max);
-    head.other_offset = stretch.other_offset.value_or(stretch.offset);
-    head.unpinned_offset.reset();
-    head.resources = segment.head_resources;
-    head.scopes = segment.head_scopes;
-    stretches->push_back(head);
-    stretch.first_row = segment.first_id_row;
-  }
-  stretches->push_back(stretch);
-  for (const HiddenStart& hidden : resolved.hidden) {
-    const Place& place = places.at(hidden.row_id);
-    ResourceStretch& before = stretches->back();
-    if (place.row < 0) {
-      // Attributes point at an id that no row has: the rows around it cannot be told apart.
-      before.other_offset = before.other_offset.value_or(before.least_offset);
-      before.offset = std::max(before.offset, hidden.offset);
-      continue;
-    }
-    ResourceStretch next = stretch;
-    before.last_id = hidden.row_id - 1;
-    next.unpinned_offset.reset();
-    next.first_row = place.row;
-    next.offset = next.least_offset = hidden.offset;
-    next.other_offset.reset();
-    if (!hidden.is_certain) {
-      next.other_offset = before.other_offset.value_or(before.offset);
-      next.least_offset = before.is_certain() ? hidden.row_id : before.least_offset;
-    }
-    if (place.after_previous < place.row && place.after_previous > before.first_row) {
-      AppendBetween(place.after_previous, next.least_offset, &next, stretches);
-    }
-    stretches->push_back(next);
-  }
-  if (resolved.bare_tail.min <= resolved.bare_tail.max) {
-    ResourceStretch tail = stretches->back();
-    const bool was_certain = tail.is_certain();
-    tail.first_row = segment.tail_row;
-    tail.other_offset = tail.other_offset.value_or(tail.offset);
-    tail.least_offset =
-        was_certain ? resolved.bare_tail.min : std::min(tail.least_offset, resolved.bare_tail.min);
-    tail.offset = std::max(tail.offset, resolved.bare_tail.max);
-    tail.unpinned_offset.reset();
-    tail.resources = segment.tail_resources;
-    tail.scopes = segment.tail_scopes;
-    stretches->push_back(tail);
-  }
-}
 
 }  // namespace
 
@@ -495,8 +473,8 @@ Result<ResolvedStretches> ResolveResources(const ResolverInput& input) {
   for (size_t signal = 0; signal < input.signals.size(); ++signal) {
     const auto& files = input.signals[signal];
     stretches[signal].resize(files.size());
-    const std::vector<Resolved> resolved = Resolver(cuts[signal], input, tables).Run();
-    std::vector<std::map<uint32_t, Place>> places(files.size());
+    const std::vector<ResolvedSegment> resolved = Resolver(cuts[signal], input, tables).Run();
+    std::vector<std::map<uint32_t, HiddenPlace>> places(files.size());
     for (size_t i = 0; i < resolved.size(); ++i) {
       for (const HiddenStart& hidden : resolved[i].hidden) {
         places[cuts[signal][i].file][hidden.row_id] = {};

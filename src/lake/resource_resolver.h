@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "lake/id_ranges.h"
 #include "lake/parent_id_set.h"
 #include "lake/table_file.h"
 
@@ -69,7 +70,10 @@ struct ResolverInput {
   const ParentIdSet* several_resources = nullptr;
   const ParentIdSet* several_scopes = nullptr;
   bool is_evidence_complete = true;  ///< every attribute file could be read
-  bool is_only_signal = false;       ///< no other root table has rows in the partition
+  /// The ids between the first and the last parent of each file of resource attributes. Attributes
+  /// of other ids may stand in a file that is missing.
+  IdRanges resource_files;
+  bool is_only_signal = false;  ///< no other root table has rows in the partition
   /// By signal, its files in the order of their ids.
   std::vector<std::vector<RootFileSource>> signals;
 };
