@@ -121,12 +121,24 @@ void WriteAgain(const fs::path& path, const arrow::RecordBatch& content) {
   ASSERT_TRUE(sink->Close().ok());
 }
 
-/// Writes a root file again with nulls for its resource and scope ids.
-void RewriteWithoutResource(const fs::path& path) {
+/// Writes a root file again with nulls for its resource and scope ids, or those of the resource
+/// that the first row has.
+void RewriteWithoutResource(const fs::path& path, bool only_first = false) {
   auto table = ReadBack(path);
   for (const std::string column : {"resource.id", "scope.id"}) {
     const auto ids = df::testing::ColumnAt(*table, column).ValueOrDie();
-    const auto nulls = arrow::MakeArrayOfNull(ids->type(), ids->length()).ValueOrDie();
+    auto nulls = arrow::MakeArrayOfNull(ids->type(), ids->length()).ValueOrDie();
+    if (only_first) {
+      const auto& values = static_cast<const arrow::UInt32Array&>(*ids);
+      arrow::UInt32Builder kept;
+      for (int64_t row = 0; row < ids->length(); ++row) {
+        ASSERT_TRUE((values.IsNull(row) || values.Value(row) == values.Value(0)
+                         ? kept.AppendNull()
+                         : kept.Append(values.Value(row)))
+                        .ok());
+      }
+      nulls = kept.Finish().ValueOrDie();
+    }
     table = df::testing::ReplaceColumn(*table, column, "id", nulls).ValueOrDie();
   }
   WriteAgain(path, *table);
@@ -256,6 +268,29 @@ TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereIdsAreGone) {
     fs::remove_all(tree.folder.path() / "resource_attrs");
     fs::remove_all(tree.folder.path() / "scope_attrs");
     EXPECT_TRUE(ReplayTree(tree.folder.path(), {}).report.problems.empty());
+  }
+}
+
+TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereSomeIdsAreGone) {
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const otap::TableInfo& root = otap::GetTable(otap::RootTable(signal));
+    df::testing::RandomBatchOptions shape;
+    shape.missing_column = 0;
+    shape.null_struct = 0;
+    shape.without_attributes = 0;
+    Tree tree(signal, {}, shape);
+    EXPECT_TRUE(ReplayTree(tree.folder.path(), {}).report.problems.empty());
+    const fs::path victim = tree.Files(root.kind)[1];
+    RewriteWithoutResource(victim, true);
+    const Replayed replayed = ReplayTree(tree.folder.path(), {});
+    ASSERT_EQ(replayed.report.problems.size(), 2U) << root.directory;
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_THAT(replayed.report.problems[i].message,
+                  AllOf(HasSubstr(i == 0 ? "column resource.id: found no value in "
+                                         : "column scope.id: found no value in "),
+                        HasSubstr(" rows, and "), HasSubstr(") that no row refers to"),
+                        HasSubstr("file=" + fs::relative(victim, tree.folder.path()).string())));
+    }
   }
 }
 

@@ -36,6 +36,7 @@ constexpr std::array kNestedTables = {otap::TableKind::kResourceAttrs,
 struct NestedSeen {
   FileSummaryPtr file;
   std::array<bool, kNestedTables.size()> has_ids{};
+  std::array<int64_t, kNestedTables.size()> num_bare{};  ///< rows without one
 };
 
 /// Reads the children of one signal level by level.
@@ -212,61 +213,69 @@ class PartitionReaderImpl final : public PartitionReader {
   /// Notes which root files have rows with a resource or a scope.
   void NoteNestedIds(const RootRows& rows, const NestedIds& nested) {
     if (nested_seen_.empty() || nested_seen_.back().file != rows.file) {
-      nested_seen_.push_back({rows.file, {}});
+      nested_seen_.push_back({.file = rows.file});
     }
-    std::array<bool, kNestedTables.size()>& has_ids = nested_seen_.back().has_ids;
-    has_ids[0] = has_ids[0] || HasValues(nested.resource_ids());
-    has_ids[1] = has_ids[1] || HasValues(nested.scope_ids());
-  }
-
-  static bool HasValues(const std::shared_ptr<arrow::Array>& ids) {
-    return ids != nullptr && ids->null_count() < ids->length();
+    NestedSeen& seen = nested_seen_.back();
+    const std::array columns = {nested.resource_ids(), nested.scope_ids()};
+    for (size_t t = 0; t < columns.size(); ++t) {
+      const int64_t num_bare = columns[t] == nullptr ? rows.num_rows : columns[t]->null_count();
+      seen.has_ids[t] = seen.has_ids[t] || num_bare < rows.num_rows;
+      seen.num_bare[t] += num_bare;
+    }
   }
 
   /// Names root files in which no row has a resource or a scope although attributes are there that
-  /// no row refers to: they may be those of its rows.
+  /// no row refers to: they may be those of its rows. Where attributes join as stored, some rows
+  /// without one are enough.
   void NameLostNestedIds() {
     for (size_t t = 0; t < kNestedTables.size(); ++t) {
+      const auto& files = task_.files->of(kNestedTables[t]);
+      const bool is_keyed = std::any_of(files.begin(), files.end(), [](const FileSummaryPtr& file) {
+        return file->has_partition_scope_ids;
+      });
       const FileSummary* first = nullptr;
+      const FileSummary* first_in_part = nullptr;
       int64_t num_files = 0;
+      int64_t num_rows = 0;  // in files where others have one
       for (const NestedSeen& seen : nested_seen_) {
+        const bool is_part = seen.has_ids[t] && seen.num_bare[t] > 0;
         first = first == nullptr && !seen.has_ids[t] ? seen.file.get() : first;
+        first_in_part = first_in_part == nullptr && is_part ? seen.file.get() : first_in_part;
         num_files += seen.has_ids[t] ? 0 : 1;
+        num_rows += is_part ? seen.num_bare[t] : 0;
       }
-      if (num_files > 0 && !task_.files->of(kNestedTables[t]).empty()) {
-        NameLostNestedIds(kNestedTables[t], t == 0 ? "resource.id" : "scope.id", *first, num_files);
+      if (num_files > 0 && !files.empty()) {
+        NameLostNestedIds(kNestedTables[t],
+                          num_files == 1 ? "" : fmt::format(" in {} files", num_files), *first,
+                          num_files);
+      } else if (num_rows > 0 && is_keyed) {
+        NameLostNestedIds(kNestedTables[t], fmt::format(" in {} rows", num_rows), *first_in_part,
+                          1);
       }
     }
   }
 
-  void NameLostNestedIds(otap::TableKind kind, std::string_view column, const FileSummary& first,
+  void NameLostNestedIds(otap::TableKind kind, const std::string& where, const FileSummary& first,
                          int64_t num_files) {
     const Location location{.partition = context_.partition,
                             .table = std::string(otap::GetTable(root_).directory),
                             .file = first.entry.path};
-    const std::string_view attributes = otap::GetTable(kind).directory;
-    const std::string found =
-        num_files == 1 ? fmt::format("column {}: found no value", column)
-                       : fmt::format("column {}: found no value in {} files", column, num_files);
     const auto unreferred =
         FindUnreferredAttributes(*task_.files, kind, options_.signals, context_);
     if (!unreferred.ok()) {
-      context_.report->AddNotice(
-          MakeError(ErrorKind::kReconstruction,
-                    fmt::format("{}, and whether rows of {} are meant cannot be told ({})", found,
-                                attributes, unreferred.status().message()),
-                    location));
+      context_.report->AddNotice(MakeError(
+          ErrorKind::kReconstruction,
+          fmt::format("column {}: found no value{}, and whether rows of {} are meant "
+                      "cannot be told ({})",
+                      kind == otap::TableKind::kResourceAttrs ? "resource.id" : "scope.id", where,
+                      otap::GetTable(kind).directory, unreferred.status().message()),
+          location));
       return;
     }
     if (unreferred->num_rows == 0) {
       return;
     }
-    const Status status = MakeError(
-        ErrorKind::kReconstruction,
-        fmt::format("{}, and {} rows of {} ({}) that no row refers to: rows go out without "
-                    "attributes that may be theirs",
-                    found, unreferred->num_rows, attributes, ToText(unreferred->parents)),
-        location);
+    const Status status = DescribeLostIds(kind, where, *unreferred, location);
     const bool is_whole = std::all_of(task_.taken.begin(), task_.taken.end(),
                                       [](const RowRanges& taken) { return taken.empty(); });
     if (task_.is_partial || !is_whole) {  // rows that they belong to may go out at another time

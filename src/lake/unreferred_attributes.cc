@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "lake/id_ranges.h"
 #include "lake/parent_id_set.h"
 #include "lake/reservation.h"
@@ -198,6 +200,37 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
     }
   }
   return unreferred;
+}
+
+Result<bool> HasNestedIds(const FileSummary& file, std::string_view name,
+                          const ReadContext& context) {
+  ARROW_ASSIGN_OR_RAISE(
+      const auto opened,
+      TableFile::Open(*context.file_system, FullPath(context.base, file.entry.path), file.kind,
+                      {.partition = context.partition,
+                       .table = std::string(otap::GetTable(file.kind).directory),
+                       .file = file.entry.path}));
+  for (int group = 0; group < opened->num_row_groups(); ++group) {
+    ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
+                          opened->ReadIds(group, LeafIndex(file.kind, name, "id")));
+    for (int64_t row = 0; row < opened->num_rows(group); ++row) {
+      if (ids.is_valid(row)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+Status DescribeLostIds(otap::TableKind kind, std::string_view where,
+                       const UnreferredAttributes& unreferred, const Location& first) {
+  return MakeError(
+      ErrorKind::kReconstruction,
+      fmt::format("column {}: found no value{}, and {} rows of {} ({}) that no row refers to: rows "
+                  "go out without attributes that may be theirs",
+                  kind == otap::TableKind::kResourceAttrs ? "resource.id" : "scope.id", where,
+                  unreferred.num_rows, otap::GetTable(kind).directory, ToText(unreferred.parents)),
+      first);
 }
 
 }  // namespace df::lake

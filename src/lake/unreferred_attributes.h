@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include <arrow/result.h>
 
@@ -27,5 +28,14 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
                                                       otap::TableKind kind,
                                                       std::span<const otap::Signal> listed,
                                                       const ReadContext& context);
+
+/// Tells whether any row of a root file has an id in the struct, "resource" or "scope".
+Result<bool> HasNestedIds(const FileSummary& file, std::string_view name,
+                          const ReadContext& context);
+
+/// Says that root rows have lost the ids of their resources or scopes. `where`: in how many files
+/// or rows, as " in 3 files"; empty for those of the file that `first` names.
+Status DescribeLostIds(otap::TableKind kind, std::string_view where,
+                       const UnreferredAttributes& unreferred, const Location& first);
 
 }  // namespace df::lake

@@ -162,7 +162,7 @@ Status WorkList::Scan() {
       have_roots.insert(partition.partition);
       bare_.erase(partition.partition);
     }
-    if (!is_following() || HasNewFiles(partition) ||
+    if (!is_following() || HasNewFiles(partition) || IsToBeJudged(partition) ||
         (is_bare && IsBareSince(partition, clock_() - follow_.completeness_grace))) {
       queue_.push_back(std::move(partition));
     }
@@ -486,7 +486,15 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
     const std::lock_guard lock(mutex_);
     later_.push_back({.listing = listing, .due = *preparation.again});
   }
-  return work.tasks.empty() ? std::nullopt : std::optional(std::move(work));
+  if (!work.tasks.empty()) {
+    return work;
+  }
+  std::unique_lock lock(mutex_);
+  if (preparation.young.empty() && !preparation.has_pending_child && IsToBeJudged(listing)) {
+    lock.unlock();
+    Judge(*files);
+  }
+  return std::nullopt;
 }
 
 std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,

@@ -236,6 +236,24 @@ class WorkList {
     int64_t num_rows = 0;
     std::string first_file;
   };
+  /// Rows of a child file whose parents did not come.
+  struct OrphanFile {
+    otap::TableKind table = otap::TableKind::kLogAttrs;
+    std::string file;
+    int64_t num_rows = 0;
+    IdRange ids = kEmptyIdRange;
+  };
+  /// What is known of a partition since it came to rest.
+  struct Quiet {
+    uint64_t scan = 0;  ///< number of the last listing whose files were looked at
+    std::map<std::string, OrphanFile> orphans;  ///< by digest and size
+  };
+  bool IsToBeJudged(const PartitionListing& listing) const;
+  void Judge(const PartitionFiles& files);
+  bool JudgeNestedIds(const PartitionFiles& files, otap::TableKind kind,
+                      const std::function<bool(const FileSummary&)>& is_new);
+  void ReportQuiet(ReadReport* report) const;
+  void RecallOrphans(const FileSummary& root, const std::string& partition);
   bool IsBareSince(const PartitionListing& listing, Time when) const;
   void CountBareChildren(const PartitionFiles& files);
 
@@ -246,6 +264,7 @@ class WorkList {
   std::map<std::string, KnownContent> contents_;  ///< by table, partition, digest and hash
   std::map<std::string, Status> open_problems_;   ///< by path: files that cannot be read so far
   std::map<std::string, std::vector<BareTable>> bare_;  ///< by partition
+  std::map<std::string, Quiet> quiet_;                  ///< by partition
   std::set<std::string> have_roots_;               ///< partitions that have root files, or had some
   std::map<std::string, std::vector<Sent>> sent_;  ///< by partition, within the late window
   std::set<std::string> reported_;                 ///< messages of listing problems

@@ -161,6 +161,7 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
     ++num_delivered_before_;
   } else {
     sent_[partition].push_back({.root = root, .at = clock_(), .scan = scan_number_});
+    RecallOrphans(*root, partition);
   }
   return claim;
 }

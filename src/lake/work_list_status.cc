@@ -116,6 +116,7 @@ ReadReport WorkList::Report() const {
       }
     }
   }
+  ReportQuiet(&report);
   return report;
 }
 

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::seconds;
 using std::chrono::system_clock;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -284,6 +285,50 @@ TEST_F(WorkListTest, ChildrenWithoutAnyRootAreCountedAfterTheGrace) {
     sent.insert(sent.end(), polled.begin(), polled.end());
   }
   EXPECT_THAT(sent, ElementsAre(logs_[0]));
+  EXPECT_EQ(list->Report().num_errors(), 0) << "what was missing has come";
+}
+
+TEST_F(WorkListTest, ChildrenWhoseParentsDoNotComeAreCountedAfterTheGrace) {
+  const auto list = Following({}, seconds(10));
+  Arrive(logs_[0]);
+  Arrive(attributes_[0]);
+  Arrive(attributes_[1]);
+  std::vector<std::string> sent;
+  const auto poll = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const auto polled = Poll(list.get());
+      sent.insert(sent.end(), polled.begin(), polled.end());
+    }
+  };
+  poll(2);
+  EXPECT_EQ(list->Report().num_errors(), 0) << "the records may still come";
+  poll(6);
+  EXPECT_THAT(sent, ElementsAre(logs_[0]));
+  const ReadReport report = list->Report();
+  ASSERT_EQ(report.problems.size(), 1U);
+  EXPECT_EQ(report.problems[0].count, 1);
+  EXPECT_EQ(report.problems[0].kind, ErrorKind::kMissingFile);
+  EXPECT_THAT(report.problems[0].message,
+              AllOf(HasSubstr(" rows of log_attrs whose parent_id names no row of logs (ids "),
+                    HasSubstr("partition=_part_id="), HasSubstr("file=" + attributes_[1])));
+  arrow::fs::LocalFileSystem local;
+  EXPECT_EQ(
+      report.table(otap::TableKind::kLogAttrs).dropped(DropReason::kOrphan),
+      Summarise(local, base().string(), {.path = attributes_[1]}, otap::TableKind::kLogAttrs, "")
+          .ValueOrDie()
+          ->num_rows());
+  EXPECT_TRUE(report.CheckConservation().ok());
+
+  // A name that changes is nothing new.
+  const std::string renamed = attributes_[1].substr(0, attributes_[1].size() - 8) + "-b.parquet";
+  fs::rename(base() / attributes_[1], base() / renamed);
+  poll(6);
+  EXPECT_EQ(list->Report().table(otap::TableKind::kLogAttrs).dropped(DropReason::kOrphan),
+            report.table(otap::TableKind::kLogAttrs).dropped(DropReason::kOrphan));
+
+  Arrive(logs_[1]);
+  poll(8);
+  EXPECT_THAT(sent, ElementsAre(logs_[0], logs_[1]));
   EXPECT_EQ(list->Report().num_errors(), 0) << "what was missing has come";
 }
 
