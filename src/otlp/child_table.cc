@@ -35,8 +35,8 @@ ValueColumns::ValueColumns(const ColumnSource& source) {
   source.Bind("ser", &cbor);
 }
 
-AttributeTable::AttributeTable(ChildTable table)
-    : rows(std::move(table.rows)), values(table.source) {
+AttributeTable::AttributeTable(ChildTable table, int level)
+    : rows(std::move(table.rows)), values(table.source), value_level(level) {
   table.source.Bind("key", &key);
 }
 

@@ -42,17 +42,42 @@ struct ValueColumns {
   explicit ValueColumns(const ColumnSource& source);
 };
 
+/// How many messages an AnyValue of an attribute table is inside of, itself
+/// included: that of a log's attribute is the fifth below the request.
+constexpr int ValueLevelOf(otap::TableKind kind) {
+  switch (kind) {
+    case otap::TableKind::kResourceAttrs:
+      return 4;
+    case otap::TableKind::kSpanEventAttrs:
+    case otap::TableKind::kSpanLinkAttrs:
+      return 6;
+    case otap::TableKind::kNumberDpAttrs:
+    case otap::TableKind::kSummaryDpAttrs:
+    case otap::TableKind::kHistogramDpAttrs:
+    case otap::TableKind::kExpHistogramDpAttrs:
+      return 7;
+    case otap::TableKind::kNumberDpExemplarAttrs:
+    case otap::TableKind::kHistogramDpExemplarAttrs:
+    case otap::TableKind::kExpHistogramDpExemplarAttrs:
+      return 8;
+    default:
+      return 5;
+  }
+}
+inline constexpr int kBodyLevel = 4;
+
 /// One of the attribute tables.
 struct AttributeTable {
   ChildIndex rows;
   BytesColumn key;
   ValueColumns values;
+  int value_level;
 
   AttributeTable(const WalkContext& context, otap::TableKind kind)
-      : AttributeTable(ChildTable(context, kind)) {}
+      : AttributeTable(ChildTable(context, kind), ValueLevelOf(kind)) {}
 
  private:
-  explicit AttributeTable(ChildTable table);
+  AttributeTable(ChildTable table, int level);
 };
 
 /// Values of `type` (format reference 2.13).

@@ -174,8 +174,9 @@ TEST(DecodeJson, DepthIsLimited) {
     }
     return Logs(R"({"body":)" + value + "}");
   };
-  EXPECT_THAT(Read(nested(128)), StartsWith("\n"));
-  EXPECT_THAT(Read(nested(129)), ::testing::HasSubstr("deeper than 128 arrays and maps"));
+  EXPECT_THAT(Read(nested(48)), StartsWith("\n"));
+  EXPECT_THAT(Read(nested(49)), ::testing::HasSubstr("found more than 100 messages inside each "
+                                                     "other, expected no more"));
 }
 
 TEST(DecodeJson, DamageGivesAnErrorOrAValidBatch) {

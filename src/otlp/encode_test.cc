@@ -294,9 +294,9 @@ TEST(EncodeValues, NestingIsBounded) {
     return hex + "01";
   };
   EncodeStats stats;
-  CborValue(nested(128), &stats);
+  CborValue(nested(47), &stats);
   EXPECT_EQ(stats.invalid_values, 0);
-  CborValue(nested(129), &stats);
+  CborValue(nested(48), &stats);
   EXPECT_EQ(stats.invalid_values, 1);
   CborValue(nested(100'000), &stats);
   EXPECT_EQ(stats.invalid_values, 2);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "otlp/fields.h"
+#include "otlp/message_shape.h"
 
 namespace df::otlp {
 
@@ -16,6 +17,8 @@ namespace df::otlp {
 /// Bytes of texts that are not UTF-8 become U+FFFD and are counted.
 class JsonWriter {
  public:
+  static constexpr int kMaxLevel = kMaxMessageDepth;  // readers of JSON are those of protobuf
+
   explicit JsonWriter(size_t capacity) {
     buffer_.reserve(capacity);
     buffer_ += '{';

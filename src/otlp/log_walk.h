@@ -35,7 +35,7 @@ class LogWalk {
     WriteText(log_fields::kEventName, event_name_, row, writer);
     if (body_.Has(row)) {
       writer->Message(log_fields::kBody, Expect::kTiny,
-                      [&] { WriteValue(body_values_, row, stats_, writer); });
+                      [&] { WriteValue(body_values_, row, kBodyLevel, stats_, writer); });
     }
     WriteAttributes(log_fields::kAttributes, attributes_, id_, row, stats_, writer);
     WriteUInt32(log_fields::kDroppedAttributesCount, dropped_attributes_count_, row, writer);

@@ -203,7 +203,7 @@ TEST_P(PartsOfSignal, PartsOfAnyFieldCostWhatTheyWeigh) {
 }
 
 TEST(MergedParts, OfDeepValuesCostWhatTheyWeigh) {
-  // Two parts at each of 100 levels: whoever reads a part twice, or copies it, does so 100 times.
+  // Two parts at each of 46 levels: whoever reads a part twice, or copies it, does so 46 times.
   const auto request = [](int64_t num_leaves, int depth) {
     std::string value;
     for (int64_t i = 0; i < num_leaves; ++i) {
@@ -232,7 +232,7 @@ TEST(MergedParts, OfDeepValuesCostWhatTheyWeigh) {
     return testing::CostOf([&] { ASSERT_TRUE(DecodeRequest(Signal::kLogs, bytes).ok()); });
   };
   const testing::Cost flat = cost(2);
-  const testing::Cost deep = cost(100);
+  const testing::Cost deep = cost(46);
   EXPECT_LT(deep.cpu_seconds, 8 * flat.cpu_seconds + 0.02);
   EXPECT_LE(deep.allocated_bytes, 2 * flat.allocated_bytes + (1 << 20));
 }

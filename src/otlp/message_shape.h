@@ -30,6 +30,11 @@ enum class Presence : uint8_t {
   kRepeated,
 };
 
+/// Messages inside each other below a request, at most. Beyond it the protobuf
+/// libraries of C++, Java, Python and Rust refuse the whole request, so no
+/// request with more is taken or written.
+inline constexpr int kMaxMessageDepth = 100;
+
 struct MessageShape;
 
 struct FieldShape {

@@ -14,6 +14,7 @@
 #include <protozero/varint.hpp>
 
 #include "otlp/fields.h"
+#include "otlp/message_shape.h"
 
 namespace df::otlp {
 
@@ -25,6 +26,8 @@ namespace df::otlp {
 /// Owner: borrows the buffer; its size is the room, which it doubles when that is too little.
 class ProtoWriter {
  public:
+  static constexpr int kMaxLevel = kMaxMessageDepth;
+
   explicit ProtoWriter(std::string* buffer)
       : buffer_(*buffer), cursor_(buffer->data()), end_(buffer->data() + buffer->size()) {}
   ProtoWriter(const ProtoWriter&) = delete;

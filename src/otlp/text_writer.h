@@ -16,6 +16,8 @@ namespace df::otlp {
 /// Values look as in JSON, ids and bytes are hex, times are dates in UTC. Always valid UTF-8.
 class TextWriter {
  public:
+  static constexpr int kMaxLevel = INT32_MAX;
+
   explicit TextWriter(TextLayout layout) : is_inline_(layout == TextLayout::kLines) {}
 
   template <typename Body>

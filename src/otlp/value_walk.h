@@ -11,7 +11,8 @@
 
 namespace df::otlp {
 
-/// Arrays and maps inside each other, at most; deeper values count as invalid.
+/// Arrays and maps inside each other, at most; deeper values count as invalid,
+/// as do those that would be more than Writer::kMaxLevel messages deep.
 inline constexpr int kMaxValueDepth = 128;
 
 /// Writes the nested value that CBOR bytes hold. Returns false, with something half written, when
@@ -19,18 +20,26 @@ inline constexpr int kMaxValueDepth = 128;
 template <typename Writer>
 class CborWalk {
  public:
-  CborWalk(std::string_view input, Writer* writer) : reader_(input), writer_(*writer) {}
+  /// `level`: how many messages the value is inside of, itself included.
+  CborWalk(std::string_view input, int level, Writer* writer)
+      : reader_(input), level_(level), writer_(*writer) {}
 
   bool WriteAll() {
     const CborItem item = reader_.Next();
     if (item.kind != CborKind::kArray && item.kind != CborKind::kMap) {
       return false;
     }
-    return WriteItem(item, 0) && reader_.at_end();
+    return WriteItem(item, {0, level_}) && reader_.at_end();
   }
 
  private:
-  bool WriteItem(const CborItem& item, int depth) {
+  /// Of a value: arrays and maps around it, and messages, itself included.
+  struct Place {
+    int depth;
+    int level;
+  };
+
+  bool WriteItem(const CborItem& item, Place place) {
     switch (item.kind) {
       case CborKind::kNull:
         return true;
@@ -51,7 +60,8 @@ class CborWalk {
         return true;
       case CborKind::kArray:
       case CborKind::kMap:
-        return depth < kMaxValueDepth && WriteContainer(item, depth + 1);
+        return place.depth < kMaxValueDepth && place.level < Writer::kMaxLevel &&
+               WriteContainer(item, place);
       case CborKind::kBreak:
       case CborKind::kInvalid:
         return false;
@@ -59,8 +69,10 @@ class CborWalk {
     return false;
   }
 
-  bool WriteContainer(const CborItem& head, int depth) {
+  bool WriteContainer(const CborItem& head, Place place) {
     const bool is_map = head.kind == CborKind::kMap;
+    // The list is a message, and so is a pair.
+    const Place inside = {place.depth + 1, place.level + (is_map ? 3 : 2)};
     bool is_valid = true;
     writer_.Message(is_map ? value_fields::kMap : value_fields::kArray, Expect::kTiny, [&] {
       writer_.List(value_fields::kValues, [&] {
@@ -69,20 +81,21 @@ class CborWalk {
           if (first.kind == CborKind::kBreak && head.length == CborItem::kIndefinite) {
             return;
           }
-          is_valid = is_map ? WritePair(first, depth) : WriteElement(first, depth);
+          is_valid = inside.level <= Writer::kMaxLevel &&
+                     (is_map ? WritePair(first, inside) : WriteElement(first, inside));
         }
       });
     });
     return is_valid;
   }
 
-  bool WriteElement(const CborItem& item, int depth) {
+  bool WriteElement(const CborItem& item, Place place) {
     bool is_valid = true;
-    writer_.Item(value_fields::kValues, Expect::kTiny, [&] { is_valid = WriteItem(item, depth); });
+    writer_.Item(value_fields::kValues, Expect::kTiny, [&] { is_valid = WriteItem(item, place); });
     return is_valid;
   }
 
-  bool WritePair(const CborItem& key, int depth) {
+  bool WritePair(const CborItem& key, Place place) {
     // A null stands for the empty key.
     if (key.kind != CborKind::kText && key.kind != CborKind::kNull) {
       return false;
@@ -91,18 +104,21 @@ class CborWalk {
     writer_.Item(value_fields::kValues, Expect::kTiny, [&] {
       writer_.String(value_fields::kKey, key.bytes);
       writer_.Message(value_fields::kValue, Expect::kTiny,
-                      [&] { is_valid = WriteItem(reader_.Next(), depth); });
+                      [&] { is_valid = WriteItem(reader_.Next(), place); });
     });
     return is_valid;
   }
 
   CborReader reader_;
+  int level_;
   Writer& writer_;
 };
 
-/// Writes the fields of one AnyValue; nothing for an empty value.
+/// Writes the fields of one AnyValue, so many messages deep; nothing for an
+/// empty value.
 template <typename Writer>
-void WriteValue(const ValueColumns& values, int64_t row, EncodeStats* stats, Writer* writer) {
+void WriteValue(const ValueColumns& values, int64_t row, int level, EncodeStats* stats,
+                Writer* writer) {
   switch (static_cast<ValueType>(values.type.ValueOr(row, 0))) {
     case ValueType::kEmpty:
       return;
@@ -128,7 +144,8 @@ void WriteValue(const ValueColumns& values, int64_t row, EncodeStats* stats, Wri
     case ValueType::kMap:
     case ValueType::kArray: {
       const typename Writer::Mark start = writer->Position();
-      if (values.cbor.Has(row) && !CborWalk<Writer>(values.cbor.Value(row), writer).WriteAll()) {
+      if (values.cbor.Has(row) &&
+          !CborWalk<Writer>(values.cbor.Value(row), level, writer).WriteAll()) {
         writer->Rewind(start);
         ++stats->invalid_values;
       }
@@ -152,7 +169,7 @@ void WriteAttributes(Field field, const AttributeTable& table, uint32_t parent, 
       writer->Item(field, Expect::kTiny, [&] {
         writer->String(value_fields::kKey, table.key.ValueOrEmpty(row));
         writer->Message(value_fields::kValue, Expect::kTiny,
-                        [&] { WriteValue(table.values, row, stats, writer); });
+                        [&] { WriteValue(table.values, row, table.value_level, stats, writer); });
       });
     }
   });

@@ -75,7 +75,7 @@ void ValueBuilder::Clear() {
 bool AttributeBuilder::Append(uint32_t parent, std::string_view key_value, ValueReader* reader) {
   std::string_view key;
   ParsedValue value;
-  if (!reader->ReadKeyValue(key_value, &key, &value)) {
+  if (!reader->ReadKeyValue(key_value, ValueLevelOf(kind_), &key, &value)) {
     return false;
   }
   const int64_t row = num_rows_++;

@@ -306,10 +306,17 @@ class JsonTranscoder::Writer {
                                  max_value_depth_);
           return false;
         }
+        if (level_ == kMaxMessageDepth) {
+          problem_ = fmt::format("found more than {} messages inside each other, expected no more",
+                                 kMaxMessageDepth);
+          return false;
+        }
         bool ok = false;
+        ++level_;
         out_.Message(target, field.expect, [&] {
           ok = WriteMessage(*field.message, value_depth + (is_container ? 1 : 0));
         });
+        --level_;
         return ok;
       }
       case WireKind::kBool: {
@@ -447,6 +454,7 @@ class JsonTranscoder::Writer {
   ProtoWriter out_;
   int max_value_depth_;
   UnknownFields* unknown_;
+  int level_ = 0;
   std::string bytes_;
   std::string path_;
   std::string problem_;

@@ -80,7 +80,7 @@ bool LogRecords::Append(std::string_view record, ValueReader* reader) {
   }
   if (log.has_body) {
     ParsedValue body;
-    if (!reader->Read(log.body, &body) || !bodies_.Set(row, body)) {
+    if (!reader->Read(log.body, kBodyLevel, &body) || !bodies_.Set(row, body)) {
       return false;
     }
     has_body_.Set(row, 1);

@@ -39,7 +39,7 @@ struct MetricRecords::MetricFields {
 /// Another kind of data than before: what it replaces has to be well-formed all the same.
 bool MetricRecords::ReplaceData(uint32_t tag, ValueReader* reader, MetricFields* metric) {
   const bool ok = metric->data_tag == 0 || metric->data.VisitAll([&](std::string_view part) {
-    return reader->IsFaultless(*metric->shape, part);
+    return reader->IsFaultless(*metric->shape, part, 4);
   });
   metric->type = DataTypeOf(tag);
   metric->data_tag = tag;

@@ -42,7 +42,7 @@ class FaultFinder {
       : whole_(whole), max_value_depth_(max_value_depth) {}
 
   /// Returns whether the message is faultless.
-  bool Walk(const MessageShape& shape, std::string_view message, int value_depth) {
+  bool Walk(const MessageShape& shape, std::string_view message, int value_depth, int level) {
     ProtoReader in(message);
     // How often each field came; no shape has more fields.
     std::array<uint32_t, 16> counts{};
@@ -54,7 +54,7 @@ class FaultFinder {
       }
       const FieldShape* field = shape.Find(tag >> 3U);
       const auto position = field == nullptr ? 0 : static_cast<size_t>(field - &shape.fields[0]);
-      if (!Field(shape, field, tag, start, value_depth, &in)) {
+      if (!Field(shape, field, tag, start, {value_depth, level}, &in)) {
         if (field != nullptr) {
           Prepend(*field, counts[position]);
         }
@@ -82,8 +82,13 @@ class FaultFinder {
     fault_.path = fault_.path.empty() ? step : step + "." + fault_.path;
   }
 
+  struct Place {
+    int value_depth;
+    int level;
+  };
+
   bool Field(const MessageShape& shape, const FieldShape* field, uint32_t tag, const char* start,
-             int value_depth, ProtoReader* in) {
+             Place place, ProtoReader* in) {
     const auto type = static_cast<WireType>(tag & 7U);
     if (field == nullptr || type != WireType::length_delimited) {
       return in->Skip(tag) || Report(start, SkipProblem(tag));
@@ -102,12 +107,18 @@ class FaultFinder {
       return true;
     }
     const bool is_container = &shape == &kAnyValueShape;
-    if (is_container && value_depth == max_value_depth_) {
+    if (place.level == kMaxMessageDepth) {
+      return Report(start, fmt::format("found more than {} messages inside each other, expected "
+                                       "no more",
+                                       kMaxMessageDepth));
+    }
+    if (is_container && place.value_depth == max_value_depth_) {
       return Report(start, fmt::format("found a value deeper than {} arrays and maps, expected "
                                        "less",
                                        max_value_depth_));
     }
-    return Walk(*field->message, bytes, value_depth + (is_container ? 1 : 0));
+    return Walk(*field->message, bytes, place.value_depth + (is_container ? 1 : 0),
+                place.level + 1);
   }
 
   static std::string SkipProblem(uint32_t tag) {
@@ -156,9 +167,9 @@ std::string ProtoFault::ToString() const {
 }
 
 std::optional<ProtoFault> FindFault(const MessageShape& shape, std::string_view message,
-                                    int max_value_depth) {
+                                    int max_value_depth, int level) {
   FaultFinder finder(message, max_value_depth);
-  if (finder.Walk(shape, message, 0)) {
+  if (finder.Walk(shape, message, 0, level)) {
     return std::nullopt;
   }
   return std::move(finder).fault();

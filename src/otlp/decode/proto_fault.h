@@ -21,10 +21,11 @@ struct ProtoFault {
 };
 
 /// Walks a whole message by its shape. Nothing when all is well: tags, lengths and numbers can be
-/// read, texts are UTF-8, values are at most `max_value_depth` arrays and maps deep. Decoders say
+/// read, texts are UTF-8, values are at most `max_value_depth` arrays and maps deep, and messages
+/// kMaxMessageDepth; this one is in `level` others already. Decoders say
 /// only that they failed, so that they need not keep track of where they are; this says why.
 /// Cost: one pass; no allocation unless there is a fault.
 std::optional<ProtoFault> FindFault(const MessageShape& shape, std::string_view message,
-                                    int max_value_depth);
+                                    int max_value_depth, int level = 0);
 
 }  // namespace df::otlp

@@ -119,7 +119,7 @@ class RequestDecoder {
                     &resource_, &resource_schema_url_) &&
            VisitChildren(message, Records::kFields.scopes,
                          [&](std::string_view scope) { return ReadScope(scope); }) &&
-           (has_records_ || LeaveOut(kResourceShape, resource_));
+           (has_records_ || LeaveOut(kResourceShape, resource_, 2));
   }
 
   bool ReadScope(std::string_view message) {
@@ -128,14 +128,16 @@ class RequestDecoder {
                     &schema_url_) &&
            VisitChildren(message, Records::kFields.records,
                          [&](std::string_view record) { return ReadRecord(record); }) &&
-           (is_scope_open_ || LeaveOut(kScopeShape, scope_));
+           (is_scope_open_ || LeaveOut(kScopeShape, scope_, 3));
   }
 
-  /// Nothing will read the head of a resource or scope without records.
-  bool LeaveOut(const MessageShape& shape, const GroupBuilder::Parts& parts) {
+  /// Nothing will read the head of a resource or scope without records, so many
+  /// messages deep.
+  bool LeaveOut(const MessageShape& shape, const GroupBuilder::Parts& parts, int level) {
     ++stats_.empty_groups;
-    return std::all_of(parts.begin(), parts.end(),
-                       [&](std::string_view part) { return reader_.IsFaultless(shape, part); });
+    return std::all_of(parts.begin(), parts.end(), [&](std::string_view part) {
+      return reader_.IsFaultless(shape, part, level);
+    });
   }
 
   bool ReadRecord(std::string_view record) {

@@ -60,11 +60,12 @@ constexpr char kBreak = '\xFF';
 
 }  // namespace
 
-bool ValueReader::IsFaultless(const MessageShape& shape, std::string_view message) const {
-  return !FindFault(shape, message, max_depth_).has_value();
+bool ValueReader::IsFaultless(const MessageShape& shape, std::string_view message,
+                              int level) const {
+  return !FindFault(shape, message, max_depth_, level).has_value();
 }
 
-bool ValueReader::Discard(const FlatValue& value, int depth) const {
+bool ValueReader::Discard(const FlatValue& value, Place place) const {
   switch (value.type) {
     case ValueType::kText:
       return IsValidUtf8(value.bytes);
@@ -72,9 +73,8 @@ bool ValueReader::Discard(const FlatValue& value, int depth) const {
     case ValueType::kArray: {
       const MessageShape& shape =
           value.type == ValueType::kMap ? kKeyValueListShape : kArrayValueShape;
-      const int max_depth = max_depth_ - depth - 1;
-      return max_depth >= 0 && value.lists.VisitAll([&](std::string_view list) {
-        return !FindFault(shape, list, max_depth).has_value();
+      return HasRoom(place) && value.lists.VisitAll([&](std::string_view list) {
+        return !FindFault(shape, list, max_depth_ - place.depth - 1, place.level + 1).has_value();
       });
     }
     default:
@@ -82,7 +82,7 @@ bool ValueReader::Discard(const FlatValue& value, int depth) const {
   }
 }
 
-bool ValueReader::ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatValue* value) {
+bool ValueReader::ReadBytesOf(ValueType type, Place place, ProtoReader* in, FlatValue* value) {
   std::string_view bytes;
   if (!in->ReadBytes(&bytes)) {
     return false;
@@ -90,7 +90,7 @@ bool ValueReader::ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatVa
   const bool is_container = type == ValueType::kMap || type == ValueType::kArray;
   const bool is_next_part = is_container && value->type == type;
   if (!is_next_part) {
-    if (value->type != ValueType::kEmpty && !Discard(*value, depth)) {
+    if (value->type != ValueType::kEmpty && !Discard(*value, place)) {
       return false;
     }
     value->lists.Clear();
@@ -104,7 +104,7 @@ bool ValueReader::ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatVa
   return true;
 }
 
-bool ValueReader::ReadFlat(std::string_view any_value, int depth, FlatValue* value) {
+bool ValueReader::ReadFlat(std::string_view any_value, Place place, FlatValue* value) {
   ProtoReader in(any_value);
   while (!in.at_end()) {
     uint32_t tag = 0;
@@ -112,14 +112,14 @@ bool ValueReader::ReadFlat(std::string_view any_value, int depth, FlatValue* val
       return false;
     }
     const auto replace = [&](ValueType type) {
-      const bool ok = value->type == ValueType::kEmpty || Discard(*value, depth);
+      const bool ok = value->type == ValueType::kEmpty || Discard(*value, place);
       value->type = type;
       return ok;
     };
     bool ok = false;
     switch (tag) {
       case BytesTag(value_fields::kString):
-        ok = ReadBytesOf(ValueType::kText, depth, &in, value);
+        ok = ReadBytesOf(ValueType::kText, place, &in, value);
         break;
       case VarintTag(value_fields::kBool):
         ok = in.ReadBool(&value->boolean) && replace(ValueType::kBool);
@@ -134,13 +134,13 @@ bool ValueReader::ReadFlat(std::string_view any_value, int depth, FlatValue* val
         ok = in.ReadDouble(&value->real) && replace(ValueType::kDouble);
         break;
       case BytesTag(value_fields::kArray):
-        ok = ReadBytesOf(ValueType::kArray, depth, &in, value);
+        ok = ReadBytesOf(ValueType::kArray, place, &in, value);
         break;
       case BytesTag(value_fields::kMap):
-        ok = ReadBytesOf(ValueType::kMap, depth, &in, value);
+        ok = ReadBytesOf(ValueType::kMap, place, &in, value);
         break;
       case BytesTag(value_fields::kBytes):
-        ok = ReadBytesOf(ValueType::kBytes, depth, &in, value);
+        ok = ReadBytesOf(ValueType::kBytes, place, &in, value);
         break;
       default:
         ok = SkipUnknown(kAnyValueShape, tag, &in);
@@ -153,7 +153,7 @@ bool ValueReader::ReadFlat(std::string_view any_value, int depth, FlatValue* val
 }
 
 bool ValueReader::SplitOdd(std::string_view key_value, std::string_view* key,
-                           MessageParts* any_value) {
+                           MessageParts* any_value, bool* has_value) {
   *key = {};
   ProtoReader in(key_value);
   while (!in.at_end()) {
@@ -168,6 +168,7 @@ bool ValueReader::SplitOdd(std::string_view key_value, std::string_view* key,
       std::string_view part;
       ok = in.ReadBytes(&part);
       any_value->Add(part);
+      *has_value = true;
     } else {
       ok = SkipUnknown(kKeyValueShape, tag, &in);
     }
@@ -178,15 +179,15 @@ bool ValueReader::SplitOdd(std::string_view key_value, std::string_view* key,
   return true;
 }
 
-bool ValueReader::ReadParts(const MessageParts& any_value, ParsedValue* value) {
+bool ValueReader::ReadParts(const MessageParts& any_value, int level, ParsedValue* value) {
   FlatValue flat;
-  const auto read = [&](std::string_view part) { return ReadFlat(part, 0, &flat); };
+  const auto read = [&](std::string_view part) { return ReadFlat(part, {0, level}, &flat); };
   if (!any_value.VisitAll(read)) {
     return false;
   }
   if (flat.type == ValueType::kMap || flat.type == ValueType::kArray) {
     cbor_.clear();
-    if (!WriteContainer(flat, 1)) {
+    if (!WriteContainer(flat, {0, level})) {
       return false;
     }
     flat.bytes = cbor_;
@@ -195,19 +196,21 @@ bool ValueReader::ReadParts(const MessageParts& any_value, ParsedValue* value) {
   return true;
 }
 
-bool ValueReader::WriteContainer(const FlatValue& value, int depth) {
-  if (depth > max_depth_) {
+bool ValueReader::WriteContainer(const FlatValue& value, Place place) {
+  if (!HasRoom(place)) {
     return false;
   }
   const bool is_map = value.type == ValueType::kMap;
+  // The list is a message, and so is a pair.
+  const Place inside = {place.depth + 1, place.level + (is_map ? 3 : 2)};
   cbor_.push_back(is_map ? kOpenMap : kOpenArray);
   const bool ok =
-      value.lists.VisitAll([&](std::string_view list) { return WriteList(list, is_map, depth); });
+      value.lists.VisitAll([&](std::string_view list) { return WriteList(list, is_map, inside); });
   cbor_.push_back(kBreak);
   return ok;
 }
 
-bool ValueReader::WriteList(std::string_view list, bool is_map, int depth) {
+bool ValueReader::WriteList(std::string_view list, bool is_map, Place place) {
   ProtoReader in(list);
   while (!in.at_end()) {
     uint32_t tag = 0;
@@ -216,7 +219,7 @@ bool ValueReader::WriteList(std::string_view list, bool is_map, int depth) {
       return false;
     }
     const bool ok = tag == BytesTag(value_fields::kValues)
-                        ? in.ReadBytes(&item) && WriteMember(item, is_map, depth)
+                        ? in.ReadBytes(&item) && WriteMember(item, is_map, place)
                         : SkipUnknown(is_map ? kKeyValueListShape : kArrayValueShape, tag, &in);
     if (!ok) {
       return false;
@@ -225,24 +228,30 @@ bool ValueReader::WriteList(std::string_view list, bool is_map, int depth) {
   return true;
 }
 
-bool ValueReader::WriteMember(std::string_view item, bool is_map, int depth) {
+bool ValueReader::WriteMember(std::string_view item, bool is_map, Place place) {
   FlatValue value;
-  const auto read = [&](std::string_view part) { return ReadFlat(part, depth, &value); };
+  const auto read = [&](std::string_view part) { return ReadFlat(part, place, &value); };
+  const bool has_room = place.level <= kMaxMessageDepth;
   if (!is_map) {
-    return read(item) && WriteItem(value, depth);
+    return has_room && read(item) && WriteItem(value, place);
   }
   std::string_view key;
   std::string_view any_value;
   MessageParts parts;
-  const bool is_usual = SplitUsual(item, &key, &any_value);
-  if ((!is_usual && !SplitOdd(item, &key, &parts)) || !IsValidUtf8(key)) {
+  bool has_value = SplitUsual(item, &key, &any_value);
+  const bool is_usual = has_value;
+  if ((!is_usual && !SplitOdd(item, &key, &parts, &has_value)) || !IsValidUtf8(key)) {
+    return false;
+  }
+  // A pair without value is a message less.
+  if (place.level - 1 > kMaxMessageDepth || (has_value && !has_room)) {
     return false;
   }
   AppendBytes(kTextString, key, &cbor_);
-  return (is_usual ? read(any_value) : parts.VisitAll(read)) && WriteItem(value, depth);
+  return (is_usual ? read(any_value) : parts.VisitAll(read)) && WriteItem(value, place);
 }
 
-bool ValueReader::WriteItem(const FlatValue& value, int depth) {
+bool ValueReader::WriteItem(const FlatValue& value, Place place) {
   switch (value.type) {
     case ValueType::kEmpty:
       cbor_.push_back(kNull);
@@ -265,7 +274,7 @@ bool ValueReader::WriteItem(const FlatValue& value, int depth) {
       return true;
     case ValueType::kMap:
     case ValueType::kArray:
-      return WriteContainer(value, depth + 1);
+      return WriteContainer(value, place);
   }
   return false;
 }

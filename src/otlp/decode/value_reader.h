@@ -65,8 +65,8 @@ class ValueReader {
  public:
   explicit ValueReader(int max_value_depth) : max_depth_(max_value_depth) {}
 
-  /// Reads an AnyValue.
-  bool Read(std::string_view any_value, ParsedValue* value) {
+  /// Reads an AnyValue, so many messages deep.
+  bool Read(std::string_view any_value, int level, ParsedValue* value) {
     // Most values are one text of less than 128 bytes and nothing else.
     if (any_value.size() >= 2 && static_cast<uint8_t>(any_value[0]) == kTextTag &&
         static_cast<uint8_t>(any_value[1]) == any_value.size() - 2 && any_value.size() < 130) {
@@ -74,24 +74,29 @@ class ValueReader {
       value->bytes = any_value.substr(2);
       return true;
     }
-    return ReadParts(MessageParts(any_value), value);
+    return ReadParts(MessageParts(any_value), level, value);
   }
-  bool Read(const MessageParts& any_value, ParsedValue* value) {
-    return any_value.is_whole() ? Read(any_value.first(), value) : ReadParts(any_value, value);
+  bool Read(const MessageParts& any_value, int level, ParsedValue* value) {
+    return any_value.is_whole() ? Read(any_value.first(), level, value)
+                                : ReadParts(any_value, level, value);
   }
 
-  /// Reads a KeyValue; an absent value is an empty AnyValue.
-  bool ReadKeyValue(std::string_view key_value, std::string_view* key, ParsedValue* value) {
+  /// Reads a KeyValue whose value is so many messages deep; an absent value is
+  /// an empty AnyValue.
+  bool ReadKeyValue(std::string_view key_value, int level, std::string_view* key,
+                    ParsedValue* value) {
     std::string_view any_value;
     if (SplitUsual(key_value, key, &any_value)) {
-      return Read(any_value, value);
+      return Read(any_value, level, value);
     }
     MessageParts parts;
-    return SplitOdd(key_value, key, &parts) && ReadParts(parts, value);
+    bool has_value = false;
+    return SplitOdd(key_value, key, &parts, &has_value) && ReadParts(parts, level, value);
   }
 
-  /// Tells whether a message that nothing will read is well-formed.
-  bool IsFaultless(const MessageShape& shape, std::string_view message) const;
+  /// Tells whether a message that nothing will read, so many messages deep, is
+  /// well-formed.
+  bool IsFaultless(const MessageShape& shape, std::string_view message, int level) const;
 
   /// Skips a field that `shape` does not have, or not of that wire type, and counts it.
   bool SkipUnknown(const MessageShape& shape, uint32_t tag, ProtoReader* in) {
@@ -118,20 +123,30 @@ class ValueReader {
            !in.at_end() && in.ReadTag(&tag) && tag == BytesTag(value_fields::kValue) &&
            in.ReadBytes(any_value) && in.at_end();
   }
-  bool SplitOdd(std::string_view key_value, std::string_view* key, MessageParts* any_value);
+  bool SplitOdd(std::string_view key_value, std::string_view* key, MessageParts* any_value,
+                bool* has_value);
 
-  bool ReadParts(const MessageParts& any_value, ParsedValue* value);
-  /// Reads an AnyValue inside `depth` arrays and maps, or one more part of it.
-  bool ReadFlat(std::string_view any_value, int depth, FlatValue* value);
+  /// Of a value: arrays and maps around it, and messages, itself included.
+  struct Place {
+    int depth;
+    int level;
+  };
+  bool HasRoom(Place place) const {
+    return place.depth < max_depth_ && place.level < kMaxMessageDepth;
+  }
+
+  bool ReadParts(const MessageParts& any_value, int level, ParsedValue* value);
+  /// Reads an AnyValue, or one more part of it.
+  bool ReadFlat(std::string_view any_value, Place place, FlatValue* value);
   /// Reads a field that makes the value a text, bytes, map or array.
-  bool ReadBytesOf(ValueType type, int depth, ProtoReader* in, FlatValue* value);
+  bool ReadBytesOf(ValueType type, Place place, ProtoReader* in, FlatValue* value);
   /// The value is replaced by another member of the oneof.
-  bool Discard(const FlatValue& value, int depth) const;
+  bool Discard(const FlatValue& value, Place place) const;
 
-  bool WriteContainer(const FlatValue& value, int depth);
-  bool WriteList(std::string_view list, bool is_map, int depth);
-  bool WriteMember(std::string_view item, bool is_map, int depth);
-  bool WriteItem(const FlatValue& value, int depth);
+  bool WriteContainer(const FlatValue& value, Place place);
+  bool WriteList(std::string_view list, bool is_map, Place place);
+  bool WriteMember(std::string_view item, bool is_map, Place place);
+  bool WriteItem(const FlatValue& value, Place place);
 
   static constexpr uint32_t kTextTag = BytesTag(value_fields::kString);
   static_assert(kTextTag < 0x80);
