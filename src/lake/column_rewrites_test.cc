@@ -12,7 +12,6 @@
 #include <arrow/io/file.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
 #include "testing/lake_writer.h"
@@ -111,14 +110,7 @@ class Tree {
 
  private:
   std::shared_ptr<arrow::RecordBatch> Read(otap::TableKind kind) const {
-    parquet::arrow::FileReaderBuilder builder;
-    EXPECT_TRUE(builder.OpenFile(paths_.at(kind).string()).ok());
-    return builder.Build()
-        .ValueOrDie()
-        ->ReadTable()
-        .ValueOrDie()
-        ->CombineChunksToBatch()
-        .ValueOrDie();
+    return df::testing::ReadTable(paths_.at(kind).string()).ValueOrDie();
   }
 
   static std::string Bytes(const fs::path& path) {

@@ -12,7 +12,6 @@
 #include <arrow/io/file.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
 #include "lake/absent_tables.h"
@@ -37,6 +36,14 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Field;
 using ::testing::HasSubstr;
+
+df::testing::RandomBatchOptions EveryResourceHasAttributes() {
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;
+  shape.null_struct = 0;
+  shape.without_attributes = 0;
+  return shape;
+}
 
 /// Batches of one signal in a tree of several files a table.
 struct Tree {
@@ -94,17 +101,6 @@ RowGroupSummary StatisticsOf(const fs::path& path, TableKind kind) {
   return summary.ValueOrDie()->row_groups.at(0);
 }
 
-std::shared_ptr<arrow::RecordBatch> ReadBack(const fs::path& path) {
-  parquet::arrow::FileReaderBuilder builder;
-  EXPECT_TRUE(builder.OpenFile(path.string()).ok());
-  return builder.Build()
-      .ValueOrDie()
-      ->ReadTable()
-      .ValueOrDie()
-      ->CombineChunksToBatch()
-      .ValueOrDie();
-}
-
 /// Writes a file of our own exporter with another content.
 void WriteAgain(const fs::path& path, const arrow::RecordBatch& content) {
   const auto table = arrow::Table::FromRecordBatches({content.Slice(0)}).ValueOrDie();
@@ -124,7 +120,7 @@ void WriteAgain(const fs::path& path, const arrow::RecordBatch& content) {
 /// Writes a root file again with nulls for its resource and scope ids, or those of the resource
 /// that the first row has.
 void RewriteWithoutResource(const fs::path& path, bool only_first = false) {
-  auto table = ReadBack(path);
+  auto table = df::testing::ReadTable(path.string()).ValueOrDie();
   for (const std::string column : {"resource.id", "scope.id"}) {
     const auto ids = df::testing::ColumnAt(*table, column).ValueOrDie();
     auto nulls = arrow::MakeArrayOfNull(ids->type(), ids->length()).ValueOrDie();
@@ -151,7 +147,7 @@ void KeepRowsOf(otap::Signal signal, const fs::path& base, const fs::path& path,
   for (const auto& entry :
        fs::recursive_directory_iterator(base / otap::GetTable(otap::RootTable(signal)).directory)) {
     if (entry.path().extension() == ".parquet") {
-      const auto table = ReadBack(entry.path());
+      const auto table = df::testing::ReadTable(entry.path().string()).ValueOrDie();
       const auto ids = df::testing::ColumnAt(*table, column).ValueOrDie();
       for (int64_t row = 0; row < ids->length(); ++row) {
         if (ids->IsValid(row)) {
@@ -160,7 +156,7 @@ void KeepRowsOf(otap::Signal signal, const fs::path& base, const fs::path& path,
       }
     }
   }
-  const auto table = ReadBack(path);
+  const auto table = df::testing::ReadTable(path.string()).ValueOrDie();
   const auto parents =
       std::static_pointer_cast<arrow::UInt32Array>(table->GetColumnByName("parent_id"));
   std::vector<std::shared_ptr<arrow::RecordBatch>> kept;
@@ -245,11 +241,7 @@ TEST(MissingRows, ChildrenOfAnUnreadableRootAreLostWithIt) {
 TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereIdsAreGone) {
   for (const otap::Signal signal : otap::kAllSignals) {
     const otap::TableInfo& root = otap::GetTable(otap::RootTable(signal));
-    df::testing::RandomBatchOptions shape;
-    shape.missing_column = 0;
-    shape.null_struct = 0;
-    shape.without_attributes = 0;
-    Tree tree(signal, {}, shape);
+    Tree tree(signal, {}, EveryResourceHasAttributes());
     const fs::path victim = tree.Files(root.kind)[1];
     RewriteWithoutResource(victim);
     const Replayed replayed = ReplayTree(tree.folder.path(), {});
@@ -274,11 +266,7 @@ TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereIdsAreGone) {
 TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereSomeIdsAreGone) {
   for (const otap::Signal signal : otap::kAllSignals) {
     const otap::TableInfo& root = otap::GetTable(otap::RootTable(signal));
-    df::testing::RandomBatchOptions shape;
-    shape.missing_column = 0;
-    shape.null_struct = 0;
-    shape.without_attributes = 0;
-    Tree tree(signal, {}, shape);
+    Tree tree(signal, {}, EveryResourceHasAttributes());
     EXPECT_TRUE(ReplayTree(tree.folder.path(), {}).report.problems.empty());
     const fs::path victim = tree.Files(root.kind)[1];
     RewriteWithoutResource(victim, true);
@@ -330,7 +318,7 @@ TEST(MissingRows, AttributesOfAnotherSignalAreNotThoseOfRowsWithoutResources) {
 TEST(MissingRows, RowsWithoutAParentIdAreNamed) {
   Tree tree(otap::Signal::kLogs);
   const fs::path victim = tree.Files(TableKind::kLogAttrs)[0];
-  const auto table = ReadBack(victim);
+  const auto table = df::testing::ReadTable(victim.string()).ValueOrDie();
   const auto nulls =
       arrow::MakeArrayOfNull(table->GetColumnByName("parent_id")->type(), table->num_rows())
           .ValueOrDie();

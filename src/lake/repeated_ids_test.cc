@@ -13,7 +13,6 @@
 #include <arrow/io/file.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
 #include "lake/own_repeats.h"
@@ -113,14 +112,7 @@ struct Form {
 };
 
 std::shared_ptr<arrow::RecordBatch> ReadTable(const fs::path& path) {
-  parquet::arrow::FileReaderBuilder builder;
-  EXPECT_TRUE(builder.OpenFile(path.string()).ok());
-  return builder.Build()
-      .ValueOrDie()
-      ->ReadTable()
-      .ValueOrDie()
-      ->CombineChunksToBatch()
-      .ValueOrDie();
+  return df::testing::ReadTable(path.string()).ValueOrDie();
 }
 
 void WriteTable(const fs::path& path, const std::shared_ptr<arrow::RecordBatch>& rows,
@@ -404,14 +396,33 @@ struct Copied : Tree {
     copy = file.parent_path() / "part-9-copy.parquet";
     fs::copy_file(file, copy);
   }
-  std::shared_ptr<const PartitionFiles> Load(ReadReport* report) {
-    const auto listing =
-        ListLake(local, folder.path().string(), {otap::Signal::kLogs}).ValueOrDie();
-    return std::make_shared<PartitionFiles>(
-        LoadPartition(local, folder.path().string(), listing.partitions.at(0), report));
-  }
-  arrow::fs::LocalFileSystem local;
   fs::path copy;
+};
+
+std::shared_ptr<const PartitionFiles> LoadLogs(const Tree& tree, ReadReport* report) {
+  arrow::fs::LocalFileSystem local;
+  const std::string base = tree.folder.path().string();
+  const auto listing = ListLake(local, base, {otap::Signal::kLogs}).ValueOrDie();
+  return std::make_shared<PartitionFiles>(
+      LoadPartition(local, base, listing.partitions.at(0), report));
+}
+
+/// What a search over the files of the logs of a tree needs.
+struct Search {
+  Search(const Tree& tree, int64_t memory_limit_bytes) : budget(memory_limit_bytes) {
+    context.file_system = &local;
+    context.base = tree.folder.path().string();
+    context.budget = &budget;
+    context.report = &report;
+    files = LoadLogs(tree, &report);
+  }
+  const std::vector<FileSummaryPtr>& logs() const { return files->of(otap::TableKind::kLogs); }
+
+  arrow::fs::LocalFileSystem local;
+  ReadReport report;
+  MemoryBudget budget;
+  ReadContext context;
+  std::shared_ptr<const PartitionFiles> files;
 };
 
 TEST(RepeatedIds, AFileThatCannotBeReadAtFirstIsNamedAndLendsNoChildren) {
@@ -424,8 +435,9 @@ TEST(RepeatedIds, AFileThatCannotBeReadAtFirstIsNamedAndLendsNoChildren) {
     df::testing::FaultyFileSystem faulty(&faults);
     Replayed replayed;
     MemoryBudget budget(256_MiB);
-    PartitionTask task{
-        .signal = otap::Signal::kLogs, .files = tree.Load(&replayed.report), .root_files = {0, 1}};
+    PartitionTask task{.signal = otap::Signal::kLogs,
+                       .files = LoadLogs(tree, &replayed.report),
+                       .root_files = {0, 1}};
     const auto reader = PartitionReader::Make(&faulty, tree.folder.path().string(), task, {},
                                               &budget, &replayed.report)
                             .ValueOrDie();
@@ -443,24 +455,17 @@ TEST(RepeatedIds, AFileThatCannotBeReadAtFirstIsNamedAndLendsNoChildren) {
 }
 
 TEST(RepeatedIds, WhatTheSearchHoldsIsChargedToTheBudget) {
-  Copied tree;
-  ReadReport report;
-  const auto files = tree.Load(&report);
+  const Copied tree;
   const int64_t num_ids = tree.written.rows.at(otap::TableKind::kLogs);
-  MemoryBudget budget(256_MiB);
-  ReadContext context;
-  context.file_system = &tree.local;
-  context.base = tree.folder.path().string();
-  context.budget = &budget;
-  context.report = &report;
+  Search search(tree, 256_MiB);
   {
-    const RepeatedIds repeated(otap::TableKind::kLogs, files->of(otap::TableKind::kLogs), &context);
+    const RepeatedIds repeated(otap::TableKind::kLogs, search.logs(), &search.context);
     EXPECT_TRUE(repeated.Has(0));
     EXPECT_FALSE(repeated.Has(static_cast<uint32_t>(num_ids) + 1'000'000));
-    EXPECT_EQ(budget.used_bytes(), num_ids * 4) << "each id is held";
-    EXPECT_GT(budget.peak_bytes(), budget.used_bytes());
+    EXPECT_EQ(search.budget.used_bytes(), num_ids * 4) << "each id is held";
+    EXPECT_GT(search.budget.peak_bytes(), search.budget.used_bytes());
   }
-  EXPECT_EQ(budget.used_bytes(), 0);
+  EXPECT_EQ(search.budget.used_bytes(), 0);
 }
 
 /// Ids far apart would need a gigabyte at once: the search goes over them as often as it takes.
@@ -492,50 +497,28 @@ TEST(RepeatedIds, ASmallBudgetIsKeptWhateverTheIds) {
     WriteTable(
         file, df::testing::ReplaceColumn(*rows, "id", "id", ids.Finish().ValueOrDie()).ValueOrDie(),
         {.row_group_rows = 20'000, .statistics = is_dense});
-    arrow::fs::LocalFileSystem local;
-    ReadReport report;
-    const auto listing =
-        ListLake(local, tree.folder.path().string(), {otap::Signal::kLogs}).ValueOrDie();
-    const PartitionFiles files =
-        LoadPartition(local, tree.folder.path().string(), listing.partitions.at(0), &report);
-    MemoryBudget budget(1_MiB);
-    ReadContext context;
-    context.file_system = &local;
-    context.base = tree.folder.path().string();
-    context.budget = &budget;
-    context.report = &report;
-    const RepeatedIds repeated(otap::TableKind::kLogs, files.of(otap::TableKind::kLogs), &context);
+    Search search(tree, 1_MiB);
+    const RepeatedIds repeated(otap::TableKind::kLogs, search.logs(), &search.context);
     for (const uint32_t id : expected) {
       EXPECT_TRUE(repeated.Has(id)) << id;
     }
     EXPECT_FALSE(repeated.Has(expected.front() - 1));
     EXPECT_FALSE(repeated.Has(expected.back() + 1));
-    EXPECT_LE(budget.peak_bytes(), 1_MiB + 200_KiB);
-    EXPECT_EQ(report.num_errors(), 0);
+    EXPECT_LE(search.budget.peak_bytes(), 1_MiB + 200_KiB);
+    EXPECT_EQ(search.report.num_errors(), 0);
   }
 }
 
 TEST(UnreferredAttributes, WhatIsHeldIsChargedToTheBudget) {
   const Tree tree(otap::Signal::kLogs, 3);
-  arrow::fs::LocalFileSystem local;
-  ReadReport report;
-  const auto listing =
-      ListLake(local, tree.folder.path().string(), {otap::Signal::kLogs}).ValueOrDie();
-  const PartitionFiles files =
-      LoadPartition(local, tree.folder.path().string(), listing.partitions.at(0), &report);
-  MemoryBudget budget(1_MiB);
-  ReadContext context;
-  context.file_system = &local;
-  context.base = tree.folder.path().string();
-  context.budget = &budget;
-  context.report = &report;
+  Search search(tree, 1_MiB);
   const std::vector<otap::Signal> signals = {otap::Signal::kLogs};
-  const auto unreferred =
-      FindUnreferredAttributes(files, otap::TableKind::kResourceAttrs, signals, context);
+  const auto unreferred = FindUnreferredAttributes(*search.files, otap::TableKind::kResourceAttrs,
+                                                   signals, search.context);
   ASSERT_TRUE(unreferred.ok()) << unreferred.status();
   EXPECT_EQ(unreferred->num_rows, 0);
-  EXPECT_EQ(budget.used_bytes(), 0);
-  EXPECT_GT(budget.peak_bytes(), tree.written.rows.at(otap::TableKind::kLogs) * 4)
+  EXPECT_EQ(search.budget.used_bytes(), 0);
+  EXPECT_GT(search.budget.peak_bytes(), tree.written.rows.at(otap::TableKind::kLogs) * 4)
       << "an id column, and the ids that it has";
 }
 

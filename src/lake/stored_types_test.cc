@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
 #include "testing/lake_writer.h"
@@ -56,10 +55,7 @@ class StoredSchemas : public ::testing::Test {
         path_ = folder_.path() / file.path;
       }
     }
-    parquet::arrow::FileReaderBuilder builder;
-    ASSERT_TRUE(builder.OpenFile(path_.string()).ok());
-    table_ =
-        builder.Build().ValueOrDie()->ReadTable().ValueOrDie()->CombineChunksToBatch().ValueOrDie();
+    table_ = df::testing::ReadTable(path_.string()).ValueOrDie();
   }
 
   /// Replays the tree with a root file of this content and these keys beside the exporter's.

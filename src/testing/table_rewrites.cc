@@ -4,6 +4,7 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
+#include <parquet/arrow/reader.h>
 
 namespace df::testing {
 namespace {
@@ -102,6 +103,14 @@ arrow::Result<std::shared_ptr<arrow::Array>> AsHex(const arrow::Array& column) {
 }
 
 }  // namespace
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadTable(const std::string& path) {
+  parquet::arrow::FileReaderBuilder builder;
+  ARROW_RETURN_NOT_OK(builder.OpenFile(path));
+  ARROW_ASSIGN_OR_RAISE(const auto reader, builder.Build());
+  ARROW_ASSIGN_OR_RAISE(const auto table, reader->ReadTable());
+  return table->CombineChunksToBatch();
+}
 
 std::vector<std::string> ColumnPaths(const arrow::Schema& schema) {
   std::vector<std::string> paths;

@@ -11,6 +11,9 @@
 
 namespace df::testing {
 
+/// Reads a Parquet file into one batch. Errors: those of Arrow.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadTable(const std::string& path);
+
 /// Returns the dotted paths of the columns of a table that are no structs; lists count as one.
 std::vector<std::string> ColumnPaths(const arrow::Schema& schema);
 
