@@ -10,9 +10,9 @@
 
 namespace df::lake {
 
-/// Looks for a missing file of one table. Whoever writes a table file after file leaves, where one
-/// of them is gone, rows with ids between those that the others refer to, and none of these has a
-/// child. Chance leaves few: as many as follow each other inside the files. Nothing here is proof.
+/// Looks for a missing file of one table. The files of a table follow each other by id. When one is
+/// gone, rows with ids between the ranges of the others are left without children. Chance alone
+/// leaves only a few such rows. Nothing here is proof.
 /// Cost: 24 bytes a file; a search among the files for ids that stand between them.
 class FileGaps {
  public:

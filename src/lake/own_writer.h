@@ -3,8 +3,8 @@
 
 namespace df::lake {
 
-/// What the exporter writes into created_by. Whoever writes a file anew puts a name of its own
-/// there, and may keep the keys.
+/// What our exporter writes into created_by. A program that rewrites a file puts its own name
+/// there and may keep our keys.
 inline constexpr const char* kOwnWriter = "df_engine";
 
 }  // namespace df::lake

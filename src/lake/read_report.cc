@@ -55,7 +55,8 @@ void ReadReport::Add(const Status& error, int64_t count) {
   Keep({kind, error.message(), count});
 }
 
-/// Whoever follows a tree for a year has to hear of what is wrong today, however much was before.
+/// Keeps the first problems and the latest: a follower that has run for a year still names what
+/// goes wrong today.
 void ReadReport::Keep(const Problem& problem) {
   if (AddTo(&problems, kMaxProblems, problem) || AddTo(&latest, kMaxLatest, problem)) {
     return;

@@ -34,8 +34,8 @@ struct ChildRows {
   std::vector<Piece> pieces;
   std::vector<uint32_t> parents;  ///< new ids, one per row
   std::vector<uint32_t> ids;      ///< old ids, one per row; empty when the table has no id
-  /// What the ids are: kNoId where there is none, kId, or kRepeatedId where another row of the same
-  /// row group has it too.
+  /// One per id: kNoId (the row has none), kId, or kRepeatedId (another row of the same row group
+  /// has the same id).
   std::vector<uint8_t> id_states;
   static constexpr uint8_t kNoId = 0;
   static constexpr uint8_t kId = 1;

@@ -44,8 +44,8 @@ bool WorkList::IsToBeJudged(const PartitionListing& listing) const {
   return has_roots && has_new;
 }
 
-/// Names what is missing for good unless it comes after the grace: rows whose parents did not come,
-/// and root files that lost the ids of their resources or scopes.
+/// Reports what is still missing after the grace: rows whose parents did not come, and root files
+/// that lost the ids of their resources or scopes. A parent that comes later withdraws the report.
 void WorkList::Judge(const PartitionFiles& files) {
   Quiet quiet;
   std::map<std::string, uint64_t> first_seen;  // by path

@@ -203,7 +203,7 @@ TEST_P(PartsOfSignal, PartsOfAnyFieldCostWhatTheyWeigh) {
 }
 
 TEST(MergedParts, OfDeepValuesCostWhatTheyWeigh) {
-  // Two parts at each of 46 levels: whoever reads a part twice, or copies it, does so 46 times.
+  // Two parts at each of 46 levels: a reader that reads or copies a part twice does so 46 times.
   const auto request = [](int64_t num_leaves, int depth) {
     std::string value;
     for (int64_t i = 0; i < num_leaves; ++i) {

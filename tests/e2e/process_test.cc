@@ -204,7 +204,7 @@ TEST_F(ProcessTest, AnswersThatCannotBePrintedEndWithoutAbort) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   close(ends[0]);
-  EXPECT_EQ(RunInto(ends[1], {"schema"}), 0) << "whoever read has read what they wanted";
+  EXPECT_EQ(RunInto(ends[1], {"schema"}), 0) << "a reader that has gone is no error";
   EXPECT_EQ(RunInto(ends[1], {"-p", Pipeline("once"), "--num-cores", "1"}), 5);
   close(ends[1]);
 }

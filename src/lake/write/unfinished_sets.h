@@ -5,22 +5,23 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 
 namespace df::lake {
 
-/// Removes the files that a killed writer had already given their names when others of their set
-/// did not have theirs. Nobody was told that such a set is stored, and without its roots, which get
-/// their name last, its rows belong to nothing: a replay would call them lost for ever.
+/// Removes files of a set that a killed writer had published only in part. No sender was told that
+/// the set is stored. Its roots are published last, so the rows of its other files have no parents,
+/// and every replay would report them as lost.
 /// Cost: one listing of the partition and a footer a file of it, for each unfinished set.
 class UnfinishedSets {
  public:
   explicit UnfinishedSets(std::filesystem::path base) : base_(std::move(base)) {}
 
-  /// Removes what is visible of the set of a file that never got its name. `staged` is its path
-  /// below the base; whoever calls has its lock, so its writer is dead. Files that cannot be read
-  /// say nothing and stay. Returns how many files were removed. Errors: io.
+  /// Removes the published files of the set that a staged file belongs to. `staged` is its path
+  /// below the base. The caller holds the lock of that file, so the writer is dead. Files that
+  /// cannot be read stay. Returns the number of files removed. Errors: io.
   Result<int64_t> RemoveSetOf(const std::filesystem::path& staged);
 
  private:

@@ -79,7 +79,7 @@ engine::NodeReport ConsoleExporter::Report() {
                                      count(otap::Signal::kTraces), count(otap::Signal::kMetrics)));
   if (num_failed_ > 0) {
     report.lines.push_back(
-        fmt::format("could not print {} times, {} of them for good; the first: {}", num_failed_,
+        fmt::format("could not print {} times, {} of them permanently; the first: {}", num_failed_,
                     num_refused_, first_error_));
     report.num_problems = num_refused_;
   }

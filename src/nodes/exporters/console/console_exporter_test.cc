@@ -175,7 +175,7 @@ TEST_F(ConsoleExporterTest, AWriteThatFailsIsANackForNow) {
   EXPECT_THAT(outcome.reason, HasSubstr("cannot print to the console: No space left"));
   EXPECT_EQ(harness_->metric("sink", "df.console.failures", {{"reason", "write"}}), 1);
   EXPECT_EQ(harness_->TakeResult().reports.back().num_problems, 0)
-      << "whoever sent it may send it again";
+      << "the sender may send it again";
 }
 
 TEST_F(ConsoleExporterTest, ABatchWithoutTextIsRefusedForGood) {

@@ -140,7 +140,8 @@ Status FileExporter::Encode(const otap::Batch& batch, WriteOrder* order, otlp::E
 
 void FileExporter::Refuse(engine::CompletionToken token, const Status& status) {
   ++num_failed_;
-  // What may pass is a problem of whoever does not send it again, and of ours where nobody hears.
+  // A temporary failure is reported by the sender, if it gives up. A sender that was answered
+  // before the write cannot: then it is reported here.
   const bool is_permanent = !IsRetryable(status);
   num_lost_ += is_permanent || !token.is_pending() ? 1 : 0;
   if (first_error_.empty()) {
@@ -231,7 +232,7 @@ engine::NodeReport FileExporter::Report() {
   }
   if (num_failed_ > 0) {
     report.lines.push_back(
-        fmt::format("did not write {} requests, {} of them for good; the first: {}", num_failed_,
+        fmt::format("did not write {} requests, {} of them permanently; the first: {}", num_failed_,
                     num_lost_, first_error_));
     report.num_problems += num_lost_;
   }

@@ -170,10 +170,11 @@ TEST_F(FileExporterTest, ARequestThatCannotBeWrittenIsNackedWithTheReason) {
   EXPECT_FALSE(outcomes_.at(0).is_ack);
   EXPECT_FALSE(outcomes_.at(0).is_permanent);
   EXPECT_THAT(outcomes_.at(0).reason, HasSubstr("'/dev/full': cannot write: No space left"));
-  EXPECT_EQ(result.reports.back().num_problems, 0) << "whoever sent it may send it again";
-  EXPECT_THAT(result.reports.back().lines,
-              ElementsAre("wrote nothing",
-                          HasSubstr("did not write 2 requests, 0 of them for good; the first: ")));
+  EXPECT_EQ(result.reports.back().num_problems, 0) << "the sender may send it again";
+  EXPECT_THAT(
+      result.reports.back().lines,
+      ElementsAre("wrote nothing",
+                  HasSubstr("did not write 2 requests, 0 of them permanently; the first: ")));
 }
 
 TEST_F(FileExporterTest, ABatchThatCannotBeEncodedIsNackedForGood) {
@@ -365,9 +366,9 @@ TEST_F(FileDurability, WhatWasAckedWithoutWaitingAndNotWrittenIsAProblem) {
   EXPECT_TRUE(source().outcomes.at(0).is_ack);
   const auto result = harness_->TakeResult();
   EXPECT_EQ(result.reports.back().num_problems, 1);
-  EXPECT_THAT(
-      result.reports.back().lines,
-      Contains(HasSubstr("did not write 1 requests, 1 of them for good; the first: '/tmp/a/out'")));
+  EXPECT_THAT(result.reports.back().lines,
+              Contains(HasSubstr(
+                  "did not write 1 requests, 1 of them permanently; the first: '/tmp/a/out'")));
 }
 
 TEST_F(FileDurability, WhatWaitsToBeWrittenIsBounded) {

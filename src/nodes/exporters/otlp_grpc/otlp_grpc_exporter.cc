@@ -261,7 +261,7 @@ engine::NodeReport OtlpGrpcExporter::Report() {
   report.lines.push_back(
       fmt::format("delivered {} requests to {}", num_delivered_, config_->grpc_endpoint));
   if (num_failed_ > 0) {
-    report.lines.push_back(fmt::format("{} calls failed, {} of them for good; the first: {}",
+    report.lines.push_back(fmt::format("{} calls failed, {} of them permanently; the first: {}",
                                        num_failed_, num_refused_, first_failure_));
   }
   if (num_rejected_items_ > 0) {

@@ -291,7 +291,7 @@ engine::NodeReport OtlpHttpExporter::Report() {
   engine::NodeReport report;
   report.lines.push_back(fmt::format("delivered {} requests", num_delivered_));
   if (num_failed_ > 0) {
-    report.lines.push_back(fmt::format("{} requests failed, {} of them for good; the first: {}",
+    report.lines.push_back(fmt::format("{} requests failed, {} of them permanently; the first: {}",
                                        num_failed_, num_refused_, first_failure_));
   }
   if (num_rejected_items_ > 0) {

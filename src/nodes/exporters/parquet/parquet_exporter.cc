@@ -249,7 +249,7 @@ engine::NodeReport ParquetExporter::Report() {
                                      config_.base_uri));
   if (num_nacked_ > 0) {
     report.lines.push_back(
-        fmt::format("did not write {} batches, {} of them for good; the first: {}", num_nacked_,
+        fmt::format("did not write {} batches, {} of them permanently; the first: {}", num_nacked_,
                     num_refused_, first_error_));
     report.num_problems += num_refused_;
   }

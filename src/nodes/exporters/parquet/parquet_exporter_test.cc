@@ -161,7 +161,7 @@ TEST_F(ParquetExporterTest, WhatCannotBeWrittenIsRefusedForNowAndTheRestGoesOn) 
   testing::ExpectSameRecords(sent, testing::ReplayTree(base(), {}));
   EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.flushes", {{"reason", "error"}}), 1);
   EXPECT_EQ(harness_->TakeResult().reports.back().num_problems, 0)
-      << "whoever sent it may send it again";
+      << "the sender may send it again";
 }
 
 TEST_F(ParquetExporterTest, BatchesOutsideTheModelAreRefusedForGood) {
