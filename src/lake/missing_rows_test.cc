@@ -1,9 +1,11 @@
 // What is missing is named, counted, and never a guess of statistics.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 
 #include "lake/absent_tables.h"
 #include "lake/partition_reader.h"
+#include "lake/work_list.h"
 #include "lake/write/batch_rows.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
@@ -260,6 +263,50 @@ TEST(MissingRows, AttributesThatNobodyRefersToAreNamedWhereIdsAreGone) {
     fs::remove_all(tree.folder.path() / "resource_attrs");
     fs::remove_all(tree.folder.path() / "scope_attrs");
     EXPECT_TRUE(ReplayTree(tree.folder.path(), {}).report.problems.empty());
+  }
+}
+
+TEST(MissingRows, IdsThatAreGoneAreAProblemWhileFollowingOnceTheGraceIsOver) {
+  Tree tree(otap::Signal::kLogs, {}, EveryResourceHasAttributes());
+  const fs::path victim = tree.Files(TableKind::kLogs)[1];
+  RewriteWithoutResource(victim);
+  auto now = std::chrono::system_clock::now();
+  ReadOptions read;
+  read.signals = {otap::Signal::kLogs};
+  WorkList list(
+      std::make_shared<arrow::fs::LocalFileSystem>(), tree.folder.path().string(), read,
+      {.polling_interval = std::chrono::seconds(5), .completeness_grace = std::chrono::seconds(10)},
+      [&now] { return now; });
+  size_t num_sent = 0;
+  const auto poll = [&] {
+    now += std::chrono::seconds(5);
+    for (auto taken = list.Take(); taken.ValueOrDie().work.has_value(); taken = list.Take()) {
+      std::vector<RootOutcome> outcomes;
+      for (const PartitionTask& task : taken->work->tasks) {
+        for (const size_t index : task.root_files) {
+          outcomes.push_back({.file = task.files->of(TableKind::kLogs)[index],
+                              .status = Status::OK(),
+                              .rows_emitted = 0});
+        }
+      }
+      num_sent += outcomes.size();
+      list.Done(outcomes, {});
+    }
+  };
+  poll();
+  EXPECT_TRUE(list.Report().problems.empty()) << "the grace is not over";
+  for (int i = 0; i < 12; ++i) {
+    poll();
+  }
+  EXPECT_EQ(num_sent, 4U);
+  const ReadReport report = list.Report();
+  ASSERT_EQ(report.problems.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(report.problems[i].count, 1) << "named once, however often it is looked at";
+    EXPECT_THAT(report.problems[i].message,
+                AllOf(HasSubstr(i == 0 ? "column resource.id: found no value, and "
+                                       : "column scope.id: found no value, and "),
+                      HasSubstr("file=" + fs::relative(victim, tree.folder.path()).string())));
   }
 }
 
