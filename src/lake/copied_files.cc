@@ -20,13 +20,6 @@ std::map<FooterKey, int> CountFooters(const std::vector<FileSummaryPtr>& files) 
   return counts;
 }
 
-/// Where ids begin anew with each batch, files of different batches may have the same bytes.
-bool MayBeOfAnotherBatch(const FileSummary& file) {
-  return (file.kind == otap::TableKind::kResourceAttrs ||
-          file.kind == otap::TableKind::kScopeAttrs) &&
-         !file.has_partition_scope_ids;
-}
-
 }  // namespace
 
 std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const std::string& base,
@@ -45,7 +38,7 @@ std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const 
     std::map<std::string, FileSummaryPtr> first;  // by hash, of footers that come twice
     for (FileSummaryPtr& file : all) {
       const bool is_alone = counts.at({file->digest, file->entry.size_bytes}) == 1;
-      const auto hash = is_alone || file->num_rows() == 0 || MayBeOfAnotherBatch(*file)
+      const auto hash = is_alone || file->num_rows() == 0
                             ? arrow::Result<std::string>(std::string())
                             : HashBytes(file_system, FullPath(base, file->entry.path));
       if (!hash.ok() || hash->empty()) {

@@ -18,9 +18,9 @@ struct CopiedFile {
 
 /// Takes child files out of a partition that have the bytes of one that stays, the first in reading
 /// order; returns them. A copied root file stays: whether its records are meant twice is not for
-/// the reader to say. Attributes of resources and scopes stay when their ids may begin anew with
-/// each batch, as equal files are no copies then. Files that cannot be read stay too, since reading
-/// them will say why. Cost: only files with equal footers and sizes are read.
+/// the reader to say. Children join by parent id over all files, so a second copy can only give a
+/// record the same rows twice. Files that cannot be read stay, since reading them will say why.
+/// Cost: only files with equal footers and sizes are read.
 std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const std::string& base,
                                       PartitionFiles* files);
 

@@ -22,6 +22,8 @@ using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
 using otap::TableKind;
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::HasSubstr;
 
 /// The batches without some tables.
@@ -115,6 +117,39 @@ TEST(LostAttributes, AFileThatIsGoneIsNamed) {
         ++num_taken;
       }
       EXPECT_EQ(num_taken, 12);
+    }
+  }
+}
+
+/// A copied file of theirs must not give a record each attribute twice.
+TEST(LostAttributes, AFileThatIsThereTwiceGivesNothingTwice) {
+  for (const Writer& writer :
+       {Writer{}, Writer{LakeLayout::kUpstream, "pyarrow"}, Writer{LakeLayout::kOwn, "other"}}) {
+    for (const otap::Signal signal : otap::kAllSignals) {
+      df::testing::RandomEngine random(1);
+      const auto sent = df::testing::RandomBatches(6, signal, ShapeFor(writer), random);
+      df::testing::LakeWriterOptions layout;
+      layout.layout = writer.layout;
+      layout.created_by = writer.created_by;
+      layout.root_rows_per_file = 1;  // one batch a file
+      layout.child_rows_per_file = 1;
+      TemporaryFolder folder;
+      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+      const auto whole = CanonicalRecords(ReplayTree(folder.path(), {}).batches);
+      for (const auto& file : written.files) {
+        if (file.table != TableKind::kResourceAttrs && file.table != TableKind::kScopeAttrs) {
+          continue;
+        }
+        SCOPED_TRACE(file.path);
+        const fs::path copy = (folder.path() / file.path).parent_path() / "part-z-copy.parquet";
+        fs::copy_file(folder.path() / file.path, copy);
+        const Replayed replayed = ReplayTree(folder.path(), {});
+        fs::remove(copy);
+        EXPECT_TRUE(CanonicalRecords(replayed.batches) == whole);
+        EXPECT_EQ(replayed.report.num_errors(), 0);
+        EXPECT_THAT(replayed.report.notices,
+                    Contains(Field(&Problem::message, HasSubstr("has the bytes of"))));
+      }
     }
   }
 }

@@ -35,7 +35,6 @@ using df::testing::TemporaryFolder;
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 void ExpectConservation(const ReadReport& report) {
   const Status holds = report.CheckConservation();
@@ -271,27 +270,6 @@ TEST(PartitionReader, AFileOfManyRowGroupsIsOpenedOnce) {
   for (const auto kind : {otap::TableKind::kSpans, otap::TableKind::kSpanAttrs,
                           otap::TableKind::kSpanEvents, otap::TableKind::kSpanEventAttrs}) {
     EXPECT_EQ(replayed.report.table(kind).files_opened, 1) << otap::GetTable(kind).directory;
-  }
-}
-
-TEST(PartitionReader, EqualAttributeFilesOfTwoBatchesAreNoCopies) {
-  df::testing::RandomEngine random(44);
-  df::testing::RandomBatchOptions shape;
-  shape.root_rows = 40;
-  shape.upstream_columns_only = true;
-  auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, shape, random);
-  sent.push_back(sent[0]);
-  TemporaryFolder folder;
-  df::testing::LakeWriterOptions layout;
-  layout.layout = df::testing::LakeLayout::kUpstream;
-  layout.root_rows_per_file = 1;
-  layout.child_rows_per_file = 1;
-  layout.split_batches = false;
-  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, layout, 7).ok());
-  const Replayed replayed = ReplayTree(folder.path(), {});
-  ExpectConservation(replayed.report);
-  for (const auto& notice : replayed.report.notices) {
-    EXPECT_THAT(notice.message, Not(HasSubstr("has the bytes of")));
   }
 }
 
