@@ -14,6 +14,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "otlp/decode.h"
+#include "otlp/decode/proto_fault.h"
 #include "otlp/encode.h"
 #include "otlp/message_shape.h"
 #include "otlp/request_file.h"
@@ -112,6 +113,11 @@ void Run(Signal signal, const std::vector<std::string>& requests, double seconds
       sum += Skim(df::otlp::RequestShape(signal), request);
     }
   });
+  const double check = Measure(seconds, size_bytes, [&] {
+    for (const std::string& request : requests) {
+      sum += df::otlp::FindFault(df::otlp::RequestShape(signal), request, 128).has_value() ? 0 : 1;
+    }
+  });
   const double decode = Measure(seconds, size_bytes, [&] {
     for (const std::string& request : requests) {
       (void)OrDie(decoder.DecodeRequest(signal, request));
@@ -128,10 +134,12 @@ void Run(Signal signal, const std::vector<std::string>& requests, double seconds
     }
   });
   fmt::print(
-      "{:8} requests {:5} items {:8} MB {:7.2f} | MB/s: copy {:7.0f} skim {:6.0f} decode {:6.0f} "
+      "{:8} requests {:5} items {:8} MB {:7.2f} | MB/s: copy {:7.0f} skim {:6.0f} check {:6.0f} "
+      "decode {:6.0f} "
       "encode {:6.0f} json {:5.0f} | decode/skim {:4.2f}{}\n",
       df::otap::Name(signal), requests.size(), stats.items, static_cast<double>(size_bytes) / 1e6,
-      copy, skim, decode, encode, from_json, decode / skim, sum == 0 ? " (nothing read)" : "");
+      copy, skim, check, decode, encode, from_json, decode / skim,
+      sum == 0 ? " (nothing read)" : "");
 }
 
 }  // namespace

@@ -153,6 +153,12 @@ arrow::Result<std::vector<otap::BatchPtr>> MakeRequestBatches(
     }
     return decoded;
   }
+  // Whoever decodes it later could tell nobody who can still mend it.
+  if (const auto fault = FindFault(RequestShape(signal), std::string_view(*request),
+                                   DecodeOptions().max_value_depth);
+      fault.has_value()) {
+    return arrow::Status::Invalid(fault->ToString());
+  }
   std::vector<otap::BatchPtr> batches;
   if (count.root_rows > 0) {
     if (on_decoded != nullptr) {
