@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 
+#include "runtime/tls.h"
+
 namespace df::admin {
 namespace {
 
@@ -37,6 +39,7 @@ Result<std::unique_ptr<ssl::context>> MakeTlsContext(const config::AdminSettings
   boost::system::error_code error;
   auto context = std::make_unique<ssl::context>(ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  runtime::AllowGoodSuitesOnly(context.get());
   // Sessions are not resumed: a certificate that is revoked would stay good through them.
   SSL_CTX_set_session_cache_mode(context->native_handle(), SSL_SESS_CACHE_OFF);
   context->set_options(

@@ -29,6 +29,9 @@ struct TlsSettings {
   std::string server_name;
 };
 
+/// Leaves a server the suites with forward secrecy and authenticated encryption.
+void AllowGoodSuitesOnly(boost::asio::ssl::context* context);
+
 /// Holds certificates and keys, loaded and checked once. Owner: shared by all connections made
 /// with it; immutable. Calls: from any thread.
 class TlsContext {
