@@ -13,18 +13,21 @@
 
 namespace df::runtime {
 
-/// Several loops may listen at one address: the system spreads the connections.
-/// Owner: shared with what is under way; Close before letting go. Calls: the loop.
+/// Loops of one process and one owner may listen at one address: the system spreads the
+/// connections. Nobody else may. Owner: shared with what is under way; Close before letting go.
+/// Calls: the loop.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
   using OnSocket = std::function<void(boost::asio::ip::tcp::socket)>;
 
-  /// `address` is "HOST:PORT" with a numeric host or "localhost"; port 0: any free one. `loop` is
-  /// borrowed. Errors: kind config for an address that is none; kind io when it cannot listen
-  /// there.
+  /// `address` is "HOST:PORT" with a numeric host or "localhost"; port 0: any free one. `owner`
+  /// says who listens, such as "OTLP over HTTP of pipeline 'default/main'"; empty: it shares with
+  /// nobody. `loop` is borrowed. Errors: kind config for an address that is none; kind io when it
+  /// cannot listen there, with who does where that can be found.
   static Result<std::shared_ptr<Listener>> Listen(EventLoop* loop, const std::string& address,
-                                                  OnSocket on_socket);
+                                                  const std::string& owner, OnSocket on_socket);
   explicit Listener(EventLoop* loop, OnSocket on_socket);
+  ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -34,14 +37,16 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void Close();
 
  private:
-  Status Open(const std::string& address);
+  Status Open(const std::string& address, const std::string& owner);
   void Accept();
 
   EventLoop* loop_;
   OnSocket on_socket_;  // null once closed
   boost::asio::ip::tcp::acceptor acceptor_;
   Timer retry_;
+  std::string owner_;
   uint16_t port_ = 0;
+  bool is_open_ = false;
 };
 
 }  // namespace df::runtime

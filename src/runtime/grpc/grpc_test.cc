@@ -1,9 +1,13 @@
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
+#include <boost/asio/ssl/context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
 
 #include "runtime/grpc/client.h"
 #include "runtime/grpc/server.h"
@@ -60,6 +64,10 @@ class EchoHandler final : public CallHandler {
         ++num_poured_;
       }
       co_return call.status();
+    }
+    if (call.path() == "/test.Echo/Throw") {
+      co_await call.Read(&message);
+      throw std::bad_alloc();
     }
     co_return MakeStatus(Code::kUnimplemented, "no such method: " + call.path());
   }
@@ -322,6 +330,17 @@ TEST_F(GrpcTest, ADrainLetsCallsEndAndTakesNoNewOnes) {
   RunUntil([&draining] { return draining.is_done(); });
 }
 
+TEST_F(GrpcTest, AHandlerThatThrowsEndsItsCallOnly) {
+  Start();
+  const auto client = MakeClient();
+  EXPECT_EQ(Ask(client.get(), "/test.Echo/Throw", "x").status.code, Code::kInternal);
+  RunUntil([this] { return server_->num_calls() == 0; });
+  EXPECT_TRUE(Ask(client.get(), "/test.Echo/Unary", "x").status.ok());
+  Task<void> draining = server_->Drain(clock_.Now() + seconds(60));
+  draining.Start();
+  RunUntil([&draining] { return draining.is_done(); });
+}
+
 TEST_F(GrpcTest, ADrainCutsWhatHasNotEndedAtItsDeadline) {
   Start();
   const auto client = MakeClient();
@@ -357,6 +376,22 @@ TEST_F(GrpcTest, ManyCallsShareOneConnection) {
     EXPECT_EQ(answers[i].message, std::to_string(i)) << answers[i].status.ToString();
   }
   EXPECT_EQ(client->num_connects(), 1);
+}
+
+TEST(ServerTls, TakesSuitesWithForwardSecrecyAndAuthenticatedEncryptionOnly) {
+  const testing::TlsIdentity identity = testing::MakeTlsIdentity("127.0.0.1");
+  TlsSettings settings;
+  settings.cert_pem = identity.cert_pem;
+  settings.key_pem = identity.key_pem;
+  const auto tls = TlsContext::MakeServer(settings, {"h2"}).ValueOrDie();
+  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(tls->native().native_handle());
+  ASSERT_GT(sk_SSL_CIPHER_num(ciphers), 3);
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
+    EXPECT_TRUE(SSL_CIPHER_is_aead(cipher)) << SSL_CIPHER_get_name(cipher);
+    EXPECT_NE(SSL_CIPHER_get_kx_nid(cipher), NID_kx_rsa) << SSL_CIPHER_get_name(cipher);
+    EXPECT_NE(SSL_CIPHER_get_auth_nid(cipher), NID_auth_null) << SSL_CIPHER_get_name(cipher);
+  }
 }
 
 class GrpcTlsTest : public GrpcTest {

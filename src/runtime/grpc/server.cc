@@ -79,6 +79,30 @@ Task<bool> ServerCall::Read(std::string* message) {
   co_return false;
 }
 
+Task<bool> ServerCall::ReadOnly(std::string* message) {
+  const bool has_message = co_await Read(message);
+  if (!has_message) {
+    if (status_.ok()) {
+      status_ = MakeStatus(Code::kInvalidArgument, "the call has no message");
+    }
+    co_return false;
+  }
+  while (status_.ok() && reader_.is_between_messages()) {
+    const bool has_more = co_await stream_->Read(reader_.buffer());
+    if (has_more || is_expired_) {
+      continue;
+    }
+    if (!stream_->is_complete()) {
+      status_ = MakeStatus(Code::kCancelled, "the client has ended the call");
+    }
+    co_return status_.ok();
+  }
+  if (status_.ok()) {
+    status_ = MakeStatus(Code::kUnimplemented, "the call has several messages, expected one");
+  }
+  co_return false;
+}
+
 void ServerCall::SendHeaders() {
   if (!has_answered_) {
     has_answered_ = true;

@@ -49,6 +49,10 @@ class ServerCall {
   /// client has sent all (OK) or why nothing more can be read; a handler returns a status that is
   /// not OK as it is. Reading is back-pressure: what is not read, the client cannot send.
   Task<bool> Read(std::string* message);
+  /// Waits for the message of a call that has one, and for the end of what the client sends; a
+  /// second message is not waited for. Returns false when there is none or are several: status()
+  /// then tells why and is not OK.
+  Task<bool> ReadOnly(std::string* message);
   const CallStatus& status() const { return status_; }
 
   /// Bytes of the messages read so far, as they came.

@@ -1,8 +1,14 @@
 #include "runtime/http1/request_reader.h"
 
+#include <algorithm>
+#include <cctype>
 #include <utility>
+#include <vector>
 
 #include <boost/beast/http/error.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace df::runtime::http1 {
 namespace {
@@ -12,6 +18,33 @@ namespace http = boost::beast::http;
 // The parser takes everything at once but heads of messages and of chunks. The former have their
 // limit; the latter are a few bytes, unless somebody wants our memory.
 constexpr size_t kMaxUnparsedBytes = 256 << 10;
+
+constexpr std::string_view kChunked = "chunked";
+
+bool IsHost(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char letter) {
+    return std::isalnum(letter) != 0 ||
+           std::string_view("-._~!$&'()*+,;=:[]%").find(static_cast<char>(letter)) !=
+               std::string_view::npos;
+  });
+}
+
+/// Returns what stands between commas, without spaces and empty entries.
+std::vector<std::string_view> SplitList(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t";
+  std::vector<std::string_view> entries;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    std::string_view entry = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    entry.remove_prefix(std::min(entry.find_first_not_of(kSpaces), entry.size()));
+    entry = entry.substr(0, entry.find_last_not_of(kSpaces) + 1);
+    if (!entry.empty()) {
+      entries.push_back(entry);
+    }
+  }
+  return entries;
+}
 
 }  // namespace
 
@@ -66,15 +99,95 @@ RequestReader::Outcome RequestReader::OutcomeOf(const boost::system::error_code&
 Task<RequestReader::Outcome> RequestReader::ReadHead(SteadyTime deadline) {
   const Outcome outcome =
       co_await Parse(deadline, [](const auto& parser) { return parser.is_header_done(); });
-  if (outcome == Outcome::kDone) {
-    TakeHead();
+  if (outcome != Outcome::kDone) {
+    co_return outcome;
   }
-  co_return outcome;
+  TakeHead();
+  co_return CheckHead();
 }
 
 Task<RequestReader::Outcome> RequestReader::ReadBody(SteadyTime deadline) {
   parser_.eager(true);
   return Parse(deadline, [](const auto& parser) { return parser.is_done(); });
+}
+
+RequestReader::Outcome RequestReader::Refuse(Outcome outcome, std::string problem) {
+  problem_ = std::move(problem);
+  return outcome;
+}
+
+RequestReader::Outcome RequestReader::CheckHead() {
+  Outcome outcome = CheckHost();
+  if (outcome == Outcome::kDone) {
+    outcome = CheckTransferCoding();
+  }
+  return outcome == Outcome::kDone ? CheckTarget() : outcome;
+}
+
+RequestReader::Outcome RequestReader::CheckHost() {
+  const int64_t count =
+      std::count_if(request_.headers.begin(), request_.headers.end(),
+                    [](const Header& header) { return EqualsIgnoringCase(header.name, "Host"); });
+  if (count > 1 || (count == 0 && parser_.get().version() == 11)) {
+    return Refuse(Outcome::kMalformed, fmt::format("found {} Host headers, expected one", count));
+  }
+  if (!IsHost(Find(request_.headers, "Host"))) {
+    return Refuse(Outcome::kMalformed,
+                  "found a Host header that names no host, expected HOST:PORT");
+  }
+  return Outcome::kDone;
+}
+
+RequestReader::Outcome RequestReader::CheckTransferCoding() {
+  std::vector<std::string_view> codings;
+  bool has_length = false;
+  for (const Header& header : request_.headers) {
+    has_length = has_length || EqualsIgnoringCase(header.name, "Content-Length");
+    if (EqualsIgnoringCase(header.name, "Transfer-Encoding")) {
+      codings.push_back(header.value);
+    }
+  }
+  if (codings.empty()) {
+    return Outcome::kDone;
+  }
+  if (has_length || codings.size() > 1 || parser_.get().version() != 11) {
+    return Refuse(Outcome::kMalformed,
+                  "found a Transfer-Encoding beside a length, beside another or in HTTP/1.0, "
+                  "expected one that stands alone");
+  }
+  if (EqualsIgnoringCase(codings[0], kChunked)) {
+    return Outcome::kDone;
+  }
+  const std::vector<std::string_view> names = SplitList(codings[0]);
+  const auto chunked = std::find_if(names.begin(), names.end(), [](std::string_view name) {
+    return EqualsIgnoringCase(name, kChunked);
+  });
+  if (names.empty() || (chunked != names.end() && chunked + 1 != names.end())) {
+    return Refuse(Outcome::kMalformed,
+                  fmt::format("found Transfer-Encoding '{}', expected one that ends in chunked",
+                              PrintableText(codings[0])));
+  }
+  return Refuse(Outcome::kUnsupported, fmt::format("found Transfer-Encoding '{}', expected chunked",
+                                                   PrintableText(codings[0])));
+}
+
+RequestReader::Outcome RequestReader::CheckTarget() {
+  std::string& target = request_.target;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (EqualsIgnoringCase(std::string_view(target).substr(0, scheme.size()), scheme)) {
+      // Who it is sent to is told by Host, which has to say the same.
+      const size_t path = std::min(target.find_first_of("/?#", scheme.size()), target.size());
+      target.erase(0, path);
+      if (!target.starts_with('/')) {
+        target.insert(0, 1, '/');
+      }
+    }
+  }
+  if (!target.starts_with('/') && target != "*") {
+    return Refuse(Outcome::kMalformed,
+                  fmt::format("found target '{}', expected a path", PrintableText(target)));
+  }
+  return Outcome::kDone;
 }
 
 void RequestReader::TakeHead() {

@@ -14,10 +14,20 @@ namespace df::runtime::http1 {
 /// Owner: borrows the stream. What follows the request stays in its received().
 class RequestReader {
  public:
-  enum class Outcome { kDone, kGone, kLate, kMalformed, kHeaderTooLarge, kBodyTooLarge };
+  enum class Outcome {
+    kDone,
+    kGone,
+    kLate,
+    kMalformed,
+    kUnsupported,  ///< a transfer coding that we do not read
+    kHeaderTooLarge,
+    kBodyTooLarge
+  };
 
   RequestReader(ByteStream* stream, int64_t max_header_bytes, int64_t max_body_bytes);
 
+  /// A head that others could read in another way is malformed: where its request ends must not be
+  /// in doubt. The target of what it gives is a path, or "*".
   Task<Outcome> ReadHead(SteadyTime deadline);
   /// After ReadHead.
   Task<Outcome> ReadBody(SteadyTime deadline);
@@ -38,6 +48,11 @@ class RequestReader {
   template <typename IsEnough>
   Task<Outcome> Parse(SteadyTime deadline, IsEnough is_enough);
   Outcome OutcomeOf(const boost::system::error_code& error);
+  Outcome CheckHead();
+  Outcome CheckHost();
+  Outcome CheckTransferCoding();
+  Outcome CheckTarget();
+  Outcome Refuse(Outcome outcome, std::string problem);
   void TakeHead();
 
   ByteStream* stream_;

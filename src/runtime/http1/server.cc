@@ -20,6 +20,24 @@ using Outcome = ByteStream::Outcome;
 constexpr size_t kMaxLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLinger{2};
 
+/// Takes empty lines off the front, which some clients send behind a body; returns whether a
+/// request has begun.
+bool HasRequestBegun(boost::beast::flat_buffer* received) {
+  while (received->size() > 0) {
+    const std::string_view bytes(static_cast<const char*>(received->data().data()),
+                                 received->size());
+    if (bytes == "\r") {
+      return false;
+    }
+    const size_t size = bytes.starts_with("\r\n") ? 2 : bytes.starts_with('\n') ? 1 : 0;
+    if (size == 0) {
+      return true;
+    }
+    received->consume(size);
+  }
+  return false;
+}
+
 }  // namespace
 
 class Server::State final : public std::enable_shared_from_this<State> {
@@ -28,10 +46,9 @@ class Server::State final : public std::enable_shared_from_this<State> {
       : loop_(loop), settings_(settings), handler_(handler), changed_(loop) {}
 
   Status Listen() {
-    ARROW_ASSIGN_OR_RAISE(listener_, Listener::Listen(loop_, settings_.address,
-                                                      [this](boost::asio::ip::tcp::socket s) {
-                                                        Take(std::move(s));
-                                                      }));
+    ARROW_ASSIGN_OR_RAISE(listener_,
+                          Listener::Listen(loop_, settings_.address, settings_.owner,
+                                           [this](auto socket) { Take(std::move(socket)); }));
     return Status::OK();
   }
 
@@ -125,9 +142,11 @@ class Server::State final : public std::enable_shared_from_this<State> {
     }
     bool goes_on = true;
     while (goes_on && !is_stopping_) {
-      if (stream.received().size() == 0 &&
-          co_await stream.Read(In(settings_.idle_timeout)) != Outcome::kDone) {
-        co_return;
+      const SteadyTime idle_end = In(settings_.idle_timeout);
+      while (!HasRequestBegun(&stream.received())) {
+        if (co_await stream.Read(idle_end) != Outcome::kDone) {
+          co_return;
+        }
       }
       connection->is_idle = false;
       goes_on = co_await ServeOne(&stream);
@@ -188,6 +207,9 @@ class Server::State final : public std::enable_shared_from_this<State> {
         status = 413;
         reason = fmt::format("found a body of more than {} bytes, expected at most that many",
                              settings_.max_body_bytes);
+        break;
+      case RequestReader::Outcome::kUnsupported:
+        status = 501;
         break;
       case RequestReader::Outcome::kMalformed:
       case RequestReader::Outcome::kDone:

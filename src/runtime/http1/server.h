@@ -17,6 +17,7 @@ namespace df::runtime::http1 {
 
 struct ServerSettings {
   std::string address;                    ///< "HOST:PORT"; port 0: any free one
+  std::string owner;                      ///< who shares the address, see Listener::Listen
   std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
   int64_t max_connections = 1024;         ///< more are closed at once
   int64_t max_requests = 1024;            ///< between head and answer, of all connections
@@ -45,14 +46,15 @@ class RequestHandler {
   virtual Task<Response> Respond(Request request) = 0;
 
   /// Makes the answer to a request that breaks a rule of the server, and that ends its connection:
-  /// 400, 408, 413, 431, or 503 when there are too many. `head` is empty where it was not read.
+  /// 400, 408, 413, 431, 501, or 503 when there are too many. `head` is empty where it was not
+  /// read.
   virtual Response Refuse(int status, std::string_view reason, const Request& head) = 0;
 
  protected:
   ~RequestHandler() = default;
 };
 
-/// Several loops may listen at one address: the system spreads the connections.
+/// Several loops of one owner may listen at one address: the system spreads the connections.
 /// Owner: destroying it ends all connections and calls at once. Calls: the loop.
 class Server {
  public:

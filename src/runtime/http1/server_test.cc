@@ -154,9 +154,9 @@ TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
   Listen();
   for (const std::string bytes :
        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", "GET\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     testing::TcpPeer& peer = Connect();
     peer.Send(bytes);
     EXPECT_TRUE(Gets(&peer, "HTTP/1.1 400 ")) << bytes;
@@ -236,16 +236,76 @@ TEST_F(HttpServerTest, EndsEverythingWhenItIsDestroyed) {
   EXPECT_EQ(busy.received(), "");
 }
 
-TEST_F(HttpServerTest, ListensWhereOthersListenAndEndsOldConnections) {
+TEST_F(HttpServerTest, DoesNotListenWhereAnotherListens) {
   EXPECT_FALSE(Server::Listen(&loop_, {.address = "nowhere"}, &handler_).ok());
   Listen();
   ServerSettings same;
   same.address = fmt::format("127.0.0.1:{}", server_->port());
-  EXPECT_TRUE(Server::Listen(&loop_, same, &handler_).ok()) << "each core listens";
+  const auto second = Server::Listen(&loop_, same, &handler_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(second.status().message(), HasSubstr(same.address));
+}
+
+TEST_F(HttpServerTest, EndsOldConnections) {
+  Listen();
   testing::TcpPeer& peer = Connect();
   peer.Send("GET /a HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(Gets(&peer, "GET /a "));
   EXPECT_TRUE(IsClosed(&peer)) << "HTTP/1.0 is not kept alive";
+}
+
+TEST_F(HttpServerTest, RefusesWhatOthersMayReadInAnotherWay) {
+  Listen();
+  const std::string hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string chunks = "3\r\nabc\r\n0\r\n\r\n";
+  const auto post = [](std::string_view headers, std::string_view body) {
+    return fmt::format("POST /a HTTP/1.1\r\nHost: x\r\n{}\r\n{}", headers, body);
+  };
+  for (const std::string& bytes :
+       {post("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", chunks),
+        post("Transfer-Encoding: chunked, gzip\r\n", hidden),
+        post("Transfer-Encoding: chunked, chunked\r\n", chunks),
+        post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunks),
+        post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", chunks),
+        post("Transfer-Encoding:\r\n", hidden), post("Transfer-Encoding : chunked\r\n", chunks),
+        post("Content-Length: +3\r\n", "abc"), post("Host: x\r\n", ""), post("Host: y\r\n", ""),
+        std::string("POST /a HTTP/1.1\r\n\r\n"),
+        std::string("POST /a HTTP/1.1\r\nHost: a b\r\n\r\n"),
+        std::string("POST /a HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+        std::string("POST a HTTP/1.1\r\nHost: x\r\n\r\n"),
+        "POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks}) {
+    testing::TcpPeer& peer = Connect();
+    peer.Send(bytes);
+    EXPECT_TRUE(Gets(&peer, "HTTP/1.1 400 ")) << bytes << peer.received();
+  }
+  for (const std::string_view coding : {"xchunked", "identity", "gzip, chunked", "gzip"}) {
+    testing::TcpPeer& peer = Connect();
+    peer.Send(post(fmt::format("Transfer-Encoding: {}\r\n", coding), hidden));
+    EXPECT_TRUE(Gets(&peer, "HTTP/1.1 501 ")) << coding << peer.received();
+  }
+  EXPECT_EQ(handler_.num_calls, 0);
+}
+
+TEST_F(HttpServerTest, TakesEmptyLinesBeforeARequestAndTargetsThatNameTheServer) {
+  Listen();
+  testing::TcpPeer& peer = Connect();
+  peer.Send("\r\n\r\nPOST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab\r\n");
+  ASSERT_TRUE(Gets(&peer, "POST /a ab"));
+  clock_.Advance(seconds(31));  // past the time of a request
+  peer.Send("\r");
+  ASSERT_TRUE(Until([&] { return peer.has_sent(); }));
+  peer.Send("\nPUT http://x:80/b?c=d HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(Gets(&peer, "PUT /b?c=d "));
+  peer.Send("GET HTTPS://x?c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
+  EXPECT_TRUE(Gets(&peer, "GET /?c "));
+  // Empty lines alone do not keep a connection.
+  for (int i = 0; i < 7; ++i) {
+    peer.Send("\r\n");
+    ASSERT_TRUE(Until([&] { return peer.has_sent(); }));
+    clock_.Advance(seconds(10));
+  }
+  EXPECT_TRUE(IsClosed(&peer));
+  EXPECT_THAT(peer.received(), ::testing::Not(HasSubstr("408")));
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "runtime/http2/server.h"
 
+#include <exception>
 #include <list>
 #include <map>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include "base/logging.h"
 #include "runtime/http2/connection.h"
 #include "runtime/listener.h"
 
@@ -19,7 +21,7 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
       : loop_(loop), settings_(settings), handler_(handler), changed_(loop) {}
 
   Status Listen() {
-    return Listener::Listen(loop_, settings_.address,
+    return Listener::Listen(loop_, settings_.address, settings_.owner,
                             [this](tcp::socket socket) { Take(std::move(socket)); })
         .Value(&listener_);
   }
@@ -92,7 +94,11 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
   using Calls = std::list<Task<void>>;
 
   static Task<void> Answer(State* state, StreamPtr stream, Calls::iterator call) {
-    co_await state->handler_->OnStream(stream);
+    try {
+      co_await state->handler_->OnStream(stream);
+    } catch (const std::exception& error) {
+      LogError("a request of an HTTP/2 server failed: {}", error.what());
+    }
     if (!stream->is_finished()) {
       stream->Reset(NGHTTP2_INTERNAL_ERROR);
     }

@@ -14,6 +14,7 @@ namespace df::runtime::http2 {
 
 struct ServerSettings {
   std::string address;  ///< "host:port", numeric; port 0: any free one
+  std::string owner;    ///< who shares the address, see Listener::Listen
   ConnectionSettings connection;
   std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
   int64_t max_connections = 1024;         ///< more are closed at once
@@ -30,14 +31,15 @@ struct ServerCounts {
 /// Answers requests. Owner: outlives the server.
 class StreamHandler {
  public:
-  /// Called with the headers there. What it has not finished when it returns is reset.
+  /// Called with the headers there. What it has not finished when it returns, or throws, is
+  /// reset.
   virtual Task<void> OnStream(StreamPtr stream) = 0;
 
  protected:
   ~StreamHandler() = default;
 };
 
-/// Several loops may listen at one address: the system spreads the connections.
+/// Several loops of one owner may listen at one address: the system spreads the connections.
 /// Owner: destroying it ends all connections and handlers at once. Calls: the loop.
 class Server {
  public:

@@ -74,7 +74,9 @@ class CallStream final : public MessageStream {
 
 Status OtapReceiver::Listen(engine::Effects& effects) {
   ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
-  ARROW_ASSIGN_OR_RAISE(const runtime::grpc::ServerSettings settings, MakeServerSettings(*config_));
+  ARROW_ASSIGN_OR_RAISE(runtime::grpc::ServerSettings settings, MakeServerSettings(*config_));
+  settings.http2.owner =
+      fmt::format("OTAP of pipeline '{}/{}'", effects.info().group, effects.info().pipeline);
   AddMetrics(&effects.metrics());
   service_ = std::make_unique<StreamService>(MakeServiceSettings(*config_), &effects);
   ARROW_ASSIGN_OR_RAISE(server_, runtime::grpc::Server::Listen(&effects.loop(), settings, this));

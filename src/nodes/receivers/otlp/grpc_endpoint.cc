@@ -70,12 +70,13 @@ void GrpcEndpoint::Collect() {
 }
 
 Result<std::unique_ptr<GrpcEndpoint>> GrpcEndpoint::Listen(
-    runtime::EventLoop* loop, const GrpcConfig& config,
+    runtime::EventLoop* loop, const GrpcConfig& config, const std::string& owner,
     std::shared_ptr<const runtime::TlsContext> tls, ExportService* service,
     telemetry::MetricSet* metrics) {
   std::unique_ptr<GrpcEndpoint> endpoint(new GrpcEndpoint(config, service, loop, metrics));
   runtime::grpc::ServerSettings settings;
   settings.http2.address = config.listening_addr;
+  settings.http2.owner = owner;
   settings.http2.tls = std::move(tls);
   settings.http2.max_connections = config.max_connections;
   // A connection may fill all places; beyond them calls hear that they may come again, and far
@@ -106,11 +107,9 @@ runtime::Task<CallStatus> GrpcEndpoint::OnCall(ServerCall& call) {
   }
   ExportRequest request;
   request.signal = *signal;
-  const bool has_request = co_await call.Read(&request.body);
+  const bool has_request = co_await call.ReadOnly(&request.body);
   if (!has_request) {
-    const CallStatus status = call.status().ok()
-                                  ? MakeStatus(Code::kInvalidArgument, "the call has no message")
-                                  : call.status();
+    const CallStatus& status = call.status();
     co_return Refuse(status.code, status.message, MetricReason(status.code));
   }
   metrics_.CountRequest(*signal, call.num_wire_bytes());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "nodes/receivers/otlp/config.h"
@@ -18,7 +19,7 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
  public:
   /// Errors: those of Server::Listen.
   static Result<std::unique_ptr<GrpcEndpoint>> Listen(
-      runtime::EventLoop* loop, const GrpcConfig& config,
+      runtime::EventLoop* loop, const GrpcConfig& config, const std::string& owner,
       std::shared_ptr<const runtime::TlsContext> tls, ExportService* service,
       telemetry::MetricSet* metrics);
 

@@ -206,6 +206,29 @@ TEST_F(GrpcEndpointTest, AMalformedRequestIsRefusedForGood) {
   EXPECT_TRUE(AskLogs(1).status.ok());
 }
 
+TEST_F(GrpcEndpointTest, ASecondMessageOfACallIsRefusedAndNotDropped) {
+  Start("wait_for_result: true");
+  std::unique_ptr<runtime::grpc::ClientCall> call;
+  runtime::grpc::CallStatus status;
+  const auto talk = [&]() -> runtime::Task<void> {
+    call = co_await client_->Open(std::string(PathOf(Signal::kLogs)), {},
+                                  client_clock_.Now() + seconds(60));
+    EXPECT_TRUE(co_await call->Write(LogsRequest(1)));
+    EXPECT_TRUE(co_await call->Write(LogsRequest(2)));
+    call->FinishWrites();
+    std::string answer;
+    while (co_await call->Read(&answer)) {
+    }
+    status = call->status();
+  };
+  runtime::Task<void> talking = talk();
+  talking.Start();
+  Until([&talking] { return talking.is_done(); });
+  EXPECT_EQ(status.code, Code::kUnimplemented) << status.ToString();
+  EXPECT_THAT(harness_->sink().taken, SizeIs(0)) << "nothing of it is taken";
+  EXPECT_TRUE(AskLogs(1).status.ok());
+}
+
 TEST_F(GrpcEndpointTest, RequestsThatAreTooLargeOrInflateTooFarAreExhausted) {
   Start("max_decoding_message_size: 10KiB");
   EXPECT_EQ(Ask(PathOf(Signal::kLogs), std::string(10'241, '\0')).status.code,

@@ -1,5 +1,6 @@
 #include "nodes/receivers/otlp/http_endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,10 +20,14 @@ constexpr std::string_view kProtobufType = "application/x-protobuf";
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kRetryAfterSeconds = "1";
 
+/// Repeated slashes count as one: an endpoint that is set with a slash at its end makes them.
 std::optional<otap::Signal> SignalOf(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
+  std::string path(target.substr(0, target.find('?')));
+  path.erase(
+      std::unique(path.begin(), path.end(), [](char a, char b) { return a == '/' && b == '/'; }),
+      path.end());
   for (const otap::Signal signal : otap::kAllSignals) {
-    if (path.starts_with("/v1/") && path.substr(4) == otap::Name(signal)) {
+    if (path.starts_with("/v1/") && std::string_view(path).substr(4) == otap::Name(signal)) {
       return signal;
     }
   }
@@ -55,12 +60,13 @@ HttpEndpoint::HttpEndpoint(const HttpConfig& config, ExportService* service,
     : config_(config), service_(service), metrics_("http", metrics) {}
 
 Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(
-    runtime::EventLoop* loop, const HttpConfig& config,
+    runtime::EventLoop* loop, const HttpConfig& config, const std::string& owner,
     std::shared_ptr<const runtime::TlsContext> tls, ExportService* service,
     telemetry::MetricSet* metrics) {
   std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(config, service, metrics));
   runtime::http1::ServerSettings settings;
   settings.address = config.listening_addr;
+  settings.owner = owner;
   settings.tls = std::move(tls);
   settings.max_connections = config.max_connections;
   settings.max_requests = config.max_concurrent_requests;

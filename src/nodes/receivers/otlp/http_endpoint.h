@@ -19,7 +19,7 @@ class HttpEndpoint final : public runtime::http1::RequestHandler {
  public:
   /// Errors: those of Server::Listen.
   static Result<std::unique_ptr<HttpEndpoint>> Listen(
-      runtime::EventLoop* loop, const HttpConfig& config,
+      runtime::EventLoop* loop, const HttpConfig& config, const std::string& owner,
       std::shared_ptr<const runtime::TlsContext> tls, ExportService* service,
       telemetry::MetricSet* metrics);
 

@@ -23,14 +23,21 @@ Status OtlpReceiver::Listen(engine::Effects& effects) {
     address.port = port;
     LogInfo("node '{}': OTLP over {} at {}", effects.info().node, protocol, address.ToString());
   };
+  // A successor of this pipeline listens before we end, perhaps by a node of another name.
+  const auto owner = [&effects](std::string_view protocol) {
+    return fmt::format("OTLP over {} of pipeline '{}/{}'", protocol, effects.info().group,
+                       effects.info().pipeline);
+  };
   if (const std::optional<HttpConfig>& config = config_->protocols.http; config.has_value()) {
-    ARROW_ASSIGN_OR_RAISE(http_, HttpEndpoint::Listen(&effects.loop(), *config, shared_->http_tls,
-                                                      &*service_, &effects.metrics()));
+    ARROW_ASSIGN_OR_RAISE(
+        http_, HttpEndpoint::Listen(&effects.loop(), *config, owner("HTTP"), shared_->http_tls,
+                                    &*service_, &effects.metrics()));
     log(shared_->http_tls == nullptr ? "HTTP" : "HTTPS", config->listening_addr, http_->port());
   }
   if (const std::optional<GrpcConfig>& config = config_->protocols.grpc; config.has_value()) {
-    ARROW_ASSIGN_OR_RAISE(grpc_, GrpcEndpoint::Listen(&effects.loop(), *config, shared_->grpc_tls,
-                                                      &*service_, &effects.metrics()));
+    ARROW_ASSIGN_OR_RAISE(
+        grpc_, GrpcEndpoint::Listen(&effects.loop(), *config, owner("gRPC"), shared_->grpc_tls,
+                                    &*service_, &effects.metrics()));
     log(shared_->grpc_tls == nullptr ? "gRPC" : "gRPC with TLS", config->listening_addr,
         grpc_->port());
   }

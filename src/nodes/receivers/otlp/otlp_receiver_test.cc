@@ -70,6 +70,25 @@ class OtlpReceiverTest : public ::testing::Test {
     ASSERT_NE(latest_receiver->http_port(), 0);
   }
 
+  /// Starts in front of an exporter that takes requests as they are.
+  void StartTaking() {
+    static const engine::NodeDescriptor spied = Spied();
+    static const engine::NodeDescriptor taking = [] {
+      engine::NodeDescriptor descriptor = testing::CorkableExporterDescriptor();
+      descriptor.urn = "urn:otel:exporter:test_taking";
+      descriptor.old_urn = {};
+      descriptor.takes_encoded = true;
+      return descriptor;
+    }();
+    std::string document = Document("wait_for_result: true");
+    const std::string sink = "urn:otel:test:corkable:exporter";
+    document.replace(document.find(sink), sink.size(), taking.urn);
+    harness_ = std::make_unique<testing::PipelineHarness>(
+        document, std::vector<const engine::NodeDescriptor*>{&spied, &taking});
+    ASSERT_TRUE(harness_->status().ok()) << harness_->status();
+    harness_->RunUntilIdle();
+  }
+
   bool Until(const std::function<bool()>& done) {
     return testing::StepUntil(
         [this] {
@@ -369,21 +388,7 @@ TEST_F(OtlpReceiverTest, SplitsALongRequestAndAnswersOnceAllOfItIsIn) {
 }
 
 TEST_F(OtlpReceiverTest, PassesOnUndecodedWhatEverybodyBehindTakesSo) {
-  static const engine::NodeDescriptor spied = Spied();
-  static const engine::NodeDescriptor taking = [] {
-    engine::NodeDescriptor descriptor = testing::CorkableExporterDescriptor();
-    descriptor.urn = "urn:otel:exporter:test_taking";
-    descriptor.old_urn = {};
-    descriptor.takes_encoded = true;
-    return descriptor;
-  }();
-  std::string document = Document("wait_for_result: true");
-  const std::string sink = "urn:otel:test:corkable:exporter";
-  document.replace(document.find(sink), sink.size(), taking.urn);
-  harness_ = std::make_unique<testing::PipelineHarness>(
-      document, std::vector<const engine::NodeDescriptor*>{&spied, &taking});
-  ASSERT_TRUE(harness_->status().ok()) << harness_->status();
-  harness_->RunUntilIdle();
+  StartTaking();
   const std::string request = Request(Signal::kMetrics, 4);
   EXPECT_EQ(Ask(Post("/v1/metrics", request)).status, 200);
   ASSERT_THAT(harness_->sink().taken, SizeIs(1));
@@ -407,6 +412,38 @@ TEST_F(OtlpReceiverTest, PassesOnUndecodedWhatEverybodyBehindTakesSo) {
   EXPECT_EQ(Ask(Post("/v1/logs", BareLogs(otap::kMaxRootRows + 1))).status, 200);
   ASSERT_THAT(harness_->sink().taken, SizeIs(3));
   EXPECT_EQ(harness_->sink().taken[2]->encoded(), nullptr) << "one batch cannot hold it";
+}
+
+TEST_F(OtlpReceiverTest, RefusesWhatIsMalformedInsideARecordThatIsPassedOnUndecoded) {
+  StartTaking();
+  const auto with_record = [](const std::string& record) {
+    std::string scope;
+    protozero::pbf_writer(scope).add_message(2, record);
+    std::string resource;
+    protozero::pbf_writer(resource).add_message(2, scope);
+    std::string request = BareLogs(2);
+    protozero::pbf_writer(request).add_message(1, resource);
+    return request;
+  };
+  std::string text;
+  protozero::pbf_writer(text).add_string(3, "severity \xff");
+  std::string body;
+  protozero::pbf_writer(body).add_message(5, std::string("\x0a\x7f", 2));
+  for (const std::string& record : {text, body, std::string("\x09\x01", 2)}) {
+    const Reply reply = Ask(Post("/v1/logs", with_record(record)));
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_THAT(reply.body, HasSubstr("resource_logs[1].scope_logs[0].log_records[0]"));
+  }
+  EXPECT_THAT(harness_->sink().taken, SizeIs(0));
+  EXPECT_EQ(Ask(Post("/v1/logs", BareLogs(1))).status, 200);
+}
+
+TEST_F(OtlpReceiverTest, TakesSlashesThatAreRepeatedAsOne) {
+  Start();
+  EXPECT_EQ(Ask(Post("//v1/logs", BareLogs(1))).status, 200);
+  EXPECT_EQ(Ask(Post("/v1///logs?x=//", BareLogs(1))).status, 200);
+  EXPECT_EQ(Ask(Post("http://here:4318//v1/logs", BareLogs(1))).status, 200);
+  EXPECT_EQ(Ask(Post("/v1/logs/more", BareLogs(1))).status, 404);
 }
 
 TEST_F(OtlpReceiverTest, AnswersLateWhereThePipelineTakesNothing) {
