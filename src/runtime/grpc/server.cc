@@ -27,10 +27,9 @@ std::string Names(const std::vector<Compression>& compressions) {
 }  // namespace
 
 ServerCall::ServerCall(EventLoop* loop, http2::StreamPtr stream, int64_t max_message_bytes)
-    : loop_(loop),
-      stream_(std::move(stream)),
-      reader_(max_message_bytes),
-      timer_(loop, [this] { Expire(); }) {
+    : loop_(loop), stream_(std::move(stream)), reader_(max_message_bytes), timer_(loop, [this] {
+        End(MakeStatus(Code::kDeadlineExceeded, "the deadline of the call has passed"));
+      }) {
   if (const std::string* path = http2::Find(stream_->headers(), ":path"); path != nullptr) {
     path_ = *path;
   }
@@ -41,11 +40,10 @@ void ServerCall::StartDeadline(std::chrono::nanoseconds timeout) {
   timer_.StartAt(*deadline_);
 }
 
-void ServerCall::Expire() {
-  is_expired_ = true;
-  status_ = MakeStatus(Code::kDeadlineExceeded, "the deadline of the call has passed");
-  // The client hears of it now, whatever its handler is waiting for; behind an answer that it does
-  // not take it would never hear.
+void ServerCall::End(CallStatus status) {
+  is_ended_ = true;
+  status_ = std::move(status);
+  // The client hears of it now; behind an answer that it does not take it would never hear.
   if (stream_->unsent_bytes() > 0) {
     stream_->Reset(kHttp2Cancel);
   } else {
@@ -66,7 +64,7 @@ Task<bool> ServerCall::Read(std::string* message) {
         break;
     }
     const bool has_more = co_await stream_->Read(reader_.buffer());
-    if (has_more || is_expired_) {
+    if (has_more || is_ended_) {
       continue;
     }
     if (!stream_->is_complete()) {
@@ -89,7 +87,7 @@ Task<bool> ServerCall::ReadOnly(std::string* message) {
   }
   while (status_.ok() && reader_.is_between_messages()) {
     const bool has_more = co_await stream_->Read(reader_.buffer());
-    if (has_more || is_expired_) {
+    if (has_more || is_ended_) {
       continue;
     }
     if (!stream_->is_complete()) {

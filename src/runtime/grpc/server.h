@@ -58,6 +58,15 @@ class ServerCall {
   /// Bytes of the messages read so far, as they came.
   int64_t num_wire_bytes() const { return reader_.num_wire_bytes(); }
 
+  /// Who calls.
+  const Peer& peer() const { return stream_->peer(); }
+  /// What was read of the request so far, in bytes.
+  int64_t num_read_bytes() const { return stream_->num_read_bytes(); }
+
+  /// Ends the call with a status, whatever its handler is waiting for: nothing more can be read,
+  /// and what the handler returns is not looked at any more.
+  void End(CallStatus status);
+
   /// Sends the header of the answer before its first message: clients that wait for it with what
   /// they send need that. Write does it otherwise.
   void SendHeaders();
@@ -65,8 +74,9 @@ class ServerCall {
   /// when the call is over.
   Task<bool> Write(std::string message);
 
-  /// The client is gone or its deadline has passed: nobody waits for the answer any more.
-  bool is_cancelled() const { return is_expired_ || stream_->is_closed(); }
+  /// The client is gone, its deadline has passed or End was called: nobody waits for the answer any
+  /// more.
+  bool is_cancelled() const { return is_ended_ || stream_->is_closed(); }
   /// Notified when the call is cancelled, and of everything that comes. A handler that waits for
   /// something else too has it notify this.
   Condition& changed() { return stream_->changed(); }
@@ -75,7 +85,6 @@ class ServerCall {
   friend class StreamAdapter;
 
   void StartDeadline(std::chrono::nanoseconds timeout);
-  void Expire();
   void Finish(const CallStatus& status);
 
   EventLoop* loop_;
@@ -86,7 +95,7 @@ class ServerCall {
   Timer timer_;
   CallStatus status_;
   bool has_answered_ = false;  // the header of the answer is sent
-  bool is_expired_ = false;
+  bool is_ended_ = false;      // by End
 };
 
 /// Handles calls. Owner: outlives the server.

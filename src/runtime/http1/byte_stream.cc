@@ -27,10 +27,14 @@ Task<ByteStream::Outcome> ByteStream::Wait(Operation* operation, SteadyTime dead
     operation->wakeup.Notify();
   });
   timer.StartAt(deadline);
-  while (!operation->is_done && !is_late) {
+  const auto is_interrupted = [this, operation] {
+    return operation == &reading_ && is_interrupted_;
+  };
+  while (!operation->is_done && !is_late && !is_interrupted()) {
     co_await operation->wakeup.Wait();
   }
   if (!operation->is_done) {
+    is_interrupted_ = is_interrupted_ && operation != &reading_;
     error_ = "the time is over";
     co_return Outcome::kLate;
   }
@@ -65,11 +69,17 @@ void ByteStream::StartRead() {
       });
 }
 
+void ByteStream::Interrupt() {
+  is_interrupted_ = true;
+  reading_.wakeup.Notify();
+}
+
 Task<ByteStream::Outcome> ByteStream::Read(SteadyTime deadline) {
   StartRead();
   const Outcome outcome = co_await Wait(&reading_, deadline);
   if (outcome == Outcome::kDone) {
     received_.commit(reading_.num_bytes);
+    num_read_bytes_ += static_cast<int64_t>(reading_.num_bytes);
   }
   co_return outcome;
 }

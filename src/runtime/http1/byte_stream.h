@@ -33,6 +33,8 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   Task<Outcome> Read(SteadyTime deadline);
   /// Begins to read without waiting, to hear of the peer's closing.
   void StartRead();
+  /// Makes the Read that waits now, or the next one, end as if it were late.
+  void Interrupt();
   /// What StartRead has begun is not over: the peer has neither closed nor sent anything.
   bool is_reading() const { return reading_.is_pending; }
 
@@ -41,6 +43,9 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
 
   /// What has come and was not consumed. Not to be touched during a Read.
   boost::beast::flat_buffer& received() { return received_; }
+
+  /// Bytes that Reads have given so far.
+  int64_t num_read_bytes() const { return num_read_bytes_; }
 
   const std::string& error() const { return error_; }
 
@@ -66,6 +71,8 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   std::string written_;
   Operation reading_;
   Operation writing_;
+  bool is_interrupted_ = false;  // the reading
+  int64_t num_read_bytes_ = 0;
   std::string error_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "runtime/http1/transfer_coding.h"
 
 namespace df::runtime::http1 {
 namespace {
@@ -19,31 +21,12 @@ namespace http = boost::beast::http;
 // limit; the latter are a few bytes, unless somebody wants our memory.
 constexpr size_t kMaxUnparsedBytes = 256 << 10;
 
-constexpr std::string_view kChunked = "chunked";
-
 bool IsHost(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char letter) {
     return std::isalnum(letter) != 0 ||
            std::string_view("-._~!$&'()*+,;=:[]%").find(static_cast<char>(letter)) !=
                std::string_view::npos;
   });
-}
-
-/// Returns what stands between commas, without spaces and empty entries.
-std::vector<std::string_view> SplitList(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t";
-  std::vector<std::string_view> entries;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    std::string_view entry = text.substr(0, comma);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-    entry.remove_prefix(std::min(entry.find_first_not_of(kSpaces), entry.size()));
-    entry = entry.substr(0, entry.find_last_not_of(kSpaces) + 1);
-    if (!entry.empty()) {
-      entries.push_back(entry);
-    }
-  }
-  return entries;
 }
 
 }  // namespace
@@ -147,28 +130,13 @@ RequestReader::Outcome RequestReader::CheckTransferCoding() {
       codings.push_back(header.value);
     }
   }
-  if (codings.empty()) {
+  std::optional<CodingFault> fault =
+      FindCodingFault(codings, has_length, parser_.get().version() == 11);
+  if (!fault.has_value()) {
     return Outcome::kDone;
   }
-  if (has_length || codings.size() > 1 || parser_.get().version() != 11) {
-    return Refuse(Outcome::kMalformed,
-                  "found a Transfer-Encoding beside a length, beside another or in HTTP/1.0, "
-                  "expected one that stands alone");
-  }
-  if (EqualsIgnoringCase(codings[0], kChunked)) {
-    return Outcome::kDone;
-  }
-  const std::vector<std::string_view> names = SplitList(codings[0]);
-  const auto chunked = std::find_if(names.begin(), names.end(), [](std::string_view name) {
-    return EqualsIgnoringCase(name, kChunked);
-  });
-  if (names.empty() || (chunked != names.end() && chunked + 1 != names.end())) {
-    return Refuse(Outcome::kMalformed,
-                  fmt::format("found Transfer-Encoding '{}', expected one that ends in chunked",
-                              PrintableText(codings[0])));
-  }
-  return Refuse(Outcome::kUnsupported, fmt::format("found Transfer-Encoding '{}', expected chunked",
-                                                   PrintableText(codings[0])));
+  return Refuse(fault->status == 501 ? Outcome::kUnsupported : Outcome::kMalformed,
+                std::move(fault->problem));
 }
 
 RequestReader::Outcome RequestReader::CheckTarget() {

@@ -10,6 +10,7 @@
 #include "runtime/http1/request_reader.h"
 #include "runtime/http1/wire_format.h"
 #include "runtime/listener.h"
+#include "runtime/places.h"
 
 namespace df::runtime::http1 {
 namespace {
@@ -43,7 +44,12 @@ bool HasRequestBegun(boost::beast::flat_buffer* received) {
 class Server::State final : public std::enable_shared_from_this<State> {
  public:
   State(EventLoop* loop, const ServerSettings& settings, RequestHandler* handler)
-      : loop_(loop), settings_(settings), handler_(handler), changed_(loop) {}
+      : loop_(loop),
+        settings_(settings),
+        handler_(handler),
+        changed_(loop),
+        connection_places_(&loop->clock(), settings.max_connections),
+        request_places_(&loop->clock(), settings.max_requests) {}
 
   Status Listen() {
     ARROW_ASSIGN_OR_RAISE(listener_,
@@ -87,31 +93,35 @@ class Server::State final : public std::enable_shared_from_this<State> {
  private:
   struct Connection {
     std::shared_ptr<ByteStream> stream;
+    Peer peer;
+    std::optional<Place> place;
     bool is_idle = true;  // none of a request has come
     Task<void> task;
   };
   using Connections = std::list<Connection>;
 
-  /// Counts a request while it is under way, however that ends.
-  struct RequestPlace {
-    explicit RequestPlace(int64_t* number) : num_requests(number) { ++*num_requests; }
-    RequestPlace(const RequestPlace&) = delete;
-    RequestPlace& operator=(const RequestPlace&) = delete;
-    ~RequestPlace() { --*num_requests; }
-    int64_t* num_requests;
-  };
-
   void Take(boost::asio::ip::tcp::socket socket) {
-    if (num_connections() >= settings_.max_connections) {
-      ++counts_.refused_connections;
-      return;
-    }
-    ++counts_.connections;
+    boost::system::error_code ignored;
+    const std::string address = socket.remote_endpoint(ignored).address().to_string();
     auto transport = settings_.tls == nullptr
                          ? MakePlainTransport(std::move(socket))
                          : MakeTlsServerTransport(std::move(socket), settings_.tls);
     const auto at = connections_.emplace(connections_.end());
     at->stream = std::make_shared<ByteStream>(loop_, std::move(transport));
+    at->peer = Peer{address, ++last_connection_};
+    ByteStream* stream = at->stream.get();
+    at->place.emplace(
+        &connection_places_, Peer{address}, [stream] { return stream->num_read_bytes(); },
+        [this, stream] {
+          ++counts_.refused_connections;
+          stream->Close();
+        });
+    if (!at->place->is_taken()) {
+      ++counts_.refused_connections;
+      connections_.erase(at);
+      return;
+    }
+    ++counts_.connections;
     at->task = Run(this, at);
     at->task.Start();
   }
@@ -137,7 +147,7 @@ class Server::State final : public std::enable_shared_from_this<State> {
   Task<void> Serve(Connection* connection) {
     ByteStream& stream = *connection->stream;
     if (co_await stream.Handshake(In(settings_.handshake_timeout)) != Outcome::kDone) {
-      ++counts_.broken_connections;
+      counts_.broken_connections += connection->place->is_evicted() ? 0 : 1;
       co_return;
     }
     bool goes_on = true;
@@ -149,26 +159,32 @@ class Server::State final : public std::enable_shared_from_this<State> {
         }
       }
       connection->is_idle = false;
-      goes_on = co_await ServeOne(&stream);
+      connection->place->SetArriving();
+      goes_on = co_await ServeOne(connection);
+      connection->place->SetArriving();
       connection->is_idle = true;
     }
   }
 
   /// Returns whether another request may follow.
-  Task<bool> ServeOne(ByteStream* stream) {
+  Task<bool> ServeOne(Connection* connection) {
+    ByteStream* stream = connection->stream.get();
     RequestReader reader(stream, settings_.max_header_bytes, settings_.max_body_bytes);
     RequestReader::Outcome read = co_await reader.ReadHead(In(settings_.request_timeout));
     if (read != RequestReader::Outcome::kDone) {
-      co_return co_await RefuseBroken(stream, reader, read);
+      co_return co_await RefuseBroken(connection, reader, read);
     }
     ++counts_.requests;
-    if (num_requests_ >= settings_.max_requests) {
+    connection->place->SetWorking();
+    Place place(
+        &request_places_, connection->peer, [stream] { return stream->num_read_bytes(); },
+        [stream] { stream->Interrupt(); });
+    if (!place.is_taken()) {
       Response busy = handler_->Refuse(503, "there are too many requests", reader.request());
-      co_return co_await RefuseAndEnd(stream, std::move(busy));
+      co_return co_await RefuseAndEnd(connection, std::move(busy));
     }
-    const RequestPlace place(&num_requests_);
     if (std::optional<Response> refusal = handler_->Admit(reader.request())) {
-      co_return co_await RefuseAndEnd(stream, *std::move(refusal));
+      co_return co_await RefuseAndEnd(connection, *std::move(refusal));
     }
     if (reader.expects_continue() &&
         co_await stream->Write(std::string(kContinue), In(settings_.write_timeout)) !=
@@ -177,22 +193,28 @@ class Server::State final : public std::enable_shared_from_this<State> {
       co_return false;
     }
     read = co_await reader.ReadBody(In(settings_.request_timeout));
-    if (read != RequestReader::Outcome::kDone) {
-      co_return co_await RefuseBroken(stream, reader, read);
+    if (place.is_evicted()) {
+      Response busy = handler_->Refuse(503, "there are too many requests, and this one came slowly",
+                                       reader.request());
+      co_return co_await RefuseAndEnd(connection, std::move(busy));
     }
+    if (read != RequestReader::Outcome::kDone) {
+      co_return co_await RefuseBroken(connection, reader, read);
+    }
+    place.SetWorking();
     const bool is_head = reader.request().method == "HEAD";
     const bool keeps_alive = reader.keeps_alive();
     Response response = co_await handler_->Respond(reader.TakeRequest());
     co_return co_await Write(stream, std::move(response), keeps_alive && !is_stopping_, is_head);
   }
 
-  Task<bool> RefuseBroken(ByteStream* stream, const RequestReader& reader,
+  Task<bool> RefuseBroken(Connection* connection, const RequestReader& reader,
                           RequestReader::Outcome read) {
     int status = 400;
     std::string reason = reader.problem();
     switch (read) {
       case RequestReader::Outcome::kGone:
-        ++counts_.broken_connections;
+        counts_.broken_connections += connection->place->is_evicted() ? 0 : 1;
         co_return false;
       case RequestReader::Outcome::kLate:
         status = 408;
@@ -216,15 +238,17 @@ class Server::State final : public std::enable_shared_from_this<State> {
         break;
     }
     Response refusal = handler_->Refuse(status, reason, reader.request());
-    co_return co_await RefuseAndEnd(stream, std::move(refusal));
+    co_return co_await RefuseAndEnd(connection, std::move(refusal));
   }
 
   /// What follows the answer is read and thrown away for a while: closing with anything unread
   /// would take the answer from the client.
-  Task<bool> RefuseAndEnd(ByteStream* stream, Response response) {
+  Task<bool> RefuseAndEnd(Connection* connection, Response response) {
+    ByteStream* stream = connection->stream.get();
     if (co_await Write(stream, std::move(response), false, false)) {
       co_return false;
     }
+    connection->place->SetArriving();
     const SteadyTime end = In(kLinger);
     size_t num_bytes = 0;
     while (num_bytes < kMaxLingerBytes && !is_stopping_) {
@@ -252,8 +276,10 @@ class Server::State final : public std::enable_shared_from_this<State> {
   RequestHandler* handler_;
   Condition changed_;
   std::shared_ptr<Listener> listener_;
-  Connections connections_;
-  int64_t num_requests_ = 0;
+  Places connection_places_;
+  Places request_places_;
+  Connections connections_;  // behind their places
+  uint64_t last_connection_ = 0;
   bool is_stopping_ = false;
   bool has_ended_ = false;
   ServerCounts counts_;

@@ -19,8 +19,9 @@ struct ServerSettings {
   std::string address;                    ///< "HOST:PORT"; port 0: any free one
   std::string owner;                      ///< who shares the address, see Listener::Listen
   std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
-  int64_t max_connections = 1024;         ///< more are closed at once
-  int64_t max_requests = 1024;            ///< between head and answer, of all connections
+  int64_t max_connections = 1024;         ///< more need the place of one that does nothing
+  int64_t max_requests = 1024;            ///< between head and answer, of all connections;
+                                          ///< more need the place of one that does not arrive
   int64_t max_header_bytes = 16 << 10;
   int64_t max_body_bytes = 4 << 20;
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(10);
@@ -31,7 +32,7 @@ struct ServerSettings {
 
 struct ServerCounts {
   int64_t connections = 0;          ///< accepted
-  int64_t refused_connections = 0;  ///< beyond the limit
+  int64_t refused_connections = 0;  ///< beyond the limit; or they made room, see Places
   int64_t broken_connections = 0;   ///< ended in the middle of a request or an answer
   int64_t requests = 0;             ///< whose head has come
 };

@@ -1,6 +1,7 @@
 #include "runtime/http1/server.h"
 
 #include <deque>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include "testing/simulated_clock.h"
 #include "testing/tcp_peer.h"
+#include "testing/tls_identity.h"
 
 namespace df::runtime::http1 {
 namespace {
@@ -205,6 +207,60 @@ TEST_F(HttpServerTest, BoundsConnectionsAndRequests) {
   EXPECT_TRUE(Gets(&first, "POST /wait"));
   first.Send("POST /d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
   EXPECT_TRUE(Gets(&first, "POST /d")) << "the place is free again";
+}
+
+TEST_F(HttpServerTest, RequestsWhoseBodiesDoNotComeMakeRoom) {
+  Listen({.max_requests = 2});
+  std::vector<testing::TcpPeer*> stuck;
+  for (int i = 0; i < 2; ++i) {
+    stuck.push_back(&Connect());
+    stuck.back()->Send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+    ASSERT_TRUE(Until([&] { return server_->counts().requests == i + 1; }));
+  }
+  clock_.Advance(std::chrono::milliseconds(1'100));
+  stuck[0]->Send("a");
+  ASSERT_TRUE(Until([&] { return stuck[0]->has_sent(); }));
+  for (int i = 0; i < 3; ++i) {
+    testing::TcpPeer& honest = Connect();
+    honest.Send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb");
+    EXPECT_TRUE(Gets(&honest, "POST /b b")) << honest.received();
+  }
+  EXPECT_TRUE(Gets(stuck[1], "HTTP/1.1 503 ")) << "nothing has come of it";
+  EXPECT_EQ(stuck[0]->received(), "");
+  stuck[0]->Send("123456789");
+  EXPECT_TRUE(Gets(stuck[0], "POST /a a123456789")) << "there was room for it";
+}
+
+TEST_F(HttpServerTest, ConnectionsThatDoNothingMakeRoom) {
+  for (const bool has_tls : {false, true}) {
+    ServerSettings settings{.max_connections = 2};
+    if (has_tls) {
+      const testing::TlsIdentity identity = testing::MakeTlsIdentity("127.0.0.1");
+      TlsSettings tls;
+      tls.cert_pem = identity.cert_pem;
+      tls.key_pem = identity.key_pem;
+      settings.tls = TlsContext::MakeServer(tls, {"http/1.1"}).ValueOrDie();
+    }
+    Listen(settings);
+    std::vector<testing::TcpPeer*> stuck;
+    for (int i = 0; i < 2; ++i) {
+      stuck.push_back(&Connect());
+      stuck.back()->Send(i == 0 ? "" : has_tls ? "\x16\x03\x01" : "POST /a HT");
+      ASSERT_TRUE(Until([&] { return server_->counts().connections == i + 1; }));
+    }
+    EXPECT_TRUE(IsClosed(&Connect())) << "they have only just come";
+    clock_.Advance(std::chrono::milliseconds(1'100));
+    testing::TcpPeer& honest = Connect();
+    ASSERT_TRUE(Until([&] { return server_->counts().connections == 3; }));
+    EXPECT_TRUE(IsClosed(stuck[0]));
+    EXPECT_FALSE(stuck[1]->is_closed());
+    if (!has_tls) {
+      honest.Send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb");
+      EXPECT_TRUE(Gets(&honest, "POST /b b"));
+    }
+    EXPECT_EQ(server_->counts().refused_connections, 2);
+    EXPECT_EQ(server_->counts().broken_connections, 0);
+  }
 }
 
 TEST_F(HttpServerTest, AnswersWhatIsUnderWayWhenItIsStopped) {

@@ -130,6 +130,7 @@ void Connection::OnRead(const boost::system::error_code& error, size_t num_bytes
     return;
   }
   last_read_ = loop_->clock().Now();
+  num_read_bytes_ += static_cast<int64_t>(num_bytes);
   has_read_since_ping_ = true;
   is_reading_frames_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(session_, input_.data(), num_bytes);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -12,6 +13,7 @@
 #include "runtime/event_loop.h"
 #include "runtime/http2/settings.h"
 #include "runtime/http2/stream.h"
+#include "runtime/places.h"
 #include "runtime/transport.h"
 
 namespace df::runtime::http2 {
@@ -59,6 +61,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   size_t num_streams() const { return streams_.size(); }
 
+  /// Server: who its streams say opened them. Calls: before Start.
+  void SetPeer(Peer peer) { peer_ = std::move(peer); }
+  /// What has come so far, in bytes.
+  int64_t num_read_bytes() const { return num_read_bytes_; }
+
  private:
   friend class Stream;
   friend struct SessionCallbacks;
@@ -93,6 +100,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool has_tls_;
   ConnectionSettings settings_;
   ConnectionObserver* observer_;
+  Peer peer_;
+  int64_t num_read_bytes_ = 0;
   nghttp2_session* session_ = nullptr;
   std::map<int32_t, StreamPtr> streams_;
   std::vector<StreamPtr> new_streams_;  // to be told of after the bytes at hand

@@ -336,6 +336,31 @@ TEST_F(OddClientTest, AStormOfResetsCostsNobodyElseAnything) {
   ExpectGood(1);
 }
 
+TEST_F(OddClientTest, ConnectionsThatDoNothingMakeRoom) {
+  ServerSettings settings;
+  settings.http2.max_connections = 2;
+  StartAgreed(settings);
+  testing::TcpPeer silent(server_->port());
+  RunUntil([this] { return server_->counts().connections == 2; });
+  testing::TcpPeer early(server_->port());
+  const auto is_closed = [this](testing::TcpPeer* peer) {
+    Until([peer] {
+      peer->Poll();
+      return peer->is_closed();
+    });
+  };
+  is_closed(&early);
+  Advance(milliseconds(1'100));
+  testing::TcpPeer late(server_->port());
+  is_closed(&silent);
+  RunUntil([this] { return server_->counts().connections == 3; });
+  ExpectGood(1);
+  late.Poll();
+  EXPECT_FALSE(late.is_closed());
+  EXPECT_EQ(server_->counts().refused_connections, 2);
+  EXPECT_EQ(server_->counts().broken_connections, 0);
+}
+
 class OddServerTest : public testing::LoopTest {
  protected:
   void SetUp() override {

@@ -10,15 +10,24 @@
 #include "base/logging.h"
 #include "runtime/http2/connection.h"
 #include "runtime/listener.h"
+#include "runtime/places.h"
 
 namespace df::runtime::http2 {
 
 using boost::asio::ip::tcp;
 
+namespace {
+const std::string kMadeRoom = "it did nothing, and another connection needed its place";
+}  // namespace
+
 class Server::State final : public ConnectionObserver, public std::enable_shared_from_this<State> {
  public:
   State(EventLoop* loop, const ServerSettings& settings, StreamHandler* handler)
-      : loop_(loop), settings_(settings), handler_(handler), changed_(loop) {}
+      : loop_(loop),
+        settings_(settings),
+        handler_(handler),
+        changed_(loop),
+        places_(&loop->clock(), settings.max_connections) {}
 
   Status Listen() {
     return Listener::Listen(loop_, settings_.address, settings_.owner,
@@ -44,6 +53,7 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
       connection->Forget();
       connection->Close(reason);
     }
+    place_of_.clear();
     changed_.NotifyAll();
   }
 
@@ -65,7 +75,8 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
 
   void OnReady(Connection*) override {}
 
-  void OnStream(Connection*, StreamPtr stream) override {
+  void OnStream(Connection* connection, StreamPtr stream) override {
+    place_of_.at(connection).SetWorking();
     if (static_cast<int64_t>(calls_.size()) >= settings_.max_streams) {
       ++counts_.refused_streams;
       stream->Reset(NGHTTP2_REFUSED_STREAM);
@@ -76,12 +87,18 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
     call->Start();
   }
 
-  void OnChange(Connection*) override {}
+  void OnChange(Connection* connection) override {
+    Place& place = place_of_.at(connection);
+    if (connection->num_streams() == 0 && !place.is_arriving()) {
+      place.SetArriving();
+    }
+  }
 
   void OnClosed(Connection* connection, const std::string& reason) override {
-    if (reason != "drained" && !reason.starts_with("the peer closed")) {
+    if (reason != kMadeRoom && reason != "drained" && !reason.starts_with("the peer closed")) {
       ++counts_.broken_connections;
     }
+    place_of_.erase(connection);
     connections_.erase(connection);
     changed_.NotifyAll();
   }
@@ -112,17 +129,28 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
   }
 
   void Take(tcp::socket socket) {
-    if (static_cast<int64_t>(connections_.size()) >= settings_.max_connections) {
-      ++counts_.refused_connections;
-      return;
-    }
-    ++counts_.connections;
+    boost::system::error_code ignored;
+    const std::string address = socket.remote_endpoint(ignored).address().to_string();
     const bool has_tls = settings_.tls != nullptr;
     auto transport = has_tls ? MakeTlsServerTransport(std::move(socket), settings_.tls)
                              : MakePlainTransport(std::move(socket));
     auto connection =
         std::make_shared<Connection>(loop_, std::move(transport), Connection::Side::kServer,
                                      has_tls, settings_.connection, this);
+    const auto place = place_of_.try_emplace(
+        connection.get(), &places_, Peer{address},
+        [raw = connection.get()] { return raw->num_read_bytes(); },
+        [this, raw = connection.get()] {
+          ++counts_.refused_connections;
+          raw->Close(kMadeRoom);
+        });
+    if (!place.first->second.is_taken()) {
+      ++counts_.refused_connections;
+      place_of_.erase(place.first);
+      return;
+    }
+    ++counts_.connections;
+    connection->SetPeer(Peer{address, ++last_connection_});
     connections_.emplace(connection.get(), connection);
     connection->Start();
   }
@@ -132,7 +160,10 @@ class Server::State final : public ConnectionObserver, public std::enable_shared
   StreamHandler* handler_;  // null once ended
   std::shared_ptr<Listener> listener_;
   Condition changed_;
+  Places places_;
+  std::map<Connection*, Place> place_of_;
   std::map<Connection*, std::shared_ptr<Connection>> connections_;
+  uint64_t last_connection_ = 0;
   Calls calls_;
   ServerCounts counts_;
 };

@@ -17,13 +17,13 @@ struct ServerSettings {
   std::string owner;    ///< who shares the address, see Listener::Listen
   ConnectionSettings connection;
   std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
-  int64_t max_connections = 1024;         ///< more are closed at once
+  int64_t max_connections = 1024;         ///< more need the place of one that does nothing
   int64_t max_streams = 1024;             ///< of all connections; more are refused
 };
 
 struct ServerCounts {
   int64_t connections = 0;          ///< accepted
-  int64_t refused_connections = 0;  ///< beyond the limit
+  int64_t refused_connections = 0;  ///< beyond the limit; or they made room, see Places
   int64_t broken_connections = 0;   ///< ended by anything but a drain or the peer's closing
   int64_t refused_streams = 0;      ///< beyond the limit
 };

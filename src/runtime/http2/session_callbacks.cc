@@ -21,9 +21,10 @@ struct SessionCallbacks {
                                 NGHTTP2_REFUSED_STREAM);
       return 0;
     }
-    connection->streams_.emplace(
-        id, std::make_shared<Stream>(connection->loop_, connection, id,
-                                     connection->settings_.max_buffered_write_bytes));
+    auto stream = std::make_shared<Stream>(connection->loop_, connection, id,
+                                           connection->settings_.max_buffered_write_bytes);
+    stream->peer_ = connection->peer_;
+    connection->streams_.emplace(id, std::move(stream));
     connection->idle_timer_.Cancel();
     return 0;
   }

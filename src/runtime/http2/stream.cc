@@ -44,6 +44,7 @@ Task<bool> Stream::Read(std::string* bytes) {
     bytes->append(received_);
   }
   received_.clear();
+  num_read_bytes_ += static_cast<int64_t>(num_bytes);
   if (connection_ != nullptr) {
     connection_->Consumed(this, num_bytes);
   }

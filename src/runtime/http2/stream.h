@@ -8,6 +8,7 @@
 
 #include "runtime/condition.h"
 #include "runtime/http2/settings.h"
+#include "runtime/places.h"
 #include "runtime/task.h"
 
 namespace df::runtime::http2 {
@@ -53,6 +54,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// What was written and is not sent yet, in bytes.
   int64_t unsent_bytes() const { return unsent_bytes_; }
 
+  /// Who opened it.
+  const Peer& peer() const { return peer_; }
+  /// What Read has given so far, in bytes.
+  int64_t num_read_bytes() const { return num_read_bytes_; }
+
   /// Our side has sent, or is sending, all that it wanted to.
   bool is_finished() const { return is_finished_; }
 
@@ -81,6 +87,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Connection* connection_;  // null once closed
   int32_t id_;
   int64_t max_buffered_write_bytes_;
+  Peer peer_;
+  int64_t num_read_bytes_ = 0;
   Condition changed_;
 
   Headers headers_;

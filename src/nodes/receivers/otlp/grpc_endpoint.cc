@@ -44,9 +44,17 @@ std::string_view MetricReason(Code code) {
       return "timeout";
     case Code::kCancelled:
       return "cancelled";
+    case Code::kUnavailable:
+      return "overload";
     default:
       return "malformed";
   }
+}
+
+CallStatus Busy(std::string_view reason) {
+  CallStatus status = MakeStatus(Code::kUnavailable, std::string(reason));
+  status.retry_delay = kRetryDelay;
+  return status;
 }
 
 }  // namespace
@@ -56,6 +64,7 @@ GrpcEndpoint::GrpcEndpoint(const GrpcConfig& config, ExportService* service,
     : config_(config),
       service_(service),
       loop_(loop),
+      places_(&loop->clock(), config.max_concurrent_requests),
       metrics_("grpc", metrics),
       accepted_connections_(&metrics->AddCounter(kConnections, {{"outcome", "accepted"}})),
       refused_connections_(&metrics->AddCounter(kConnections, {{"outcome", "refused"}})),
@@ -102,16 +111,20 @@ runtime::Task<CallStatus> GrpcEndpoint::OnCall(ServerCall& call) {
   if (const std::string_view reason = service_->reason_to_refuse(); !reason.empty()) {
     co_return Refuse(Code::kUnavailable, reason, "overload");
   }
-  if (server_->num_calls() > config_.max_concurrent_requests) {
+  runtime::Place place(
+      &places_, call.peer(), [&call] { return call.num_read_bytes(); },
+      [&call] { call.End(Busy("too many requests are under way, and this one came slowly")); });
+  if (!place.is_taken()) {
     co_return Refuse(Code::kUnavailable, "too many requests are under way", "overload");
   }
   ExportRequest request;
   request.signal = *signal;
   const bool has_request = co_await call.ReadOnly(&request.body);
   if (!has_request) {
-    const CallStatus& status = call.status();
+    const CallStatus status = call.status();
     co_return Refuse(status.code, status.message, MetricReason(status.code));
   }
+  place.SetWorking();
   metrics_.CountRequest(*signal, call.num_wire_bytes());
   ExportOptions options;
   options.waits_for_result = config_.wait_for_result;
@@ -140,11 +153,7 @@ CallStatus GrpcEndpoint::StatusOf(const ExportAnswer& answer) {
 CallStatus GrpcEndpoint::Refuse(Code code, std::string_view reason,
                                 std::string_view metric_reason) {
   metrics_.CountRefused(metric_reason);
-  CallStatus status = runtime::grpc::MakeStatus(code, std::string(reason));
-  if (code == Code::kUnavailable) {
-    status.retry_delay = kRetryDelay;
-  }
-  return status;
+  return code == Code::kUnavailable ? Busy(reason) : MakeStatus(code, std::string(reason));
 }
 
 }  // namespace df::nodes::receivers::otlp

@@ -10,6 +10,7 @@
 #include "nodes/receivers/otlp/export_service.h"
 #include "nodes/receivers/otlp/request_metrics.h"
 #include "runtime/grpc/server.h"
+#include "runtime/places.h"
 #include "telemetry/metric_set.h"
 
 namespace df::nodes::receivers::otlp {
@@ -43,6 +44,7 @@ class GrpcEndpoint final : public runtime::grpc::CallHandler {
   GrpcConfig config_;
   ExportService* service_;
   runtime::EventLoop* loop_;
+  runtime::Places places_;
   RequestMetrics metrics_;
   telemetry::Counter* accepted_connections_;
   telemetry::Counter* refused_connections_;

@@ -1,8 +1,10 @@
 #include "nodes/receivers/otlp/grpc_endpoint.h"
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -296,6 +298,61 @@ TEST_F(GrpcEndpointTest, MoreRequestsThanMayBeUnderWayAreToldToComeAgain) {
   Release();
   Until([this] { return calls_[0].task.is_done() && calls_[1].task.is_done(); });
   EXPECT_TRUE(calls_[0].answer.status.ok());
+}
+
+TEST_F(GrpcEndpointTest, CallsThatDoNotArriveMakeRoom) {
+  Start("max_concurrent_requests: 4, wait_for_result: true");
+  struct Stuck {
+    std::unique_ptr<runtime::grpc::ClientCall> call;
+    runtime::Task<void> task;
+  };
+  std::vector<Stuck> stuck(4);
+  const auto open = [this](Stuck* self) -> runtime::Task<void> {
+    runtime::http2::Headers metadata;
+    self->call = co_await client_->Open(std::string(PathOf(Signal::kLogs)), std::move(metadata),
+                                        client_clock_.Now() + seconds(60));
+    std::string none;
+    const bool has_answer = co_await self->call->Read(&none);
+    EXPECT_FALSE(has_answer);
+    EXPECT_EQ(self->call->status().code, Code::kUnavailable);
+    EXPECT_EQ(self->call->status().retry_delay, seconds(1));
+  };
+  for (Stuck& one : stuck) {
+    one.task = open(&one);
+    one.task.Start();
+  }
+  const auto num_evicted = [&stuck] {
+    return std::count_if(stuck.begin(), stuck.end(),
+                         [](const Stuck& one) { return one.task.is_done(); });
+  };
+  const auto greedy = std::move(client_);
+  MakeClient({});
+  Until([&stuck] {
+    return std::all_of(stuck.begin(), stuck.end(),
+                       [](const Stuck& one) { return one.call != nullptr; });
+  });
+  for (int i = 0; i < 20; ++i) {
+    harness_->RunUntilIdle();
+    client_loop_.RunUntilIdle();
+  }
+  // One connection has all the places: another gets one at once.
+  EXPECT_TRUE(AskLogs(1).status.ok());
+  EXPECT_TRUE(AskLogs(1).status.ok());
+  EXPECT_EQ(num_evicted(), 1);
+  // Those that are slow make room for as many as come.
+  harness_->Advance(milliseconds(1'100));
+  harness_->sink().holds = true;
+  for (int i = 0; i < 3; ++i) {
+    Send(PathOf(Signal::kLogs), LogsRequest(1));
+  }
+  Until([this] { return harness_->sink().held.size() == 3; });
+  Until([&] { return num_evicted() == 3; });
+  Release();
+  Until([this] {
+    return std::all_of(calls_.begin(), calls_.end(),
+                       [](const Call& call) { return call.task.is_done(); });
+  });
+  EXPECT_TRUE(calls_.back().answer.status.ok());
 }
 
 TEST_F(GrpcEndpointTest, ADrainAnswersWhatIsUnderWayAndTakesNothingMore) {
