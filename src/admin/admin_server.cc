@@ -20,6 +20,8 @@
 #include "admin/session.h"
 #include "admin/tls_context.h"
 #include "base/logging.h"
+#include "runtime/places.h"
+#include "runtime/port_holder.h"
 
 namespace df::admin {
 namespace {
@@ -34,6 +36,8 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kMaxRefusals = 16;
 // How long the end of the server waits for answers that are on their way.
 constexpr std::chrono::seconds kStopGrace{5};
+// A request is one packet or few: a client that is silent for so long has to make room for others.
+constexpr std::chrono::milliseconds kGrace{250};
 // Before accepting again when the process has run out of something, such as descriptors.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -91,12 +95,12 @@ void WarnOfOpenDoors(const config::AdminSettings& settings, const tcp::endpoint&
 class AdminServer::Server {
  public:
   Server(const config::AdminSettings& settings, std::unique_ptr<asio::ssl::context> tls,
-         Dispatcher dispatcher)
+         Dispatcher dispatcher, const runtime::Clock* clock)
       : tls_(std::move(tls)),
         dispatcher_(std::move(dispatcher)),
         limits_{.max_body_bytes = static_cast<uint64_t>(settings.max_request_bytes),
                 .timeout = settings.request_timeout},
-        max_connections_(static_cast<size_t>(settings.max_connections)),
+        places_(clock, settings.max_connections, kGrace),
         acceptor_(context_),
         pause_(context_),
         grace_(context_) {}
@@ -118,6 +122,11 @@ class AdminServer::Server {
     }
     if (!error) {
       endpoint_ = acceptor_.local_endpoint(error);
+    }
+    if (error == asio::error::address_in_use) {
+      const std::string holder = runtime::FindPortHolder(endpoint.port());
+      return ListenError(
+          address, fmt::format("the address is in use{}{}", holder.empty() ? "" : " by ", holder));
     }
     return error ? ListenError(address, error.message()) : Status::OK();
   }
@@ -170,7 +179,7 @@ class AdminServer::Server {
   void Begin(tcp::socket socket) {
     const auto session =
         std::make_shared<Session>(std::move(socket), tls_.get(), &dispatcher_, limits_);
-    const bool is_refused = sessions_.size() >= max_connections_;
+    const bool is_refused = !session->TakePlace(&places_);
     std::set<std::shared_ptr<Session>>& sessions = is_refused ? refused_ : sessions_;
     if (is_refused && refused_.size() >= kMaxRefusals) {
       return;  // it closes
@@ -213,7 +222,7 @@ class AdminServer::Server {
   std::unique_ptr<asio::ssl::context> tls_;
   Dispatcher dispatcher_;
   SessionLimits limits_;
-  size_t max_connections_;
+  runtime::Places places_;
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   asio::steady_timer grace_;
@@ -240,8 +249,8 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(const config::AdminSetti
                        .resource = std::move(options.resource),
                        .started = options.clock->WallNow(),
                        .started_steady = options.clock->Now()};
-  auto server = std::make_unique<Server>(settings, std::move(tls),
-                                         Dispatcher(std::move(access), std::move(engine)));
+  auto server = std::make_unique<Server>(
+      settings, std::move(tls), Dispatcher(std::move(access), std::move(engine)), options.clock);
   ARROW_RETURN_NOT_OK(server->Listen(settings.bind_address, endpoint));
   WarnOfOpenDoors(settings, endpoint);
   server->Run();

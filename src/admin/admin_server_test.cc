@@ -95,6 +95,8 @@ TEST_F(AdminServerTest, WrongParametersAreAllNamed) {
 
 TEST_F(AdminServerTest, ReadinessFollowsDrainsAndPipelines) {
   EXPECT_EQ(Ask("GET", "/api/v1/readyz").status, 200);
+  EXPECT_EQ(Ask("GET", "/readyz").status, 200);
+  EXPECT_EQ(Ask("GET", "/livez").json["status"], "ok");
   control_.With([](State* state) {
     state->pipelines[0].is_ready = false;
     state->pipelines[0].instances[1].phase = config::InstancePhase::kFailed;
@@ -353,7 +355,7 @@ class StartTest : public ServerTest {
 TEST_F(StartTest, ErrorsNameTheAddressAndTheCause) {
   Start();
   const std::string taken = server_->address();
-  EXPECT_THAT(ErrorOf(taken), HasSubstr("'" + taken + "': Address already in use"));
+  EXPECT_THAT(ErrorOf(taken), HasSubstr("'" + taken + "': the address is in use by this process"));
   EXPECT_THAT(ErrorOf("8080"), HasSubstr("'8080': expected HOST:PORT"));
   EXPECT_THAT(ErrorOf("::1:80"), HasSubstr("brackets"));
   EXPECT_THAT(ErrorOf("127.0.0.1:http"), HasSubstr("'127.0.0.1:http'"));

@@ -9,6 +9,7 @@
 
 #include "admin/target.h"
 #include "base/logging.h"
+#include "base/text.h"
 
 namespace df::admin {
 namespace {
@@ -63,9 +64,28 @@ std::string BodyType(std::string_view content_type) {
   return type;
 }
 
+/// Returns " group/pipeline" of a call that has them in its path.
+std::string NamesOf(const Call& call) {
+  std::string names;
+  for (const auto& [name, value] : call.path_parameters) {
+    names += (names.empty() ? " " : "/") + PrintableText(value);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::variant<Reply, Call> Dispatcher::Admit(const RequestHead& head) const {
+  std::variant<Reply, Call> admitted = Check(head);
+  const Reply* refusal = std::get_if<Reply>(&admitted);
+  if (refusal != nullptr && (refusal->status == 401 || refusal->status == 403)) {
+    LogWarning("admin server: {} {} from {} was refused: {}", PrintableText(head.method),
+               PrintableText(head.target), head.peer, refusal->status);
+  }
+  return admitted;
+}
+
+std::variant<Reply, Call> Dispatcher::Check(const RequestHead& head) const {
   if (head.num_hosts > 1 || (head.num_hosts == 0 && !head.is_http_1_0)) {
     return ProblemReply(400, "malformed_request", "a request has one Host header");
   }
@@ -106,14 +126,21 @@ std::variant<Reply, Call> Dispatcher::Admit(const RequestHead& head) const {
   call.path_parameters = std::move(match.path_parameters);
   call.query = std::move(target->query);
   call.is_trusted = is_trusted;
+  call.peer = head.peer;
   return call;
 }
 
 Answer Dispatcher::Handle(const Call& call) {
   try {
-    return call.route->handler(call, engine_);
+    Answer answer = call.route->handler(call, engine_);
+    if (call.route->method != Method::kGet) {
+      LogInfo("admin server: {}{} from {}: {}", call.route->operation_id, NamesOf(call), call.peer,
+              answer.poll ? "under way" : std::to_string(answer.reply.status));
+    }
+    return answer;
   } catch (const std::exception& error) {
-    LogError("admin server: {} failed: {}", call.route->operation_id, error.what());
+    LogError("admin server: {} from {} failed: {}", call.route->operation_id, call.peer,
+             error.what());
     return {.reply = ProblemReply(500, "internal", "the request could not be handled")};
   }
 }

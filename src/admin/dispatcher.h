@@ -18,7 +18,7 @@ class Dispatcher {
       : access_(std::move(access)), engine_(std::move(engine)) {}
 
   /// Checks everything that can be checked before the body is read: a refusal, or a call that
-  /// waits for its body.
+  /// waits for its body. Who is refused for want of trust is named in the log.
   std::variant<Reply, Call> Admit(const RequestHead& head) const;
 
   /// Runs the handler. A handler that throws becomes a 500.
@@ -28,6 +28,8 @@ class Dispatcher {
   static void Finish(Reply* reply);
 
  private:
+  std::variant<Reply, Call> Check(const RequestHead& head) const;
+
   AccessPolicy access_;
   EngineView engine_;
 };

@@ -61,7 +61,7 @@ Answer GetDocument(const Call&, EngineView& engine) {
 
 Answer PostShutdown(const Call& call, EngineView& engine) {
   controller::ControlPlane* control = engine.control;
-  control->Shutdown("asked for by the admin server");
+  control->Shutdown(fmt::format("asked for at the admin server from {}", call.peer));
   if (!call.Flag("wait")) {
     return {.reply = ShutdownReply(202, "draining", *control)};
   }

@@ -27,6 +27,7 @@ inline constexpr std::string_view kOpenMetrics = "application/openmetrics-text";
 
 /// What a client has said before its body. Source: the wire, nothing is trusted.
 struct RequestHead {
+  std::string peer;    ///< "HOST:PORT" of the client, of the socket
   std::string method;  ///< as sent; HEAD is answered as GET is, without the body
   std::string target;
   std::string host;

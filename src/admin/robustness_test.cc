@@ -14,6 +14,7 @@
 
 #include "admin/server_fixture.h"
 #include "admin/session.h"
+#include "testing/simulated_clock.h"
 
 namespace df::admin {
 namespace {
@@ -27,12 +28,16 @@ using State = FakeControlPlane::State;
 class RobustnessTest : public ServerTest {
  protected:
   void StartWith(std::chrono::nanoseconds timeout, int64_t max_connections = 64) {
+    options_.clock = &clock_;
     settings_.request_timeout = timeout;
     settings_.max_connections = max_connections;
     settings_.max_request_bytes = 1000;
     Start();
   }
+  void TearDown() override { server_.reset(); }  // before its clock
   std::unique_ptr<TestClient> Connect() { return std::make_unique<TestClient>(server_->port()); }
+
+  testing::SimulatedClock clock_;
 };
 
 TEST_F(RobustnessTest, PipelinedRequestsAreAnsweredInOrder) {
@@ -313,6 +318,40 @@ TEST_F(RobustnessTest, ConnectionsBeyondTheBoundAreTurnedAway) {
   }
   EXPECT_EQ(status, 200);
   EXPECT_EQ(one->Ask("GET", "/api/v1/livez").status, 200);
+}
+
+TEST_F(RobustnessTest, ClientsThatSendHalfAHeadMakeRoomForProbes) {
+  StartWith(std::chrono::seconds(20), 4);
+  std::vector<std::unique_ptr<TestClient>> stuck;
+  for (int i = 0; i < 4; ++i) {
+    stuck.push_back(Connect());
+    ASSERT_TRUE(stuck.back()->Send("GET /api/v1/livez HTTP/1.1\r\nHost: loc"));
+  }
+  EXPECT_EQ(Ask("GET", "/api/v1/livez").status, 503) << "they have only just come";
+  // What has come of them may be read after the time has moved.
+  int status = 503;
+  for (int i = 0; i < 100 && status == 503; ++i) {
+    clock_.Advance(std::chrono::milliseconds(300));
+    status = Ask("GET", "/api/v1/livez").status;
+  }
+  EXPECT_EQ(status, 200);
+  EXPECT_TRUE(stuck[0]->IsClosed());
+}
+
+TEST_F(RobustnessTest, TransferCodingsThatAreNotReadAreRefused) {
+  StartWith(std::chrono::seconds(20));
+  for (const auto& [header, status] :
+       {std::pair("Transfer-Encoding: xchunked", 501),
+        std::pair("Transfer-Encoding: chunked, x", 400),
+        std::pair("Transfer-Encoding: chunked\r\nContent-Length: 2", 400)}) {
+    const auto client = Connect();
+    ASSERT_TRUE(
+        client->Send(fmt::format("PUT {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n"
+                                 "GET /api/v1/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                 kPipeline, header)));
+    EXPECT_EQ(client->Receive().status, status) << header;
+    EXPECT_TRUE(client->IsClosed()) << header;
+  }
 }
 
 TEST_F(RobustnessTest, StopGivesAnswersThatAreOnTheirWay) {

@@ -62,6 +62,7 @@ struct Call {
   std::string body;
   std::string body_type;  ///< without parameters
   bool is_trusted = true;
+  std::string peer;  ///< "HOST:PORT" of the client
 
   const std::string& PathParameter(std::string_view name) const;
   /// Each returns what the query says, or the default of the table.

@@ -29,7 +29,7 @@ class ServerTest : public ::testing::Test {
   }
 
   void Start() {
-    auto server = AdminServer::Start(settings_, &control_, {.version = "1.2.3"});
+    auto server = AdminServer::Start(settings_, &control_, options_);
     ASSERT_TRUE(server.ok()) << server.status().message();
     server_ = std::move(*server);
   }
@@ -47,6 +47,7 @@ class ServerTest : public ::testing::Test {
 
   std::filesystem::path folder_;
   config::AdminSettings settings_;
+  AdminOptions options_{.version = "1.2.3"};
   FakeControlPlane control_;
   std::unique_ptr<AdminServer> server_;
 };

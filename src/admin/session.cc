@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "runtime/http1/transfer_coding.h"
 
 namespace df::admin {
 namespace {
@@ -67,6 +69,18 @@ RequestHead HeadOf(const http::request_parser<http::string_body>& parser) {
   return head;
 }
 
+std::optional<runtime::http1::CodingFault> CodingFaultOf(
+    const http::request_parser<http::string_body>& parser) {
+  const auto& request = parser.get();
+  std::vector<std::string_view> codings;
+  const auto [begin, end] = request.equal_range(http::field::transfer_encoding);
+  for (auto field = begin; field != end; ++field) {
+    codings.emplace_back(field->value().data(), field->value().size());
+  }
+  return runtime::http1::FindCodingFault(codings, request.count(http::field::content_length) > 0,
+                                         request.version() == 11);
+}
+
 template <typename Body>
 void SetHeader(http::response<Body>* response, const Reply& reply, bool keeps_alive) {
   response->set(http::field::date, HttpDate());
@@ -80,9 +94,22 @@ void SetHeader(http::response<Body>* response, const Reply& reply, bool keeps_al
 
 }  // namespace
 
+namespace {
+
+std::string PeerOf(const Session::Socket& socket) {
+  error_code error;
+  const asio::ip::tcp::endpoint endpoint = socket.remote_endpoint(error);
+  const std::string address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
+}
+
+}  // namespace
+
 Session::Session(Socket socket, asio::ssl::context* tls, Dispatcher* dispatcher,
                  const SessionLimits& limits)
     : socket_(std::move(socket)),
+      peer_(PeerOf(socket_)),
       dispatcher_(dispatcher),
       limits_(limits),
       deadline_(socket_.get_executor()),
@@ -120,6 +147,12 @@ Session::Awaitable<void> Session::Refuse() {
   co_await Close();
 }
 
+bool Session::TakePlace(runtime::Places* places) {
+  // All clients count alike, whatever their address: probes and attackers of one machine share it.
+  place_.emplace(places, runtime::Peer{}, [] { return 0; }, [this] { Abort(); });
+  return place_->is_taken();
+}
+
 void Session::Stop() {
   is_stopping_ = true;
   poll_timer_.cancel();
@@ -147,7 +180,9 @@ Session::Awaitable<void> Session::Serve(Stream& stream) {
       buffer_.commit(num_bytes);
     }
     is_busy_ = true;
+    place_->SetArriving();
     keeps_alive = co_await ServeOne(stream);
+    place_->SetArriving();
     is_busy_ = false;
   }
 }
@@ -163,8 +198,13 @@ Session::Awaitable<bool> Session::ServeOne(Stream& stream) {
   if (header_error) {
     co_return co_await RefuseBroken(stream, header_error);
   }
-  const RequestHead head = HeadOf(parser);
+  RequestHead head = HeadOf(parser);
+  head.peer = peer_;
   Written written;
+  if (const auto fault = CodingFaultOf(parser)) {
+    written.reply = ProblemReply(fault->status, "malformed_request", fault->problem);
+    co_return co_await Write(stream, std::move(written));
+  }
   written.is_head = head.method == "HEAD";
   written.version = parser.get().version();
   written.keeps_alive = parser.get().keep_alive();
@@ -192,6 +232,7 @@ Session::Awaitable<bool> Session::ServeOne(Stream& stream) {
     call.body = std::move(parser.get().body());
   }
   ClearDeadline();
+  place_->SetWorking();
   Answer answer = dispatcher_->Handle(call);
   written.reply = co_await Await(std::move(answer));
   co_return co_await Write(stream, std::move(written));

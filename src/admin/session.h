@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +17,7 @@
 
 #include "admin/dispatcher.h"
 #include "admin/exchange.h"
+#include "runtime/places.h"
 
 namespace df::admin {
 
@@ -41,6 +43,10 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Answers requests until the client goes, breaks a rule or takes too long.
   Awaitable<void> Run();
+
+  /// Takes a place, which may go to somebody else while the client is silent or slow. Returns false
+  /// when there is none. `places` outlives the session. Calls: once, before Run.
+  bool TakePlace(runtime::Places* places);
 
   /// Tells the client that there are too many connections, and ends.
   Awaitable<void> Refuse();
@@ -78,6 +84,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void ClearDeadline();
 
   Socket socket_;
+  std::string peer_;  ///< "HOST:PORT"
+  std::optional<runtime::Place> place_;
   std::optional<boost::asio::ssl::stream<Socket&>> tls_;
   Dispatcher* dispatcher_;
   SessionLimits limits_;

@@ -100,7 +100,7 @@ Answer PutLogLevel(const Call& call, EngineView&) {
                 R"(expected {"level": L} with one of debug, info, warning, error as L)")};
   }
   SetLogLevel(*level);
-  LogInfo("admin server: the log level is now {}", Name(*level));
+  LogInfo("admin server: the log level is now {}, set from {}", Name(*level), call.peer);
   return LevelAnswer();
 }
 
