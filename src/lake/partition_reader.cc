@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "lake/nested_ids.h"
 #include "lake/readiness.h"
 #include "lake/root_cursor.h"
+#include "lake/rows_given_twice.h"
 #include "lake/set_tasks.h"
 #include "lake/table_cursor.h"
 #include "lake/told_ids.h"
@@ -364,6 +366,7 @@ class PartitionReaderImpl final : public PartitionReader {
       return Status::OK();
     }
     const otap::TableInfo& table = otap::GetTable(kind);
+    given_twice_.try_emplace(kind, kind).first->second.Add(rows);
     NewIds new_ids;
     if (table.id_bits != 0) {
       const IdMap& map = maps_[otap::TableIndex(kind)];
@@ -428,6 +431,11 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .file = ""}));
     }
     told_ids_.Name();
+    for (const auto& [kind, rows] : given_twice_) {
+      if (const Status status = rows.Describe(context_.partition); !status.ok()) {
+        context_.report->Add(status);
+      }
+    }
     CheckSets();
     FinishTables();
     NameLostNestedIds();
@@ -482,6 +490,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;
   ToldIds told_ids_;
+  std::map<otap::TableKind, RowsGivenTwice> given_twice_;
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
   std::vector<NestedSeen> nested_seen_;  ///< by root file with rows that could be read

@@ -319,7 +319,11 @@ Status TableCursor::Select(ChildRowGroup* group, size_t slice_index, const IdMap
   ARROW_RETURN_NOT_OK(EnsureDecoded(group, slice_index));
   slice.used_epoch = epoch_;
 
-  Piece piece{.slice = slice.data, .offset = begin, .length = taken};
+  Piece piece{.slice = slice.data,
+              .offset = begin,
+              .length = taken,
+              .selection = nullptr,
+              .file = group->summary.get()};
   const bool is_stretch = chosen.empty() || (chosen.back() - chosen.front() + 1 == taken &&
                                              std::is_sorted(chosen.begin(), chosen.end()));
   if (is_stretch) {

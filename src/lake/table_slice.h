@@ -12,6 +12,8 @@
 
 namespace df::lake {
 
+struct FileSummary;
+
 /// Consecutive rows of a row group, by leaf in LeavesOf order.
 struct TableSlice {
   int64_t num_rows = 0;
@@ -26,7 +28,8 @@ struct Piece {
   int64_t length = 0;
   /// Row indices inside the slice (Int32, no nulls); null for the stretch [offset, offset +
   /// length).
-  std::shared_ptr<arrow::Array> selection;
+  std::shared_ptr<arrow::Array> selection = nullptr;
+  const FileSummary* file = nullptr;  ///< of rows of a child table; lives as long as its cursor
 };
 
 /// Rows of one table that belong to a payload, with their parent's new id and their own old id.

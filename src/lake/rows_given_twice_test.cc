@@ -1,0 +1,149 @@
+// A file beside the one that replaces it, in tables whose rows join by their parent alone.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <arrow/api.h>
+#include <arrow/io/file.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
+
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
+#include "testing/table_rewrites.h"
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using otap::TableKind;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kSaid[] = "files give the same parents the same rows";
+
+std::string Messages(const Replayed& replayed) {
+  std::string text;
+  for (const Problem& problem : replayed.report.problems) {
+    text += problem.message + "\n";
+  }
+  return text;
+}
+
+/// Three batches of a writer that is not ours, a file for each in every table.
+struct Tree {
+  Tree(otap::Signal signal, bool has_ids_of_its_own) {
+    df::testing::RandomEngine random(8);
+    df::testing::RandomBatchOptions shape;
+    shape.root_rows = 60;
+    shape.upstream_columns_only = true;
+    shape.valueless_exemplars = false;
+    shape.missing_column = 0;
+    shape.without_attributes = has_ids_of_its_own ? 0 : 1;
+    shape.null_ids_for_bare_children = true;
+    shape.without_children = 0;
+    sent = df::testing::RandomBatches(3, signal, shape, random);
+    df::testing::LakeWriterOptions options;
+    options.child_rows_per_file = 1;
+    options.partition_levels = 0;
+    options.dictionary = df::testing::DictionaryForm::kNone;
+    written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+  }
+
+  std::vector<fs::path> FilesOf(TableKind table) const {
+    std::vector<fs::path> files;
+    for (const auto& file : written.files) {
+      if (file.table == table) {
+        files.push_back(folder.path() / file.path);
+      }
+    }
+    return files;
+  }
+
+  std::vector<otap::BatchPtr> sent;
+  df::testing::TemporaryFolder folder;
+  df::testing::WrittenLake written;
+};
+
+/// Puts all rows of a table into its first file; the last file stays, the others go.
+void Compact(const std::vector<fs::path>& files) {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> rows;
+  for (const fs::path& file : files) {
+    rows.push_back(df::testing::ReadTable(file.string()).ValueOrDie());
+  }
+  for (size_t i = 1; i + 1 < files.size(); ++i) {
+    fs::remove(files[i]);
+  }
+  const auto table = arrow::Table::FromRecordBatches(rows).ValueOrDie();
+  const auto sink = arrow::io::FileOutputStream::Open(files.front().string()).ValueOrDie();
+  EXPECT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink).ok());
+  EXPECT_TRUE(sink->Close().ok());
+}
+
+TEST(RowsGivenTwice, AFileBesideTheOneThatReplacesItIsNamedInEveryTable) {
+  int num_tables = 0;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const bool has_attributes : {true, false}) {
+      const otap::Signal signal = table.has_signal(otap::Signal::kLogs) ? otap::Signal::kLogs
+                                  : table.has_signal(otap::Signal::kTraces)
+                                      ? otap::Signal::kTraces
+                                      : otap::Signal::kMetrics;
+      const Tree tree(signal, has_attributes);
+      const std::vector<fs::path> files = tree.FilesOf(table.kind);
+      if (table.is_root() || files.size() < 3) {
+        continue;
+      }
+      SCOPED_TRACE(table.directory);
+      ASSERT_THAT(Messages(ReplayTree(tree.folder.path(), {})), Not(HasSubstr(kSaid)));
+      Compact(files);
+      const Replayed replayed = ReplayTree(tree.folder.path(), {});
+      EXPECT_GT(replayed.report.num_errors(), 0);
+      if (table.kind == TableKind::kResourceAttrs || table.kind == TableKind::kScopeAttrs) {
+        continue;  // which rows these are of is told by the batches, and cannot be told here
+      }
+      // Ids of points are looked at first.
+      const bool is_named_before =
+          Messages(replayed).find("have an id that other rows") != std::string::npos ||
+          Messages(replayed).find("repeat the id of") != std::string::npos;
+      if (!is_named_before) {
+        ++num_tables;
+        EXPECT_THAT(Messages(replayed), HasSubstr(kSaid)) << table.directory;
+        EXPECT_THAT(Messages(replayed), HasSubstr(files.back().filename().string()));
+      }
+    }
+  }
+  EXPECT_EQ(num_tables, 17);
+}
+
+TEST(RowsGivenTwice, ParentsWhoseRowsAreInSeveralFilesAreWhole) {
+  for (const otap::Signal signal : otap::kAllSignals) {
+    for (const auto order : {df::testing::ChildOrder::kByKey, df::testing::ChildOrder::kByParent,
+                             df::testing::ChildOrder::kShuffledInFile}) {
+      for (const int64_t rows_per_file : {4, 7, 40}) {
+        SCOPED_TRACE(::testing::Message() << static_cast<int>(signal) << " "
+                                          << static_cast<int>(order) << " " << rows_per_file);
+        df::testing::RandomEngine random(9);
+        df::testing::RandomBatchOptions shape;
+        shape.root_rows = 60;
+        const auto sent = df::testing::RandomBatches(2, signal, shape, random);
+        const df::testing::TemporaryFolder folder;
+        df::testing::LakeWriterOptions options;
+        options.layout = df::testing::LakeLayout::kOwn;
+        options.child_rows_per_file = rows_per_file;
+        options.split_batches = true;
+        options.child_order = order;
+        ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, options, 7).ok());
+        const Replayed replayed = ReplayTree(folder.path(), {});
+        EXPECT_EQ(replayed.report.num_errors(), 0) << Messages(replayed);
+        df::testing::ExpectSameRecords(sent, replayed);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace df::lake
