@@ -54,6 +54,8 @@ struct FileSummary {
   /// What reading parent_id has shown of its statistics; shared by all readers of the file.
   enum class Trust : uint8_t { kUnchecked, kRight, kWrong };
   mutable std::atomic<Trust> parent_statistics = Trust::kUnchecked;
+  /// A row group has an id outside the range that its statistics give; shared, too.
+  mutable std::atomic<bool> has_wrong_id_statistics = false;
   /// It counts among files_failed.
   mutable std::atomic<bool> has_failed = false;
   int64_t num_rows() const {

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -19,6 +18,7 @@
 #include "lake/absent_tables.h"
 #include "lake/partition_reader.h"
 #include "lake/work_list.h"
+#include "testing/footer_rewrites.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/table_rewrites.h"
@@ -30,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using df::testing::CanonicalRecords;
 using df::testing::ExpectSameRecords;
+using df::testing::ReplaceInFooter;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
@@ -75,24 +76,6 @@ struct Tree {
 
 int64_t Dropped(const ReadReport& report, TableKind table, DropReason reason) {
   return report.table(table).dropped(reason);
-}
-
-/// Replaces a number in the footer of a file, where statistics have it.
-void ReplaceInFooter(const fs::path& path, uint32_t from, uint32_t to) {
-  std::ifstream input(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(input), {});
-  uint32_t length = 0;
-  std::memcpy(&length, bytes.data() + bytes.size() - 8, 4);
-  const std::string found(reinterpret_cast<const char*>(&from), 4);
-  const std::string wanted(reinterpret_cast<const char*>(&to), 4);
-  int replaced = 0;
-  for (size_t at = bytes.find(found, bytes.size() - 8 - length); at != std::string::npos;
-       at = bytes.find(found, at + 4)) {
-    bytes.replace(at, 4, wanted);
-    ++replaced;
-  }
-  ASSERT_GT(replaced, 0) << "the statistics do not have " << from;
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 /// The statistics of the first row group of a file.

@@ -106,11 +106,12 @@ std::vector<Group> GroupsOf(const std::vector<FileSummaryPtr>& files, GroupReade
   for (size_t file = 0; file < files.size(); ++file) {
     for (size_t i = 0; i < files[file]->row_groups.size(); ++i) {
       const RowGroupSummary& facts = files[file]->row_groups[i];
-      const Group group{.ids = facts.ids.value_or(kEmptyIdRange),
+      const bool is_known = facts.ids.has_value() && !files[file]->has_wrong_id_statistics;
+      const Group group{.ids = is_known ? *facts.ids : kEmptyIdRange,
                         .file = file,
                         .row_group = static_cast<int>(i),
                         .num_rows = facts.num_rows};
-      if (!facts.ids.has_value() && facts.num_rows > 0) {
+      if (!is_known && facts.num_rows > 0) {
         unknown.push_back(group);
       } else if (group.ids.min <= group.ids.max) {
         groups.push_back(group);
@@ -226,6 +227,20 @@ RepeatedIds::RepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>
   }
   ids_ = ParentIdSet(std::move(repeated));
   held_.Set(static_cast<int64_t>(ids_.ids().size() * sizeof(uint32_t)));
+}
+
+int64_t RepeatedIds::CountNewSince(const RepeatedIds& before) const {
+  return std::count_if(ids_.ids().begin(), ids_.ids().end(),
+                       [&](uint32_t id) { return !before.Has(id); });
+}
+
+void CheckIdStatistics(const FileSummary& file, int row_group, const IdColumn& ids) {
+  const auto& said = file.row_groups[static_cast<size_t>(row_group)].ids;
+  const IdRange found = RangeOf(ids, 0, static_cast<int64_t>(ids.values.size()));
+  if (said.has_value() && found.min <= found.max &&
+      (found.min < said->min || found.max > said->max)) {
+    file.has_wrong_id_statistics = true;
+  }
 }
 
 }  // namespace df::lake

@@ -20,9 +20,12 @@ class RepeatedIds {
   /// Looks for them. Row groups that cannot be read are reported, and each id that they may have
   /// counts as repeated where another row group may have it too. Cost: a sort of the row groups
   /// where their ranges are apart, as in what one exporter has written. Else the ids of those that
-  /// overlap are read, those of row groups without statistics twice; as often as it takes for an
-  /// eighth of the budget to hold what is compared.
+  /// overlap are read, those of row groups without statistics, or with wrong ones, twice; as often
+  /// as it takes for an eighth of the budget to hold what is compared.
   RepeatedIds(otap::TableKind kind, const std::vector<FileSummaryPtr>& files, ReadContext* context);
+
+  /// Counts the ids that are repeated here and were not there.
+  int64_t CountNewSince(const RepeatedIds& before) const;
 
   bool empty() const { return ids_.empty() && untold_.empty(); }
   bool Has(uint32_t id) const { return ids_.Has(id) || untold_.Overlaps({id, id}); }
@@ -32,5 +35,9 @@ class RepeatedIds {
   IdRanges untold_;  ///< may be repeated: not all could be read
   Reservation held_;
 };
+
+/// Compares the ids of a row group with what its statistics say, and notes in the summary when they
+/// are wrong. A search that comes later reads the ids of that file.
+void CheckIdStatistics(const FileSummary& file, int row_group, const IdColumn& ids);
 
 }  // namespace df::lake

@@ -9,6 +9,7 @@
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
 
+#include "lake/repeated_ids.h"
 #include "lake/slice_report.h"
 
 namespace df::lake {
@@ -90,6 +91,7 @@ Status TableCursor::Open(ChildRowGroup* group) {
                         content.file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
   if (has_ids_) {
     ARROW_ASSIGN_OR_RAISE(content.ids, content.file->ReadIds(group->index, LeafIndex(kind_, "id")));
+    CheckIdStatistics(*group->summary, group->index, content.ids);
     if (!IdsAscend(content.ids)) {
       DropFilledZeros(kind_, &content.ids);
       content.repeated_ids = FindOwnRepeats(content.ids, context_->budget);

@@ -79,6 +79,7 @@ IdMap ToldIds::MapRoots(const RootRows& rows) {
   if (root_file_ != rows.file || root_group_ != rows.row_group) {
     root_file_ = rows.file;
     root_group_ = rows.row_group;
+    CheckIdStatistics(*rows.file, rows.row_group, *rows.ids);
     root_repeats_ = FindOwnRepeats(*rows.ids, context_->budget);
     root_repeats_held_.Set(static_cast<int64_t>(root_repeats_.ids().size() * sizeof(uint32_t)));
   }
@@ -107,8 +108,33 @@ IdMap ToldIds::MapChildren(otap::TableKind kind, const ChildRows& rows) {
              [&](int64_t row) { return state(row) == ChildRows::kRepeatedId; });
 }
 
+/// Where statistics have hidden an id that comes twice, rows may have gone out with the children of
+/// others before that was seen.
+void ToldIds::NameWrongStatistics(otap::TableKind kind) const {
+  const auto& before = repeated_[otap::TableIndex(kind)];
+  const auto& files = files_.of(kind);
+  const auto wrong = std::find_if(files.begin(), files.end(), [](const FileSummaryPtr& file) {
+    return file->has_wrong_id_statistics.load();
+  });
+  if (wrong == files.end() || !before.has_value() || !HasChildFiles(kind)) {
+    return;
+  }
+  const RepeatedIds now(kind, files, context_);
+  if (const int64_t num_ids = now.CountNewSince(*before); num_ids > 0) {
+    context_->report->Add(MakeError(
+        ErrorKind::kReconstruction,
+        fmt::format("the statistics of id are wrong, which was seen too late: rows of {} ids that "
+                    "come more than once may have gone out with the children of each other",
+                    num_ids),
+        {.partition = context_->partition,
+         .table = std::string(otap::GetTable(kind).directory),
+         .file = (*wrong)->entry.path}));
+  }
+}
+
 void ToldIds::Name() {
   for (const otap::TableInfo& table : otap::AllTables()) {
+    NameWrongStatistics(table.kind);
     const LeftOut& left_out = left_out_[otap::TableIndex(table.kind)];
     if (left_out.num_rows == 0) {
       continue;

@@ -37,6 +37,7 @@ class ToldIds {
     IdRange ids = kEmptyIdRange;
   };
 
+  void NameWrongStatistics(otap::TableKind kind) const;
   const RepeatedIds& FindRepeated(otap::TableKind kind);
   bool HasChildFiles(otap::TableKind kind) const;
   template <typename Condition>
