@@ -86,8 +86,50 @@ bool MayReferTo(const FileSummary& child, const IdRange& ids) {
       });
 }
 
-bool MayBelongTo(const FileSummary& child, const FileSummary& root,
-                 const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of) {
+namespace {
+
+/// The ids that rows of a file may name as their parents. Without statistics any may be meant.
+IdRanges ParentIdsOf(const FileSummary& file) {
+  IdRanges ids;
+  for (const RowGroupSummary& group : file.row_groups) {
+    if (group.num_rows > 0 && group.parent_ids.has_value()) {
+      ids.Add(*group.parent_ids);
+    } else if (group.num_rows > 0) {
+      ids.AddEverything();
+    }
+  }
+  return ids;
+}
+
+bool MayHaveOneOf(const RowGroupSummary& group, std::optional<IdRange> RowGroupSummary::* ids,
+                  const IdRanges& wanted) {
+  return group.num_rows > 0 && !wanted.empty() &&
+         (!(group.*ids).has_value() || wanted.Overlaps(*(group.*ids)));
+}
+
+}  // namespace
+
+IdRanges FindRootIds(const FileSummary& child, otap::TableKind root,
+                     const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of) {
+  IdRanges found = ParentIdsOf(child);
+  const otap::TableInfo* table = &otap::GetTable(child.kind);
+  while (table->parent.has_value() && *table->parent != root) {
+    table = &otap::GetTable(*table->parent);
+    IdRanges next;
+    for (const FileSummaryPtr& parent : files_of(table->kind)) {
+      for (const RowGroupSummary& group : parent->row_groups) {
+        // Files that name a set belong to its root, and to no other.
+        if (parent->file_set.empty() && MayHaveOneOf(group, &RowGroupSummary::ids, found)) {
+          next.Add(group.parent_ids.value_or(IdRange{0, UINT32_MAX}));
+        }
+      }
+    }
+    found = std::move(next);
+  }
+  return found;
+}
+
+bool MayBelongTo(const FileSummary& child, const FileSummary& root, const IdRanges& found) {
   const otap::TableInfo& table = otap::GetTable(child.kind);
   if ((table.signals & otap::GetTable(root.kind).signals) == 0) {
     return false;
@@ -95,27 +137,12 @@ bool MayBelongTo(const FileSummary& child, const FileSummary& root,
   if (!child.file_set.empty() || !root.file_set.empty()) {
     return child.file_set == root.file_set;
   }
-  // Without statistics any row may be meant.
-  const auto may_refer_to = [&](const FileSummary& file,
-                                std::optional<IdRange> RowGroupSummary::* ids) {
-    return std::any_of(file.row_groups.begin(), file.row_groups.end(),
-                       [&](const RowGroupSummary& group) {
-                         return group.num_rows > 0 &&
-                                (!(group.*ids).has_value() || MayReferTo(child, *(group.*ids)));
-                       });
-  };
-  if (table.parent.has_value() && *table.parent != root.kind) {
-    const std::vector<FileSummaryPtr> files = files_of(*table.parent);
-    return std::any_of(files.begin(), files.end(), [&](const FileSummaryPtr& parent) {
-      return may_refer_to(*parent, &RowGroupSummary::ids) && MayBelongTo(*parent, root, files_of);
-    });
-  }
-  if (!table.parent.has_value() && root.has_partition_scope_ids) {
-    return may_refer_to(root, child.kind == otap::TableKind::kResourceAttrs
-                                  ? &RowGroupSummary::resource_ids
-                                  : &RowGroupSummary::scope_ids);
-  }
-  return may_refer_to(root, &RowGroupSummary::ids);
+  const bool is_nested = !table.parent.has_value() && root.has_partition_scope_ids;
+  const auto ids = !is_nested                                      ? &RowGroupSummary::ids
+                   : child.kind == otap::TableKind::kResourceAttrs ? &RowGroupSummary::resource_ids
+                                                                   : &RowGroupSummary::scope_ids;
+  return std::any_of(root.row_groups.begin(), root.row_groups.end(),
+                     [&](const RowGroupSummary& group) { return MayHaveOneOf(group, ids, found); });
 }
 
 }  // namespace df::lake

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lake/file_summary.h"
+#include "lake/id_ranges.h"
 #include "lake/read_report.h"
 
 namespace df::lake {
@@ -44,10 +45,16 @@ inline constexpr int kMostGraces = 6;
 /// Tells whether statistics allow a child row of `child` to point into the ids, or say nothing.
 bool MayReferTo(const FileSummary& child, const IdRange& ids);
 
+/// Returns the root ids that rows of a child file may lead to, following the ranges of ids that
+/// footers give from parent to parent up to the root table.
+/// `files_of` returns the files of a table between the two; those that name a set of files are left
+/// out. Cost: one look at each row group of these tables.
+IdRanges FindRootIds(const FileSummary& child, otap::TableKind root,
+                     const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of);
+
 /// Tells whether rows of a file may belong to a root file, as far as footers say: by the set of
-/// files where either names one, else by ranges of ids, from parent to parent up to the root.
-/// `files_of` returns the files of a table between the two.
-bool MayBelongTo(const FileSummary& child, const FileSummary& root,
-                 const std::function<std::vector<FileSummaryPtr>(otap::TableKind)>& files_of);
+/// files where either names one, else by what FindRootIds has found. Cost: one look at each row
+/// group of the root file.
+bool MayBelongTo(const FileSummary& child, const FileSummary& root, const IdRanges& found);
 
 }  // namespace df::lake

@@ -333,6 +333,26 @@ void WorkList::RecallPresence(KnownFile* file) {
   file->presence = &presence;
 }
 
+/// Whether rows of a child file may belong to a root file that went out before the child came.
+bool WorkList::IsLate(const FileSummary& child, uint64_t first_seen, const PartitionFiles& files,
+                      const std::vector<Sent>& sent) const {
+  // The tables between were looked at as they were then. Roots stand in the order of listings.
+  std::optional<std::pair<otap::TableKind, uint64_t>> asked;
+  IdRanges found;
+  return std::any_of(sent.begin(), sent.end(), [&](const Sent& root) {
+    if (root.scan >= first_seen) {
+      return false;
+    }
+    if (const std::pair now{root.root->kind, root.scan}; asked != now) {
+      asked = now;
+      found = FindRootIds(child, root.root->kind, [&](otap::TableKind kind) {
+        return KnownBefore(files.of(kind), root.scan);
+      });
+    }
+    return MayBelongTo(child, *root.root, found);
+  });
+}
+
 void WorkList::NameLateChildren(const PartitionFiles& files) {
   const std::lock_guard lock(mutex_);
   const auto found = sent_.find(files.partition);
@@ -346,15 +366,7 @@ void WorkList::NameLateChildren(const PartitionFiles& files) {
           std::exchange(known->second.is_settled, true)) {
         continue;
       }
-      const bool is_late =
-          std::any_of(found->second.begin(), found->second.end(), [&](const Sent& sent) {
-            return sent.scan < known->second.first_seen &&
-                   MayBelongTo(
-                       *child, *sent.root,
-                       [&](otap::TableKind kind) {
-                         return KnownBefore(files.of(kind), sent.scan);
-                       });
-          });
+      const bool is_late = IsLate(*child, known->second.first_seen, files, found->second);
       Presence* presence = known->second.presence;
       const bool is_told = presence != nullptr && presence->is_told_late;
       if (is_late && !is_told && child->num_rows() > 0) {

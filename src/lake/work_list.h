@@ -182,6 +182,8 @@ class WorkList {
   bool HasNewFiles(const PartitionListing& listing) const;
   void RecallPresence(KnownFile* file);
   void NameLateChildren(const PartitionFiles& files);
+  bool IsLate(const FileSummary& child, uint64_t first_seen, const PartitionFiles& files,
+              const std::vector<Sent>& sent) const;
   std::vector<FileSummaryPtr> KnownBefore(const std::vector<FileSummaryPtr>& files,
                                           uint64_t scan) const;
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
