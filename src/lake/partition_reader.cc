@@ -445,11 +445,12 @@ class PartitionReaderImpl final : public PartitionReader {
 
   /// Compares the sets of files of the root files with what is there.
   void CheckSets() {
+    const SetCensus census(*task_.files);
     std::set<std::string_view> seen;
     for (const size_t index : task_.root_files) {
       const FileSummary& root = *task_.files->of(root_)[index];
       if (seen.insert(root.file_set).second) {
-        CheckSet(root, *task_.files, context_.report);
+        CheckSet(root, *task_.files, census, context_.report);
       }
     }
   }

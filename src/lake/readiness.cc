@@ -1,57 +1,60 @@
 #include "lake/readiness.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 namespace df::lake {
-namespace {
-
-int64_t RowsOfSet(const FileSummary& root, otap::TableKind table, const PartitionFiles& files) {
-  int64_t num_rows = 0;
-  for (const FileSummaryPtr& file : files.of(table)) {
-    num_rows += file->file_set == root.file_set ? file->num_rows() : 0;
+SetCensus::SetCensus(const PartitionFiles& files) {
+  std::unordered_set<std::string_view> named;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    for (const FileSummaryPtr& root : files.of(otap::RootTable(signal))) {
+      if (root->rows_of_set.has_value()) {
+        named.insert(root->file_set);
+      }
+    }
   }
-  return num_rows;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    const size_t index = otap::TableIndex(table.kind);
+    for (const FileSummaryPtr& file : files.of(table.kind)) {
+      const int64_t num_rows = file->num_rows();
+      if (!file->file_set.empty()) {
+        rows_[file->file_set][index] += num_rows;
+      }
+      has_others_[index] = has_others_[index] || (num_rows > 0 && !named.contains(file->file_set));
+    }
+  }
 }
 
-/// Whether a table has rows in files of no set, or of one that no root file names: somebody has
-/// written files anew.
-bool HasRowsOfNoSet(otap::TableKind table, const PartitionFiles& files) {
-  return std::any_of(files.of(table).begin(), files.of(table).end(), [&](const auto& file) {
-    return file->num_rows() > 0 &&
-           std::none_of(otap::kAllSignals.begin(), otap::kAllSignals.end(), [&](auto signal) {
-             const auto& roots = files.of(otap::RootTable(signal));
-             return std::any_of(roots.begin(), roots.end(), [&](const FileSummaryPtr& root) {
-               return root->rows_of_set.has_value() && root->file_set == file->file_set;
-             });
-           });
-  });
+int64_t SetCensus::RowsOf(const std::string& file_set, otap::TableKind table) const {
+  const auto found = rows_.find(file_set);
+  return found == rows_.end() ? 0 : found->second[otap::TableIndex(table)];
 }
 
-}  // namespace
-
-bool HasWholeSet(const FileSummary& root, const PartitionFiles& files) {
+bool SetCensus::HasWhole(const FileSummary& root) const {
   if (root.file_set.empty() || !root.rows_of_set.has_value()) {
     return false;
   }
   return std::all_of(root.rows_of_set->begin(), root.rows_of_set->end(), [&](const auto& wanted) {
-    return RowsOfSet(root, wanted.first, files) == wanted.second;
+    return RowsOf(root.file_set, wanted.first) == wanted.second;
   });
 }
 
-void CheckSet(const FileSummary& root, const PartitionFiles& files, ReadReport* report) {
+void CheckSet(const FileSummary& root, const PartitionFiles& files, const SetCensus& census,
+              ReadReport* report) {
   if (root.file_set.empty() || !root.rows_of_set.has_value()) {
     return;
   }
   for (const auto& [table, num_wanted] : *root.rows_of_set) {
-    const int64_t num_found = RowsOfSet(root, table, files);
+    const int64_t num_found = census.RowsOf(root.file_set, table);
     if (num_found == num_wanted || files.has_unreadable[otap::TableIndex(table)]) {
       continue;
     }
     const std::string_view name = otap::GetTable(table).directory;
     const bool is_short = num_found < num_wanted;
-    const bool may_be_elsewhere = is_short && HasRowsOfNoSet(table, files);
+    const bool may_be_elsewhere = is_short && census.HasOthers(table);
     const Status difference =
         MakeError(ErrorKind::kMissingFile,
                   fmt::format("found {} rows of {} in the set of files of {}, expected {}: {}",
@@ -68,9 +71,9 @@ void CheckSet(const FileSummary& root, const PartitionFiles& files, ReadReport* 
   }
 }
 
-std::chrono::system_clock::time_point ReadyAt(const FileSummary& root, const PartitionFiles& files,
+std::chrono::system_clock::time_point ReadyAt(const FileSummary& root, const SetCensus& census,
                                               const ReadinessFacts& facts) {
-  if (HasWholeSet(root, files)) {
+  if (census.HasWhole(root)) {
     return facts.now;
   }
   const auto grace = std::chrono::duration_cast<std::chrono::system_clock::duration>(facts.grace);

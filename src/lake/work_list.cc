@@ -425,7 +425,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
       if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
-        preparation->young.push_back(entry);
+        preparation->young.insert(entry.path);
         continue;
       }
       Status problem;
@@ -517,13 +517,13 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
   const auto num_present = CountContents(roots, files->partition);
   int64_t num_held = 0;
-  for (const FileEntry& entry : preparation->young) {
-    const auto& listed = preparation->listing.tables[otap::TableIndex(root_kind)];
-    num_held += std::any_of(listed.begin(), listed.end(),
-                            [&](const FileEntry& e) { return e.path == entry.path; });
+  for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(root_kind)]) {
+    num_held += preparation->young.contains(entry.path) ? 1 : 0;
   }
+  const SetCensus census(*files);
+  const SignalFacts facts = FactsOf(signal, *preparation);
   for (size_t i = 0; i < roots.size(); ++i) {
-    if (IsHeldBack(*roots[i], signal, *files, *preparation)) {
+    if (IsHeldBack(*roots[i], census, facts, *preparation)) {
       ++num_held;
       continue;
     }
@@ -545,49 +545,6 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   const bool has_children_only = !task.is_partial && HasChildren(*files, signal);
   return task.root_files.empty() && !has_children_only ? std::nullopt
                                                        : std::optional(std::move(task));
-}
-
-bool WorkList::IsHeldBack(const FileSummary& root, otap::Signal signal, const PartitionFiles& files,
-                          const Preparation& preparation) const {
-  // Young files of other tables are not read yet, so the roots that may need them wait.
-  for (const FileEntry& entry : preparation.young) {
-    for (const otap::TableInfo& table : otap::AllTables()) {
-      const auto& listed = preparation.listing.tables[otap::TableIndex(table.kind)];
-      if (!table.is_root() && table.has_signal(signal) &&
-          std::any_of(listed.begin(), listed.end(),
-                      [&](const FileEntry& e) { return e.path == entry.path; })) {
-        return true;
-      }
-    }
-  }
-  if (!is_following()) {
-    return false;
-  }
-  const std::lock_guard lock(mutex_);
-  const auto arrived = [&](const FileEntry& entry) {
-    const auto known = known_.find(entry.path);
-    return known == known_.end() ? Time::min() : known->second.arrived;
-  };
-  const auto known = known_.find(root.entry.path);
-  if (known == known_.end() || known->second.is_settled) {
-    return false;
-  }
-  const Time now = clock_();
-  if (preparation.has_pending_child || now < known->second.retry_at) {
-    return true;
-  }
-  ReadinessFacts facts{.now = now,
-                       .root_arrived = known->second.arrived,
-                       .newest_arrived = Time::min(),
-                       .grace = follow_.completeness_grace};
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    for (const FileEntry& entry : preparation.listing.tables[otap::TableIndex(table.kind)]) {
-      if (table.has_signal(signal)) {
-        facts.newest_arrived = std::max(facts.newest_arrived, arrived(entry));
-      }
-    }
-  }
-  return now < ReadyAt(root, files, facts);
 }
 
 }  // namespace df::lake

@@ -21,6 +21,7 @@
 #include "lake/partition_reader.h"
 #include "lake/read_options.h"
 #include "lake/read_report.h"
+#include "lake/readiness.h"
 
 namespace df::lake {
 
@@ -141,6 +142,7 @@ class WorkList {
     FileSummaryPtr summary;   ///< null when the footer was not read
     Status problem;           ///< why it could not be read
     int attempts = 0;
+    Time held_since;                  ///< roots: when it was first held by young files; or never
     Time retry_at;                    ///< with a problem: not to be opened before
     bool is_settled = false;          ///< roots: sent or given up; others: looked at for lateness
     std::string content_key;          ///< roots: names its content; empty until it was needed
@@ -158,9 +160,14 @@ class WorkList {
     const PartitionListing& listing;
     PartitionFiles files;
     bool has_pending_child = false;  ///< a child file is still being written
-    std::vector<FileEntry> young;    ///< left out because of min_file_age
+    std::set<std::string> young;     ///< paths left out because of min_file_age
     std::optional<Time> again;       ///< without polling: when it is worth another look
     std::shared_ptr<const PartitionListing> copy;  ///< of the listing; null until it is needed
+  };
+  /// What the files of a signal in a partition tell about each of its root files.
+  struct SignalFacts {
+    ReadinessFacts readiness;
+    bool has_young_child = false;
   };
   /// Without polling: a partition that is looked at again.
   struct Later {
@@ -193,8 +200,9 @@ class WorkList {
                                              Preparation* preparation);
   FileSummaryPtr SummaryOf(const FileEntry& entry, otap::TableKind kind,
                            const std::string& partition, Status* problem);
-  bool IsHeldBack(const FileSummary& root, otap::Signal signal, const PartitionFiles& files,
-                  const Preparation& preparation) const;
+  SignalFacts FactsOf(otap::Signal signal, const Preparation& preparation) const;
+  bool IsHeldBack(const FileSummary& root, const SetCensus& census, SignalFacts facts,
+                  const Preparation& preparation);
   std::shared_ptr<FileClaim> Claim(const FileSummaryPtr& root, const std::string& partition,
                                    int64_t num_present, Preparation* preparation);
   std::shared_ptr<FileClaim> ClaimOnce(const FileSummaryPtr& root, const std::string& partition,

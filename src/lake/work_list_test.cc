@@ -264,6 +264,22 @@ TEST_F(WorkListTest, MinFileAgeHoldsRootsAndWhatYoungChildrenBelongTo) {
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1]));
 }
 
+TEST_F(WorkListTest, AWriterThatIsNeverQuietHoldsARootForSixLeastAgesOnly) {
+  ReadOptions read;
+  read.min_file_age = seconds(7);
+  const auto list = Following(read, seconds(0));
+  Arrive(logs_[0], seconds(60));
+  const fs::path folder = fs::path(attributes_[0]).parent_path();
+  fs::create_directories(base() / folder);
+  int polls = 0;
+  do {
+    const fs::path copy = folder / ("part-9-" + std::to_string(polls++) + ".parquet");
+    fs::copy_file(root_ / "staging" / attributes_[0], base() / copy);
+    Touch(copy.string(), seconds(0));
+  } while (Poll(list.get()).empty() && polls < 20);
+  EXPECT_EQ(polls, 7 * kMostGraces / 5 + 2) << "a poll is 5 s; held since the first";
+}
+
 TEST_F(WorkListTest, ChildrenWithoutAnyRootAreCountedAfterTheGrace) {
   const auto list = Following({}, seconds(10));
   EXPECT_THAT(TakeAll(list.get()), IsEmpty());

@@ -428,7 +428,7 @@ TEST(FileSetNames, RowsMayBeInFilesThatSomebodyWroteAnew) {
   files.of(otap::TableKind::kLogAttrs) = {file(otap::TableKind::kLogAttrs, "one", 10)};
   const auto check = [&](size_t problems, size_t notices) {
     ReadReport report;
-    CheckSet(*root, files, &report);
+    CheckSet(*root, files, SetCensus(files), &report);
     EXPECT_EQ(report.problems.size(), problems);
     EXPECT_EQ(report.notices.size(), notices);
   };
