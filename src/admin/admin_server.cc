@@ -94,7 +94,7 @@ void WarnOfOpenDoors(const config::AdminSettings& settings, const tcp::endpoint&
 /// The part that lives on the server's thread.
 class AdminServer::Server {
  public:
-  Server(const config::AdminSettings& settings, std::unique_ptr<asio::ssl::context> tls,
+  Server(const config::AdminSettings& settings, std::shared_ptr<const runtime::TlsContext> tls,
          Dispatcher dispatcher, const runtime::Clock* clock)
       : tls_(std::move(tls)),
         dispatcher_(std::move(dispatcher)),
@@ -219,7 +219,7 @@ class AdminServer::Server {
   }
 
   asio::io_context context_{1};
-  std::unique_ptr<asio::ssl::context> tls_;
+  std::shared_ptr<const runtime::TlsContext> tls_;
   Dispatcher dispatcher_;
   SessionLimits limits_;
   runtime::Places places_;

@@ -106,7 +106,7 @@ std::string PeerOf(const Session::Socket& socket) {
 
 }  // namespace
 
-Session::Session(Socket socket, asio::ssl::context* tls, Dispatcher* dispatcher,
+Session::Session(Socket socket, const runtime::TlsContext* tls, Dispatcher* dispatcher,
                  const SessionLimits& limits)
     : socket_(std::move(socket)),
       peer_(PeerOf(socket_)),
@@ -116,7 +116,8 @@ Session::Session(Socket socket, asio::ssl::context* tls, Dispatcher* dispatcher,
       poll_timer_(socket_.get_executor()),
       buffer_(kBufferBytes) {
   if (tls != nullptr) {
-    tls_.emplace(socket_, *tls);
+    tls_context_ = tls->Current();
+    tls_.emplace(socket_, *tls_context_);
   }
 }
 

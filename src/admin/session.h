@@ -18,6 +18,7 @@
 #include "admin/dispatcher.h"
 #include "admin/exchange.h"
 #include "runtime/places.h"
+#include "runtime/tls.h"
 
 namespace df::admin {
 
@@ -38,7 +39,7 @@ class Session : public std::enable_shared_from_this<Session> {
   using Awaitable = boost::asio::awaitable<T>;
 
   /// `tls`: null for plain HTTP. Both outlive the session.
-  Session(Socket socket, boost::asio::ssl::context* tls, Dispatcher* dispatcher,
+  Session(Socket socket, const runtime::TlsContext* tls, Dispatcher* dispatcher,
           const SessionLimits& limits);
 
   /// Answers requests until the client goes, breaks a rule or takes too long.
@@ -86,6 +87,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Socket socket_;
   std::string peer_;  ///< "HOST:PORT"
   std::optional<runtime::Place> place_;
+  std::shared_ptr<boost::asio::ssl::context> tls_context_;
   std::optional<boost::asio::ssl::stream<Socket&>> tls_;
   Dispatcher* dispatcher_;
   SessionLimits limits_;

@@ -120,12 +120,12 @@ TEST_F(TlsTest, WhatCannotBeLoadedIsNamed) {
   EXPECT_THAT(StartError(), HasSubstr("both a certificate and a key"));
   settings_.tls_key_file = server_identity_.key_file;
   settings_.tls_cert_file = "/nowhere.crt";
-  EXPECT_THAT(StartError(), HasSubstr("certificate '/nowhere.crt'"));
+  EXPECT_THAT(StartError(), HasSubstr("certificate of file '/nowhere.crt'"));
   settings_.tls_cert_file = File("bad.crt", "no certificate");
   EXPECT_THAT(StartError(), HasSubstr("bad.crt"));
   settings_.tls_cert_file = server_identity_.cert_file;
   settings_.tls_client_ca_file = "/nowhere.ca";
-  EXPECT_THAT(StartError(), HasSubstr("CA for clients '/nowhere.ca'"));
+  EXPECT_THAT(StartError(), HasSubstr("CA of file '/nowhere.ca'"));
   settings_.tls_cert_file = "";
   settings_.tls_key_file = "";
   EXPECT_THAT(StartError(), HasSubstr("CA for clients"));

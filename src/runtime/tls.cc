@@ -6,6 +6,9 @@
 #include <boost/asio/ssl/context.hpp>
 #include <fmt/format.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
+
+#include "base/logging.h"
 
 namespace df::runtime {
 namespace {
@@ -86,6 +89,25 @@ void SetCommonOptions(ssl::context* context) {
                                  ignored);
 }
 
+/// Changes when a file does, or another takes its place.
+std::string StampOf(const TlsSettings& settings) {
+  std::string stamp;
+  for (const std::string* file : {&settings.cert_file, &settings.key_file, &settings.ca_file}) {
+    struct stat status{};
+    if (!file->empty() && stat(file->c_str(), &status) == 0) {
+      stamp += fmt::format("{} {} {} {}.{};", status.st_dev, status.st_ino, status.st_size,
+                           status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    } else {
+      stamp += ';';
+    }
+  }
+  return stamp;
+}
+
+std::string NameOf(const TlsSettings& settings) {
+  return fmt::format("'{}'", settings.cert_file.empty() ? settings.ca_file : settings.cert_file);
+}
+
 std::string ProtocolList(const std::vector<std::string>& protocols) {
   std::string list;
   for (const std::string& protocol : protocols) {
@@ -108,53 +130,86 @@ int SelectProtocol(SSL*, const unsigned char** out, unsigned char* out_size,
 
 }  // namespace
 
-void AllowGoodSuitesOnly(ssl::context* context) {
-  SSL_CTX_set_cipher_list(context->native_handle(), kServerSuites);
-}
-
 TlsContext::TlsContext() = default;
 TlsContext::~TlsContext() = default;
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::MakeServer(
     const TlsSettings& settings, std::vector<std::string> protocols) {
-  ARROW_RETURN_NOT_OK(CheckParts(settings, true));
   auto made = std::make_shared<TlsContext>();
-  made->context_ = std::make_unique<ssl::context>(ssl::context::tls_server);
-  made->protocol_list_ = ProtocolList(protocols);
-  ssl::context* context = made->context_.get();
-  SetCommonOptions(context);
-  AllowGoodSuitesOnly(context);
-  ARROW_RETURN_NOT_OK(LoadIdentity(settings, context));
-  if (!settings.ca_file.empty() || !settings.ca_pem.empty()) {
-    ARROW_RETURN_NOT_OK(LoadAuthority(settings, context));
-    boost::system::error_code ignored;
-    context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, ignored);
-  }
-  SSL_CTX_set_alpn_select_cb(context->native_handle(), SelectProtocol, &made->protocol_list_);
+  ARROW_RETURN_NOT_OK(made->Init(settings, protocols, true));
   return made;
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::MakeClient(
     const TlsSettings& settings, std::vector<std::string> protocols) {
-  ARROW_RETURN_NOT_OK(CheckParts(settings, false));
   auto made = std::make_shared<TlsContext>();
-  made->context_ = std::make_unique<ssl::context>(ssl::context::tls_client);
-  made->protocol_list_ = ProtocolList(protocols);
-  made->server_name_ = settings.server_name;
-  ssl::context* context = made->context_.get();
-  SetCommonOptions(context);
-  ARROW_RETURN_NOT_OK(LoadIdentity(settings, context));
-  ARROW_RETURN_NOT_OK(LoadAuthority(settings, context));
+  ARROW_RETURN_NOT_OK(made->Init(settings, protocols, false));
+  return made;
+}
+
+Status TlsContext::Init(const TlsSettings& settings, const std::vector<std::string>& protocols,
+                        bool is_server) {
+  ARROW_RETURN_NOT_OK(CheckParts(settings, is_server));
+  settings_ = settings;
+  is_server_ = is_server;
+  server_name_ = settings.server_name;
+  protocol_list_ = ProtocolList(protocols);
+  stamp_ = StampOf(settings);
+  return Load().Value(&context_);
+}
+
+std::shared_ptr<ssl::context> TlsContext::Current() const {
+  // A change while they are read shows as a change at the next look.
+  std::string stamp = StampOf(settings_);
+  const std::lock_guard lock(mutex_);
+  if (stamp == stamp_) {
+    return context_;
+  }
+  stamp_ = std::move(stamp);
+  auto loaded = Load();
+  if (loaded.ok()) {
+    context_ = *std::move(loaded);
+    LogInfo("TLS: the files of {} have changed and were read again", NameOf(settings_));
+  } else {
+    LogWarning("TLS: the files of {} have changed, and the earlier ones stay in use: {}",
+               NameOf(settings_), loaded.status().message());
+  }
+  return context_;
+}
+
+Result<std::shared_ptr<ssl::context>> TlsContext::Load() const {
+  auto context = std::make_shared<ssl::context>(is_server_ ? ssl::context::tls_server
+                                                           : ssl::context::tls_client);
+  SetCommonOptions(context.get());
+  ARROW_RETURN_NOT_OK(LoadIdentity(settings_, context.get()));
+  ARROW_RETURN_NOT_OK(is_server_ ? LoadServerParts(context.get()) : LoadClientParts(context.get()));
+  return context;
+}
+
+Status TlsContext::LoadServerParts(ssl::context* context) const {
+  SSL_CTX_set_cipher_list(context->native_handle(), kServerSuites);
+  if (!settings_.ca_file.empty() || !settings_.ca_pem.empty()) {
+    ARROW_RETURN_NOT_OK(LoadAuthority(settings_, context));
+    boost::system::error_code ignored;
+    context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, ignored);
+  }
+  SSL_CTX_set_alpn_select_cb(context->native_handle(), SelectProtocol,
+                             const_cast<std::string*>(&protocol_list_));
+  return Status::OK();
+}
+
+Status TlsContext::LoadClientParts(ssl::context* context) const {
+  ARROW_RETURN_NOT_OK(LoadAuthority(settings_, context));
   boost::system::error_code error;
-  if (settings.trusts_system) {
+  if (settings_.trusts_system) {
     context->set_default_verify_paths(error);
     ARROW_RETURN_NOT_OK(Check(error, "CAs of the system", ""));
   }
   context->set_verify_mode(ssl::verify_peer, error);
   SSL_CTX_set_alpn_protos(context->native_handle(),
-                          reinterpret_cast<const unsigned char*>(made->protocol_list_.data()),
-                          static_cast<unsigned>(made->protocol_list_.size()));
-  return made;
+                          reinterpret_cast<const unsigned char*>(protocol_list_.data()),
+                          static_cast<unsigned>(protocol_list_.size()));
+  return Status::OK();
 }
 
 }  // namespace df::runtime

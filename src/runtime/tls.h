@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,10 @@ struct TlsSettings {
   std::string server_name;
 };
 
-/// Leaves a server the suites with forward secrecy and authenticated encryption.
-void AllowGoodSuitesOnly(boost::asio::ssl::context* context);
-
-/// Holds certificates and keys, loaded and checked once. Owner: shared by all connections made
-/// with it; immutable. Calls: from any thread.
+/// Holds certificates and keys. Those of files are read again when a file has changed: connections
+/// made from then on have the new ones. What cannot be read then, or does not fit together (a
+/// certificate whose key is still to be written), is named in the log, and the earlier ones stay.
+/// Owner: shared by all connections made with it. Calls: from any thread.
 class TlsContext {
  public:
   /// For TLS 1.2 and newer. `protocols` are offered (client) or accepted (server) by ALPN, the
@@ -50,13 +50,24 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  boost::asio::ssl::context& native() const { return *context_; }
+  /// Returns what a new connection is to be made with. Cost: a look at each file.
+  std::shared_ptr<boost::asio::ssl::context> Current() const;
   const std::string& server_name() const { return server_name_; }
 
  private:
-  std::unique_ptr<boost::asio::ssl::context> context_;
+  Status Init(const TlsSettings& settings, const std::vector<std::string>& protocols,
+              bool is_server);
+  Result<std::shared_ptr<boost::asio::ssl::context>> Load() const;
+  Status LoadServerParts(boost::asio::ssl::context* context) const;
+  Status LoadClientParts(boost::asio::ssl::context* context) const;
+
+  TlsSettings settings_;
+  bool is_server_ = false;
   std::string server_name_;
   std::string protocol_list_;  // each behind a byte of its length
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<boost::asio::ssl::context> context_;  // by mutex_, as is stamp_
+  mutable std::string stamp_;                                   // of the files when they were read
 };
 
 }  // namespace df::runtime

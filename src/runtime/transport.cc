@@ -43,7 +43,10 @@ class TlsTransport final : public Transport {
  public:
   TlsTransport(tcp::socket socket, std::shared_ptr<const TlsContext> tls,
                asio::ssl::stream_base::handshake_type side)
-      : tls_(std::move(tls)), stream_(std::move(socket), tls_->native()), side_(side) {}
+      : tls_(std::move(tls)),
+        context_(tls_->Current()),
+        stream_(std::move(socket), *context_),
+        side_(side) {}
 
   void ExpectHost(const std::string& host) {
     const std::string& name = tls_->server_name().empty() ? host : tls_->server_name();
@@ -82,6 +85,7 @@ class TlsTransport final : public Transport {
 
  private:
   std::shared_ptr<const TlsContext> tls_;
+  std::shared_ptr<asio::ssl::context> context_;
   asio::ssl::stream<tcp::socket> stream_;
   asio::ssl::stream_base::handshake_type side_;
 };

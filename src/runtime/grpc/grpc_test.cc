@@ -1,3 +1,6 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <new>
 #include <string>
@@ -384,7 +387,8 @@ TEST(ServerTls, TakesSuitesWithForwardSecrecyAndAuthenticatedEncryptionOnly) {
   settings.cert_pem = identity.cert_pem;
   settings.key_pem = identity.key_pem;
   const auto tls = TlsContext::MakeServer(settings, {"h2"}).ValueOrDie();
-  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(tls->native().native_handle());
+  const auto context = tls->Current();
+  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(context->native_handle());
   ASSERT_GT(sk_SSL_CIPHER_num(ciphers), 3);
   for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
     const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
@@ -431,6 +435,43 @@ TEST_F(GrpcTlsTest, DoesNotSpeakWithAnotherServer) {
   const UnaryAnswer answer = AskWithTls();
   EXPECT_EQ(answer.status.code, Code::kUnavailable);
   EXPECT_THAT(answer.status.message, HasSubstr("certificate verify failed"));
+}
+
+TEST_F(GrpcTlsTest, CertificatesAreReadAgainWhenTheirFilesChange) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "tlsXXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto write = [&folder](const std::string& name, const std::string& text) {
+    // As certificates are renewed: the new file takes the name of the old one.
+    std::ofstream(folder / "new") << text;
+    std::filesystem::rename(folder / "new", folder / name);
+    return (folder / name).string();
+  };
+  const testing::TlsIdentity renewed = testing::MakeTlsIdentity("127.0.0.1");
+  server_tls_ = {};
+  server_tls_.cert_file = write("cert", ours_.cert_pem);
+  server_tls_.key_file = write("key", ours_.key_pem);
+  client_tls_.ca_pem = "";
+  client_tls_.ca_file = write("ca", ours_.cert_pem);
+  ServerSettings settings;
+  settings.http2.tls = TlsContext::MakeServer(server_tls_, {"h2"}).ValueOrDie();
+  Start(settings);
+  ClientSettings client_settings;
+  client_settings.http2.tls = TlsContext::MakeClient(client_tls_, {"h2"}).ValueOrDie();
+  const auto first = MakeClient(client_settings);
+  EXPECT_TRUE(Ask(first.get(), "/test.Echo/Unary", "a").status.ok());
+  // The certificate is there, its key is not yet.
+  write("cert", renewed.cert_pem);
+  const auto second = MakeClient(client_settings);
+  EXPECT_TRUE(Ask(second.get(), "/test.Echo/Unary", "b").status.ok()) << "the earlier pair stays";
+  write("key", renewed.key_pem);
+  const auto third = MakeClient(client_settings);
+  EXPECT_EQ(Ask(third.get(), "/test.Echo/Unary", "c").status.code, Code::kUnavailable)
+      << "the client trusts the old one";
+  write("ca", renewed.cert_pem);
+  const auto fourth = MakeClient(client_settings);
+  EXPECT_TRUE(Ask(fourth.get(), "/test.Echo/Unary", "d").status.ok()) << "it has the new CA too";
+  EXPECT_TRUE(Ask(first.get(), "/test.Echo/Unary", "e").status.ok()) << "its connection goes on";
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(GrpcTlsTest, DoesNotSpeakWithAServerOfAnotherName) {
