@@ -5,16 +5,29 @@
 #include <memory>
 #include <vector>
 
+#include <arrow/util/compression.h>
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/snappy.h"
 #include "base/text.h"
 
 namespace df {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"identity", "gzip", "zstd", "deflate"};
+constexpr std::array<std::string_view, 6> kNames = {"identity", "gzip",   "zstd",
+                                                    "deflate",  "snappy", "lz4"};
+
+struct Alias {
+  std::string_view name;
+  Compression compression;
+};
+// What RFC 9110 and Collectors say besides.
+constexpr std::array<Alias, 4> kAliases = {{{"none", Compression::kNone},
+                                            {"x-gzip", Compression::kGzip},
+                                            {"zlib", Compression::kDeflate},
+                                            {"x-snappy-framed", Compression::kSnappy}}};
 
 // What zlib adds to the size of the window to choose gzip's header.
 constexpr int kGzipWindow = MAX_WBITS + 16;
@@ -142,13 +155,63 @@ Result<std::string> DecompressZstd(std::string_view bytes, int64_t max_bytes) {
   }
 }
 
+/// Returns the codec of Arrow's, which lacks none of them: Parquet files need both.
+Result<std::unique_ptr<arrow::util::Codec>> ArrowCodec(Compression compression) {
+  return arrow::util::Codec::Create(compression == Compression::kSnappy
+                                        ? arrow::Compression::SNAPPY
+                                        : arrow::Compression::LZ4_FRAME);
+}
+
+Result<std::string> CompressByArrow(Compression compression, std::string_view bytes) {
+  ARROW_ASSIGN_OR_RAISE(const auto codec, ArrowCodec(compression));
+  const auto size = static_cast<int64_t>(bytes.size());
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  std::string out(static_cast<size_t>(codec->MaxCompressedLen(size, data)), '\0');
+  ARROW_ASSIGN_OR_RAISE(const int64_t used,
+                        codec->Compress(size, data, static_cast<int64_t>(out.size()),
+                                        reinterpret_cast<uint8_t*>(out.data())));
+  out.resize(static_cast<size_t>(used));
+  return out;
+}
+
+Result<std::string> DecompressLz4(std::string_view bytes, int64_t max_bytes) {
+  ARROW_ASSIGN_OR_RAISE(const auto codec, ArrowCodec(Compression::kLz4));
+  ARROW_ASSIGN_OR_RAISE(const auto frame, codec->MakeDecompressor());
+  std::string out;
+  while (true) {
+    const auto step = frame->Decompress(static_cast<int64_t>(bytes.size()),
+                                        reinterpret_cast<const uint8_t*>(bytes.data()),
+                                        static_cast<int64_t>(kChunkBytes), Room().data());
+    if (!step.ok()) {
+      return Broken(Compression::kLz4, step.status().message());
+    }
+    bytes.remove_prefix(static_cast<size_t>(step->bytes_read));
+    if (!Append(static_cast<size_t>(step->bytes_written), max_bytes, &out)) {
+      return TooLarge(Compression::kLz4, max_bytes);
+    }
+    if (frame->IsFinished()) {
+      if (bytes.empty()) {
+        return out;
+      }
+      ARROW_RETURN_NOT_OK(frame->Reset());
+    } else if (step->bytes_read == 0 && step->bytes_written == 0) {
+      return Broken(Compression::kLz4, "the bytes are cut off");
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view Name(Compression compression) { return kNames[static_cast<size_t>(compression)]; }
 
 std::optional<Compression> ParseCompression(std::string_view name) {
-  if (name.empty() || EqualsIgnoringCase(name, "none")) {
+  if (name.empty()) {
     return Compression::kNone;
+  }
+  for (const Alias& alias : kAliases) {
+    if (EqualsIgnoringCase(name, alias.name)) {
+      return alias.compression;
+    }
   }
   const auto* found = std::find_if(
       kNames.begin(), kNames.end(),
@@ -163,6 +226,9 @@ Result<std::string> Compress(Compression compression, std::string_view bytes) {
       return std::string(bytes);
     case Compression::kZstd:
       return CompressZstd(bytes);
+    case Compression::kSnappy:
+    case Compression::kLz4:
+      return CompressByArrow(compression, bytes);
     default:
       return Deflate(compression, bytes);
   }
@@ -176,6 +242,10 @@ Result<std::string> Decompress(Compression compression, std::string_view bytes, 
                  : std::string(bytes);
     case Compression::kZstd:
       return DecompressZstd(bytes, max_bytes);
+    case Compression::kSnappy:
+      return DecompressSnappy(bytes, max_bytes);
+    case Compression::kLz4:
+      return DecompressLz4(bytes, max_bytes);
     default:
       return Inflate(compression, bytes, max_bytes);
   }

@@ -15,7 +15,8 @@ constexpr int64_t kPlenty = 64 << 20;
 class EveryCompression : public ::testing::TestWithParam<Compression> {};
 INSTANTIATE_TEST_SUITE_P(All, EveryCompression,
                          ::testing::Values(Compression::kNone, Compression::kGzip,
-                                           Compression::kZstd, Compression::kDeflate),
+                                           Compression::kZstd, Compression::kDeflate,
+                                           Compression::kSnappy, Compression::kLz4),
                          [](const auto& test) { return std::string(Name(test.param)); });
 
 TEST_P(EveryCompression, GivesBackWhatWasCompressed) {
@@ -76,13 +77,54 @@ TEST(Compression, RefusesAZstdFrameThatAsksForAHugeWindow) {
               HasSubstr("memory"));
 }
 
+// Two chunks, plain and compressed, with one to be skipped between them.
+constexpr std::string_view kSnappyFrames = {
+    "\xff\x06\x00\x00sNaPpY"
+    "\x01\x07\x00\x00\x6e\x57\xf1\x21"
+    "abc"
+    "\xfe\x02\x00\x00\x00\x00"
+    "\x00\x12\x00\x00\x05\x76\x36\xd3\x1b\x20"
+    "123456789\x46\x09\x00",
+    49};
+
+TEST(Compression, ReadsSnappyInFrames) {
+  const std::string frames(kSnappyFrames);
+  EXPECT_EQ(*Decompress(Compression::kSnappy, frames, kPlenty), "abc123456789123456789123456789");
+  EXPECT_EQ(*Decompress(Compression::kSnappy, frames, 30), "abc123456789123456789123456789");
+  EXPECT_TRUE(Decompress(Compression::kSnappy, frames, 29).status().IsCapacityError());
+  for (size_t size = 11; size < frames.size(); ++size) {
+    if (size != 21 && size != 27) {  // where a chunk ends
+      EXPECT_FALSE(Decompress(Compression::kSnappy, frames.substr(0, size), kPlenty).ok()) << size;
+    }
+  }
+  std::string wrong = frames;
+  wrong[18] = 'x';
+  EXPECT_THAT(Decompress(Compression::kSnappy, wrong, kPlenty).status().message(),
+              HasSubstr("checksum"));
+}
+
+TEST(Compression, ReadsAFrameOfLz4ThatAnotherLibraryWrote) {
+  const std::string frame(
+      "\x04\x22\x4d\x18\x60\x40\x82\x17\x00\x00\x00\xe3lz4 says "
+      "hello\x06\x00Phello\x00\x00\x00\x00",
+      38);
+  EXPECT_EQ(*Decompress(Compression::kLz4, frame, kPlenty), "lz4 says hello hello hello");
+  EXPECT_EQ(*Decompress(Compression::kLz4, frame + frame, kPlenty),
+            "lz4 says hello hello hellolz4 says hello hello hello");
+}
+
 TEST(Compression, ReadsItsNamesBack) {
   EXPECT_EQ(ParseCompression("gzip"), Compression::kGzip);
   EXPECT_EQ(ParseCompression("zstd"), Compression::kZstd);
   EXPECT_EQ(ParseCompression("deflate"), Compression::kDeflate);
   EXPECT_EQ(ParseCompression("identity"), Compression::kNone);
   EXPECT_EQ(ParseCompression("none"), Compression::kNone);
-  EXPECT_EQ(ParseCompression("snappy"), std::nullopt);
+  EXPECT_EQ(ParseCompression("snappy"), Compression::kSnappy);
+  EXPECT_EQ(ParseCompression("LZ4"), Compression::kLz4);
+  EXPECT_EQ(ParseCompression("X-Gzip"), Compression::kGzip);
+  EXPECT_EQ(ParseCompression("zlib"), Compression::kDeflate);
+  EXPECT_EQ(ParseCompression("x-snappy-framed"), Compression::kSnappy);
+  EXPECT_EQ(ParseCompression("br"), std::nullopt);
 }
 
 }  // namespace
