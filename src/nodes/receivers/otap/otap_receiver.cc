@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/compute/initialize.h>
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "runtime/grpc/health.h"
 
 namespace df::nodes::receivers::otap {
 namespace {
@@ -70,6 +72,13 @@ class CallStream final : public MessageStream {
   runtime::grpc::ServerCall* call_;
 };
 
+/// What asks for health may name.
+std::vector<std::string_view> Services() {
+  return {"opentelemetry.proto.experimental.arrow.v1.ArrowLogsService",
+          "opentelemetry.proto.experimental.arrow.v1.ArrowTracesService",
+          "opentelemetry.proto.experimental.arrow.v1.ArrowMetricsService"};
+}
+
 }  // namespace
 
 Status OtapReceiver::Listen(engine::Effects& effects) {
@@ -122,6 +131,10 @@ runtime::Task<Status> OtapReceiver::Run(engine::Effects& effects) {
 }
 
 runtime::Task<CallStatus> OtapReceiver::OnCall(runtime::grpc::ServerCall& call) {
+  if (runtime::grpc::IsHealthCheck(call.path())) {
+    // A drain takes no new calls: who can ask is served.
+    co_return co_await runtime::grpc::AnswerHealthCheck(&call, true, Services());
+  }
   const std::optional<Signal> signal = SignalOf(call.path());
   if (!signal.has_value()) {
     co_return runtime::grpc::MakeStatus(Code::kUnimplemented,

@@ -28,7 +28,7 @@ const config::FieldTable<HttpConfig>& HttpFields() {
       config::Size("max_request_body_size", &HttpConfig::max_request_body_size,
                    {1, int64_t{1} << 30}, "largest body, as it is sent and as it is inflated"),
       config::Bool("accept_compressed_requests", &HttpConfig::accept_compressed_requests,
-                   "take bodies in gzip, deflate and zstd"),
+                   "take bodies in gzip, deflate, zstd, snappy and lz4"),
       config::Bool("wait_for_result", &HttpConfig::wait_for_result,
                    "answer when the items are delivered, not when they are on their way"),
       config::Duration("timeout", &HttpConfig::timeout,
@@ -41,6 +41,8 @@ const config::FieldTable<HttpConfig>& HttpFields() {
                        "a connection without requests is closed after so long", kTimeout),
       config::OptionalGroup("tls", &HttpConfig::tls, engine::TlsServerFields(),
                             "HTTPS, and whose certificates clients need", engine::CheckTlsServer),
+      config::OptionalGroup("cors", &HttpConfig::cors, CorsFields(),
+                            "pages in browsers that may send; none without it"),
   };
   return kTable;
 }
@@ -53,7 +55,9 @@ const config::FieldTable<GrpcConfig>& GrpcFields() {
       config::EnumList("request_compression", &GrpcConfig::request_compression,
                        {{"zstd", Compression::kZstd},
                         {"gzip", Compression::kGzip},
-                        {"deflate", Compression::kDeflate}},
+                        {"deflate", Compression::kDeflate},
+                        {"snappy", Compression::kSnappy},
+                        {"lz4", Compression::kLz4}},
                        "what requests may be compressed with"),
       config::Bool("wait_for_result", &GrpcConfig::wait_for_result,
                    "answer when the items are delivered, not when they are on their way"),

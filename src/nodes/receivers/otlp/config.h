@@ -10,6 +10,7 @@
 #include "base/compression.h"
 #include "config/field_table.h"
 #include "engine/node_config.h"
+#include "nodes/receivers/otlp/cors.h"
 #include "runtime/tls.h"
 
 namespace df::nodes::receivers::otlp {
@@ -25,6 +26,7 @@ struct HttpConfig {
   int64_t max_connections = 1024;
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
   std::optional<runtime::TlsSettings> tls;
+  std::optional<CorsConfig> cors;
 };
 
 /// OTLP over gRPC.

@@ -73,6 +73,7 @@ class ExportService final : public engine::CompletionHandler {
 
   /// From now on every request is refused. What is being sent goes on.
   void Close() { is_closed_ = true; }
+  bool is_closed() const { return is_closed_; }
   /// Waits until nothing is being sent; outcomes may still be missing.
   runtime::Task<> WaitForSends();
   /// Waits until every request has its answer. Returns false when the deadline comes first.

@@ -3,11 +3,13 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "otlp/export_response.h"
+#include "runtime/grpc/health.h"
 
 namespace df::nodes::receivers::otlp {
 namespace {
@@ -34,6 +36,13 @@ std::optional<otap::Signal> SignalOf(std::string_view path) {
     return otap::Signal::kMetrics;
   }
   return std::nullopt;
+}
+
+/// What asks for health may name.
+std::vector<std::string_view> Services() {
+  return {"opentelemetry.proto.collector.logs.v1.LogsService",
+          "opentelemetry.proto.collector.trace.v1.TraceService",
+          "opentelemetry.proto.collector.metrics.v1.MetricsService"};
 }
 
 std::string_view MetricReason(Code code) {
@@ -103,6 +112,9 @@ Result<std::unique_ptr<GrpcEndpoint>> GrpcEndpoint::Listen(
 }
 
 runtime::Task<CallStatus> GrpcEndpoint::OnCall(ServerCall& call) {
+  if (runtime::grpc::IsHealthCheck(call.path())) {
+    co_return co_await runtime::grpc::AnswerHealthCheck(&call, !service_->is_closed(), Services());
+  }
   const std::optional<otap::Signal> signal = SignalOf(call.path());
   if (!signal.has_value()) {
     co_return Refuse(Code::kUnimplemented,

@@ -300,6 +300,28 @@ TEST_F(GrpcEndpointTest, MoreRequestsThanMayBeUnderWayAreToldToComeAgain) {
   EXPECT_TRUE(calls_[0].answer.status.ok());
 }
 
+TEST_F(GrpcEndpointTest, TellsItsHealth) {
+  Start("max_concurrent_requests: 1, wait_for_result: true");
+  const std::string check = "/grpc.health.v1.Health/Check";
+  const auto request = [](std::string_view service) {
+    return "\x0a" + std::string(1, static_cast<char>(service.size())) + std::string(service);
+  };
+  harness_->sink().holds = true;
+  Call& call = Send(PathOf(Signal::kLogs), LogsRequest(1));
+  Until([this] { return harness_->sink().held.size() == 1; });
+  // A server that is busy is a healthy one. The connection may open no more.
+  const auto first = std::move(client_);
+  MakeClient({});
+  EXPECT_EQ(Ask(check, "").message, "\x08\x01");
+  const auto logs = Ask(check, request("opentelemetry.proto.collector.logs.v1.LogsService"));
+  EXPECT_EQ(logs.message, "\x08\x01") << logs.status.ToString();
+  EXPECT_EQ(Ask(check, request("x")).status.code, Code::kNotFound);
+  EXPECT_EQ(Ask(check, "\x0a\x05").status.code, Code::kInvalidArgument);
+  EXPECT_EQ(Ask("/grpc.health.v1.Health/Watch", "").status.code, Code::kUnimplemented);
+  Release();
+  Until([&call] { return call.task.is_done(); });
+}
+
 TEST_F(GrpcEndpointTest, CallsThatDoNotArriveMakeRoom) {
   Start("max_concurrent_requests: 4, wait_for_result: true");
   struct Stuck {

@@ -79,7 +79,24 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(
   return endpoint;
 }
 
+void HttpEndpoint::AddCors(const std::string& origin, Response* response) const {
+  if (config_.cors.has_value()) {
+    AddCorsHeaders(*config_.cors, origin, response);
+  }
+}
+
 std::optional<Response> HttpEndpoint::Admit(const Request& head) {
+  if (config_.cors.has_value() && IsPreflight(head) && SignalOf(head.target).has_value()) {
+    return std::nullopt;
+  }
+  std::optional<Response> refusal = Check(head);
+  if (refusal.has_value()) {
+    AddCors(std::string(Find(head.headers, "Origin")), &*refusal);
+  }
+  return refusal;
+}
+
+std::optional<Response> HttpEndpoint::Check(const Request& head) {
   const std::optional<Encoding> encoding = EncodingOf(head);
   const Encoding answered = encoding.value_or(Encoding::kJson);
   if (!SignalOf(head.target).has_value()) {
@@ -111,7 +128,8 @@ std::optional<Response> HttpEndpoint::Admit(const Request& head) {
         415, AnswerCode::kInvalidArgument,
         fmt::format("found content encoding '{}', expected {}",
                     PrintableText(Find(head.headers, "Content-Encoding")),
-                    config_.accept_compressed_requests ? "gzip, deflate, zstd or none" : "none"),
+                    config_.accept_compressed_requests ? "gzip, deflate, zstd, snappy, lz4 or none"
+                                                       : "none"),
         answered, "content_encoding");
   }
   if (const std::string_view reason = service_->reason_to_refuse(); !reason.empty()) {
@@ -121,6 +139,16 @@ std::optional<Response> HttpEndpoint::Admit(const Request& head) {
 }
 
 runtime::Task<Response> HttpEndpoint::Respond(Request request) {
+  if (request.method == "OPTIONS") {
+    co_return AnswerPreflight(*config_.cors, request);
+  }
+  const std::string origin(Find(request.headers, "Origin"));
+  Response response = co_await Answer(std::move(request));
+  AddCors(origin, &response);
+  co_return response;
+}
+
+runtime::Task<Response> HttpEndpoint::Answer(Request request) {
   ExportRequest made;
   made.signal = *SignalOf(request.target);
   made.encoding = *EncodingOf(request);
@@ -149,7 +177,12 @@ runtime::Task<Response> HttpEndpoint::Respond(Request request) {
 }
 
 Response HttpEndpoint::Refuse(int status, std::string_view reason, const Request& head) {
-  const Encoding encoding = EncodingOf(head).value_or(Encoding::kJson);
+  Response response = MakeRefusal(status, reason, EncodingOf(head).value_or(Encoding::kJson));
+  AddCors(std::string(Find(head.headers, "Origin")), &response);
+  return response;
+}
+
+Response HttpEndpoint::MakeRefusal(int status, std::string_view reason, Encoding encoding) {
   switch (status) {
     case 408:
       return Problem(status, AnswerCode::kDeadlineExceeded, reason, encoding, "timeout");

@@ -36,6 +36,11 @@ class HttpEndpoint final : public runtime::http1::RequestHandler {
  private:
   HttpEndpoint(const HttpConfig& config, ExportService* service, telemetry::MetricSet* metrics);
 
+  std::optional<runtime::http1::Response> Check(const runtime::http1::Request& head);
+  runtime::Task<runtime::http1::Response> Answer(runtime::http1::Request request);
+  runtime::http1::Response MakeRefusal(int status, std::string_view reason,
+                                       df::otlp::Encoding encoding);
+  void AddCors(const std::string& origin, runtime::http1::Response* response) const;
   runtime::http1::Response Problem(int status, AnswerCode code, std::string_view message,
                                    df::otlp::Encoding encoding, std::string_view metric_reason);
   runtime::http1::Response ResponseOf(const ExportAnswer& answer, otap::Signal signal,

@@ -24,6 +24,7 @@ using otap::Signal;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -206,7 +207,8 @@ TEST_F(OtlpReceiverTest, TakesJsonAndAnswersInIt) {
 TEST_F(OtlpReceiverTest, InflatesEachCodingUpToTheLimit) {
   Start("max_request_body_size: 64KiB");
   const std::string request = Request(Signal::kLogs, 5);
-  for (const std::string_view coding : {"gzip", "deflate", "zstd", "GZIP", "identity"}) {
+  for (const std::string_view coding : {"gzip", "deflate", "zstd", "GZIP", "identity", "x-gzip",
+                                        "zlib", "snappy", "x-snappy-framed", "lz4"}) {
     const std::string body = Compress(*ParseCompression(coding), request).ValueOrDie();
     EXPECT_EQ(Ask(Post("/v1/logs", body, "application/x-protobuf", coding)).status, 200) << coding;
     EXPECT_EQ(Taken(harness_->sink().taken.size() - 1), request);
@@ -218,7 +220,7 @@ TEST_F(OtlpReceiverTest, InflatesEachCodingUpToTheLimit) {
   EXPECT_THAT(StatusOf(large).message, HasSubstr("65536"));
   EXPECT_EQ(Ask(Post("/v1/logs", "junk", "application/x-protobuf", "zstd")).status, 400);
   EXPECT_EQ(Ask(Post("/v1/logs", std::string((64 << 10) + 1, '\0'))).status, 413);
-  EXPECT_THAT(harness_->sink().taken, SizeIs(5));
+  EXPECT_THAT(harness_->sink().taken, SizeIs(10));
   EXPECT_EQ(harness_->metric("otlp", "df.receiver.otlp.requests.refused",
                              {{"protocol", "http"}, {"reason", "too_large"}}),
             2);
@@ -444,6 +446,57 @@ TEST_F(OtlpReceiverTest, TakesSlashesThatAreRepeatedAsOne) {
   EXPECT_EQ(Ask(Post("/v1///logs?x=//", BareLogs(1))).status, 200);
   EXPECT_EQ(Ask(Post("http://here:4318//v1/logs", BareLogs(1))).status, 200);
   EXPECT_EQ(Ask(Post("/v1/logs/more", BareLogs(1))).status, 404);
+}
+
+TEST_F(OtlpReceiverTest, LetsPagesInThatAreNamed) {
+  Start(
+      "cors: {allowed_origins: ['https://*.example.com', 'http://here:1'], allowed_headers: "
+      "[X-Team], max_age: 10min}");
+  const auto preflight = [](std::string_view origin, std::string_view path = "/v1/logs") {
+    return fmt::format(
+        "OPTIONS {} HTTP/1.1\r\nHost: x\r\nOrigin: {}\r\nAccess-Control-Request-Method: POST\r\n"
+        "Access-Control-Request-Headers: content-type\r\n\r\n",
+        path, origin);
+  };
+  const auto allows = [](std::string_view origin) {
+    return fmt::format("Access-Control-Allow-Origin: {}\r\n", origin);
+  };
+  Reply reply = Ask(preflight("https://app.example.com"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.head, HasSubstr(allows("https://app.example.com")));
+  EXPECT_THAT(reply.head, HasSubstr("Access-Control-Allow-Methods: POST\r\n"));
+  EXPECT_THAT(reply.head, HasSubstr("Access-Control-Allow-Headers: Content-Type, "
+                                    "Content-Encoding, X-Team\r\n"));
+  EXPECT_THAT(reply.head, HasSubstr("Access-Control-Max-Age: 600\r\n"));
+  EXPECT_THAT(reply.head, HasSubstr("Vary: Origin\r\n"));
+  for (const std::string_view origin :
+       {"https://example.com", "https://.example.com", "http://app.example.com", "http://here:2",
+        "https://app.example.com.evil", "null"}) {
+    reply = Ask(preflight(origin));
+    EXPECT_EQ(reply.status, 403) << origin;
+    EXPECT_THAT(reply.head, Not(HasSubstr("Access-Control-Allow-Origin"))) << origin;
+  }
+  EXPECT_EQ(Ask(preflight("http://here:1", "/v1/more")).status, 404);
+  std::string post = Post("/v1/logs", BareLogs(1));
+  post.insert(post.find("Host:"), "Origin: http://here:1\r\n");
+  reply = Ask(post);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.head, HasSubstr(allows("http://here:1")));
+  post = Post("/v1/logs", "\x0a\x7f");
+  post.insert(post.find("Host:"), "Origin: http://here:1\r\n");
+  reply = Ask(post);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_THAT(reply.head, HasSubstr(allows("http://here:1"))) << "the page may read why";
+  EXPECT_EQ(Ask(Post("/v1/logs", BareLogs(1))).status, 200) << "no page sends it";
+}
+
+TEST_F(OtlpReceiverTest, LetsNoPageInWithoutConfiguration) {
+  Start();
+  const Reply reply =
+      Ask("OPTIONS /v1/logs HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n"
+          "Access-Control-Request-Method: POST\r\n\r\n");
+  EXPECT_EQ(reply.status, 405);
+  EXPECT_THAT(reply.head, Not(HasSubstr("Access-Control")));
 }
 
 TEST_F(OtlpReceiverTest, AnswersLateWhereThePipelineTakesNothing) {
