@@ -239,6 +239,19 @@ std::string PrintableText(std::string_view text) {
   return printable;
 }
 
+namespace {
+
+/// Tells whether fewer than eight bytes are all ASCII.
+bool IsShortAscii(std::string_view text) {
+  uint8_t bits = 0;
+  for (const char letter : text) {
+    bits |= static_cast<uint8_t>(letter);
+  }
+  return bits < 0x80;
+}
+
+}  // namespace
+
 bool IsValidUtf8(std::string_view text) {
   while (!text.empty()) {
     // Eight ASCII bytes at a time: nearly all telemetry text is ASCII.
@@ -249,6 +262,8 @@ bool IsValidUtf8(std::string_view text) {
         text.remove_prefix(sizeof(word));
         continue;
       }
+    } else if (IsShortAscii(text)) {
+      return true;
     }
     const size_t length = Utf8SequenceLength(text);
     if (length == 0) {

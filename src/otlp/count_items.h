@@ -32,7 +32,7 @@ arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view reques
 /// the bytes. Shape: one of more than otap::kMaxRootRows records becomes several, which have their
 /// tables. `on_decoded` hears what decoding could not keep, once a request, if it comes to that; by
 /// whoever asks for the tables. It owns what it needs. Errors: as DecodeRequest. Cost: a pass over
-/// the bytes, about a fifth of decoding.
+/// the bytes, that of FindFault.
 arrow::Result<std::vector<otap::BatchPtr>> MakeRequestBatches(
     otap::Signal signal, std::shared_ptr<arrow::Buffer> request,
     std::function<void(const DecodeStats&)> on_decoded = nullptr);

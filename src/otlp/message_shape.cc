@@ -212,6 +212,11 @@ const MessageShape kKeyValueShape = {"KeyValue", kKeyValueFields};
 const MessageShape kBucketsShape = {"Buckets", kBucketsFields};
 
 const FieldShape* MessageShape::Find(uint32_t number) const {
+  // Most messages number their fields without gaps.
+  if (const size_t guess = size_t{number} - 1;
+      guess < fields.size() && fields[guess].number == number) {
+    return &fields[guess];
+  }
   const auto at = std::lower_bound(
       fields.begin(), fields.end(), number,
       [](const FieldShape& field, uint32_t wanted) { return field.number < wanted; });
