@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "lake/file_summary.h"
+#include "lake/id_ranges.h"
 #include "lake/leaf.h"
 #include "otap/any_value.h"
 
@@ -21,14 +22,69 @@ namespace {
 
 constexpr int64_t kManyParents = 8;
 
-/// Calls `visit` with each piece, the place of a row in ChildRows and its row in the slice.
-template <typename Visit>
-void ForEachRow(const ChildRows& rows, const Visit& visit) {
+/// The parents of the rows of a piece.
+struct Stretch {
+  const Piece* piece = nullptr;
+  size_t first_row = 0;  ///< in ChildRows
+  IdRange parents;
+};
+
+std::vector<Stretch> StretchesOf(const ChildRows& rows) {
+  std::vector<Stretch> stretches;
   size_t row = 0;
   for (const Piece& piece : rows.pieces) {
+    const auto begin = rows.parents.begin() + static_cast<ptrdiff_t>(row);
+    uint32_t min = UINT32_MAX;
+    uint32_t max = 0;
+    std::for_each(begin, begin + piece.length, [&](uint32_t parent) {
+      min = std::min(min, parent);
+      max = std::max(max, parent);
+    });
+    stretches.push_back({.piece = &piece, .first_row = row, .parents = {min, max}});
+    row += static_cast<size_t>(piece.length);
+  }
+  return stretches;
+}
+
+/// Returns a range with every parent that rows of two files can have; empty when there is none.
+IdRange FindOverlap(const std::vector<Stretch>& stretches) {
+  std::map<const FileSummary*, IdRange> ranges;
+  for (const Stretch& stretch : stretches) {
+    Extend(&ranges.try_emplace(stretch.piece->file, kEmptyIdRange).first->second, stretch.parents);
+  }
+  std::vector<IdRange> sorted;
+  for (const auto& [file, range] : ranges) {
+    sorted.push_back(range);
+  }
+  std::sort(sorted.begin(), sorted.end(),
+            [](const IdRange& a, const IdRange& b) { return a.min < b.min; });
+  IdRange overlap = kEmptyIdRange;
+  uint32_t last = sorted[0].max;
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    if (sorted[i].min <= last) {
+      Extend(&overlap, IdRange{sorted[i].min, std::min(last, sorted[i].max)});
+    }
+    last = std::max(last, sorted[i].max);
+  }
+  return overlap;
+}
+
+/// Calls `visit` with the piece, the place in ChildRows and the row in the slice of each row whose
+/// parent is in a range.
+template <typename Visit>
+void ForEachRow(const ChildRows& rows, const std::vector<Stretch>& stretches, IdRange parents,
+                const Visit& visit) {
+  for (const Stretch& stretch : stretches) {
+    if (stretch.parents.max < parents.min || parents.max < stretch.parents.min) {
+      continue;
+    }
+    const Piece& piece = *stretch.piece;
     const auto* selection = static_cast<const arrow::Int32Array*>(piece.selection.get());
-    for (int64_t i = 0; i < piece.length; ++i, ++row) {
-      visit(piece, row, selection == nullptr ? piece.offset + i : int64_t{selection->Value(i)});
+    for (int64_t i = 0; i < piece.length; ++i) {
+      const size_t row = stretch.first_row + static_cast<size_t>(i);
+      if (parents.min <= rows.parents[row] && rows.parents[row] <= parents.max) {
+        visit(piece, row, selection == nullptr ? piece.offset + i : int64_t{selection->Value(i)});
+      }
     }
   }
 }
@@ -37,15 +93,15 @@ bool HasId(const ChildRows& rows, size_t row) {
   return !rows.id_states.empty() && rows.id_states[row] != ChildRows::kNoId;
 }
 
-/// Returns the parents that have rows without id of more than one file: all, or one of so many that
-/// about `most` are left.
-std::vector<bool> FindShared(const ChildRows& rows, size_t most) {
-  const uint32_t greatest = *std::max_element(rows.parents.begin(), rows.parents.end());
-  std::vector<const FileSummary*> first(size_t{greatest} + 1, nullptr);
+/// Returns the parents of a range that have rows without id of more than one file, counted from its
+/// first: all, or one of so many that about `most` are left. Empty when there is none.
+std::vector<bool> FindShared(const ChildRows& rows, const std::vector<Stretch>& stretches,
+                             IdRange range, size_t most) {
+  std::vector<const FileSummary*> first(size_t{range.max} - range.min + 1, nullptr);
   std::vector<bool> is_shared(first.size(), false);
   size_t num_shared = 0;
-  ForEachRow(rows, [&](const Piece& piece, size_t row, int64_t) {
-    const uint32_t parent = rows.parents[row];
+  ForEachRow(rows, stretches, range, [&](const Piece& piece, size_t row, int64_t) {
+    const uint32_t parent = rows.parents[row] - range.min;
     if (first[parent] == nullptr && !HasId(rows, row)) {
       first[parent] = piece.file;
     } else if (first[parent] != piece.file && !is_shared[parent] && !HasId(rows, row)) {
@@ -122,7 +178,12 @@ void RowsGivenTwice::Add(const ChildRows& rows) {
 
 std::vector<RowsGivenTwice::Row> RowsGivenTwice::RowsOfSharedParents(const ChildRows& rows) const {
   std::vector<Row> shared;
-  const std::vector<bool> is_shared = FindShared(rows, kMostParents);
+  const std::vector<Stretch> stretches = StretchesOf(rows);
+  const IdRange range = FindOverlap(stretches);
+  if (range.min > range.max) {
+    return shared;
+  }
+  const std::vector<bool> is_shared = FindShared(rows, stretches, range, kMostParents);
   if (is_shared.empty()) {
     return shared;
   }
@@ -130,8 +191,8 @@ std::vector<RowsGivenTwice::Row> RowsGivenTwice::RowsOfSharedParents(const Child
   const size_t begin = key < 0 ? 0 : static_cast<size_t>(key);
   const size_t end = key < 0 ? LeavesOf(kind_).size() : begin + 1;
   std::map<const TableSlice*, RowHasher> hashers;
-  ForEachRow(rows, [&](const Piece& piece, size_t row, int64_t slice_row) {
-    if (is_shared[rows.parents[row]] && !HasId(rows, row)) {
+  ForEachRow(rows, stretches, range, [&](const Piece& piece, size_t row, int64_t slice_row) {
+    if (is_shared[rows.parents[row] - range.min] && !HasId(rows, row)) {
       const auto [hasher, is_new] =
           hashers.try_emplace(piece.slice.get(), *piece.slice, begin, end);
       shared.push_back({.parent = rows.parents[row],

@@ -22,8 +22,8 @@ class RowsGivenTwice {
  public:
   explicit RowsGivenTwice(otap::TableKind kind) : kind_(kind) {}
 
-  /// Looks at the rows of a payload. Cost: nothing where they are of one file, linear where no
-  /// parent has rows of two; else n log n, at most kMostParents parents are looked at.
+  /// Looks at the rows of a payload. Cost: nothing where they are of one file, a look at the
+  /// parents where no parent has rows of two; else n log n, of about kMostParents parents.
   void Add(const ChildRows& rows);
 
   /// The problem, with the number of rows that were seen to repeat; OK when there is none.
