@@ -30,6 +30,7 @@ void Handle(int signal, void (*handler)(int)) {
 
 void HoldSignals() {
   Handle(SIGPIPE, SIG_IGN);
+  Handle(SIGXFSZ, SIG_IGN);
   Handle(SIGHUP, KeepHangUp);
   Handle(SIGUSR1, KeepHangUp);
   Handle(SIGUSR2, KeepHangUp);

@@ -9,8 +9,9 @@
 namespace df::runtime {
 
 /// From now on SIGHUP, SIGUSR1 and SIGUSR2 do not end the process: a SIGHUP is kept for the
-/// SignalListener that comes, the others go nowhere. SIGPIPE is ignored: a peer that closes its
-/// socket is an error of the write. Calls: once, before there are threads.
+/// SignalListener that comes, the others go nowhere. SIGPIPE and SIGXFSZ are ignored: a peer that
+/// closes its socket, and a file that reaches the limit of its size, are errors of the write.
+/// Calls: once, before there are threads.
 void HoldSignals();
 
 /// Calls back on the loop for every SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 until it is
