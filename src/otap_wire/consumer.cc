@@ -139,7 +139,15 @@ arrow::Status Consumer::CheckPayloads(const BatchArrowRecords& message) const {
 arrow::Result<std::vector<Consumer::TablePtr>> Consumer::ReadTables(
     const BatchArrowRecords& message) {
   ARROW_RETURN_NOT_OK(CheckPayloads(message));
-  const Budget budget(limits_.inflated_bytes);
+  int64_t message_bytes = 0;
+  for (const ArrowPayload& payload : message.payloads) {
+    message_bytes += static_cast<int64_t>(payload.record.size());
+  }
+  // Making a batch takes as much again, twice: a few bytes must not cost hundreds of megabytes.
+  const int64_t inflated_bytes =
+      std::min(limits_.inflated_bytes,
+               std::max(message_bytes * limits_.inflated_times, limits_.inflated_anyway));
+  const Budget budget(inflated_bytes);
   std::vector<TablePtr> tables;
   for (const ArrowPayload& payload : message.payloads) {
     const otap::TableInfo& info = *otap::FindTable(payload.type);
@@ -147,8 +155,8 @@ arrow::Result<std::vector<Consumer::TablePtr>> Consumer::ReadTables(
     if (!table.ok()) {
       if (budget.is_exceeded()) {
         return arrow::Status::Invalid(
-            fmt::format("payload {} ({}): the message inflates to more than {} bytes", payload.type,
-                        info.directory, limits_.inflated_bytes));
+            fmt::format("payload {} ({}): the message of {} bytes inflates to more than {} bytes",
+                        payload.type, info.directory, message_bytes, inflated_bytes));
       }
       return At(info, table.status());
     }

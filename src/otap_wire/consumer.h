@@ -17,8 +17,11 @@ namespace df::otap_wire {
 
 /// What one message, and what is kept for the next, may cost.
 struct ConsumerLimits {
-  int64_t message_bytes = 16 << 20;     ///< of the protobuf message
-  int64_t inflated_bytes = 256 << 20;   ///< of everything that its buffers inflate to
+  int64_t message_bytes = 16 << 20;    ///< of the protobuf message
+  int64_t inflated_bytes = 256 << 20;  ///< of everything that its buffers inflate to
+  /// Of a small message: so many times its own bytes, or the bytes below where that is more.
+  int64_t inflated_times = 64;
+  int64_t inflated_anyway = 32 << 20;
   int64_t table_rows = 4 << 20;         ///< of any table but the root
   int64_t dictionary_bytes = 64 << 20;  ///< of what the stream has collected, all tables together
 };

@@ -158,8 +158,28 @@ TEST_F(OneStream, WhatInflatesToTooMuchIsRefused) {
   Consumer strict(otap::Signal::kLogs, {.inflated_bytes = 4096});
   const auto read = strict.Consume(*small.Produce(LogsWithWords(0, 5000), 1));
   ASSERT_FALSE(read.ok());
-  EXPECT_THAT(read.status().message(), HasSubstr("payload 30 (logs): the message inflates"));
+  EXPECT_THAT(read.status().message(), HasSubstr("inflates to more than 4096 bytes"));
   EXPECT_TRUE(strict.is_failed());
+}
+
+TEST_F(OneStream, ASmallMessageInflatesToSomeTimesItsOwnSizeOnly) {
+  arrow::StringBuilder texts;
+  ASSERT_TRUE(texts.Append(std::string(40 << 20, 'x')).ok());
+  otap::BatchBuilder builder(otap::Signal::kLogs);
+  ASSERT_TRUE(builder
+                  .Set(otap::TableKind::kLogs,
+                       arrow::RecordBatch::Make(
+                           arrow::schema({arrow::field("severity_text", arrow::utf8())}), 1,
+                           {texts.Finish().ValueOrDie()}))
+                  .ok());
+  const std::string message =
+      *Producer(otap::Signal::kLogs, {.compression = BufferCompression::kZstd})
+           .Produce(builder.Build(), 1);
+  ASSERT_LT(message.size(), 10'000U);
+  const auto read = consumer_.Consume(message);
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.status().message(), HasSubstr("inflates to more than 33554432 bytes"));
+  EXPECT_TRUE(Consumer(otap::Signal::kLogs, {.inflated_anyway = 64 << 20}).Consume(message).ok());
 }
 
 TEST_F(OneStream, AMessageThatIsTooLongIsRefused) {
