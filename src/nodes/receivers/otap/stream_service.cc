@@ -111,6 +111,7 @@ runtime::Task<StreamEnd> StreamService::Serve(df::otap::Signal signal, MessageSt
     while (!session->answers.empty()) {
       std::string answer = otap_wire::WriteBatchStatus(session->answers.front());
       session->answers.pop_front();
+      session->room.Notify();
       if (!co_await stream->Write(std::move(answer))) {
         session->reader = runtime::Task<>();
         co_return session->end;
@@ -306,8 +307,9 @@ telemetry::Counter* StreamService::AnswersOf(StatusCode code) {
   return counter;
 }
 
+/// Answers that a client does not take count like batches without one.
 bool StreamService::HasRoom(const Session& session) const {
-  return session.num_in_flight < settings_.max_in_flight_per_stream &&
+  return session.num_in_flight + std::ssize(session.answers) < settings_.max_in_flight_per_stream &&
          static_cast<int64_t>(in_flight_.size()) < settings_.max_in_flight;
 }
 

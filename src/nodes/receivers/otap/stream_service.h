@@ -22,9 +22,9 @@
 namespace df::nodes::receivers::otap {
 
 struct ServiceSettings {
-  bool wait_for_result = true;                      ///< answers say what became of a batch
-  int64_t max_in_flight = 1000;                     ///< batches without outcome, of all streams
-  int64_t max_in_flight_per_stream = 16;            ///< a stream with more is not read
+  bool wait_for_result = true;            ///< answers say what became of a batch
+  int64_t max_in_flight = 1000;           ///< batches without outcome, of all streams
+  int64_t max_in_flight_per_stream = 16;  ///< and unread answers; with more it is not read
   std::optional<std::chrono::nanoseconds> timeout;  ///< of one batch
   otap_wire::ConsumerLimits limits;
 };

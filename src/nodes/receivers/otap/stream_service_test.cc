@@ -32,7 +32,7 @@ using ::testing::HasSubstr;
 /// What a client sends and hears.
 class FakeStream final : public MessageStream {
  public:
-  explicit FakeStream(runtime::EventLoop* loop) : changed_(loop) {}
+  explicit FakeStream(runtime::EventLoop* loop) : changed_(loop), taken_(loop) {}
 
   runtime::Task<Result<std::optional<std::string>>> Read() override {
     while (messages.empty() && !is_complete && !is_broken) {
@@ -51,6 +51,9 @@ class FakeStream final : public MessageStream {
   }
 
   runtime::Task<bool> Write(std::string message) override {
+    while (!takes_answers && !is_broken) {
+      co_await taken_.Wait();
+    }
     if (is_broken) {
       co_return false;
     }
@@ -69,11 +72,17 @@ class FakeStream final : public MessageStream {
   void Break() {
     is_broken = true;
     changed_.Notify();
+    taken_.Notify();
+  }
+  void TakeAnswers() {
+    takes_answers = true;
+    taken_.Notify();
   }
 
   std::deque<std::string> messages;
   bool is_complete = false;
   bool is_broken = false;
+  bool takes_answers = true;
   int64_t num_read = 0;
   std::vector<BatchStatus> answers;
   std::optional<StreamEnd> end;
@@ -81,6 +90,7 @@ class FakeStream final : public MessageStream {
 
  private:
   runtime::Wakeup changed_;
+  runtime::Wakeup taken_;
 };
 
 /// What the tests and the receiver below share.
@@ -271,6 +281,19 @@ TEST_F(StreamServiceTest, AStreamWithTooMuchInFlightIsNotRead) {
   EXPECT_EQ(stream->num_read, 2);
   Answer(0, engine::Outcome::Ack());
   EXPECT_EQ(stream->num_read, 3);
+}
+
+TEST_F(StreamServiceTest, AClientThatDoesNotTakeItsAnswersIsNotRead) {
+  Start();
+  FakeStream* stream = Open();
+  stream->takes_answers = false;
+  for (int64_t i = 0; i < 100; ++i) {
+    Send(stream, Message(i));
+  }
+  EXPECT_LE(stream->num_read, probe->settings.max_in_flight_per_stream + 2);
+  stream->TakeAnswers();
+  harness_->RunUntilIdle();
+  EXPECT_EQ(stream->answers.size(), 100u);
 }
 
 TEST_F(StreamServiceTest, TheLimitOfAllStreamsHoldsForTheirSum) {
