@@ -29,6 +29,19 @@ Json Encoded(const otap::Batch& batch) {
   return Json::parse(text.ValueOr("{}"));
 }
 
+Result<std::vector<otap::BatchPtr>> AllBatches(const telemetry::MetricSnapshot& snapshot,
+                                               const Resource& resource, int64_t max_rows) {
+  MetricBatches maker(snapshot, resource, max_rows);
+  std::vector<otap::BatchPtr> batches;
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(otap::BatchPtr batch, maker.Next());
+    if (batch == nullptr) {
+      return batches;
+    }
+    batches.push_back(std::move(batch));
+  }
+}
+
 TEST(MetricBatches, EveryKindIsWhatOtlpMakesOfIt) {
   telemetry::Registry registry([] { return int64_t{1'000}; });
   telemetry::MetricSet& set = registry.FindOrAdd("df.test", {{"node.id", "a"}, {"core.id", "0"}});
@@ -44,7 +57,7 @@ TEST(MetricBatches, EveryKindIsWhatOtlpMakesOfIt) {
   histogram.Record(4'000'000'000);
   set.AddHistogram({InstrumentKind::kHistogram, "i", "By", "Empty"}, bounds);
 
-  const auto batches = MakeMetricBatches(registry.Snapshot(), {{"service.name", "x"}}, 100);
+  const auto batches = AllBatches(registry.Snapshot(), {{"service.name", "x"}}, 100);
   ASSERT_TRUE(batches.ok()) << batches.status();
   ASSERT_EQ(batches->size(), 1U);
   EXPECT_EQ(Encoded(*batches->at(0)), Json::parse(R"({"resourceMetrics": [{
@@ -159,7 +172,7 @@ TEST(MetricBatches, AllPointsOfARandomRegistryArriveOnceInBoundedBatches) {
       }
     }
     const auto max_rows = static_cast<int64_t>(1 + rng() % 100);
-    const auto batches = MakeMetricBatches(snapshot, {}, max_rows);
+    const auto batches = AllBatches(snapshot, {}, max_rows);
     ASSERT_TRUE(batches.ok()) << batches.status();
     Flat found;
     for (const otap::BatchPtr& batch : *batches) {

@@ -12,29 +12,10 @@
 namespace df::nodes::receivers::internal_telemetry {
 namespace {
 
-constexpr int64_t kMaxMetricRows = 8192;
+/// Few enough that the loop is not held long.
+constexpr int64_t kMaxMetricRows = 1024;
 
 }  // namespace
-
-Result<std::vector<otap::BatchPtr>> InternalTelemetryReceiver::MakeBatches(
-    telemetry::MetricSet* own) {
-  std::vector<otap::BatchPtr> batches;
-  if (config_.Sends(otap::Signal::kMetrics)) {
-    ARROW_ASSIGN_OR_RAISE(
-        batches, MakeMetricBatches(own->registry().Snapshot(), config_.resource, kMaxMetricRows));
-    for (const otap::BatchPtr& batch : batches) {
-      num_points_ += batch->num_items();
-    }
-  }
-  if (config_.Sends(otap::Signal::kLogs)) {
-    const std::vector<LogRecord> records = TakeRecords(own);
-    if (!records.empty()) {
-      ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), MakeLogBatch(records, config_.resource));
-      num_records_ += batches.back()->num_items();
-    }
-  }
-  return batches;
-}
 
 std::vector<LogRecord> InternalTelemetryReceiver::TakeRecords(telemetry::MetricSet* own) {
   const uint64_t before = position_->last_sequence;
@@ -66,14 +47,34 @@ runtime::Task<Status> InternalTelemetryReceiver::Run(engine::Effects& effects) {
     // A report that took longer than the interval leaves out those that are late.
     next = std::max(next + config_.reporting_interval, effects.clock().Now());
     is_last = !co_await effects.loop().SleepUntil(next, &effects.drain());
-    auto batches = MakeBatches(&effects.metrics());
-    if (!batches.ok()) {
-      co_return batches.status();
+    bool has_room = true;
+    if (config_.Sends(otap::Signal::kMetrics)) {
+      MetricBatches batches(effects.metrics().registry().Snapshot(), config_.resource,
+                            kMaxMetricRows);
+      while (has_room) {
+        co_await effects.loop().SleepFor({}, nullptr);  // others have a turn before each
+        Result<otap::BatchPtr> batch = batches.Next();
+        if (!batch.ok()) {
+          co_return batch.status();
+        }
+        if (*batch == nullptr) {
+          break;
+        }
+        num_points_ += (*batch)->num_items();
+        engine::Pdata pdata(std::move(*batch), effects.MakeToken(this, 0));
+        has_room = co_await effects.Send(std::move(pdata));
+      }
     }
-    for (otap::BatchPtr& batch : *batches) {
-      engine::Pdata pdata(std::move(batch), effects.MakeToken(this, 0));
-      if (!co_await effects.Send(std::move(pdata))) {
-        break;
+    if (has_room && config_.Sends(otap::Signal::kLogs)) {
+      const std::vector<LogRecord> records = TakeRecords(&effects.metrics());
+      if (!records.empty()) {
+        Result<otap::BatchPtr> batch = MakeLogBatch(records, config_.resource);
+        if (!batch.ok()) {
+          co_return batch.status();
+        }
+        num_records_ += (*batch)->num_items();
+        engine::Pdata pdata(std::move(*batch), effects.MakeToken(this, 0));
+        co_await effects.Send(std::move(pdata));
       }
     }
   }

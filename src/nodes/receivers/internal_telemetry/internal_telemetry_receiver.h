@@ -36,8 +36,7 @@ class InternalTelemetryReceiver final : public engine::Receiver, public engine::
   engine::NodeReport Report() override;
 
  private:
-  /// What is to be sent now; `own` is the metric set of the node.
-  Result<std::vector<otap::BatchPtr>> MakeBatches(telemetry::MetricSet* own);
+  /// Log records since the last time; `own` is the metric set of the node.
   std::vector<LogRecord> TakeRecords(telemetry::MetricSet* own);
 
   InternalTelemetryConfig config_;

@@ -1,5 +1,7 @@
 #include "nodes/receivers/internal_telemetry/metric_batches.h"
 
+#include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "nodes/receivers/internal_telemetry/table_columns.h"
@@ -97,10 +99,6 @@ class MetricBatchBuilder {
     ARROW_RETURN_NOT_OK(set(TableKind::kNumberDpAttrs, &numbers_.attributes));
     ARROW_RETURN_NOT_OK(set(TableKind::kHistogramDataPoints, &histograms_.table));
     ARROW_RETURN_NOT_OK(set(TableKind::kHistogramDpAttrs, &histograms_.attributes));
-    scope_id_ = -1;
-    next_metric_id_ = 0;
-    numbers_.next_id = 0;
-    histograms_.next_id = 0;
     return batch.Build();
   }
 
@@ -195,41 +193,52 @@ class MetricBatchBuilder {
   arrow::DoubleBuilder* max_ = histograms_.table.Add<arrow::DoubleBuilder>("max");
 };
 
-// The metrics of one set, each with its points.
-using SetMetrics = std::vector<std::pair<const MetricFamily*, std::vector<const MetricPoint*>>>;
-
 }  // namespace
 
-Result<std::vector<otap::BatchPtr>> MakeMetricBatches(const telemetry::MetricSnapshot& snapshot,
-                                                      const Resource& resource, int64_t max_rows) {
-  std::map<std::pair<std::string_view, telemetry::Attributes>,
-           std::pair<const telemetry::SetIdentity*, SetMetrics>>
-      sets;
-  for (const MetricFamily& family : snapshot.families) {
+/// A set and its metrics, each with its points.
+struct MetricBatches::Set {
+  const telemetry::SetIdentity* identity = nullptr;
+  std::vector<std::pair<const MetricFamily*, std::vector<const MetricPoint*>>> metrics;
+};
+
+MetricBatches::MetricBatches(telemetry::MetricSnapshot snapshot, const Resource& resource,
+                             int64_t max_rows)
+    : snapshot_(std::move(snapshot)), resource_(resource), max_rows_(max_rows) {
+  std::map<std::pair<std::string_view, telemetry::Attributes>, size_t> numbers;
+  std::unordered_map<const telemetry::SetIdentity*, size_t> known;
+  for (const MetricFamily& family : snapshot_.families) {
     for (const MetricPoint& point : family.points) {
-      auto& [identity, metrics] = sets[{point.set->scope, point.set->attributes}];
-      identity = point.set.get();
+      const auto [entry, is_new] = known.try_emplace(point.set.get(), sets_.size());
+      if (is_new) {  // comparing attributes is what takes time
+        entry->second = numbers.try_emplace({point.set->scope, point.set->attributes}, sets_.size())
+                            .first->second;
+        sets_.resize(std::max(sets_.size(), entry->second + 1));
+        sets_[entry->second].identity = point.set.get();
+      }
+      auto& metrics = sets_[entry->second].metrics;
       if (metrics.empty() || metrics.back().first != &family) {
         metrics.emplace_back(&family, std::vector<const MetricPoint*>());
       }
       metrics.back().second.push_back(&point);
     }
   }
-  std::vector<otap::BatchPtr> batches;
-  MetricBatchBuilder builder(resource, snapshot.unix_nanos);
-  for (const auto& [key, set] : sets) {
-    if (builder.num_rows() >= max_rows) {
-      ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), builder.Finish());
-    }
-    ARROW_RETURN_NOT_OK(builder.BeginSet(*set.first));
-    for (const auto& [family, points] : set.second) {
+}
+
+MetricBatches::~MetricBatches() = default;
+
+Result<otap::BatchPtr> MetricBatches::Next() {
+  MetricBatchBuilder builder(resource_, snapshot_.unix_nanos);
+  for (; next_ < sets_.size() && builder.num_rows() < max_rows_; ++next_) {
+    const Set& set = sets_[next_];
+    ARROW_RETURN_NOT_OK(builder.BeginSet(*set.identity));
+    for (const auto& [family, points] : set.metrics) {
       ARROW_RETURN_NOT_OK(builder.AddMetric(*family, points));
     }
   }
-  if (builder.num_rows() > 0) {
-    ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), builder.Finish());
+  if (builder.num_rows() == 0) {
+    return otap::BatchPtr();
   }
-  return batches;
+  return builder.Finish();
 }
 
 }  // namespace df::nodes::receivers::internal_telemetry
