@@ -18,7 +18,6 @@
 #include "lake/own_repeats.h"
 #include "lake/unreferred_attributes.h"
 #include "testing/faulty_file_system.h"
-#include "testing/footer_rewrites.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/table_rewrites.h"
@@ -335,41 +334,6 @@ TEST(RepeatedIds, ZerosThatFillThePointsOfOneBatchCostTheOtherNothing) {
     const Replayed replayed = ReplayTree(tree.folder.path(), options);
     EXPECT_EQ(RowsOf(replayed, otap::TableKind::kNumberDpAttrs), rows - lost);
     EXPECT_EQ(replayed.report.table(otap::TableKind::kNumberDataPoints).duplicate_ids, 0);
-  }
-}
-
-TEST(RepeatedIds, StatisticsThatAreWrongHideNothing) {
-  constexpr uint64_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
-  df::testing::RandomEngine random(7);
-  df::testing::RandomBatchOptions shape;
-  shape.missing_column = 0;
-  shape.without_attributes = 0;
-  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, shape, random);
-  for (const bool is_first : {true, false}) {
-    const TemporaryFolder folder;
-    df::testing::LakeWriterOptions options;
-    options.layout = df::testing::LakeLayout::kUpstream;
-    options.partition_levels = 0;
-    options.first_id = 50 * kStep;
-    options.id_step = kStep;
-    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
-    fs::path file;
-    for (const auto& one : written.files) {
-      file = one.table == otap::TableKind::kLogs ? folder.path() / one.path : file;
-    }
-    const fs::path copy =
-        file.parent_path() / (is_first ? "part-1-a.parquet" : "part-9999999999999-z.parquet");
-    fs::copy_file(file, copy);
-    const auto first = static_cast<uint32_t>(50 * kStep);
-    const auto num_rows = static_cast<uint32_t>(written.rows.at(otap::TableKind::kLogs));
-    const auto last = static_cast<uint32_t>(first + (num_rows - 1) * kStep);
-    df::testing::ReplaceInFooter(copy, first, is_first ? 1 : last + 1);
-    df::testing::ReplaceInFooter(copy, last, is_first ? 2 : last + 2);
-    const Replayed replayed = ReplayTree(folder.path(), {});
-    EXPECT_THAT(Messages(replayed),
-                HasSubstr(is_first ? "80 rows have an id that other rows of the table have too"
-                                   : "40 ids that come more than once may have gone out"));
-    EXPECT_GT(replayed.report.num_errors(), 0);
   }
 }
 

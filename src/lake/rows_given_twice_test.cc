@@ -1,6 +1,11 @@
 // A file beside the one that replaces it, in tables whose rows join by their parent alone.
+#include "lake/rows_given_twice.h"
+
+#include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <arrow/api.h>
@@ -9,6 +14,8 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 
+#include "lake/file_summary.h"
+#include "lake/leaf.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/table_rewrites.h"
@@ -143,6 +150,91 @@ TEST(RowsGivenTwice, ParentsWhoseRowsAreInSeveralFilesAreWhole) {
       }
     }
   }
+}
+
+/// Rows of log_attrs as some files have them, by parent and key.
+class MadeRows {
+ public:
+  using Row = std::pair<uint32_t, std::string>;
+
+  void Add(size_t file, const std::vector<Row>& rows) {
+    arrow::StringBuilder keys;
+    for (const auto& [parent, key] : rows) {
+      ASSERT_TRUE(keys.Append(key).ok());
+      rows_.parents.push_back(parent);
+    }
+    auto slice = std::make_shared<TableSlice>();
+    slice->num_rows = std::ssize(rows);
+    slice->leaves.resize(LeavesOf(TableKind::kLogAttrs).size());
+    slice->leaves[static_cast<size_t>(LeafIndex(TableKind::kLogAttrs, "key"))].values =
+        keys.Finish().ValueOrDie();
+    files_[file].entry.path = std::to_string(file);
+    files_[file].row_groups.push_back({.num_rows = std::ssize(rows)});
+    rows_.pieces.push_back({.slice = std::move(slice),
+                            .offset = 0,
+                            .length = std::ssize(rows),
+                            .selection = nullptr,
+                            .file = &files_[file]});
+  }
+
+  std::string Say() const {
+    RowsGivenTwice twice(TableKind::kLogAttrs);
+    twice.Add(rows_);
+    return twice.Describe("").message();
+  }
+
+ private:
+  ChildRows rows_;
+  std::array<FileSummary, 3> files_;
+};
+
+TEST(RowsGivenTwice, AFewAmongManyAreNoReplacement) {
+  MadeRows rows;
+  std::vector<MadeRows::Row> first;
+  std::vector<MadeRows::Row> second;
+  for (uint32_t parent = 0; parent < 100; ++parent) {
+    first.emplace_back(parent, "a");
+    second.emplace_back(parent, parent < 10 ? "a" : "b");
+  }
+  rows.Add(0, first);
+  rows.Add(1, second);
+  EXPECT_EQ(rows.Say(), "");
+}
+
+TEST(RowsGivenTwice, MostAmongManyAreOne) {
+  MadeRows rows;
+  std::vector<MadeRows::Row> first;
+  std::vector<MadeRows::Row> second;
+  for (uint32_t parent = 0; parent < 100; ++parent) {
+    first.emplace_back(parent, "a");
+    second.emplace_back(parent, parent < 60 ? "a" : "b");
+  }
+  rows.Add(0, first);
+  rows.Add(1, second);
+  EXPECT_THAT(rows.Say(), HasSubstr("2 files give the same parents the same rows, 0 has what is in "
+                                    "1: at least 60 rows go out twice"));
+}
+
+TEST(RowsGivenTwice, AFileOfOneParentIsFoundAtTheBorderOfAnother) {
+  MadeRows rows;
+  rows.Add(0, {{1, "a"}, {2, "a"}, {2, "b"}});
+  rows.Add(1, {{2, "a"}, {2, "b"}});
+  EXPECT_THAT(rows.Say(), HasSubstr("2 files"));
+}
+
+TEST(RowsGivenTwice, ASmallFileIsFoundInsideALargeOneBehindOthers) {
+  MadeRows rows;
+  rows.Add(0, {{1, "a"}, {2, "a"}, {3, "a"}, {4, "a"}, {9, "a"}});
+  rows.Add(1, {{2, "c"}});
+  rows.Add(2, {{4, "a"}, {9, "a"}});
+  EXPECT_THAT(rows.Say(), HasSubstr("2 files"));
+}
+
+TEST(RowsGivenTwice, AKeyThatARecordHasTwiceAtABorderIsNoSign) {
+  MadeRows rows;
+  rows.Add(0, {{1, "a"}, {2, "a"}, {2, "b"}});
+  rows.Add(1, {{2, "b"}, {3, "a"}, {4, "a"}});
+  EXPECT_EQ(rows.Say(), "");
 }
 
 }  // namespace

@@ -264,6 +264,17 @@ TEST_F(WorkListTest, MinFileAgeHoldsRootsAndWhatYoungChildrenBelongTo) {
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[1]));
 }
 
+TEST_F(WorkListTest, YoungChildrenHoldRootsOfATreeThatIsReadOnce) {
+  ReadOptions read;
+  read.min_file_age = seconds(7);
+  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), read, {},
+                [this] { return now_; });
+  Arrive(logs_[0], seconds(60));
+  Arrive(attributes_[0]);
+  EXPECT_THAT(TakeAll(&list), IsEmpty());
+  EXPECT_EQ(list.num_held_back(), 1);
+}
+
 TEST_F(WorkListTest, AWriterThatIsNeverQuietHoldsARootForSixLeastAgesOnly) {
   ReadOptions read;
   read.min_file_age = seconds(7);

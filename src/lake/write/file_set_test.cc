@@ -2,6 +2,7 @@
 #include "lake/write/file_set.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include "lake/leaf.h"
 #include "lake/readiness.h"
 #include "lake/table_file.h"
+#include "lake/work_list.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
 
@@ -411,6 +413,32 @@ TEST_P(FileSetSignals, EveryFileThatIsMissingOrThereTwiceIsNamed) {
     }
   }
   EXPECT_GT(num_tried, 2);
+}
+
+TEST(FileSetNames, AWholeSetDoesNotWaitForYoungFilesOfOthers) {
+  testing::RandomEngine random(15);
+  const TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path().string());
+  ASSERT_TRUE(
+      WriteSet(store.get(), testing::RandomBatches(1, otap::Signal::kTraces, {}, random)).ok());
+  const auto now = std::chrono::system_clock::now() + std::chrono::hours(1);
+  const auto young = folder.path() / "span_attrs/_part_id=a/part-9-young.parquet";
+  std::filesystem::create_directories(young.parent_path());
+  for (const auto& file : std::filesystem::directory_iterator(young.parent_path())) {
+    std::filesystem::copy_file(file.path(), young);
+    break;
+  }
+  ASSERT_TRUE(std::filesystem::exists(young));
+  std::filesystem::last_write_time(young, std::chrono::file_clock::from_sys(now));
+  ReadOptions read;
+  read.signals = {otap::Signal::kTraces};
+  read.min_file_age = std::chrono::minutes(1);
+  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), folder.path().string(), read, {},
+                [&] { return now; });
+  const auto taken = list.Take();
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  ASSERT_TRUE(taken->work.has_value());
+  EXPECT_EQ(taken->work->tasks.at(0).root_files.size(), 1U);
 }
 
 TEST(FileSetNames, RowsMayBeInFilesThatSomebodyWroteAnew) {

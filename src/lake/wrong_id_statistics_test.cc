@@ -1,0 +1,119 @@
+// Statistics of ids that are wrong do not hide that ids come more than once.
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/api.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/footer_rewrites.h"
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
+#include "testing/table_rewrites.h"
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using df::testing::Replayed;
+using df::testing::ReplayTree;
+using df::testing::TemporaryFolder;
+using ::testing::HasSubstr;
+
+std::string Messages(const Replayed& replayed) {
+  std::string messages;
+  for (const auto& problem : replayed.report.problems) {
+    messages += problem.message + "\n";
+  }
+  return messages;
+}
+
+TEST(RepeatedIds, StatisticsThatAreWrongHideNothing) {
+  constexpr uint64_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
+  df::testing::RandomEngine random(7);
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;
+  shape.without_attributes = 0;
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, shape, random);
+  for (const bool is_first : {true, false}) {
+    const TemporaryFolder folder;
+    df::testing::LakeWriterOptions options;
+    options.layout = df::testing::LakeLayout::kUpstream;
+    options.partition_levels = 0;
+    options.first_id = 50 * kStep;
+    options.id_step = kStep;
+    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+    fs::path file;
+    for (const auto& one : written.files) {
+      file = one.table == otap::TableKind::kLogs ? folder.path() / one.path : file;
+    }
+    const fs::path copy =
+        file.parent_path() / (is_first ? "part-1-a.parquet" : "part-9999999999999-z.parquet");
+    fs::copy_file(file, copy);
+    const auto first = static_cast<uint32_t>(50 * kStep);
+    const auto num_rows = static_cast<uint32_t>(written.rows.at(otap::TableKind::kLogs));
+    const auto last = static_cast<uint32_t>(first + (num_rows - 1) * kStep);
+    df::testing::ReplaceInFooter(copy, first, is_first ? 1 : last + 1);
+    df::testing::ReplaceInFooter(copy, last, is_first ? 2 : last + 2);
+    const Replayed replayed = ReplayTree(folder.path(), {});
+    EXPECT_THAT(Messages(replayed),
+                HasSubstr(is_first ? "80 rows have an id that other rows of the table have too"
+                                   : "40 ids that come more than once may have gone out"));
+    EXPECT_GT(replayed.report.num_errors(), 0);
+  }
+}
+
+TEST(RepeatedIds, WrongStatisticsOfChildrenHideNothing) {
+  constexpr uint64_t kStep = 1'000'003;
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;
+  shape.without_attributes = 0;
+  shape.without_children = 0.5;
+  bool is_done = false;
+  for (uint64_t seed = 1; !is_done && seed < 50; ++seed) {
+    df::testing::RandomEngine random(seed);
+    const auto sent = df::testing::RandomBatches(1, otap::Signal::kTraces, shape, random);
+    const TemporaryFolder folder;
+    df::testing::LakeWriterOptions options;
+    options.partition_levels = 0;
+    options.first_id = 50 * kStep;
+    options.id_step = kStep;
+    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+    fs::path file;
+    for (const auto& one : written.files) {
+      file = one.table == otap::TableKind::kSpanEvents ? folder.path() / one.path : file;
+    }
+    const auto rows = df::testing::ReadTable(file.string()).ValueOrDie();
+    const auto parents =
+        std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("parent_id"));
+    const auto ids = std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("id"));
+    const auto largest = [](const arrow::UInt32Array& of) {
+      return *std::max_element(of.raw_values(), of.raw_values() + of.length());
+    };
+    const uint32_t last = largest(*ids);
+    if (parents->Value(0) == ids->Value(0) || largest(*parents) == last) {
+      continue;  // the bytes of one column's statistics are those of another's
+    }
+    is_done = true;
+    // A second file of the same events says that all its ids are larger.
+    const fs::path copy = file.parent_path() / "part-9999999999999-z.parquet";
+    fs::copy_file(file, copy);
+    df::testing::ReplaceInFooter(copy, ids->Value(0), last + 1);
+    df::testing::ReplaceInFooter(copy, last, last + 2);
+    ReadOptions read;
+    read.batch_size = 4;
+    const Replayed replayed = ReplayTree(folder.path(), read);
+    EXPECT_GT(replayed.report.num_errors(), 0);
+    EXPECT_THAT(Messages(replayed),
+                ::testing::AnyOf(HasSubstr("have an id that other rows of the table"),
+                                 HasSubstr("may have gone out with the children")));
+  }
+  EXPECT_TRUE(is_done);
+}
+
+}  // namespace
+}  // namespace df::lake
