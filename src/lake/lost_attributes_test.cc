@@ -80,31 +80,41 @@ int64_t NumSaid(const ReadReport& report) {
   return report.num_errors() + static_cast<int64_t>(report.notices.size());
 }
 
+/// Six batches of a writer, one a file in every table.
+struct Tree {
+  Tree(const Writer& writer, otap::Signal signal) {
+    df::testing::RandomEngine random(1);
+    sent = df::testing::RandomBatches(6, signal, ShapeFor(writer), random);
+    df::testing::LakeWriterOptions layout;
+    layout.layout = writer.layout;
+    layout.created_by = writer.created_by;
+    layout.root_rows_per_file = 1;
+    layout.child_rows_per_file = 1;
+    written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+  }
+
+  std::vector<otap::BatchPtr> sent;
+  TemporaryFolder folder;
+  df::testing::WrittenLake written;
+};
+
 /// Every file of resource and scope attributes is taken away in turn.
 TEST(LostAttributes, AFileThatIsGoneIsNamed) {
   for (const Writer& writer : {Writer{}, Writer{LakeLayout::kOwn, "other"}}) {
     for (const otap::Signal signal : otap::kAllSignals) {
-      df::testing::RandomEngine random(1);
-      const auto sent = df::testing::RandomBatches(6, signal, ShapeFor(writer), random);
-      df::testing::LakeWriterOptions layout;
-      layout.layout = writer.layout;
-      layout.created_by = writer.created_by;
-      layout.root_rows_per_file = 1;  // one batch a file
-      layout.child_rows_per_file = 1;
-      TemporaryFolder folder;
-      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
-      const std::set<std::string> right = RightRecords(sent);
-      const Replayed whole = ReplayTree(folder.path(), {});
+      const Tree tree(writer, signal);
+      const std::set<std::string> right = RightRecords(tree.sent);
+      const Replayed whole = ReplayTree(tree.folder.path(), {});
       EXPECT_EQ(NumSaid(whole.report), 0);
       int num_taken = 0;
-      for (const auto& file : written.files) {
+      for (const auto& file : tree.written.files) {
         if (file.table != TableKind::kResourceAttrs && file.table != TableKind::kScopeAttrs) {
           continue;
         }
         SCOPED_TRACE(file.path);
-        fs::rename(folder.path() / file.path, folder.path() / "_aside");
-        const Replayed replayed = ReplayTree(folder.path(), {});
-        fs::rename(folder.path() / "_aside", folder.path() / file.path);
+        fs::rename(tree.folder.path() / file.path, tree.folder.path() / "_aside");
+        const Replayed replayed = ReplayTree(tree.folder.path(), {});
+        fs::rename(tree.folder.path() / "_aside", tree.folder.path() / file.path);
         for (const std::string& record : CanonicalRecords(replayed.batches)) {
           ASSERT_TRUE(right.contains(record)) << "attributes of another batch: " << record;
         }
@@ -126,24 +136,17 @@ TEST(LostAttributes, AFileThatIsThereTwiceGivesNothingTwice) {
   for (const Writer& writer :
        {Writer{}, Writer{LakeLayout::kUpstream, "pyarrow"}, Writer{LakeLayout::kOwn, "other"}}) {
     for (const otap::Signal signal : otap::kAllSignals) {
-      df::testing::RandomEngine random(1);
-      const auto sent = df::testing::RandomBatches(6, signal, ShapeFor(writer), random);
-      df::testing::LakeWriterOptions layout;
-      layout.layout = writer.layout;
-      layout.created_by = writer.created_by;
-      layout.root_rows_per_file = 1;  // one batch a file
-      layout.child_rows_per_file = 1;
-      TemporaryFolder folder;
-      const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
-      const auto whole = CanonicalRecords(ReplayTree(folder.path(), {}).batches);
-      for (const auto& file : written.files) {
+      const Tree tree(writer, signal);
+      const auto whole = CanonicalRecords(ReplayTree(tree.folder.path(), {}).batches);
+      for (const auto& file : tree.written.files) {
         if (file.table != TableKind::kResourceAttrs && file.table != TableKind::kScopeAttrs) {
           continue;
         }
         SCOPED_TRACE(file.path);
-        const fs::path copy = (folder.path() / file.path).parent_path() / "part-z-copy.parquet";
-        fs::copy_file(folder.path() / file.path, copy);
-        const Replayed replayed = ReplayTree(folder.path(), {});
+        const fs::path copy =
+            (tree.folder.path() / file.path).parent_path() / "part-z-copy.parquet";
+        fs::copy_file(tree.folder.path() / file.path, copy);
+        const Replayed replayed = ReplayTree(tree.folder.path(), {});
         fs::remove(copy);
         EXPECT_TRUE(CanonicalRecords(replayed.batches) == whole);
         EXPECT_EQ(replayed.report.num_errors(), 0);

@@ -27,6 +27,7 @@ namespace df::lake {
 namespace {
 
 namespace fs = std::filesystem;
+using df::testing::Messages;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
@@ -149,14 +150,6 @@ void RewriteIds(const fs::path& path, const Form& form, const std::function<void
       path,
       df::testing::ReplaceColumn(*rows, "id", "id", builder.Finish().ValueOrDie()).ValueOrDie(),
       form);
-}
-
-std::string Messages(const Replayed& replayed) {
-  std::string messages;
-  for (const auto& problem : replayed.report.problems) {
-    messages += problem.message + "\n";
-  }
-  return messages;
 }
 
 /// Rows of a table in all payloads.

@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using df::testing::CanonicalRecords;
 using df::testing::ExpectSameRecords;
+using df::testing::Messages;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
@@ -88,14 +89,6 @@ std::vector<fs::path> FilesOf(const fs::path& base, const std::string& table) {
   }
   std::sort(files.begin(), files.end());
   return files;
-}
-
-std::string Messages(const Replayed& replayed) {
-  std::string messages;
-  for (const auto& problem : replayed.report.problems) {
-    messages += problem.message + "\n";
-  }
-  return messages;
 }
 
 /// Whether every record that came out is one of those sent, or one of these without attributes of

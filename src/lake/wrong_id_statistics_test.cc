@@ -19,47 +19,55 @@ namespace df::lake {
 namespace {
 
 namespace fs = std::filesystem;
+using df::testing::Messages;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
-std::string Messages(const Replayed& replayed) {
-  std::string messages;
-  for (const auto& problem : replayed.report.problems) {
-    messages += problem.message + "\n";
-  }
-  return messages;
-}
+constexpr uint64_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
 
-TEST(RepeatedIds, StatisticsThatAreWrongHideNothing) {
-  constexpr uint64_t kStep = 1'000'003;  // every id is a pattern of its own in the footer
-  df::testing::RandomEngine random(7);
+df::testing::RandomBatchOptions Shape() {
   df::testing::RandomBatchOptions shape;
   shape.missing_column = 0;
   shape.without_attributes = 0;
-  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, shape, random);
-  for (const bool is_first : {true, false}) {
-    const TemporaryFolder folder;
+  return shape;
+}
+
+/// A batch as a writer that is not ours leaves it, in one file a table.
+struct Tree {
+  Tree(const std::vector<otap::BatchPtr>& sent, otap::TableKind kind) {
     df::testing::LakeWriterOptions options;
     options.layout = df::testing::LakeLayout::kUpstream;
     options.partition_levels = 0;
     options.first_id = 50 * kStep;
     options.id_step = kStep;
-    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
-    fs::path file;
+    written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
     for (const auto& one : written.files) {
-      file = one.table == otap::TableKind::kLogs ? folder.path() / one.path : file;
+      file = one.table == kind ? folder.path() / one.path : file;
     }
+  }
+
+  TemporaryFolder folder;
+  df::testing::WrittenLake written;
+  fs::path file;  ///< of the table asked for
+};
+
+TEST(RepeatedIds, StatisticsThatAreWrongHideNothing) {
+  df::testing::RandomEngine random(7);
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
+  for (const bool is_first : {true, false}) {
+    const Tree tree(sent, otap::TableKind::kLogs);
+    const fs::path& file = tree.file;
     const fs::path copy =
         file.parent_path() / (is_first ? "part-1-a.parquet" : "part-9999999999999-z.parquet");
     fs::copy_file(file, copy);
     const auto first = static_cast<uint32_t>(50 * kStep);
-    const auto num_rows = static_cast<uint32_t>(written.rows.at(otap::TableKind::kLogs));
+    const auto num_rows = static_cast<uint32_t>(tree.written.rows.at(otap::TableKind::kLogs));
     const auto last = static_cast<uint32_t>(first + (num_rows - 1) * kStep);
     df::testing::ReplaceInFooter(copy, first, is_first ? 1 : last + 1);
     df::testing::ReplaceInFooter(copy, last, is_first ? 2 : last + 2);
-    const Replayed replayed = ReplayTree(folder.path(), {});
+    const Replayed replayed = ReplayTree(tree.folder.path(), {});
     EXPECT_THAT(Messages(replayed),
                 HasSubstr(is_first ? "80 rows have an id that other rows of the table have too"
                                    : "40 ids that come more than once may have gone out"));
@@ -68,25 +76,14 @@ TEST(RepeatedIds, StatisticsThatAreWrongHideNothing) {
 }
 
 TEST(RepeatedIds, WrongStatisticsOfChildrenHideNothing) {
-  constexpr uint64_t kStep = 1'000'003;
-  df::testing::RandomBatchOptions shape;
-  shape.missing_column = 0;
-  shape.without_attributes = 0;
+  df::testing::RandomBatchOptions shape = Shape();
   shape.without_children = 0.5;
   bool is_done = false;
   for (uint64_t seed = 1; !is_done && seed < 50; ++seed) {
     df::testing::RandomEngine random(seed);
     const auto sent = df::testing::RandomBatches(1, otap::Signal::kTraces, shape, random);
-    const TemporaryFolder folder;
-    df::testing::LakeWriterOptions options;
-    options.partition_levels = 0;
-    options.first_id = 50 * kStep;
-    options.id_step = kStep;
-    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
-    fs::path file;
-    for (const auto& one : written.files) {
-      file = one.table == otap::TableKind::kSpanEvents ? folder.path() / one.path : file;
-    }
+    const Tree tree(sent, otap::TableKind::kSpanEvents);
+    const fs::path& file = tree.file;
     const auto rows = df::testing::ReadTable(file.string()).ValueOrDie();
     const auto parents =
         std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("parent_id"));
@@ -106,7 +103,7 @@ TEST(RepeatedIds, WrongStatisticsOfChildrenHideNothing) {
     df::testing::ReplaceInFooter(copy, last, last + 2);
     ReadOptions read;
     read.batch_size = 4;
-    const Replayed replayed = ReplayTree(folder.path(), read);
+    const Replayed replayed = ReplayTree(tree.folder.path(), read);
     EXPECT_GT(replayed.report.num_errors(), 0);
     EXPECT_THAT(Messages(replayed),
                 ::testing::AnyOf(HasSubstr("have an id that other rows of the table"),

@@ -49,6 +49,15 @@ struct Replayed {
   int64_t budget_left_over = 0;
 };
 
+/// Returns the problems of a report, a line each.
+inline std::string Messages(const Replayed& replayed) {
+  std::string messages;
+  for (const lake::Problem& problem : replayed.report.problems) {
+    messages += problem.message + "\n";
+  }
+  return messages;
+}
+
 /// Reads a whole tree the way a receiver does, one partition after the other.
 inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOptions& options) {
   static const arrow::Status kInitialized = arrow::compute::Initialize();
