@@ -135,7 +135,7 @@ Answer Dispatcher::Handle(const Call& call) {
     Answer answer = call.route->handler(call, engine_);
     if (call.route->method != Method::kGet) {
       LogInfo("admin server: {}{} from {}: {}", call.route->operation_id, NamesOf(call), call.peer,
-              answer.poll ? "under way" : std::to_string(answer.reply.status));
+              answer.poll ? "in progress" : std::to_string(answer.reply.status));
     }
     return answer;
   } catch (const std::exception& error) {

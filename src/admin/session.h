@@ -46,7 +46,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<void> Run();
 
   /// Takes a place, which may go to somebody else while the client is silent or slow. Returns false
-  /// when there is none. `places` outlives the session. Calls: once, before Run.
+  /// if all places are taken. `places` outlives the session. Calls: once, before Run.
   bool TakePlace(runtime::Places* places);
 
   /// Tells the client that there are too many connections, and ends.

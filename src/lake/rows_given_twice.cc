@@ -46,7 +46,8 @@ std::vector<Stretch> StretchesOf(const ChildRows& rows) {
   return stretches;
 }
 
-/// Returns a range with every parent that rows of two files can have; empty when there is none.
+/// Returns a range with every parent that rows of two files can have; empty if no two files share a
+/// parent.
 IdRange FindOverlap(const std::vector<Stretch>& stretches) {
   std::map<const FileSummary*, IdRange> ranges;
   for (const Stretch& stretch : stretches) {
@@ -94,7 +95,7 @@ bool HasId(const ChildRows& rows, size_t row) {
 }
 
 /// Returns the parents of a range that have rows without id of more than one file, counted from its
-/// first: all, or one of so many that about `most` are left. Empty when there is none.
+/// first: all, or one of so many that about `most` are left. Empty if no parent is shared.
 std::vector<bool> FindShared(const ChildRows& rows, const std::vector<Stretch>& stretches,
                              IdRange range, size_t most) {
   std::vector<const FileSummary*> first(size_t{range.max} - range.min + 1, nullptr);

@@ -26,7 +26,7 @@ class RowsGivenTwice {
   /// parents where no parent has rows of two; else n log n, of about kMostParents parents.
   void Add(const ChildRows& rows);
 
-  /// The problem, with the number of rows that were seen to repeat; OK when there is none.
+  /// The problem, with the number of rows that were seen to repeat; OK if no file repeats another.
   /// Call it while the files of the rows are there.
   Status Describe(const std::string& partition) const;
 

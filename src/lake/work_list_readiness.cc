@@ -47,7 +47,7 @@ bool WorkList::IsHeldBack(const FileSummary& root, const SetCensus& census, Sign
     return true;
   }
   if (may_need_young) {
-    // A writer that is never quiet for so long does not hold it for ever.
+    // A writer that never pauses for that long must not hold the root file back without end.
     Time& since = known->second.held_since;
     since = since == Time() ? now : since;
     const auto longest = kMostGraces * (follow_.completeness_grace + *read_.min_file_age);

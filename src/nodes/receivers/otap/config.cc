@@ -57,8 +57,9 @@ const config::FieldTable<OtapConfig>& OtapFields() {
       config::Size("max_dictionary_size", &OtapConfig::max_dictionary_size,
                    {1 << 10, int64_t{1} << 40},
                    "a stream whose dictionaries have grown larger is ended"),
-      config::Integer("max_connections", &OtapConfig::max_connections, kCounts,
-                      "connections at a time; more are closed"),
+      config::Integer(
+          "max_connections", &OtapConfig::max_connections, kCounts,
+          "connections at a time; a further one replaces an idle or slow one, or is closed"),
       config::Integer("max_streams", &OtapConfig::max_streams, kCounts,
                       "streams at a time, of all connections; more are refused"),
       config::Duration("http2_keepalive_interval", &OtapConfig::http2_keepalive_interval,

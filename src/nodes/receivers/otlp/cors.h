@@ -32,8 +32,8 @@ bool IsPreflight(const runtime::http1::Request& head);
 runtime::http1::Response AnswerPreflight(const CorsConfig& cors,
                                          const runtime::http1::Request& head);
 
-/// Adds what a page needs to read the answer to a request; nothing where it came from no page, or
-/// from one that is not allowed.
+/// Adds what a page of an allowed origin needs to read the answer, and for every origin, an empty
+/// one too, that the answer depends on it (Vary).
 void AddCorsHeaders(const CorsConfig& cors, std::string_view origin,
                     runtime::http1::Response* response);
 
