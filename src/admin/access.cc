@@ -7,6 +7,8 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include "base/text.h"
+
 namespace df::admin {
 namespace {
 
@@ -20,13 +22,6 @@ std::array<uint8_t, 32> DigestOf(std::string_view text) {
 bool IsTokenText(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
                                       [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
-}
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c + 0; };
-    return lower(x) == lower(y);
-  });
 }
 
 /// Tells whether the text is an address of 127.0.0.0/8, which no name can look like.
@@ -83,9 +78,9 @@ bool AccessPolicy::IsTrusted(const RequestHead& head) const {
   return CRYPTO_memcmp(digest.data(), token_digest_->data(), digest.size()) == 0;
 }
 
-std::optional<Reply> AccessPolicy::CheckOrigin(const RequestHead& head, std::string_view authority,
+std::optional<Reply> AccessPolicy::CheckOrigin(const RequestHead& head,
                                                bool changes_something) const {
-  const std::string_view host = authority.empty() ? std::string_view(head.host) : authority;
+  const std::string_view host = head.host;
   // Only HTTP/1.0 may leave the host out, which no browser does.
   if (is_loopback_ && !needs_token() && !host.empty() && !IsLoopbackHost(host)) {
     return ProblemReply(403, "host_not_allowed",

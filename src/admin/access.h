@@ -28,8 +28,7 @@ class AccessPolicy {
   /// Returns a refusal, or nothing. Without a token a loopback server answers to loopback names
   /// only, since a page in a browser may have pointed a name of its own at this machine; and
   /// requests that change something are not taken from pages of other origins.
-  std::optional<Reply> CheckOrigin(const RequestHead& head, std::string_view authority,
-                                   bool changes_something) const;
+  std::optional<Reply> CheckOrigin(const RequestHead& head, bool changes_something) const;
 
  private:
   using Digest = std::array<uint8_t, 32>;

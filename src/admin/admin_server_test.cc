@@ -355,11 +355,14 @@ class StartTest : public ServerTest {
 TEST_F(StartTest, ErrorsNameTheAddressAndTheCause) {
   Start();
   const std::string taken = server_->address();
-  EXPECT_THAT(ErrorOf(taken), HasSubstr("'" + taken + "': the address is in use by this process"));
-  EXPECT_THAT(ErrorOf("8080"), HasSubstr("'8080': expected HOST:PORT"));
-  EXPECT_THAT(ErrorOf("::1:80"), HasSubstr("brackets"));
+  EXPECT_THAT(ErrorOf(taken),
+              HasSubstr("cannot listen at " + taken + ": the address is in use by this process"));
+  EXPECT_THAT(ErrorOf("8080"),
+              HasSubstr("admin server: found address '8080', expected one such as"));
+  EXPECT_THAT(ErrorOf("::1:80"),
+              HasSubstr("'::1:80', expected one such as 127.0.0.1:4318 or [::]:4318"));
   EXPECT_THAT(ErrorOf("127.0.0.1:http"), HasSubstr("'127.0.0.1:http'"));
-  EXPECT_THAT(ErrorOf("127.0.0.1:"), HasSubstr("expected HOST:PORT"));
+  EXPECT_THAT(ErrorOf("127.0.0.1:"), HasSubstr("'127.0.0.1:'"));
   settings_.bearer_token_file = "/nowhere/token";
   EXPECT_THAT(ErrorOf("127.0.0.1:0"), HasSubstr("'/nowhere/token'"));
 }

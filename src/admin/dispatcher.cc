@@ -86,14 +86,11 @@ std::variant<Reply, Call> Dispatcher::Admit(const RequestHead& head) const {
 }
 
 std::variant<Reply, Call> Dispatcher::Check(const RequestHead& head) const {
-  if (head.num_hosts > 1 || (head.num_hosts == 0 && !head.is_http_1_0)) {
-    return ProblemReply(400, "malformed_request", "a request has one Host header");
-  }
   Result<Target> target = ParseTarget(head.target);
   if (!target.ok()) {
     return ProblemReply(400, "malformed_request", target.status().message());
   }
-  if (auto refusal = access_.CheckOrigin(head, target->authority, ChangesSomething(head.method))) {
+  if (auto refusal = access_.CheckOrigin(head, ChangesSomething(head.method))) {
     return *std::move(refusal);
   }
   Match match = FindRoute(head.method, target->path);

@@ -30,9 +30,7 @@ struct RequestHead {
   std::string peer;    ///< "HOST:PORT" of the client, of the socket
   std::string method;  ///< as sent; HEAD is answered as GET is, without the body
   std::string target;
-  std::string host;
-  int num_hosts = 0;
-  bool is_http_1_0 = false;
+  std::string host;  ///< whom the client means to ask
   bool has_body = false;
   std::string authorization;
   std::string origin;

@@ -148,24 +148,9 @@ int QualityFor(std::string_view accept, std::string_view type) {
 
 Result<Target> ParseTarget(std::string_view text) {
   Target target;
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (Lower(text.substr(0, scheme.size())) == scheme) {
-      text.remove_prefix(scheme.size());
-      const size_t end = std::min(text.find_first_of("/?"), text.size());
-      target.authority = text.substr(0, end);
-      text.remove_prefix(end);
-      if (target.authority.empty()) {
-        return Status::Invalid("the target names no host");
-      }
-      break;
-    }
-  }
   text = text.substr(0, text.find('#'));
   const size_t question = std::min(text.find('?'), text.size());
   std::string_view path = text.substr(0, question);
-  if (path.empty() && !target.authority.empty()) {
-    path = "/";
-  }
   if (!path.starts_with('/')) {
     return Status::Invalid("the target does not begin with '/'");
   }

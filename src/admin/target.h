@@ -13,7 +13,6 @@ namespace df::admin {
 
 /// A request target in parts, percent-decoded.
 struct Target {
-  std::string authority;          ///< of the absolute form; empty otherwise
   std::vector<std::string> path;  ///< the segments: "/a/b" is {"a", "b"}, "/" is {""}
   std::vector<std::pair<std::string, std::string>> query;  ///< in the order of the target
 };

@@ -13,7 +13,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Pair;
 
 TEST(ParseTarget, SplitsBeforeItDecodes) {
@@ -21,23 +20,13 @@ TEST(ParseTarget, SplitsBeforeItDecodes) {
   ASSERT_TRUE(target.ok()) << target.status().message();
   EXPECT_THAT(target->path, ElementsAre("a/b", "c d", ""));
   EXPECT_THAT(target->query, ElementsAre(Pair("x", "1&2"), Pair("y", "a b"), Pair("flag", "")));
-  EXPECT_THAT(target->authority, IsEmpty());
-}
-
-TEST(ParseTarget, TakesTheAbsoluteForm) {
-  const Result<Target> target = ParseTarget("HTTP://example.org:81?x=1");
-  ASSERT_TRUE(target.ok()) << target.status().message();
-  EXPECT_EQ(target->authority, "example.org:81");
-  EXPECT_THAT(target->path, ElementsAre(""));
-  EXPECT_THAT(target->query, ElementsAre(Pair("x", "1")));
 }
 
 TEST(ParseTarget, SaysWhatIsWrong) {
-  for (const auto& [text, words] : std::array<std::tuple<const char*, const char*>, 9>{{
+  for (const auto& [text, words] : std::array<std::tuple<const char*, const char*>, 8>{{
            {"", "begin with '/'"},
            {"*", "begin with '/'"},
            {"status", "begin with '/'"},
-           {"http:///x", "no host"},
            {"/%", "hexadecimal"},
            {"/%4", "hexadecimal"},
            {"/%zz", "hexadecimal"},

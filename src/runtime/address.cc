@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
 namespace df::runtime {
@@ -10,6 +12,34 @@ namespace df::runtime {
 std::string SocketAddress::ToString() const {
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
                                              : fmt::format("[{}]:{}", host, port);
+}
+
+bool SocketAddress::is_loopback() const {
+  boost::system::error_code ignored;
+  return boost::asio::ip::make_address(host, ignored).is_loopback();
+}
+
+Result<SocketAddress> ResolveSocketAddress(const std::string& text) {
+  Result<SocketAddress> numeric = ParseSocketAddress(text);
+  const size_t colon = text.rfind(':');
+  const bool has_name = colon != std::string::npos && colon > 0 && colon + 1 < text.size() &&
+                        text.find_first_of("[]:") == colon;
+  if (numeric.ok() || !has_name) {
+    return numeric;
+  }
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::resolver resolver(context);
+  boost::system::error_code error;
+  const auto found = resolver.resolve(
+      text.substr(0, colon), text.substr(colon + 1),
+      boost::asio::ip::tcp::resolver::passive | boost::asio::ip::tcp::resolver::numeric_service,
+      error);
+  if (error) {
+    return MakeError(ErrorKind::kIo,
+                     fmt::format("cannot find address '{}': {}", text, error.message()));
+  }
+  const boost::asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
+  return SocketAddress{endpoint.address().to_string(), endpoint.port()};
 }
 
 Result<SocketAddress> ParseSocketAddress(std::string_view text) {

@@ -29,6 +29,10 @@ class PlainTransport final : public Transport {
   void Write(asio::const_buffer buffer, OnDone on_done) override {
     asio::async_write(socket_, buffer, std::move(on_done));
   }
+  void CloseWriting() override {
+    boost::system::error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  }
   void Close() override {
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
@@ -76,8 +80,13 @@ class TlsTransport final : public Transport {
   void Write(asio::const_buffer buffer, OnDone on_done) override {
     asio::async_write(stream_, buffer, std::move(on_done));
   }
+  // Both without the closing messages of TLS: the protocols above say for themselves where they
+  // end.
+  void CloseWriting() override {
+    boost::system::error_code ignored;
+    stream_.lowest_layer().shutdown(tcp::socket::shutdown_send, ignored);
+  }
   void Close() override {
-    // Without the closing messages of TLS: both protocols above say for themselves where they end.
     boost::system::error_code ignored;
     stream_.lowest_layer().shutdown(tcp::socket::shutdown_both, ignored);
     stream_.lowest_layer().close(ignored);

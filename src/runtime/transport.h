@@ -28,6 +28,8 @@ class Transport {
   virtual void ReadSome(boost::asio::mutable_buffer buffer, OnDone on_done) = 0;
   /// Writes all of it.
   virtual void Write(boost::asio::const_buffer buffer, OnDone on_done) = 0;
+  /// Tells the peer that nothing more is written. What it sends can still be read.
+  virtual void CloseWriting() = 0;
   /// Ends what is under way with an error.
   virtual void Close() = 0;
 };

@@ -49,6 +49,9 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
 
   const std::string& error() const { return error_; }
 
+  /// Tells the peer that nothing more is written.
+  void CloseWriting() { transport_->CloseWriting(); }
+
   /// Ends what is under way.
   void Close() { transport_->Close(); }
 

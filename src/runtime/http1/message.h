@@ -27,6 +27,7 @@ inline std::string_view Find(const Headers& headers, std::string_view name) {
 
 /// Headers are those of the application: length, connection and host are seen to by who sends.
 struct Request {
+  std::string peer;  ///< "HOST:PORT" of the client, of its socket; of requests that are received
   std::string method;
   std::string target;  ///< "/v1/logs?x=y"
   Headers headers;

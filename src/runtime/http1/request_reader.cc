@@ -31,8 +31,10 @@ bool IsHost(std::string_view text) {
 
 }  // namespace
 
-RequestReader::RequestReader(ByteStream* stream, int64_t max_header_bytes, int64_t max_body_bytes)
+RequestReader::RequestReader(ByteStream* stream, std::string peer, int64_t max_header_bytes,
+                             int64_t max_body_bytes)
     : stream_(stream) {
+  request_.peer = std::move(peer);
   parser_.header_limit(static_cast<uint32_t>(max_header_bytes));
   parser_.body_limit(static_cast<uint64_t>(max_body_bytes));
 }
@@ -143,8 +145,14 @@ RequestReader::Outcome RequestReader::CheckTarget() {
   std::string& target = request_.target;
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (EqualsIgnoringCase(std::string_view(target).substr(0, scheme.size()), scheme)) {
-      // Who it is sent to is told by Host, which has to say the same.
       const size_t path = std::min(target.find_first_of("/?#", scheme.size()), target.size());
+      const std::string host = target.substr(scheme.size(), path - scheme.size());
+      if (host.empty() || !IsHost(host)) {
+        return Refuse(Outcome::kMalformed,
+                      fmt::format("found target '{}', expected one that names a host",
+                                  PrintableText(target)));
+      }
+      SetHost(host);
       target.erase(0, path);
       if (!target.starts_with('/')) {
         target.insert(0, 1, '/');
@@ -156,6 +164,12 @@ RequestReader::Outcome RequestReader::CheckTarget() {
                   fmt::format("found target '{}', expected a path", PrintableText(target)));
   }
   return Outcome::kDone;
+}
+
+void RequestReader::SetHost(const std::string& host) {
+  std::erase_if(request_.headers,
+                [](const Header& header) { return EqualsIgnoringCase(header.name, "Host"); });
+  request_.headers.push_back({"Host", host});
 }
 
 void RequestReader::TakeHead() {

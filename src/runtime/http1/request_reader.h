@@ -24,10 +24,13 @@ class RequestReader {
     kBodyTooLarge
   };
 
-  RequestReader(ByteStream* stream, int64_t max_header_bytes, int64_t max_body_bytes);
+  /// `peer`: "HOST:PORT" of the client.
+  RequestReader(ByteStream* stream, std::string peer, int64_t max_header_bytes,
+                int64_t max_body_bytes);
 
   /// A head that others could read in another way is malformed: where its request ends must not be
-  /// in doubt. The target of what it gives is a path, or "*".
+  /// in doubt. The target of what it gives is a path, or "*"; a host that the target names stands
+  /// in place of the Host header.
   Task<Outcome> ReadHead(SteadyTime deadline);
   /// After ReadHead.
   Task<Outcome> ReadBody(SteadyTime deadline);
@@ -53,6 +56,7 @@ class RequestReader {
   Outcome CheckTransferCoding();
   Outcome CheckTarget();
   Outcome Refuse(Outcome outcome, std::string problem);
+  void SetHost(const std::string& host);
   void TakeHead();
 
   ByteStream* stream_;

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "runtime/address.h"
 #include "runtime/condition.h"
 #include "runtime/http1/byte_stream.h"
 #include "runtime/http1/request_reader.h"
 #include "runtime/http1/wire_format.h"
 #include "runtime/listener.h"
-#include "runtime/places.h"
 
 namespace df::runtime::http1 {
 namespace {
@@ -20,6 +20,8 @@ using Outcome = ByteStream::Outcome;
 // What a client that was refused may still send, so that it gets to read why.
 constexpr size_t kMaxLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLinger{2};
+// How many clients may be in the middle of being told that there are too many connections.
+constexpr int kMaxRefusals = 16;
 
 /// Takes empty lines off the front, which some clients send behind a body; returns whether a
 /// request has begun.
@@ -48,8 +50,8 @@ class Server::State final : public std::enable_shared_from_this<State> {
         settings_(settings),
         handler_(handler),
         changed_(loop),
-        connection_places_(&loop->clock(), settings.max_connections),
-        request_places_(&loop->clock(), settings.max_requests) {}
+        connection_places_(&loop->clock(), settings.max_connections, settings.place_grace),
+        request_places_(&loop->clock(), settings.max_requests, settings.place_grace) {}
 
   Status Listen() {
     ARROW_ASSIGN_OR_RAISE(listener_,
@@ -94,6 +96,7 @@ class Server::State final : public std::enable_shared_from_this<State> {
   struct Connection {
     std::shared_ptr<ByteStream> stream;
     Peer peer;
+    std::string peer_address;  // with its port
     std::optional<Place> place;
     bool is_idle = true;  // none of a request has come
     Task<void> task;
@@ -102,13 +105,15 @@ class Server::State final : public std::enable_shared_from_this<State> {
 
   void Take(boost::asio::ip::tcp::socket socket) {
     boost::system::error_code ignored;
-    const std::string address = socket.remote_endpoint(ignored).address().to_string();
+    const boost::asio::ip::tcp::endpoint endpoint = socket.remote_endpoint(ignored);
+    const std::string address = endpoint.address().to_string();
     auto transport = settings_.tls == nullptr
                          ? MakePlainTransport(std::move(socket))
                          : MakeTlsServerTransport(std::move(socket), settings_.tls);
     const auto at = connections_.emplace(connections_.end());
     at->stream = std::make_shared<ByteStream>(loop_, std::move(transport));
     at->peer = Peer{address, ++last_connection_};
+    at->peer_address = SocketAddress{address, endpoint.port()}.ToString();
     ByteStream* stream = at->stream.get();
     at->place.emplace(
         &connection_places_, Peer{address}, [stream] { return stream->num_read_bytes(); },
@@ -118,17 +123,25 @@ class Server::State final : public std::enable_shared_from_this<State> {
         });
     if (!at->place->is_taken()) {
       ++counts_.refused_connections;
-      connections_.erase(at);
-      return;
+      // A client that speaks TLS could not read why.
+      if (settings_.tls != nullptr || num_refusals_ >= kMaxRefusals) {
+        connections_.erase(at);
+        return;
+      }
+    } else {
+      ++counts_.connections;
     }
-    ++counts_.connections;
     at->task = Run(this, at);
     at->task.Start();
   }
 
   static Task<void> Run(State* state, Connections::iterator connection) {
     try {
-      co_await state->Serve(&*connection);
+      if (connection->place->is_taken()) {
+        co_await state->Serve(&*connection);
+      } else {
+        co_await state->RefuseConnection(&*connection);
+      }
     } catch (const std::exception& error) {
       LogError("a connection of an HTTP server failed: {}", error.what());
     }
@@ -143,6 +156,15 @@ class Server::State final : public std::enable_shared_from_this<State> {
   }
 
   SteadyTime In(std::chrono::nanoseconds duration) const { return loop_->clock().Now() + duration; }
+
+  Task<void> RefuseConnection(Connection* connection) {
+    Request head;
+    head.peer = connection->peer_address;
+    Response busy = handler_->Refuse(503, "there are too many connections", head);
+    ++num_refusals_;
+    co_await RefuseAndEnd(connection, std::move(busy), false);
+    --num_refusals_;
+  }
 
   Task<void> Serve(Connection* connection) {
     ByteStream& stream = *connection->stream;
@@ -169,22 +191,24 @@ class Server::State final : public std::enable_shared_from_this<State> {
   /// Returns whether another request may follow.
   Task<bool> ServeOne(Connection* connection) {
     ByteStream* stream = connection->stream.get();
-    RequestReader reader(stream, settings_.max_header_bytes, settings_.max_body_bytes);
+    RequestReader reader(stream, connection->peer_address, settings_.max_header_bytes,
+                         settings_.max_body_bytes);
     RequestReader::Outcome read = co_await reader.ReadHead(In(settings_.request_timeout));
     if (read != RequestReader::Outcome::kDone) {
       co_return co_await RefuseBroken(connection, reader, read);
     }
     ++counts_.requests;
+    const bool is_head = reader.request().method == "HEAD";
     connection->place->SetWorking();
     Place place(
         &request_places_, connection->peer, [stream] { return stream->num_read_bytes(); },
         [stream] { stream->Interrupt(); });
     if (!place.is_taken()) {
       Response busy = handler_->Refuse(503, "there are too many requests", reader.request());
-      co_return co_await RefuseAndEnd(connection, std::move(busy));
+      co_return co_await RefuseAndEnd(connection, std::move(busy), is_head);
     }
     if (std::optional<Response> refusal = handler_->Admit(reader.request())) {
-      co_return co_await RefuseAndEnd(connection, *std::move(refusal));
+      co_return co_await RefuseAndEnd(connection, *std::move(refusal), is_head);
     }
     if (reader.expects_continue() &&
         co_await stream->Write(std::string(kContinue), In(settings_.write_timeout)) !=
@@ -196,13 +220,12 @@ class Server::State final : public std::enable_shared_from_this<State> {
     if (place.is_evicted()) {
       Response busy = handler_->Refuse(503, "there are too many requests, and this one came slowly",
                                        reader.request());
-      co_return co_await RefuseAndEnd(connection, std::move(busy));
+      co_return co_await RefuseAndEnd(connection, std::move(busy), is_head);
     }
     if (read != RequestReader::Outcome::kDone) {
       co_return co_await RefuseBroken(connection, reader, read);
     }
     place.SetWorking();
-    const bool is_head = reader.request().method == "HEAD";
     const bool keeps_alive = reader.keeps_alive();
     Response response = co_await handler_->Respond(reader.TakeRequest());
     co_return co_await Write(stream, std::move(response), keeps_alive && !is_stopping_, is_head);
@@ -238,16 +261,16 @@ class Server::State final : public std::enable_shared_from_this<State> {
         break;
     }
     Response refusal = handler_->Refuse(status, reason, reader.request());
-    co_return co_await RefuseAndEnd(connection, std::move(refusal));
+    co_return co_await RefuseAndEnd(connection, std::move(refusal),
+                                    reader.request().method == "HEAD");
   }
 
   /// What follows the answer is read and thrown away for a while: closing with anything unread
   /// would take the answer from the client.
-  Task<bool> RefuseAndEnd(Connection* connection, Response response) {
+  Task<bool> RefuseAndEnd(Connection* connection, Response response, bool is_head) {
     ByteStream* stream = connection->stream.get();
-    if (co_await Write(stream, std::move(response), false, false)) {
-      co_return false;
-    }
+    co_await Write(stream, std::move(response), false, is_head);
+    stream->CloseWriting();
     connection->place->SetArriving();
     const SteadyTime end = In(kLinger);
     size_t num_bytes = 0;
@@ -280,6 +303,7 @@ class Server::State final : public std::enable_shared_from_this<State> {
   Places request_places_;
   Connections connections_;  // behind their places
   uint64_t last_connection_ = 0;
+  int num_refusals_ = 0;
   bool is_stopping_ = false;
   bool has_ended_ = false;
   ServerCounts counts_;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "runtime/event_loop.h"
 #include "runtime/http1/message.h"
+#include "runtime/places.h"
 #include "runtime/tls.h"
 
 namespace df::runtime::http1 {
@@ -19,11 +20,13 @@ struct ServerSettings {
   std::string address;                    ///< "HOST:PORT"; port 0: any free one
   std::string owner;                      ///< who shares the address, see Listener::Listen
   std::shared_ptr<const TlsContext> tls;  ///< null: not encrypted
-  int64_t max_connections = 1024;         ///< more need the place of one that does nothing
+  int64_t max_connections = 1024;         ///< more need the place of one that does nothing, or
+                                          ///< are answered 503 (over TLS: closed)
   int64_t max_requests = 1024;            ///< between head and answer, of all connections;
                                           ///< more need the place of one that does not arrive
   int64_t max_header_bytes = 16 << 10;
   int64_t max_body_bytes = 4 << 20;
+  std::chrono::nanoseconds place_grace = Places::kGrace;  ///< a place of a slow client is safe
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(10);
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);     ///< between requests
   std::chrono::nanoseconds request_timeout = std::chrono::seconds(30);  ///< head, then body, arrive
@@ -41,14 +44,15 @@ struct ServerCounts {
 class RequestHandler {
  public:
   /// The head is there: an answer refuses the request without its body, and ends the connection.
+  /// What keeps the connection is an answer of Respond.
   virtual std::optional<Response> Admit(const Request& head) = 0;
 
   /// Called for several requests at a time. Destroyed where it waits when the server is.
   virtual Task<Response> Respond(Request request) = 0;
 
   /// Makes the answer to a request that breaks a rule of the server, and that ends its connection:
-  /// 400, 408, 413, 431, 501, or 503 when there are too many. `head` is empty where it was not
-  /// read.
+  /// 400, 408, 413, 431, 501, or 503 when there are too many connections or requests. `head` has
+  /// only a peer where it was not read.
   virtual Response Refuse(int status, std::string_view reason, const Request& head) = 0;
 
  protected:

@@ -38,6 +38,8 @@ class EchoHandler final : public RequestHandler {
     }
     Response response;
     response.headers.push_back({"X-Agent", std::string(Find(request.headers, "user-agent"))});
+    response.headers.push_back({"X-Host", std::string(Find(request.headers, "host"))});
+    response.headers.push_back({"X-Peer", request.peer});
     response.body = request.method + " " + request.target + " " + request.body;
     co_return response;
   }
@@ -201,6 +203,7 @@ TEST_F(HttpServerTest, BoundsConnectionsAndRequests) {
   second.Send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
   EXPECT_TRUE(Gets(&second, "HTTP/1.1 503 "));
   testing::TcpPeer& third = Connect();
+  EXPECT_TRUE(Gets(&third, "HTTP/1.1 503 "));
   EXPECT_TRUE(IsClosed(&third));
   EXPECT_EQ(server_->counts().refused_connections, 1);
   handler_.let_go.Notify();
@@ -248,7 +251,15 @@ TEST_F(HttpServerTest, ConnectionsThatDoNothingMakeRoom) {
       stuck.back()->Send(i == 0 ? "" : has_tls ? "\x16\x03\x01" : "POST /a HT");
       ASSERT_TRUE(Until([&] { return server_->counts().connections == i + 1; }));
     }
-    EXPECT_TRUE(IsClosed(&Connect())) << "they have only just come";
+    testing::TcpPeer& early = Connect();
+    ASSERT_TRUE(Until([&] { return server_->counts().refused_connections == 1; }));
+    early.Send("GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (has_tls) {
+      EXPECT_TRUE(IsClosed(&early));
+    } else {
+      EXPECT_TRUE(Gets(&early, "there are too many connections")) << "others have only just come";
+      EXPECT_THAT(early.received(), StartsWith("HTTP/1.1 503 "));
+    }
     clock_.Advance(std::chrono::milliseconds(1'100));
     testing::TcpPeer& honest = Connect();
     ASSERT_TRUE(Until([&] { return server_->counts().connections == 3; }));
@@ -352,6 +363,10 @@ TEST_F(HttpServerTest, TakesEmptyLinesBeforeARequestAndTargetsThatNameTheServer)
   ASSERT_TRUE(Until([&] { return peer.has_sent(); }));
   peer.Send("\nPUT http://x:80/b?c=d HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(Gets(&peer, "PUT /b?c=d "));
+  peer.Send("PUT http://y:80/h HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(Gets(&peer, "PUT /h "));
+  EXPECT_THAT(peer.received(), HasSubstr("X-Host: y:80\r\n")) << "it counts before Host";
+  EXPECT_THAT(peer.received(), HasSubstr("X-Peer: 127.0.0.1:"));
   peer.Send("GET HTTPS://x?c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
   EXPECT_TRUE(Gets(&peer, "GET /?c "));
   // Empty lines alone do not keep a connection.
