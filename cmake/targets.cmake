@@ -46,6 +46,38 @@ function(otap_library layer)
   endif()
 endfunction()
 
+# otap_embed(OUTPUT FILE ..): a source of web::EmbeddedFile with these files of the folder, written again when one changes.
+function(otap_embed output)
+  set(entries "")
+  foreach(name IN LISTS ARGN)
+    set(path ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+    file(READ ${path} text)
+    string(APPEND entries "    {\"${name}\", R\"otap_file(${text})otap_file\"},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${output} @ONLY CONTENT [[
+#include <string_view>
+#include <utility>
+
+#include "web/embedded_file.h"
+
+namespace df::web {
+
+std::string_view EmbeddedFile(std::string_view name) {
+  static constexpr std::pair<std::string_view, std::string_view> kFiles[] = {
+@entries@  };
+  for (const auto& [file, text] : kFiles) {
+    if (file == name) {
+      return text;
+    }
+  }
+  return {};
+}
+
+}  // namespace df::web
+]])
+endfunction()
+
 # otap_test(NAME LABEL unit|layers|sim|e2e SOURCES .. DEPS ..)
 function(otap_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;DEPS" ${ARGN})

@@ -5,8 +5,8 @@
 
 #include "admin/handlers.h"
 #include "admin/openapi.h"
-#include "admin/operator_page.h"
 #include "admin/status_json.h"
+#include "web/operator_page.h"
 
 namespace df::admin {
 namespace {
@@ -84,8 +84,8 @@ Answer GetOpenApi(const Call&, EngineView&) {
 Answer GetOperatorPage(const Call&, EngineView&) {
   Answer answer;
   answer.reply.content_type = "text/html; charset=utf-8";
-  answer.reply.body = OperatorPage();
-  answer.reply.headers.emplace_back("Content-Security-Policy", OperatorPagePolicy());
+  answer.reply.body = web::OperatorPage();
+  answer.reply.headers.emplace_back("Content-Security-Policy", web::OperatorPagePolicy());
   return answer;
 }
 

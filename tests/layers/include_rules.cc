@@ -66,9 +66,8 @@ bool IsAsio(std::string_view target) {
 }
 
 std::string CheckSystemInclude(std::string_view layer, std::string_view target) {
-  if (IsAsio(target) && layer != "runtime" && layer != "admin") {
-    return fmt::format("<{}>: only src/runtime and src/admin include Boost.Asio and Boost.Beast",
-                       target);
+  if (IsAsio(target) && layer != "runtime") {
+    return fmt::format("<{}>: only src/runtime includes Boost.Asio and Boost.Beast", target);
   }
   return {};
 }

@@ -76,12 +76,12 @@ TEST(CheckIncludes, LetsTestsOnlyIncludeTesting) {
   ExpectFine("src/testing/cell.cc", "#include \"testing/cell.h\"\n");
 }
 
-TEST(CheckIncludes, KeepsAsioInTheLoopAndTheAdminSurface) {
+TEST(CheckIncludes, KeepsAsioInTheLoop) {
   ExpectRefused("src/engine/loop.cc", "#include <boost/asio/io_context.hpp>\n", 1, "Boost.Asio");
   ExpectRefused("src/nodes/receivers/otlp/otlp.h", "#include <boost/beast/http.hpp>\n", 1,
                 "Boost.Asio");
   ExpectFine("src/runtime/loop.cc", "#include <boost/asio/io_context.hpp>\n");
-  ExpectFine("src/admin/server_test.cc", "#include <boost/beast/http.hpp>\n");
+  ExpectRefused("src/admin/server.cc", "#include <boost/beast/http.hpp>\n", 1, "Boost.Asio");
   ExpectFine("src/engine/map.cc", "#include <boost/container/flat_map.hpp>\n");
 }
 
