@@ -78,6 +78,16 @@ std::string_view EmbeddedFile(std::string_view name) {
 ]])
 endfunction()
 
+# otap_split_symbols(TARGET): of an optimised program the symbols go to TARGET.debug beside it, where debuggers look for them.
+function(otap_split_symbols target)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(program $<TARGET_FILE:${target}>)
+    add_custom_command(TARGET ${target} POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug --compress-debug-sections=zlib ${program} ${program}.debug
+      COMMAND ${CMAKE_OBJCOPY} --strip-unneeded --add-gnu-debuglink=${program}.debug ${program} VERBATIM)
+  endif()
+endfunction()
+
 # otap_test(NAME LABEL unit|layers|sim|e2e SOURCES .. DEPS ..)
 function(otap_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;DEPS" ${ARGN})

@@ -19,6 +19,7 @@
 #include "app/receipt.h"
 #include "app/standard_output.h"
 #include "app/summary.h"
+#include "app/version.h"
 #include "base/logging.h"
 #include "controller/controller.h"
 #include "nodes/registry.h"
@@ -37,6 +38,7 @@ struct Flags {
   bool validates_only = false;
   bool prints_config = false;
   bool prints_metrics = false;
+  bool is_verbose = false;
   std::string receipt;
   std::string log_level;
   std::string log_format = "text";
@@ -101,7 +103,11 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->check(CLI::IsMember({"text", "json"}).description(""))
       ->type_name("FORMAT")
       ->capture_default_str();
-  app->set_version_flag("--version", "df_engine " DF_ENGINE_VERSION);
+  app->add_flag("-v,--verbose", flags->is_verbose,
+                "With --version: the commit, and the versions of the libraries");
+  app->set_version_flag("--version", [flags] {
+    return flags->is_verbose ? VersionDetails() : "df_engine " + Version();
+  });
   app->footer(Footer);
 }
 
@@ -202,7 +208,7 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (engine.settings.http_admin.has_value()) {
     auto started = admin::AdminServer::Start(
         *engine.settings.http_admin, running->get(),
-        {.version = DF_ENGINE_VERSION, .resource = engine.settings.telemetry.resource});
+        {.version = Version(), .resource = engine.settings.telemetry.resource});
     if (!started.ok()) {
       return Fail(started.status(), kExitFailed);
     }
@@ -259,7 +265,7 @@ int Run(Flags flags) {
       return Fail(file.status(), kExitUsage);
     }
     receipt.file = std::move(file).ValueUnsafe();
-    receipt.facts = {.version = DF_ENGINE_VERSION,
+    receipt.facts = {.version = Version(),
                      .document = text.name,
                      .document_sha256 = Sha256(text.text),
                      .is_changed_by_flags = !flags.document.overrides.empty() ||
