@@ -1,8 +1,8 @@
 #include "otlp/column.h"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include "otap/schema_tables.h"
 
 namespace df::otlp {
 namespace {
@@ -66,9 +66,6 @@ bool FitsNative(ColumnType model, const arrow::DataType& type) {
   }
   return false;
 }
-
-constexpr std::array kQuantileColumns = {otap::Column{"quantile", ColumnType::kFloat64},
-                                         otap::Column{"value", ColumnType::kFloat64}};
 
 }  // namespace
 
@@ -156,7 +153,7 @@ ColumnSource ColumnSource::Struct(std::string_view name, StructRows* rows) const
 }
 
 ColumnSource ColumnSource::Items(std::string_view name) const {
-  ColumnSource source(fmt::format("{}.{}", path_, name), kQuantileColumns, status_);
+  ColumnSource source(fmt::format("{}.{}", path_, name), otap::registry::kQuantileColumns, status_);
   const std::shared_ptr<arrow::ArrayData> data = Find(name);
   if (data == nullptr) {
     return source;
