@@ -16,8 +16,8 @@
 #include "otlp/decode.h"
 #include "otlp/decode/proto_fault.h"
 #include "otlp/encode.h"
-#include "otlp/message_shape.h"
 #include "otlp/request_file.h"
+#include "otlp/schema/messages.h"
 
 namespace {
 

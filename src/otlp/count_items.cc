@@ -8,8 +8,8 @@
 #include "otlp/decode.h"
 #include "otlp/decode/proto_fault.h"
 #include "otlp/decode/proto_reader.h"
-#include "otlp/message_shape.h"
 #include "otlp/metric_data.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 namespace {
@@ -63,18 +63,6 @@ bool ReadMetricData(std::string_view metric, MetricData* result) {
   return true;
 }
 
-const RequestFields& RequestFieldsOf(otap::Signal signal) {
-  switch (signal) {
-    case otap::Signal::kTraces:
-      return kTracesRequest;
-    case otap::Signal::kMetrics:
-      return kMetricsRequest;
-    case otap::Signal::kLogs:
-      break;
-  }
-  return kLogsRequest;
-}
-
 namespace {
 
 /// The bytes of a request together with who wants to know how they are decoded.
@@ -112,7 +100,7 @@ arrow::Result<otap::BatchPtr> DecodeOne(otap::Signal signal, const arrow::Buffer
 }  // namespace
 
 arrow::Result<ItemCount> CountItems(otap::Signal signal, std::string_view request) {
-  const RequestFields& fields = RequestFieldsOf(signal);
+  const RequestFields fields = RequestFieldsOf(signal);
   ItemCount count;
   const auto count_record = [&](std::string_view record) {
     ++count.root_rows;

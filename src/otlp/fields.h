@@ -2,32 +2,9 @@
 // Source: opentelemetry-proto 1.x, format reference 6.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include "otlp/schema/message_shape.h"
 
 namespace df::otlp {
-
-struct Field {
-  uint32_t number;
-  std::string_view name;  ///< in OTLP JSON
-};
-
-/// How long a message is expected to be, as bytes of its length. A wrong guess costs a move of the
-/// message, nothing else.
-enum class Expect : uint8_t { kTiny = 1, kSmall = 2, kLarge = 4 };
-
-/// The three levels above the records, which differ between signals in their names only.
-struct RequestFields {
-  Field resources;  ///< of the request
-  Field scopes;     ///< of a resource
-  Field records;    ///< of a scope
-};
-inline constexpr RequestFields kLogsRequest = {
-    {1, "resourceLogs"}, {2, "scopeLogs"}, {2, "logRecords"}};
-inline constexpr RequestFields kTracesRequest = {
-    {1, "resourceSpans"}, {2, "scopeSpans"}, {2, "spans"}};
-inline constexpr RequestFields kMetricsRequest = {
-    {1, "resourceMetrics"}, {2, "scopeMetrics"}, {2, "metrics"}};
 
 namespace resource_fields {
 inline constexpr Field kResource = {1, "resource"};  ///< of ResourceLogs, ..

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "otlp/fields.h"
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

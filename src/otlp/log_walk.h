@@ -7,7 +7,7 @@ namespace df::otlp {
 
 class LogWalk {
  public:
-  static constexpr RequestFields kFields = kLogsRequest;
+  static constexpr RequestFields kFields = kLogsShapes.fields();
 
   LogWalk(const WalkContext& context, const ColumnSource& root)
       : stats_(context.stats),

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "otap/schema.h"
 #include "otlp/decode/proto_reader.h"
 #include "otlp/fields.h"
 
@@ -31,8 +30,5 @@ struct MetricData {
 
 /// Returns false where the bytes are malformed.
 bool ReadMetricData(std::string_view metric, MetricData* data);
-
-/// The names of the three levels above the records of a signal.
-const RequestFields& RequestFieldsOf(otap::Signal signal);
 
 }  // namespace df::otlp

@@ -18,7 +18,7 @@ enum class MetricType : uint8_t {
 
 class MetricWalk {
  public:
-  static constexpr RequestFields kFields = kMetricsRequest;
+  static constexpr RequestFields kFields = kMetricsShapes.fields();
 
   MetricWalk(const WalkContext& context, const ColumnSource& root)
       : stats_(context.stats),

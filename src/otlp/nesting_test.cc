@@ -13,7 +13,7 @@
 #include "otlp/decode.h"
 #include "otlp/decode/proto_fault.h"
 #include "otlp/encode.h"
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 namespace {

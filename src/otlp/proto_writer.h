@@ -14,7 +14,7 @@
 #include <protozero/varint.hpp>
 
 #include "otlp/fields.h"
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

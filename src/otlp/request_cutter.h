@@ -9,7 +9,7 @@
 #include <arrow/result.h>
 
 #include "otap/schema.h"
-#include "otlp/fields.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

@@ -77,7 +77,7 @@ class SpanLinkWalk {
 
 class SpanWalk {
  public:
-  static constexpr RequestFields kFields = kTracesRequest;
+  static constexpr RequestFields kFields = kTracesShapes.fields();
 
   SpanWalk(const WalkContext& context, const ColumnSource& root)
       : stats_(context.stats),

@@ -1,5 +1,6 @@
 #include "otlp/text_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <iterator>
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "otlp/schema/messages.h"
 #include "otlp/text_form.h"
 
 namespace df::otlp {
@@ -25,23 +27,29 @@ bool IsPlainKey(std::string_view key) {
   return !key.empty() && key.find_first_not_of(kPlain) == std::string_view::npos;
 }
 
-std::string_view EnumName(std::string_view field, int32_t value) {
-  constexpr std::array<std::string_view, 6> kKinds = {"unspecified", "internal", "server",
-                                                      "client",      "producer", "consumer"};
-  constexpr std::array<std::string_view, 3> kCodes = {"unset", "ok", "error"};
-  constexpr std::array<std::string_view, 3> kTemporalities = {"unspecified", "delta", "cumulative"};
-  const auto name = [value](const auto& names) {
-    return value >= 0 && static_cast<size_t>(value) < names.size()
-               ? names[static_cast<size_t>(value)]
-               : std::string_view();
-  };
-  if (field == span_fields::kKind.name) {
-    return name(kKinds);
+/// The enums whose names are shown.
+std::span<const EnumName> NamesOf(Field field) {
+  if (field.name == span_fields::kKind.name) {
+    return kSpanKinds;
   }
-  if (field == span_fields::kStatusCode.name) {
-    return name(kCodes);
+  if (field.name == span_fields::kStatusCode.name) {
+    return kStatusCodes;
   }
-  return field == metric_fields::kTemporality.name ? name(kTemporalities) : std::string_view();
+  return field.name == metric_fields::kTemporality.name ? std::span<const EnumName>(kTemporalities)
+                                                        : std::span<const EnumName>();
+}
+
+/// The last word of a name, "server" of SPAN_KIND_SERVER; nothing for a number without a name.
+std::string EnumText(std::span<const EnumName> names, int32_t value) {
+  std::string text;
+  for (const EnumName& known : names) {
+    if (known.number == value) {
+      text = known.name.substr(known.name.rfind('_') + 1);
+      std::transform(text.begin(), text.end(), text.begin(),
+                     [](char letter) { return static_cast<char>(letter - 'A' + 'a'); });
+    }
+  }
+  return text;
 }
 
 std::string TimeText(uint64_t nanos) {
@@ -79,15 +87,15 @@ TextWriter::Form TextWriter::FormOf(Field field) const {
 
 std::string_view TextWriter::TitleOf(Field field) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kTitles = {{
-      {kLogsRequest.resources.name, "resource"},
-      {kLogsRequest.scopes.name, "scope"},
-      {kLogsRequest.records.name, "log"},
-      {kTracesRequest.resources.name, "resource"},
-      {kTracesRequest.scopes.name, "scope"},
-      {kTracesRequest.records.name, "span"},
-      {kMetricsRequest.resources.name, "resource"},
-      {kMetricsRequest.scopes.name, "scope"},
-      {kMetricsRequest.records.name, "metric"},
+      {kLogsShapes.fields().resources.name, "resource"},
+      {kLogsShapes.fields().scopes.name, "scope"},
+      {kLogsShapes.fields().records.name, "log"},
+      {kTracesShapes.fields().resources.name, "resource"},
+      {kTracesShapes.fields().scopes.name, "scope"},
+      {kTracesShapes.fields().records.name, "span"},
+      {kMetricsShapes.fields().resources.name, "resource"},
+      {kMetricsShapes.fields().scopes.name, "scope"},
+      {kMetricsShapes.fields().records.name, "metric"},
       {metric_fields::kDataPoints.name, "point"},
   }};
   for (const auto& [name, title] : kTitles) {
@@ -157,7 +165,7 @@ void TextWriter::Bool(Field field, bool value) { Number(field, value ? "true" : 
 
 void TextWriter::Enum(Field field, int32_t value) {
   Number(field, std::to_string(value));
-  if (const std::string_view name = EnumName(field.name, value); !name.empty()) {
+  if (const std::string name = EnumText(NamesOf(field), value); !name.empty()) {
     fmt::format_to(std::back_inserter(buffer_), "({})", name);
   }
 }

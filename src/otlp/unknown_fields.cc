@@ -1,41 +1,17 @@
 #include "otlp/unknown_fields.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 namespace {
 
 constexpr size_t kMaxKey = 64;
-
-/// Fields by name that the definition has, or had once, and the model does not.
-struct NamedField {
-  std::string_view message;
-  uint32_t number;
-  std::string_view name;
-};
-constexpr auto kNamed = std::to_array<NamedField>({
-    {"Resource", 3, "entity_refs"},
-    {"AnyValue", 8, "string_value_strindex"},
-    {"KeyValue", 3, "key_strindex"},
-    {"ResourceLogs", 1000, "instrumentation_library_logs"},
-    {"ResourceSpans", 1000, "instrumentation_library_spans"},
-    {"ResourceMetrics", 1000, "instrumentation_library_metrics"},
-    {"LogRecord", 4, "name"},
-    {"Status", 1, "deprecated_code"},
-    {"Metric", 4, "int_gauge"},
-    {"Metric", 6, "int_sum"},
-    {"Metric", 8, "int_histogram"},
-    {"NumberDataPoint", 1, "labels"},
-    {"HistogramDataPoint", 1, "labels"},
-    {"SummaryDataPoint", 1, "labels"},
-    {"Exemplar", 1, "filtered_labels"},
-});
 
 /// The name that a number has in the model: then the wire type is another one.
 std::string_view NameInModel(const MessageShape& shape, uint32_t number) {
@@ -52,7 +28,7 @@ std::string UnknownField::Name() const {
   if (!key.empty()) {
     return fmt::format("{}.{} (field {}) of wire type {}", message, key, number, wire_type);
   }
-  for (const NamedField& named : kNamed) {
+  for (const UnmodelledField& named : kUnmodelledFields) {
     if (named.message == message && named.number == number) {
       return fmt::format("{}.{} (field {})", message, named.name, number);
     }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "otlp/message_shape.h"
+#include "otlp/schema/message_shape.h"
 
 namespace df::otlp {
 

@@ -8,6 +8,7 @@
 #include "otlp/cbor.h"
 #include "otlp/child_table.h"
 #include "otlp/fields.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

@@ -309,14 +309,15 @@ std::string CanonicalText(const MessageShape& shape, const std::vector<RawField>
     text += '=';
     text += value;
   };
-  for (const FieldShape& field_shape : shape.fields) {
-    const RawField* field = FindField(fields, field_shape.name);
-    if (field == nullptr || (options.upstream_losses && field_shape.is_lost_upstream) ||
-        std::find(skip.begin(), skip.end(), field_shape.name) != skip.end()) {
+  for (uint32_t number = 1; number <= MessageShape::kMaxNumber; ++number) {
+    const FieldShape* known = shape.Find(number);
+    const RawField* field = known == nullptr ? nullptr : FindField(fields, known->name);
+    if (field == nullptr || (options.upstream_losses && known->is_lost_upstream) ||
+        std::find(skip.begin(), skip.end(), known->name) != skip.end()) {
       continue;
     }
     if (const std::string value = FieldText(*field, options); !value.empty()) {
-      append(field_shape.name, value);
+      append(known->name, value);
     }
   }
   return text + UnknownText(fields);

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

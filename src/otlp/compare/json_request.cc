@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_writer.hpp>
 
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 namespace {

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "otlp/decode/json_scanner.h"
-#include "otlp/decode/json_shape.h"
 #include "otlp/proto_writer.h"
 
 namespace df::otlp {
@@ -156,6 +155,19 @@ std::optional<double> DoubleOf(const Scalar& value) {
   return std::nullopt;
 }
 
+/// Returns the position of the field with a name of either form, or the number of fields.
+/// `guess`: the one that most likely comes.
+size_t PositionOf(const MessageShape& shape, std::string_view key, size_t guess) {
+  const size_t count = shape.fields.size();
+  for (size_t i = 0; i < count; ++i) {
+    const size_t at = guess + i < count ? guess + i : guess + i - count;
+    if (key == shape.fields[at].json_name.view() || key == shape.fields[at].name) {
+      return at;
+    }
+  }
+  return count;
+}
+
 std::string_view KindName(JsonKind kind) {
   constexpr std::array<std::string_view, 7> kNames = {
       "nothing", "null", "a boolean", "a number", "a text", "an array", "an object"};
@@ -174,7 +186,7 @@ class JsonTranscoder::Writer {
         max_value_depth_(owner->max_value_depth_),
         unknown_(&owner->unknown_) {}
 
-  bool WriteRequest(const JsonShape& shape) { return WriteMessage(shape, 0) && in_.ReadEnd(); }
+  bool WriteRequest(const MessageShape& shape) { return WriteMessage(shape, 0) && in_.ReadEnd(); }
 
   std::string_view written() const { return out_.written(); }
   std::string error() const { return path_.empty() ? problem_ : path_ + ": " + problem_; }
@@ -186,7 +198,7 @@ class JsonTranscoder::Writer {
     bool has_choice = false;
   };
 
-  bool WriteMessage(const JsonShape& shape, int value_depth) {
+  bool WriteMessage(const MessageShape& shape, int value_depth) {
     if (const JsonKind kind = in_.Peek(); kind != JsonKind::kObject) {
       return Fail(kind, "an object");
     }
@@ -210,7 +222,7 @@ class JsonTranscoder::Writer {
     }
   }
 
-  bool WriteMember(const JsonShape& shape, int value_depth, SeenFields* seen, size_t* guess) {
+  bool WriteMember(const MessageShape& shape, int value_depth, SeenFields* seen, size_t* guess) {
     std::string_view key;
     if (!in_.ReadKey(&key)) {
       return false;
@@ -219,30 +231,30 @@ class JsonTranscoder::Writer {
     if (kind == JsonKind::kNull) {
       return in_.ReadNull();
     }
-    const size_t at = shape.Find(key, *guess);
+    const size_t at = PositionOf(shape, key, *guess);
     if (at == shape.fields.size()) {
-      unknown_->AddKey(*shape.shape, key);
+      unknown_->AddKey(shape, key);
       return in_.Skip();
     }
     *guess = at + 1;
-    const JsonField& field = shape.fields[at];
-    const bool is_camel = key == field.camel_name;
+    const FieldShape& field = shape.fields[at];
+    const bool is_camel = key == field.json_name.view();
     if (!IsFirst(at, field, seen) || !WriteField(shape, field, kind, value_depth)) {
-      Prepend(is_camel ? field.camel_name : std::string(field.field->name));
+      Prepend(std::string(is_camel ? field.json_name.view() : field.name));
       return false;
     }
     return true;
   }
 
   /// Of a key that stands twice all but one would be lost, and of two members of a oneof one.
-  bool IsFirst(size_t position, const JsonField& field, SeenFields* seen) {
+  bool IsFirst(size_t position, const FieldShape& field, SeenFields* seen) {
     const uint32_t bit = uint32_t{1} << position;
     if ((seen->bits & bit) != 0) {
       problem_ = "found it twice, expected each key once";
       return false;
     }
     seen->bits |= bit;
-    if (field.field->presence == Presence::kOneof && std::exchange(seen->has_choice, true)) {
+    if (field.presence == Presence::kOneof && std::exchange(seen->has_choice, true)) {
       problem_ = "found it beside another one, expected one kind of value";
       return false;
     }
@@ -257,8 +269,9 @@ class JsonTranscoder::Writer {
     path_ = path_.empty() ? step : path_[0] == '[' ? step + path_ : step + "." + path_;
   }
 
-  bool WriteField(const JsonShape& shape, const JsonField& field, JsonKind kind, int value_depth) {
-    if (field.field->presence != Presence::kRepeated) {
+  bool WriteField(const MessageShape& shape, const FieldShape& field, JsonKind kind,
+                  int value_depth) {
+    if (field.presence != Presence::kRepeated) {
       return WriteValue(shape, field, kind, value_depth);
     }
     if (kind != JsonKind::kArray) {
@@ -283,9 +296,10 @@ class JsonTranscoder::Writer {
     }
   }
 
-  bool WriteValue(const JsonShape& shape, const JsonField& field, JsonKind kind, int value_depth) {
-    const Field target = {field.field->number, field.field->name};
-    switch (field.field->kind) {
+  bool WriteValue(const MessageShape& shape, const FieldShape& field, JsonKind kind,
+                  int value_depth) {
+    const Field target = field.field();
+    switch (field.kind) {
       case WireKind::kString: {
         std::string_view text;
         if (kind != JsonKind::kText) {
@@ -300,7 +314,7 @@ class JsonTranscoder::Writer {
       case WireKind::kBytes:
         return WriteBytes(field, kind);
       case WireKind::kMessage: {
-        const bool is_container = shape.shape == &kAnyValueShape;
+        const bool is_container = &shape == &kAnyValueShape;
         if (is_container && value_depth == max_value_depth_) {
           problem_ = fmt::format("found a value deeper than {} arrays and maps, expected less",
                                  max_value_depth_);
@@ -380,7 +394,7 @@ class JsonTranscoder::Writer {
   }
 
   /// Numbers that there is no name for are kept: they come from a newer definition.
-  bool WriteEnum(const JsonField& field, JsonKind kind) {
+  bool WriteEnum(const FieldShape& field, JsonKind kind) {
     if (kind != JsonKind::kNumber && kind != JsonKind::kText) {
       return FailRange<int32_t>(kind);
     }
@@ -402,18 +416,18 @@ class JsonTranscoder::Writer {
     if (!number) {
       return FailRange<int32_t>(kind);
     }
-    out_.Enum({field.field->number, field.field->name}, *number);
+    out_.Enum(field.field(), *number);
     return true;
   }
 
-  bool WriteInteger(const JsonField& field, JsonKind kind) {
-    const Field target = {field.field->number, field.field->name};
+  bool WriteInteger(const FieldShape& field, JsonKind kind) {
+    const Field target = field.field();
     if (!field.names.empty()) {
       return WriteEnum(field, kind);
     }
-    switch (field.field->kind) {
+    switch (field.kind) {
       case WireKind::kUInt:
-        if (field.field->presence == Presence::kRepeated) {  // bucket_counts, all of 64 bits
+        if (field.presence == Presence::kRepeated) {  // bucket_counts, all of 64 bits
           return WriteNumber<uint64_t>(
               kind, [&](uint64_t number) { out_.Int64(target, static_cast<int64_t>(number)); });
         }
@@ -433,8 +447,8 @@ class JsonTranscoder::Writer {
     }
   }
 
-  bool WriteBytes(const JsonField& field, JsonKind kind) {
-    const std::string_view expected = field.is_hex ? "a text of hex digits" : "a text in base64";
+  bool WriteBytes(const FieldShape& field, JsonKind kind) {
+    const std::string_view expected = field.is_id ? "a text of hex digits" : "a text in base64";
     std::string_view text;
     if (kind != JsonKind::kText) {
       return Fail(kind, expected);
@@ -442,11 +456,11 @@ class JsonTranscoder::Writer {
     if (!in_.ReadText(&text)) {
       return false;
     }
-    if (!(field.is_hex ? FromHex(text, &bytes_) : FromBase64(text, &bytes_))) {
+    if (!(field.is_id ? FromHex(text, &bytes_) : FromBase64(text, &bytes_))) {
       problem_ = fmt::format("found another text, expected {}", expected);
       return false;
     }
-    out_.Bytes({field.field->number, field.field->name}, bytes_);
+    out_.Bytes(field.field(), bytes_);
     return true;
   }
 
@@ -464,7 +478,7 @@ arrow::Result<std::string_view> JsonTranscoder::Transcode(const MessageShape& sh
                                                           std::string_view json) {
   unknown_.Clear();
   Writer writer(json, this);
-  if (writer.WriteRequest(JsonShapeOf(shape))) {
+  if (writer.WriteRequest(shape)) {
     num_lone_surrogates_ = writer.num_lone_surrogates();
     return writer.written();
   }

@@ -7,7 +7,7 @@
 
 #include <arrow/result.h>
 
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 #include "otlp/unknown_fields.h"
 
 namespace df::otlp {

@@ -12,7 +12,7 @@ namespace df::otlp {
 /// Fills the tables of logs, but for resources and scopes.
 class LogRecords {
  public:
-  static constexpr RequestFields kFields = kLogsRequest;
+  static constexpr RequestFields kFields = kLogsShapes.fields();
   static constexpr otap::Signal kSignal = otap::Signal::kLogs;
 
   /// Appends a LogRecord message as the next row. Returns false when it is malformed.

@@ -13,7 +13,7 @@ namespace df::otlp {
 /// Fills the tables of metrics, but for resources and scopes.
 class MetricRecords {
  public:
-  static constexpr RequestFields kFields = kMetricsRequest;
+  static constexpr RequestFields kFields = kMetricsShapes.fields();
   static constexpr otap::Signal kSignal = otap::Signal::kMetrics;
 
   /// Appends a Metric message as the next row, with its points. Returns false when it is malformed.

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

@@ -48,7 +48,7 @@ class LinkBuilder {
 /// Fills the tables of traces, but for resources and scopes.
 class SpanRecords {
  public:
-  static constexpr RequestFields kFields = kTracesRequest;
+  static constexpr RequestFields kFields = kTracesShapes.fields();
   static constexpr otap::Signal kSignal = otap::Signal::kTraces;
 
   /// Appends a Span message as the next row. Returns false when it is malformed.

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "otlp/child_table.h"
 #include "otlp/decode/proto_reader.h"
-#include "otlp/message_shape.h"
+#include "otlp/schema/messages.h"
 #include "otlp/unknown_fields.h"
 
 namespace df::otlp {
