@@ -27,7 +27,7 @@ constexpr config::Range kLifetimes = {0, int64_t{365} * 86'400 * 1'000'000'000};
 
 const config::FieldTable<OtapConfig>& OtapFields() {
   static const config::FieldTable<OtapConfig> kTable = [] {
-    auto table = config::Inherit<OtapConfig>(engine::GrpcClientFields());
+    auto table = config::Inherit<OtapConfig>(delivery::GrpcClientFields());
     table.push_back(config::Group("arrow", &OtapConfig::arrow, ArrowFields(), "the Arrow streams"));
     table.push_back(config::Integer("streams_per_signal", &OtapConfig::streams_per_signal, {1, 64},
                                     "streams of each signal, all over one connection"));

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "config/field_table.h"
+#include "delivery/grpc_client_fields.h"
 #include "delivery/request_limit.h"
-#include "engine/grpc_client_fields.h"
 #include "engine/node_config.h"
 #include "nodes/exporters/otap/lane.h"
 #include "otap_wire/producer.h"
@@ -19,7 +19,7 @@ struct ArrowConfig {
   int64_t max_dictionary_size = 4 << 20;
 };
 
-struct OtapConfig final : engine::NodeConfig, engine::GrpcClientConfig {
+struct OtapConfig final : engine::NodeConfig, delivery::GrpcClientConfig {
   /// An answer comes when the batch has reached its destination, which may collect first.
   OtapConfig() { timeout = std::chrono::seconds(60); }
 

@@ -10,7 +10,7 @@ namespace {
 
 engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
   auto config = std::make_shared<OtapConfig>(config::Read(OtapFields(), section));
-  engine::CheckGrpcClient(section, *config);
+  delivery::CheckGrpcClient(section, *config);
   return config;
 }
 
@@ -18,8 +18,8 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
 Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& node_config,
                                          const engine::ValidateContext&) {
   const auto& config = static_cast<const OtapConfig&>(node_config);
-  ARROW_ASSIGN_OR_RAISE(const auto settings, engine::MakeGrpcClientSettings(config));
-  ARROW_RETURN_NOT_OK(engine::CheckGrpcServer(config, settings));
+  ARROW_ASSIGN_OR_RAISE(const auto settings, delivery::MakeGrpcClientSettings(config));
+  ARROW_RETURN_NOT_OK(delivery::CheckGrpcServer(config, settings));
   return engine::NodeSharedPtr();
 }
 

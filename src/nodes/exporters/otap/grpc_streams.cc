@@ -69,10 +69,10 @@ class GrpcOpener final : public StreamOpener {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const engine::GrpcClientConfig& config,
+Result<std::unique_ptr<StreamOpener>> MakeGrpcOpener(const delivery::GrpcClientConfig& config,
                                                      engine::Effects& effects) {
   ARROW_ASSIGN_OR_RAISE(const runtime::grpc::ClientSettings settings,
-                        engine::MakeGrpcClientSettings(config));
+                        delivery::MakeGrpcClientSettings(config));
   return std::make_unique<GrpcOpener>(&effects.loop(), settings);
 }
 

@@ -10,8 +10,7 @@
 namespace df::nodes::exporters::otap {
 namespace {
 
-/// How long before the deadline of a drain what is not answered is nacked, unless a drain is so
-/// short that an eighth of it is less.
+/// How long before the deadline of a drain what is not answered is nacked.
 constexpr std::chrono::nanoseconds kDrainMargin = std::chrono::milliseconds(500);
 /// How long servers may take to end streams on which everything is answered.
 constexpr std::chrono::nanoseconds kMaxEndTime = std::chrono::seconds(1);
@@ -39,8 +38,7 @@ Status OtapExporter::Start(engine::Effects& effects) {
                                              &effects.loop(), &*metrics_));
     }
   }
-  give_up_timer_.emplace(&effects.loop(), [this] { GiveUp(); });
-  on_drain_.emplace(&effects.drain(), [this] { OnDrain(); });
+  drain_margin_.emplace(&effects, kDrainMargin, [this] { GiveUp(); });
   return Status::OK();
 }
 
@@ -76,13 +74,6 @@ runtime::Task<Status> OtapExporter::Finish(engine::Effects& effects) {
     }
   }
   co_return Status::OK();
-}
-
-void OtapExporter::OnDrain() {
-  const runtime::SteadyTime now = effects_->clock().Now();
-  const runtime::SteadyTime deadline = effects_->drain_deadline().value_or(now);
-  give_up_timer_->StartAt(deadline -
-                          std::min(kDrainMargin, std::chrono::nanoseconds((deadline - now) / 8)));
 }
 
 void OtapExporter::GiveUp() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "delivery/drain_margin.h"
 #include "engine/node.h"
 #include "nodes/exporters/otap/client_stream.h"
 #include "nodes/exporters/otap/lane.h"
@@ -36,7 +37,6 @@ class OtapExporter final : public engine::Exporter {
  private:
   using Lanes = std::vector<std::unique_ptr<Lane>>;
 
-  void OnDrain();
   void GiveUp();
 
   LaneSettings settings_;
@@ -49,8 +49,7 @@ class OtapExporter final : public engine::Exporter {
   std::optional<delivery::RequestLimit> limit_;
   std::optional<delivery::TooLargeItems> too_large_;
   std::array<Lanes, df::otap::kAllSignals.size()> lanes_;
-  std::optional<runtime::Timer> give_up_timer_;
-  std::optional<runtime::Cancellation::Subscription> on_drain_;
+  std::optional<delivery::DrainMargin> drain_margin_;
 };
 
 }  // namespace df::nodes::exporters::otap

@@ -6,7 +6,7 @@ namespace df::nodes::exporters::otlp_grpc {
 
 const config::FieldTable<OtlpGrpcConfig>& OtlpGrpcFields() {
   static const config::FieldTable<OtlpGrpcConfig> kTable = [] {
-    auto table = config::Inherit<OtlpGrpcConfig>(engine::GrpcClientFields());
+    auto table = config::Inherit<OtlpGrpcConfig>(delivery::GrpcClientFields());
     table.push_back(config::Integer("max_in_flight", &OtlpGrpcConfig::max_in_flight, {1, 65'536},
                                     "calls under way at a time; more batches wait"));
     table.push_back(config::Integer("num_connections", &OtlpGrpcConfig::num_connections, {1, 256},

@@ -14,7 +14,7 @@ struct ParsedConfig final : engine::NodeConfig {
 
 engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
   OtlpGrpcConfig config = config::Read(OtlpGrpcFields(), section);
-  engine::CheckGrpcClient(section, config);
+  delivery::CheckGrpcClient(section, config);
   auto parsed = std::make_shared<ParsedConfig>();
   parsed->config = std::make_shared<const OtlpGrpcConfig>(std::move(config));
   return parsed;
@@ -29,8 +29,8 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
                                          const engine::ValidateContext&) {
   auto shared = std::make_shared<SharedSettings>();
   const OtlpGrpcConfig& parsed = *static_cast<const ParsedConfig&>(config).config;
-  ARROW_ASSIGN_OR_RAISE(shared->client, engine::MakeGrpcClientSettings(parsed));
-  ARROW_RETURN_NOT_OK(engine::CheckGrpcServer(parsed, shared->client));
+  ARROW_ASSIGN_OR_RAISE(shared->client, delivery::MakeGrpcClientSettings(parsed));
+  ARROW_RETURN_NOT_OK(delivery::CheckGrpcServer(parsed, shared->client));
   return shared;
 }
 

@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nodes/exporters/otlp_grpc/call_outcome.h"
+#include "nodes/exporters/otlp_grpc/call_answer.h"
 #include "otlp/export_response.h"
 #include "runtime/grpc/server.h"
 #include "testing/pipeline_harness.h"
@@ -207,7 +207,7 @@ TEST_F(OtlpGrpcExporterTest, TemporaryAndPermanentRefusalsAreToldApart) {
   const engine::InstanceResult result = harness_->TakeResult();
   EXPECT_EQ(result.reports.back().num_problems, 1);
   EXPECT_THAT(result.reports.back().lines[1],
-              HasSubstr("2 calls failed, 1 of them permanently; the first: UNAVAILABLE: later"));
+              HasSubstr("2 batches failed, 1 of them permanently; the first: UNAVAILABLE: later"));
 }
 
 TEST_F(OtlpGrpcExporterTest, APartialSuccessIsAnAckThatCountsWhatWasRefused) {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "engine/tls_fields.h"
+#include "delivery/tls_fields.h"
 #include "runtime/http1/url.h"
 
 namespace df::nodes::exporters::otlp_http {
@@ -107,10 +107,10 @@ const config::FieldTable<OtlpHttpConfig>& OtlpHttpFields() {
                    "a batch that is larger, before compression, is sent in parts"),
       config::Size("max_response_body_length", &Config::max_response_body_length,
                    {1, int64_t{1} << 30}, "largest body of a response"),
-      engine::StartCheckField<Config>(),
-      config::OptionalGroup("tls", &Config::tls, engine::TlsClientFields(),
+      delivery::StartCheckField<Config>(),
+      config::OptionalGroup("tls", &Config::tls, delivery::TlsClientFields(),
                             "whom to trust behind https, and who this client is",
-                            engine::CheckTlsClient),
+                            delivery::CheckTlsClient),
       config::Refused<Config>("http", "is not known: its keys stand beside 'endpoint' here"),
   };
   return kTable;

@@ -9,8 +9,8 @@
 
 #include "base/compression.h"
 #include "config/field_table.h"
+#include "delivery/grpc_client_fields.h"
 #include "delivery/request_limit.h"
-#include "engine/grpc_client_fields.h"
 #include "engine/node_config.h"
 #include "otap/schema.h"
 #include "otlp/export_response.h"
@@ -33,7 +33,7 @@ struct OtlpHttpConfig final : engine::NodeConfig {
   int64_t max_request_bytes = delivery::kDefaultMaxRequestBytes;  ///< before compression
   int64_t max_response_body_length = 10 << 20;
   std::optional<runtime::TlsSettings> tls;
-  engine::StartCheck check_at_start = engine::StartCheck::kNone;
+  delivery::StartCheck check_at_start = delivery::StartCheck::kNone;
 
   /// Where requests of a signal go; empty where nothing says so.
   std::string EndpointOf(df::otap::Signal signal) const;

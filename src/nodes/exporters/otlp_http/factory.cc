@@ -25,7 +25,7 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
 /// Does what `check_at_start` says, for each server once.
 Status CheckServers(const OtlpHttpConfig& config,
                     const std::shared_ptr<const runtime::TlsContext>& tls) {
-  if (config.check_at_start == engine::StartCheck::kNone) {
+  if (config.check_at_start == delivery::StartCheck::kNone) {
     return Status::OK();
   }
   std::set<std::string> checked;

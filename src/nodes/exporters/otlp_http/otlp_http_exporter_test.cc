@@ -230,7 +230,7 @@ TEST_F(OtlpHttpExporterTest, NacksForNowOrForGoodAsTheServerSays) {
   ASSERT_TRUE(Until([&] { return harness_->has_ended(); }));
   const engine::NodeReport report = harness_->TakeResult().reports.at(1);
   EXPECT_THAT(report.lines, ElementsAre("delivered 1 requests",
-                                        "2 requests failed, 1 of them permanently; the first: HTTP "
+                                        "2 batches failed, 1 of them permanently; the first: HTTP "
                                         "503: wait"));
   EXPECT_EQ(report.num_problems, 1);
 }

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/tls_fields.h"
+#include "delivery/tls_fields.h"
 
 namespace df::nodes::receivers::otap {
 namespace {
@@ -66,9 +66,9 @@ const config::FieldTable<OtapConfig>& OtapFields() {
                        "a silent client is asked for a sign of life so often", kDurations),
       config::Duration("http2_keepalive_timeout", &OtapConfig::http2_keepalive_timeout,
                        "a connection is closed when it takes longer to come", kDurations),
-      config::OptionalGroup("tls", &OtapConfig::tls, engine::TlsServerFields(),
+      config::OptionalGroup("tls", &OtapConfig::tls, delivery::TlsServerFields(),
                             "encryption, and whose certificates clients need",
-                            engine::CheckTlsServer),
+                            delivery::CheckTlsServer),
       WithoutEffect("compression_method", "gzip, zstd, deflate and none are all taken"),
       WithoutEffect("response_stream_channel_size",
                     "max_concurrent_requests_per_stream says how many answers there may be"),

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/tls_fields.h"
+#include "delivery/tls_fields.h"
 #include "runtime/address.h"
 
 namespace df::nodes::receivers::otlp {
@@ -40,8 +40,8 @@ const config::FieldTable<HttpConfig>& HttpFields() {
           "connections at a time; a further one replaces an idle or slow one, or is closed"),
       config::Duration("idle_timeout", &HttpConfig::idle_timeout,
                        "a connection without requests is closed after so long", kTimeout),
-      config::OptionalGroup("tls", &HttpConfig::tls, engine::TlsServerFields(),
-                            "HTTPS, and whose certificates clients need", engine::CheckTlsServer),
+      config::OptionalGroup("tls", &HttpConfig::tls, delivery::TlsServerFields(),
+                            "HTTPS, and whose certificates clients need", delivery::CheckTlsServer),
       config::OptionalGroup("cors", &HttpConfig::cors, CorsFields(),
                             "pages in browsers that may send; none without it"),
   };
@@ -73,9 +73,9 @@ const config::FieldTable<GrpcConfig>& GrpcFields() {
                        "a client that is silent for so long is asked for a sign of life", kTimeout),
       config::Duration("http2_keepalive_timeout", &GrpcConfig::http2_keepalive_timeout,
                        "its connection is closed when it takes longer to come", kTimeout),
-      config::OptionalGroup("tls", &GrpcConfig::tls, engine::TlsServerFields(),
+      config::OptionalGroup("tls", &GrpcConfig::tls, delivery::TlsServerFields(),
                             "encryption, and whose certificates clients need",
-                            engine::CheckTlsServer),
+                            delivery::CheckTlsServer),
   };
   return kTable;
 }

@@ -1,4 +1,4 @@
-#include "nodes/exporters/otlp_grpc/call_outcome.h"
+#include "nodes/exporters/otlp_grpc/call_answer.h"
 
 #include <set>
 
@@ -10,26 +10,30 @@ namespace {
 using runtime::grpc::CallStatus;
 using runtime::grpc::Code;
 
-TEST(CallOutcome, FollowsTheTableOfTheSpecification) {
+delivery::RequestAnswer Of(const CallStatus& status) {
+  return AnswerOf({.status = status, .message = ""}, otap::Signal::kLogs);
+}
+
+TEST(CallAnswer, FollowsTheTableOfTheSpecification) {
   const std::set<Code> retryable = {Code::kCancelled,  Code::kDeadlineExceeded, Code::kAborted,
                                     Code::kOutOfRange, Code::kUnavailable,      Code::kDataLoss};
   for (int number = 0; number <= 16; ++number) {
     CallStatus status;
     status.code = static_cast<Code>(number);
-    const engine::Outcome outcome = OutcomeOf(status);
-    EXPECT_EQ(outcome.is_ack, number == 0) << number;
+    const delivery::RequestAnswer answer = Of(status);
+    EXPECT_EQ(answer.is_taken, number == 0) << number;
     if (number != 0) {
-      EXPECT_EQ(outcome.is_permanent, !retryable.contains(status.code)) << number;
+      EXPECT_EQ(answer.is_permanent, !retryable.contains(status.code)) << number;
     }
   }
 }
 
-TEST(CallOutcome, AnExhaustedServerThatSaysWhenIsTriedAgain) {
+TEST(CallAnswer, AnExhaustedServerThatSaysWhenIsTriedAgain) {
   CallStatus status = runtime::grpc::MakeStatus(Code::kResourceExhausted, "full");
-  EXPECT_TRUE(OutcomeOf(status).is_permanent);
+  EXPECT_TRUE(Of(status).is_permanent);
   status.retry_delay = std::chrono::seconds(1);
-  EXPECT_FALSE(OutcomeOf(status).is_permanent);
-  EXPECT_EQ(OutcomeOf(status).reason, "RESOURCE_EXHAUSTED: full");
+  EXPECT_FALSE(Of(status).is_permanent);
+  EXPECT_EQ(Of(status).reason, "RESOURCE_EXHAUSTED: full");
 }
 
 }  // namespace

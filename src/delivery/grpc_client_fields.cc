@@ -1,14 +1,14 @@
-#include "engine/grpc_client_fields.h"
+#include "delivery/grpc_client_fields.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
 
-#include "engine/tls_fields.h"
+#include "delivery/tls_fields.h"
 #include "runtime/try_connect.h"
 
-namespace df::engine {
+namespace df::delivery {
 namespace {
 
 constexpr config::Range kDurations = {1'000'000, int64_t{86'400} * 1'000'000'000};
@@ -181,4 +181,4 @@ Result<runtime::grpc::ClientSettings> MakeGrpcClientSettings(const GrpcClientCon
   return settings;
 }
 
-}  // namespace df::engine
+}  // namespace df::delivery

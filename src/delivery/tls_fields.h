@@ -4,7 +4,7 @@
 #include "config/field_table.h"
 #include "runtime/tls.h"
 
-namespace df::engine {
+namespace df::delivery {
 
 /// Keys of a node that is connected to: cert_file, cert_pem, key_file, key_pem, client_ca_file,
 /// client_ca_pem.
@@ -18,4 +18,4 @@ const config::FieldTable<runtime::TlsSettings>& TlsClientFields();
 void CheckTlsServer(const config::Section& section, const runtime::TlsSettings& settings);
 void CheckTlsClient(const config::Section& section, const runtime::TlsSettings& settings);
 
-}  // namespace df::engine
+}  // namespace df::delivery

@@ -1,8 +1,8 @@
-#include "engine/tls_fields.h"
+#include "delivery/tls_fields.h"
 
 #include <string>
 
-namespace df::engine {
+namespace df::delivery {
 namespace {
 
 using runtime::TlsSettings;
@@ -76,4 +76,4 @@ void CheckTlsClient(const config::Section& section, const TlsSettings& settings)
   CheckOnce(section, settings.ca_file, settings.ca_pem, "ca");
 }
 
-}  // namespace df::engine
+}  // namespace df::delivery

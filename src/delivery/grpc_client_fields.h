@@ -13,7 +13,7 @@
 #include "runtime/grpc/client.h"
 #include "runtime/tls.h"
 
-namespace df::engine {
+namespace df::delivery {
 
 /// What a node that sends over the network proves before it is started.
 enum class StartCheck : uint8_t {
@@ -68,4 +68,4 @@ struct GrpcEndpoint {
 /// OTLP, 4317. Errors: Invalid.
 Result<GrpcEndpoint> ParseGrpcEndpoint(std::string_view text);
 
-}  // namespace df::engine
+}  // namespace df::delivery

@@ -1,4 +1,4 @@
-#include "nodes/exporters/otlp_http/response_outcome.h"
+#include "nodes/exporters/otlp_http/response_answer.h"
 
 #include <algorithm>
 #include <charconv>
@@ -76,31 +76,27 @@ bool IsRetryable(int status) {
 
 }  // namespace
 
-ResponseOutcome OutcomeOf(const Response& response, otap::Signal signal, runtime::WallTime now) {
-  ResponseOutcome result;
-  if (response.status < 200 || response.status > 299) {
-    const bool is_retryable = IsRetryable(response.status);
-    result.outcome = engine::Outcome::Nack(ReasonOf(response), !is_retryable);
-    if (!is_retryable) {
-      result.size_refusal = delivery::FindHttpSizeRefusal(response.status, result.outcome.reason);
+delivery::RequestAnswer AnswerOf(const Response& response, otap::Signal signal,
+                                 runtime::WallTime now) {
+  delivery::RequestAnswer answer;
+  answer.is_taken = response.status >= 200 && response.status <= 299;
+  if (!answer.is_taken) {
+    answer.is_permanent = !IsRetryable(response.status);
+    answer.reason = ReasonOf(response);
+    if (answer.is_permanent) {
+      answer.size_refusal = delivery::FindHttpSizeRefusal(response.status, answer.reason);
+    } else {
+      answer.pause = RetryAfter(response, now);
     }
-    if (is_retryable) {
-      result.retry_after = RetryAfter(response, now);
-    }
-    return result;
+    return answer;
   }
-  if (response.body.empty()) {
-    return result;
+  if (!response.body.empty()) {
+    const auto encoding = EncodingOf(response);
+    answer.partial = encoding.has_value()
+                         ? otlp::ReadExportResponse(signal, *encoding, response.body)
+                         : arrow::Status::Invalid("no content type of OTLP");
   }
-  const auto encoding = EncodingOf(response);
-  arrow::Result<otlp::PartialSuccess> partial =
-      encoding.has_value() ? otlp::ReadExportResponse(signal, *encoding, response.body)
-                           : arrow::Status::Invalid("no content type of OTLP");
-  result.is_unreadable = !partial.ok();
-  if (partial.ok()) {
-    result.partial_success = *std::move(partial);
-  }
-  return result;
+  return answer;
 }
 
 }  // namespace df::nodes::exporters::otlp_http
