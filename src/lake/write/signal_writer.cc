@@ -1,6 +1,9 @@
 #include "lake/write/signal_writer.h"
 
 #include <array>
+#include <exception>
+#include <new>
+#include <utility>
 
 namespace df::lake {
 
@@ -10,15 +13,55 @@ std::string_view Name(CloseReason reason) {
   return kNames[static_cast<size_t>(reason)];
 }
 
+template <typename Call>
+void SignalWriter::Contain(Call&& call) {
+  Status status;
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    status = Status::OutOfMemory("an allocation failed");
+  } catch (const std::exception& error) {
+    status = Status::UnknownError(error.what());
+  }
+  const std::optional<uint64_t> adding = std::exchange(adding_, std::nullopt);
+  if (status.ok()) {
+    return;
+  }
+  if (adding.has_value()) {
+    batches_.push_back(*adding);
+  }
+  CloseWith(CloseReason::kError, status);
+}
+
 void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
+  Contain([&] {
+    adding_ = number;
+    AddToSet(batch, number);
+  });
+}
+
+void SignalWriter::Encode() {
+  Contain([this] { EncodeSet(); });
+}
+
+void SignalWriter::Close(CloseReason reason) {
+  Contain([&] { CloseSet(reason); });
+}
+
+void SignalWriter::Refuse(uint64_t number, const Status& status) {
+  adding_ = std::nullopt;
+  listener_->OnRefused(number, status);
+}
+
+void SignalWriter::AddToSet(const otap::Batch& batch, uint64_t number) {
   if (const Status status = CheckShape(batch); !status.ok()) {
-    listener_->OnRefused(number, status);
+    Refuse(number, status);
     return;
   }
   const uint32_t largest_id = LargestId(batch);
   std::optional<uint32_t> first_id = ids_.Take(largest_id);
   if (!first_id.has_value()) {
-    Close(CloseReason::kPartition);
+    CloseSet(CloseReason::kPartition);
     ids_.StartPartition();
     first_id = ids_.Take(largest_id);
   }
@@ -32,20 +75,21 @@ void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
           ? set_->Add(batch, *first_id)
           : Status::Invalid("the largest id of the batch leaves no room for any other");
   if (!status.ok()) {
-    listener_->OnRefused(number, status);
+    Refuse(number, status);
     return;
   }
   batches_.push_back(number);
+  adding_ = std::nullopt;
   if (IsRowGroupFull()) {
-    Encode();
+    EncodeSet();
   }
   if (set_ == nullptr) {
     return;
   }
   if (set_->num_root_rows() >= settings_.limits.rows) {
-    Close(CloseReason::kRows);
+    CloseSet(CloseReason::kRows);
   } else if (set_->largest_file_bytes() >= settings_.limits.bytes) {
-    Close(CloseReason::kBytes);
+    CloseSet(CloseReason::kBytes);
   }
 }
 
@@ -58,7 +102,7 @@ bool SignalWriter::IsRowGroupFull() const {
          expected_bytes >= static_cast<double>(settings_.limits.bytes);
 }
 
-void SignalWriter::Encode() {
+void SignalWriter::EncodeSet() {
   if (set_ == nullptr || num_encoded_ == batches_.size()) {
     return;
   }
@@ -75,7 +119,7 @@ void SignalWriter::Encode() {
   num_encoded_ = batches_.size();
 }
 
-void SignalWriter::Close(CloseReason reason) {
+void SignalWriter::CloseSet(CloseReason reason) {
   if (set_ == nullptr) {
     return;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,13 @@ class SignalWriter {
   int64_t pending_bytes() const { return set_ == nullptr ? 0 : set_->pending_bytes(); }
 
  private:
+  /// Turns what is thrown, an allocation that failed, into an error of the set that is open.
+  template <typename Call>
+  void Contain(Call&& call);
+  void AddToSet(const otap::Batch& batch, uint64_t number);
+  void EncodeSet();
+  void CloseSet(CloseReason reason);
+  void Refuse(uint64_t number, const Status& status);
   bool IsRowGroupFull() const;
   void CloseWith(CloseReason reason, const Status& status);
 
@@ -103,10 +111,11 @@ class SignalWriter {
   WriteListener* listener_;
   PartitionIds ids_;
   std::unique_ptr<FileSet> set_;
-  std::vector<uint64_t> batches_;  ///< of the set
-  size_t num_encoded_ = 0;         ///< so many of them, from the front
-  double bytes_ratio_ = 1;         ///< of bytes in the largest file to bytes in memory
-  int64_t encoded_memory_ = 0;     ///< bytes that batches of the set took before they were encoded
+  std::vector<uint64_t> batches_;   ///< of the set
+  std::optional<uint64_t> adding_;  ///< a batch that the listener hears of, and in no set yet
+  size_t num_encoded_ = 0;          ///< so many of them, from the front
+  double bytes_ratio_ = 1;          ///< of bytes in the largest file to bytes in memory
+  int64_t encoded_memory_ = 0;      ///< bytes that batches of the set took before they were encoded
 };
 
 }  // namespace df::lake

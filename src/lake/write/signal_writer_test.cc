@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <new>
 #include <set>
 #include <string>
 
@@ -124,6 +125,44 @@ TEST(SignalWriter, APartitionBeginsWhenIdsAreUsedUp) {
   EXPECT_THAT(outcomes.reasons, ElementsAre(CloseReason::kPartition, CloseReason::kEnd));
   EXPECT_EQ(Partitions(folder.path() / "logs").size(), 2U);
   ExpectSameRecords(sent, ReplayTree(folder.path(), {}));
+}
+
+/// Throws when a file is made, the first time.
+class ThrowingStore final : public FileStore {
+ public:
+  explicit ThrowingStore(std::unique_ptr<FileStore> store) : store_(std::move(store)) {}
+  Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
+                                             const std::string& name) override {
+    if (!std::exchange(has_thrown_, true)) {
+      throw std::bad_alloc();
+    }
+    return store_->Create(directory, name);
+  }
+  Result<int64_t> RemoveStale() override { return store_->RemoveStale(); }
+
+ private:
+  std::unique_ptr<FileStore> store_;
+  bool has_thrown_ = false;
+};
+
+TEST(SignalWriter, AnAllocationThatFailsCostsTheBatchesOfItsSet) {
+  const TemporaryFolder folder;
+  testing::RandomEngine random(5);
+  const auto sent = testing::RandomBatches(3, otap::Signal::kLogs, {}, random);
+  Outcomes outcomes;
+  ThrowingStore store(MakeLocalStore(folder.path()));
+  SignalWriter::Settings settings = MakeSettings();
+  settings.options.row_group_rows = 1;
+  SignalWriter writer(&store, otap::Signal::kLogs, settings, &outcomes);
+  for (size_t i = 0; i < sent.size(); ++i) {
+    writer.Add(*sent[i], i);
+  }
+  writer.Close(CloseReason::kEnd);
+  ASSERT_EQ(outcomes.statuses.size(), 3U);
+  EXPECT_TRUE(outcomes.statuses.at(0).IsOutOfMemory()) << outcomes.statuses.at(0);
+  EXPECT_TRUE(outcomes.statuses.at(1).ok());
+  EXPECT_TRUE(outcomes.statuses.at(2).ok());
+  ExpectSameRecords({sent[1], sent[2]}, ReplayTree(folder.path(), {}));
 }
 
 TEST(SignalWriter, EveryStartHasAPartitionOfItsOwn) {
