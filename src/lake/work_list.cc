@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "lake/absent_tables.h"
 #include "lake/copied_files.h"
+#include "lake/parquet_exceptions.h"
 #include "lake/readiness.h"
 
 namespace df::lake {
@@ -84,8 +85,9 @@ Result<WorkList::Taken> WorkList::Take() {
       later_.push_back(std::move(later));
     }
   }
-  if (queue_.empty() && (!has_scanned_ || (is_following() && clock_() >= next_scan_))) {
-    ARROW_RETURN_NOT_OK(Scan());
+  listed_once_more_.wait(lock, [this] { return !queue_.empty() || !is_listing_; });
+  if (queue_.empty() && IsScanDue()) {
+    ARROW_RETURN_NOT_OK(ScanUnlocked(&lock));
   }
   while (!queue_.empty()) {
     const PartitionListing listing = std::move(queue_.front());
@@ -107,13 +109,30 @@ Result<WorkList::Taken> WorkList::Take() {
   return taken;
 }
 
-Status WorkList::Scan() {
+/// A clock that was set back must not keep the next poll away.
+bool WorkList::IsScanDue() const {
+  const auto now = clock_();
+  return !has_scanned_ || (is_following() && (now >= next_scan_ || now < last_scan_));
+}
+
+/// Lists without the lock: others report and give back meanwhile.
+Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
+  is_listing_ = true;
+  lock->unlock();
+  auto listing = CatchParquet({}, [this] { return ListLake(*file_system_, base_, read_.signals); });
+  lock->lock();
+  is_listing_ = false;
+  listed_once_more_.notify_all();
+  return Scan(std::move(listing));
+}
+
+Status WorkList::Scan(Result<LakeListing> listing) {
   has_scanned_ = true;
   ++scan_number_;
   num_held_back_ = 0;
-  next_scan_ = clock_() + std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                              follow_.polling_interval.value_or(std::chrono::nanoseconds(0)));
-  auto listing = ListLake(*file_system_, base_, read_.signals);
+  last_scan_ = clock_();
+  next_scan_ = last_scan_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                follow_.polling_interval.value_or(std::chrono::nanoseconds(0)));
   if (!listing.ok()) {
     if (!is_following()) {
       has_scanned_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -182,7 +183,9 @@ class WorkList {
     std::shared_ptr<const PartitionListing> listing;  ///< what it is one of
   };
 
-  Status Scan();
+  bool IsScanDue() const;
+  Status ScanUnlocked(std::unique_lock<std::mutex>* lock);
+  Status Scan(Result<LakeListing> listing);
   void Remember(const PartitionListing& partition);
   void NameClockAhead(const PartitionListing& partition);
   void Forget();
@@ -230,6 +233,9 @@ class WorkList {
 
   mutable std::mutex mutex_;
   bool has_scanned_ = false;
+  bool is_listing_ = false;  ///< somebody is, without the lock
+  std::condition_variable listed_once_more_;
+  std::chrono::system_clock::time_point last_scan_;
   std::chrono::system_clock::time_point next_scan_;
   uint64_t scan_number_ = 0;
   uint64_t first_scan_ = 0;  ///< the first listing that did not fail

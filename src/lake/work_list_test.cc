@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <latch>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <arrow/filesystem/localfs.h>
@@ -130,6 +133,50 @@ TEST_F(WorkListTest, OnceRefusesABaseThatIsNotThere) {
   EXPECT_EQ(KindOf(taken.status()), ErrorKind::kFileDiscovery);
   EXPECT_TRUE(IsPermanent(taken.status()));
   EXPECT_FALSE(list.Take().ok()) << "an empty list would look as if everything had been replayed";
+}
+
+TEST_F(WorkListTest, AClockThatIsSetBackDoesNotKeepThePollAway) {
+  Arrive(logs_[0]);
+  const auto list = Following();
+  EXPECT_THAT(TakeAll(list.get()), ElementsAre(logs_[0]));
+  now_ -= std::chrono::hours(1);
+  Arrive(logs_[1]);
+  EXPECT_THAT(TakeAll(list.get()), ElementsAre(logs_[1]));
+}
+
+/// Lists only when it is let.
+class HeldFileSystem final : public arrow::fs::LocalFileSystem {
+ public:
+  std::string type_name() const override { return "held"; }
+  using arrow::fs::LocalFileSystem::GetFileInfo;
+  arrow::Result<arrow::fs::FileInfoVector> GetFileInfo(
+      const arrow::fs::FileSelector& selector) override {
+    if (!has_begun_.try_wait()) {
+      has_begun_.count_down();
+    }
+    may_go_on_.wait();
+    return arrow::fs::LocalFileSystem::GetFileInfo(selector);
+  }
+  void AwaitBegin() { has_begun_.wait(); }
+  void LetGoOn() { may_go_on_.count_down(); }
+
+ private:
+  std::latch has_begun_{1};
+  std::latch may_go_on_{1};
+};
+
+TEST_F(WorkListTest, NobodyWaitsForAListing) {
+  Arrive(logs_[0]);
+  const auto slow = std::make_shared<HeldFileSystem>();
+  WorkList list(slow, base().string(), {}, {}, [this] { return now_; });
+  std::vector<std::string> taken;
+  std::thread taker([&] { taken = TakeAll(&list); });
+  slow->AwaitBegin();
+  auto report = std::async(std::launch::async, [&] { return list.Report(); });
+  EXPECT_EQ(report.wait_for(seconds(20)), std::future_status::ready);
+  slow->LetGoOn();
+  taker.join();
+  EXPECT_THAT(taken, ElementsAre(logs_[0]));
 }
 
 TEST_F(WorkListTest, WhatIsGivenBackComesOnceMore) {

@@ -159,9 +159,14 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
 }
 
 bool ParquetReceiver::Work(Channel* channel) {
-  const Status status = WorkUntilStopped(channel);
-  replay_->LogNewProblems();
-  CountErrors();
+  Status status;
+  try {
+    status = WorkUntilStopped(channel);
+    replay_->LogNewProblems();
+    CountErrors();
+  } catch (const std::exception& error) {  // the instance fails, the process goes on
+    status = Status::UnknownError("reading ended early: ", error.what());
+  }
   const std::lock_guard lock(mutex_);
   if (!status.ok() && worker_status_.ok()) {
     worker_status_ = status;
@@ -188,7 +193,9 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
       ReplayPartition(Begin(std::move(*taken.work)), channel);
     } else if (taken.wait_until.has_value()) {
       std::unique_lock lock(mutex_);
-      stopped_.wait_until(lock, *taken.wait_until, [this] { return is_stopped_; });
+      // Not until a time of the clock: it may be set back.
+      stopped_.wait_for(lock, *taken.wait_until - std::chrono::system_clock::now(),
+                        [this] { return is_stopped_; });
     } else {
       return Status::OK();
     }
