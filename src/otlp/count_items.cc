@@ -53,7 +53,7 @@ bool ReadMetricData(std::string_view metric, MetricData* result) {
     kind = tag;
     std::string_view data;
     if (!in.ReadBytes(&data) ||
-        !VisitMessages(data, metric_fields::kDataPoints, [result](std::string_view) {
+        !VisitMessages(data, kGaugeShape.At("data_points"), [result](std::string_view) {
           ++result->num_points;
           return true;
         })) {

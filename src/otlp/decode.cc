@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include "otlp/decode/json_transcoder.h"
-#include "otlp/decode/log_records.h"
 #include "otlp/decode/metric_records.h"
 #include "otlp/decode/request_decoder.h"
-#include "otlp/decode/span_records.h"
+#include "otlp/decode/table_builder.h"
 
 namespace df::otlp {
 
@@ -23,9 +22,9 @@ struct Decoder::State {
   explicit State(const DecodeOptions& options)
       : logs(options), traces(options), metrics(options), json(options.max_value_depth) {}
 
-  RequestDecoder<LogRecords> logs;
-  RequestDecoder<SpanRecords> traces;
-  RequestDecoder<MetricRecords> metrics;
+  RequestDecoder<otap::Signal::kLogs, TableBuilder<kLogRecordShape, otap::TableKind::kLogs>> logs;
+  RequestDecoder<otap::Signal::kTraces, TableBuilder<kSpanShape, otap::TableKind::kSpans>> traces;
+  RequestDecoder<otap::Signal::kMetrics, MetricRecords> metrics;
   JsonTranscoder json;
 };
 

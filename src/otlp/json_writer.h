@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "otlp/fields.h"
 #include "otlp/schema/messages.h"
 
 namespace df::otlp {

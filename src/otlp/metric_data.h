@@ -5,22 +5,14 @@
 #include <string_view>
 
 #include "otlp/decode/proto_reader.h"
-#include "otlp/fields.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 
 /// Tells whether a field of a metric holds its data points.
 constexpr bool IsMetricData(uint32_t tag) {
-  switch (tag) {
-    case BytesTag(metric_fields::kGauge):
-    case BytesTag(metric_fields::kSum):
-    case BytesTag(metric_fields::kHistogram):
-    case BytesTag(metric_fields::kExpHistogram):
-    case BytesTag(metric_fields::kSummary):
-      return true;
-    default:
-      return false;
-  }
+  return DataTypeOf(tag >> 3U) != MetricType::kNone &&
+         static_cast<WireType>(tag & 7U) == WireType::length_delimited;
 }
 
 struct MetricData {

@@ -13,7 +13,6 @@
 #include <protozero/types.hpp>
 #include <protozero/varint.hpp>
 
-#include "otlp/fields.h"
 #include "otlp/schema/messages.h"
 
 namespace df::otlp {

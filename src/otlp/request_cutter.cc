@@ -145,7 +145,7 @@ void RequestCutter::OpenMetric(size_t unit) {
     std::string_view data;
     in.ReadBytes(&data);
     metric_.data_number = tag >> 3U;
-    Separate(data, metric_fields::kDataPoints, &metric_.data_fields,
+    Separate(data, kGaugeShape.At("data_points"), &metric_.data_fields,
              [this](std::string_view point) {
                metric_.points.push_back(point);
                return true;
@@ -215,7 +215,7 @@ std::string RequestCutter::Write(Position begin, Position end, bool begins_with_
       writer.Message({metric_.data_number, ""}, Expect::kLarge, [&] {
         writer.Encoded(metric_.data_fields);
         for (size_t point = begin.point; point < stop; ++point) {
-          writer.Bytes(metric_fields::kDataPoints, metric_.points[point]);
+          writer.Bytes(kGaugeShape.At("data_points"), metric_.points[point]);
         }
       });
     });

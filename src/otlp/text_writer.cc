@@ -29,14 +29,15 @@ bool IsPlainKey(std::string_view key) {
 
 /// The enums whose names are shown.
 std::span<const EnumName> NamesOf(Field field) {
-  if (field.name == span_fields::kKind.name) {
+  if (field.name == kSpanShape.At("kind").name) {
     return kSpanKinds;
   }
-  if (field.name == span_fields::kStatusCode.name) {
+  if (field.name == kStatusShape.At("code").name) {
     return kStatusCodes;
   }
-  return field.name == metric_fields::kTemporality.name ? std::span<const EnumName>(kTemporalities)
-                                                        : std::span<const EnumName>();
+  return field.name == kTemporalityField.json_name.view()
+             ? std::span<const EnumName>(kTemporalities)
+             : std::span<const EnumName>();
 }
 
 /// The last word of a name, "server" of SPAN_KIND_SERVER; nothing for a number without a name.
@@ -68,20 +69,20 @@ std::string TimeText(uint64_t nanos) {
 }  // namespace
 
 TextWriter::Form TextWriter::FormOf(Field field) const {
-  if (field.name == value_fields::kValue.name || field.name == log_fields::kBody.name) {
+  if (field.name == value_fields::kValue.name || field.name == kLogRecordShape.At("body").name) {
     return Form::kValue;
   }
   if (field.name == value_fields::kArray.name || field.name == value_fields::kMap.name) {
     return Form::kBracket;
   }
-  if (field.name == resource_fields::kResource.name || field.name == scope_fields::kScope.name) {
+  if (field.name == kLogsShapes.resource.At("resource").name ||
+      field.name == kLogsShapes.scope.At("scope").name) {
     return Form::kTransparent;
   }
   // What holds data points goes on in the lines below.
   const bool holds_points =
-      field.name == metric_fields::kGauge.name || field.name == metric_fields::kSum.name ||
-      field.name == metric_fields::kHistogram.name ||
-      field.name == metric_fields::kExpHistogram.name || field.name == metric_fields::kSummary.name;
+      std::any_of(kMetricFields.begin() + kFirstMetricData, kMetricFields.end(),
+                  [&](const FieldShape& data) { return data.field().name == field.name; });
   return holds_points || !is_inline_ ? Form::kHeading : Form::kPlain;
 }
 
@@ -96,7 +97,7 @@ std::string_view TextWriter::TitleOf(Field field) {
       {kMetricsShapes.fields().resources.name, "resource"},
       {kMetricsShapes.fields().scopes.name, "scope"},
       {kMetricsShapes.fields().records.name, "metric"},
-      {metric_fields::kDataPoints.name, "point"},
+      {kGaugeShape.At("data_points").name, "point"},
   }};
   for (const auto& [name, title] : kTitles) {
     if (name == field.name) {
@@ -107,9 +108,9 @@ std::string_view TextWriter::TitleOf(Field field) {
 }
 
 bool TextWriter::IsPairs(Field field) {
-  return field.name == log_fields::kAttributes.name ||
-         field.name == exemplar_fields::kAttributes.name ||
-         field.name == metric_fields::kMetadata.name;
+  return field.name == kLogRecordShape.At("attributes").name ||
+         field.name == kExemplarShape.At("filtered_attributes").name ||
+         field.name == kMetricShape.At("metadata").name;
 }
 
 void TextWriter::NewLine() {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "otlp/encode.h"
-#include "otlp/fields.h"
+#include "otlp/schema/messages.h"
 
 namespace df::otlp {
 

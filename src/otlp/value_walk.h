@@ -1,13 +1,11 @@
 // Writes AnyValues and attributes with any writer (ProtoWriter, JsonWriter, TextWriter).
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string_view>
 
 #include "otlp/cbor.h"
 #include "otlp/child_table.h"
-#include "otlp/fields.h"
 #include "otlp/schema/messages.h"
 
 namespace df::otlp {
@@ -174,93 +172,6 @@ void WriteAttributes(Field field, const AttributeTable& table, uint32_t parent, 
       });
     }
   });
-}
-
-/// The same for a parent whose id may be null: then it has none.
-template <typename Writer, typename T>
-void WriteAttributes(Field field, const AttributeTable& table, const NumberColumn<T>& id,
-                     int64_t row, EncodeStats* stats, Writer* writer) {
-  if (id.Has(row)) {
-    WriteAttributes(field, table, static_cast<uint32_t>(id.Value(row)), stats, writer);
-  }
-}
-
-// Fields without presence: left out when null or equal to their default.
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteText(Field field, const BytesColumn& column, int64_t row,
-                                             Writer* writer) {
-  if (const std::string_view text = column.ValueOrEmpty(row); !text.empty()) {
-    writer->String(field, text);
-  }
-}
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteId(Field field, const FixedBytesColumn& column, int64_t row,
-                                           Writer* writer) {
-  if (column.Has(row)) {
-    writer->Id(field, column.Value(row));
-  }
-}
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteUInt32(Field field, const NumberColumn<uint32_t>& column,
-                                               int64_t row, Writer* writer) {
-  if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
-    writer->UInt32(field, value);
-  }
-}
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteFixed32(Field field, const NumberColumn<uint32_t>& column,
-                                                int64_t row, Writer* writer) {
-  if (const uint32_t value = column.ValueOr(row, 0); value != 0) {
-    writer->Fixed32(field, value);
-  }
-}
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteEnum(Field field, const NumberColumn<int32_t>& column,
-                                             int64_t row, Writer* writer) {
-  if (const int32_t value = column.ValueOr(row, 0); value != 0) {
-    writer->Enum(field, value);
-  }
-}
-
-/// A time: OTLP has it unsigned.
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteTime(Field field, const NumberColumn<int64_t>& column,
-                                             int64_t row, Writer* writer) {
-  if (const int64_t value = column.ValueOr(row, 0); value != 0) {
-    writer->Fixed64(field, static_cast<uint64_t>(value));
-  }
-}
-
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteCount(Field field, const NumberColumn<uint64_t>& column,
-                                              int64_t row, Writer* writer) {
-  if (const uint64_t value = column.ValueOr(row, 0); value != 0) {
-    writer->Fixed64(field, value);
-  }
-}
-
-/// A double without presence. -0.0 compares equal to the default and is written all the same: it
-/// is another value.
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteDouble(Field field, const NumberColumn<double>& column,
-                                               int64_t row, Writer* writer) {
-  if (const double value = column.ValueOr(row, 0); value != 0 || std::signbit(value)) {
-    writer->Double(field, value);
-  }
-}
-
-/// A double that is unset where null.
-template <typename Writer>
-[[gnu::always_inline]] inline void WriteOptional(Field field, const NumberColumn<double>& column,
-                                                 int64_t row, Writer* writer) {
-  if (column.Has(row)) {
-    writer->Double(field, column.Value(row));
-  }
 }
 
 }  // namespace df::otlp

@@ -2,15 +2,13 @@
 #pragma once
 
 #include "otlp/grouping.h"
-#include "otlp/log_walk.h"
 #include "otlp/metric_walk.h"
-#include "otlp/span_walk.h"
 
 namespace df::otlp {
 
-/// Writes the request of a batch: resources, their scopes, and the records that RecordWalk writes.
+/// Writes the request of a batch: resources, their scopes, and the records that Records writes.
 /// Fields stand in front of the lists below them, so that text reads from the top.
-template <typename RecordWalk, typename Writer>
+template <otap::Signal kSignal, typename Records, typename Writer>
 class RequestWalk {
  public:
   RequestWalk(const WalkContext& context, Writer* writer)
@@ -23,7 +21,7 @@ class RequestWalk {
         scope_attributes_(context, otap::TableKind::kScopeAttrs) {}
 
   void Write() {
-    constexpr Field kField = RecordWalk::kFields.resources;
+    constexpr Field kField = kShapes.fields().resources;
     writer_.List(kField, [&] {
       for (uint32_t resource = 0; resource < grouping_.resources.size(); ++resource) {
         writer_.Item(kField, Expect::kLarge, [&] { WriteResource(resource); });
@@ -32,21 +30,23 @@ class RequestWalk {
   }
 
  private:
+  static constexpr const RequestShapes& kShapes = RequestShapesOf(kSignal);
+
   void WriteResource(uint32_t resource) {
     const ResourceKey& key = grouping_.resources[resource];
-    writer_.Message(resource_fields::kResource, Expect::kSmall, [&] {
+    writer_.Message(kShapes.resource.At("resource"), Expect::kSmall, [&] {
       if (key.id != kNoId) {
-        WriteAttributes(resource_fields::kAttributes, resource_attributes_,
+        WriteAttributes(kResourceShape.At("attributes"), resource_attributes_,
                         static_cast<uint32_t>(key.id), stats_, &writer_);
       }
       if (key.dropped_attributes_count != 0) {
-        writer_.UInt32(resource_fields::kDroppedAttributesCount, key.dropped_attributes_count);
+        writer_.UInt32(kResourceShape.At("dropped_attributes_count"), key.dropped_attributes_count);
       }
     });
     if (!key.schema_url.text.empty()) {
-      writer_.String(resource_fields::kSchemaUrl, key.schema_url.text);
+      writer_.String(kShapes.resource.At("schema_url"), key.schema_url.text);
     }
-    constexpr Field kField = RecordWalk::kFields.scopes;
+    constexpr Field kField = kShapes.fields().scopes;
     writer_.List(kField, [&] {
       const ChildIndex::Rows scopes = grouping_.scopes_of_resource.Of(resource);
       for (uint32_t i = 0; i < scopes.size(); ++i) {
@@ -57,25 +57,25 @@ class RequestWalk {
 
   void WriteScope(uint32_t scope) {
     const ScopeKey& key = grouping_.scopes[scope];
-    writer_.Message(scope_fields::kScope, Expect::kTiny, [&] {
+    writer_.Message(kShapes.scope.At("scope"), Expect::kTiny, [&] {
       if (!key.name.text.empty()) {
-        writer_.String(scope_fields::kName, key.name.text);
+        writer_.String(kScopeShape.At("name"), key.name.text);
       }
       if (!key.version.text.empty()) {
-        writer_.String(scope_fields::kVersion, key.version.text);
+        writer_.String(kScopeShape.At("version"), key.version.text);
       }
       if (key.id != kNoId) {
-        WriteAttributes(scope_fields::kAttributes, scope_attributes_, static_cast<uint32_t>(key.id),
-                        stats_, &writer_);
+        WriteAttributes(kScopeShape.At("attributes"), scope_attributes_,
+                        static_cast<uint32_t>(key.id), stats_, &writer_);
       }
       if (key.dropped_attributes_count != 0) {
-        writer_.UInt32(scope_fields::kDroppedAttributesCount, key.dropped_attributes_count);
+        writer_.UInt32(kScopeShape.At("dropped_attributes_count"), key.dropped_attributes_count);
       }
     });
     if (!key.schema_url.text.empty()) {
-      writer_.String(scope_fields::kSchemaUrl, key.schema_url.text);
+      writer_.String(kShapes.scope.At("schema_url"), key.schema_url.text);
     }
-    constexpr Field kField = RecordWalk::kFields.records;
+    constexpr Field kField = kShapes.fields().records;
     writer_.List(kField, [&] {
       const ChildIndex::Rows rows = grouping_.rows_of_scope.Of(scope);
       for (uint32_t i = 0; i < rows.size(); ++i) {
@@ -88,19 +88,22 @@ class RequestWalk {
   Writer& writer_;
   ColumnSource root_;
   Grouping grouping_;
-  RecordWalk records_;
+  Records records_;
   AttributeTable resource_attributes_;
   AttributeTable scope_attributes_;
 };
 
-template <typename RecordWalk, typename Writer>
+template <otap::Signal kSignal, typename Records, typename Writer>
 arrow::Status WriteRequestAs(const otap::Batch& batch, EncodeStats* stats, Writer* writer) {
   arrow::Status status;
-  RequestWalk<RecordWalk, Writer> walk(WalkContext{batch, &status, stats}, writer);
+  RequestWalk<kSignal, Records, Writer> walk(WalkContext{batch, &status, stats}, writer);
   ARROW_RETURN_NOT_OK(status);
   walk.Write();
   return status;
 }
+
+using LogWalk = RecordWalk<kLogRecordShape, otap::TableKind::kLogs>;
+using SpanWalk = RecordWalk<kSpanShape, otap::TableKind::kSpans>;
 
 /// Writes a batch and counts what it does. Errors: Invalid when ids are not plain, or a column has
 /// a type outside the model.
@@ -112,13 +115,15 @@ arrow::Status WriteRequest(const otap::Batch& batch, EncodeStats* stats, Writer*
   EncodeStats counted;
   switch (batch.signal()) {
     case otap::Signal::kLogs:
-      ARROW_RETURN_NOT_OK((WriteRequestAs<LogWalk>(batch, &counted, writer)));
+      ARROW_RETURN_NOT_OK((WriteRequestAs<otap::Signal::kLogs, LogWalk>(batch, &counted, writer)));
       break;
     case otap::Signal::kTraces:
-      ARROW_RETURN_NOT_OK((WriteRequestAs<SpanWalk>(batch, &counted, writer)));
+      ARROW_RETURN_NOT_OK(
+          (WriteRequestAs<otap::Signal::kTraces, SpanWalk>(batch, &counted, writer)));
       break;
     case otap::Signal::kMetrics:
-      ARROW_RETURN_NOT_OK((WriteRequestAs<MetricWalk>(batch, &counted, writer)));
+      ARROW_RETURN_NOT_OK(
+          (WriteRequestAs<otap::Signal::kMetrics, MetricWalk>(batch, &counted, writer)));
       counted.unreachable_points = batch.num_items() - counted.items;
       break;
   }

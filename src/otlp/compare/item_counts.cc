@@ -14,9 +14,9 @@ namespace df::otlp {
 namespace {
 
 constexpr size_t kMaxExamples = 6;
-constexpr uint32_t kScopesNumber = 2;   // of ResourceLogs, ..
-constexpr uint32_t kRecordsNumber = 2;  // of ScopeLogs, ..
-constexpr char kHeadEnd = '\n';         // never in a canonical text, where it is escaped
+constexpr uint32_t kScopesNumber = kLogsShapes.fields().scopes.number;    // as in all signals
+constexpr uint32_t kRecordsNumber = kLogsShapes.fields().records.number;  // as in all signals
+constexpr char kHeadEnd = '\n';  // never in a canonical text, where it is escaped
 
 // The texts of a message that stands above items, without the items.
 std::string EnvelopeText(const MessageShape& shape, const std::vector<RawField>& fields,

@@ -20,21 +20,9 @@ using nlohmann::json;
 // Inside this file errors are thrown, as the JSON library does; RequestFromJson catches them.
 [[noreturn]] void Fail(const std::string& message) { throw std::invalid_argument(message); }
 
-std::string CamelCase(std::string_view name) {
-  std::string camel;
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (name[i] == '_' && i + 1 < name.size()) {
-      camel += static_cast<char>(std::toupper(static_cast<unsigned char>(name[++i])));
-    } else {
-      camel += name[i];
-    }
-  }
-  return camel;
-}
-
 const FieldShape& FieldOf(const MessageShape& shape, const std::string& key) {
   for (const FieldShape& field : shape.fields) {
-    if (CamelCase(field.name) == key) {
+    if (field.json_name.view() == key) {
       return field;
     }
   }
@@ -115,8 +103,7 @@ void AddValue(const FieldShape& field, const json& value, protozero::pbf_writer*
       return;
     case WireKind::kBytes: {
       const std::string text = value.get<std::string>();
-      writer->add_bytes(field.number,
-                        field.name.ends_with("_id") ? FromHex(text) : FromBase64(text));
+      writer->add_bytes(field.number, field.is_id ? FromHex(text) : FromBase64(text));
       return;
     }
     case WireKind::kMessage:

@@ -2,6 +2,7 @@
 // copies the values into Arrow buffers of their exact size.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -23,40 +24,36 @@ template <typename T>
 class NumberBuilder {
  public:
   [[gnu::always_inline]] void Set(int64_t row, T value) {
-    if (static_cast<size_t>(row) == values_.size()) {
-      values_.push_back(value);
+    const auto position = static_cast<size_t>(row);
+    if (position == size_ && position < values_.size()) {
+      values_[position] = value;
+      ++size_;
     } else {
-      SetElsewhere(row, value);
-    }
-  }
-  /// For integers whose default says as much as their absence.
-  void SetUnlessZero(int64_t row, T value) {
-    static_assert(std::is_integral_v<T>, "-0.0 compares equal to zero and is another value");
-    if (value != T{}) {
-      Set(row, value);
+      SetElsewhere(position, value);
     }
   }
 
   /// Sets all rows up to `end`.
   void SetRun(int64_t row, int64_t end, T value) {
-    values_.resize(static_cast<size_t>(row));
-    values_.resize(static_cast<size_t>(end), value);
+    Extend(static_cast<size_t>(row));
+    Extend(static_cast<size_t>(end));
+    std::fill(values_.begin() + row, values_.begin() + end, value);
   }
 
-  bool empty() const { return values_.empty(); }
+  bool empty() const { return size_ == 0; }
   /// The rows up to the last one that was set.
-  std::span<const T> values() const { return values_; }
-  void Clear() { values_.clear(); }
+  std::span<const T> values() const { return {values_.data(), size_}; }
+  void Clear() { size_ = 0; }
   T At(int64_t row) const {
     const auto position = static_cast<size_t>(row);
-    return position < values_.size() ? values_[position] : T{};
+    return position < size_ ? values_[position] : T{};
   }
 
   /// Returns all rows. Errors: OutOfMemory.
   arrow::Result<ArrayDataPtr> Finish(std::shared_ptr<arrow::DataType> type, int64_t num_rows,
                                      Validity validity = {}) {
-    values_.resize(static_cast<size_t>(num_rows));
-    ARROW_ASSIGN_OR_RAISE(auto buffer, CopyToBuffer(values_.data(), values_.size()));
+    Extend(static_cast<size_t>(num_rows));
+    ARROW_ASSIGN_OR_RAISE(auto buffer, CopyToBuffer(values_.data(), static_cast<size_t>(num_rows)));
     return arrow::ArrayData::Make(std::move(type), num_rows,
                                   {std::move(validity.bitmap), std::move(buffer)},
                                   validity.null_count);
@@ -72,7 +69,7 @@ class NumberBuilder {
     if (empty()) {
       return nullptr;
     }
-    values_.resize(static_cast<size_t>(num_rows));
+    Extend(static_cast<size_t>(num_rows));
     ARROW_ASSIGN_OR_RAISE(Validity validity, MakeValidity(num_rows, [&](int64_t row) {
                             return values_[static_cast<size_t>(row)] != T{};
                           }));
@@ -80,15 +77,28 @@ class NumberBuilder {
   }
 
  private:
-  [[gnu::noinline]] void SetElsewhere(int64_t row, T value) {
-    const auto position = static_cast<size_t>(row);
-    if (position >= values_.size()) {
-      values_.resize(position + 1);
+  static constexpr size_t kLeastRows = 64;
+
+  [[gnu::noinline]] void SetElsewhere(size_t position, T value) {
+    if (position >= size_) {
+      Extend(position + 1);
     }
     values_[position] = value;
   }
+  /// Makes it so many rows; the new ones are zero.
+  void Extend(size_t num_rows) {
+    if (num_rows > values_.size()) {
+      values_.resize(std::max({num_rows, 2 * values_.size(), kLeastRows}));
+    }
+    if (num_rows > size_) {
+      std::fill(values_.begin() + static_cast<ptrdiff_t>(size_),
+                values_.begin() + static_cast<ptrdiff_t>(num_rows), T{});
+      size_ = num_rows;
+    }
+  }
 
-  std::vector<T> values_;
+  std::vector<T> values_;  ///< rows, and room for more
+  size_t size_ = 0;
 };
 
 /// Numbers of which a zero is not the same as none: null where never set.
@@ -162,7 +172,7 @@ class IdBuilder {
   using Id = std::array<char, kBytes>;
 
   /// Returns false, and sets nothing, when the bytes are neither an id nor empty.
-  bool Set(int64_t row, std::string_view bytes) {
+  [[gnu::always_inline]] bool Set(int64_t row, std::string_view bytes) {
     if (bytes.size() != kBytes) {
       return bytes.empty();
     }

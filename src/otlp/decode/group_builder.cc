@@ -25,11 +25,11 @@ bool GroupBuilder::OpenResource(const Parts& resource, std::string_view schema_u
       bool ok = false;
       std::string_view bytes;
       switch (tag) {
-        case BytesTag(resource_fields::kAttributes):
+        case BytesTag(kResourceShape.At("attributes")):
           ok = in.ReadBytes(&bytes) &&
                resource_attributes_.Append(current_.resource_id, bytes, reader);
           break;
-        case VarintTag(resource_fields::kDroppedAttributesCount):
+        case VarintTag(kResourceShape.At("dropped_attributes_count")):
           ok = in.ReadUInt32(&current_.resource_dropped);
           break;
         default:
@@ -60,16 +60,16 @@ bool GroupBuilder::OpenScope(int64_t row, const Parts& scope, std::string_view s
       bool ok = false;
       std::string_view bytes;
       switch (tag) {
-        case BytesTag(scope_fields::kName):
+        case BytesTag(kScopeShape.At("name")):
           ok = ReadText(&in, &name);
           break;
-        case BytesTag(scope_fields::kVersion):
+        case BytesTag(kScopeShape.At("version")):
           ok = ReadText(&in, &version);
           break;
-        case BytesTag(scope_fields::kAttributes):
+        case BytesTag(kScopeShape.At("attributes")):
           ok = in.ReadBytes(&bytes) && scope_attributes_.Append(current_.scope_id, bytes, reader);
           break;
-        case VarintTag(scope_fields::kDroppedAttributesCount):
+        case VarintTag(kScopeShape.At("dropped_attributes_count")):
           ok = in.ReadUInt32(&current_.scope_dropped);
           break;
         default:

@@ -1,76 +1,51 @@
 #include "otlp/decode/metric_records.h"
 
-#include "otlp/metric_walk.h"
+#include "otlp/metric_data.h"
 
 namespace df::otlp {
-namespace {
 
-/// The kind of data that a field of Metric holds; kNone for other fields.
-MetricType DataTypeOf(uint32_t tag) {
-  switch (tag) {
-    case BytesTag(metric_fields::kGauge):
-      return MetricType::kGauge;
-    case BytesTag(metric_fields::kSum):
-      return MetricType::kSum;
-    case BytesTag(metric_fields::kHistogram):
-      return MetricType::kHistogram;
-    case BytesTag(metric_fields::kExpHistogram):
-      return MetricType::kExpHistogram;
-    case BytesTag(metric_fields::kSummary):
-      return MetricType::kSummary;
-    default:
-      return MetricType::kNone;
-  }
-}
-
-}  // namespace
-
-/// The fields of a metric that a later one of the same number replaces.
-struct MetricRecords::MetricFields {
-  std::string_view name;
-  std::string_view description;
-  std::string_view unit;
+/// The data of a metric: a later kind replaces an earlier one, parts of one kind are merged.
+struct MetricRecords::Data {
   MetricType type = MetricType::kNone;
-  uint32_t data_tag = 0;
-  const MessageShape* shape = nullptr;  ///< of the data
-  MessageParts data;                    ///< of the last kind
+  MessageParts parts;
+
+  /// What is replaced has to be well-formed all the same.
+  bool Add(MetricType part_type, std::string_view part, const ValueReader& reader) {
+    bool ok = true;
+    if (part_type != type) {
+      ok = type == MetricType::kNone || parts.VisitAll([&](std::string_view replaced) {
+        return reader.IsFaultless(*DataField(type).message, replaced, 4);
+      });
+      type = part_type;
+      parts.Clear();
+    }
+    parts.Add(part);
+    return ok;
+  }
 };
 
-/// Another kind of data than before: what it replaces has to be well-formed all the same.
-bool MetricRecords::ReplaceData(uint32_t tag, ValueReader* reader, MetricFields* metric) {
-  const bool ok = metric->data_tag == 0 || metric->data.VisitAll([&](std::string_view part) {
-    return reader->IsFaultless(*metric->shape, part, 4);
-  });
-  metric->type = DataTypeOf(tag);
-  metric->data_tag = tag;
-  metric->shape = kMetricShape.Find(tag >> 3U)->message;
-  metric->data.Clear();
-  return ok;
-}
-
-bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, MetricFields* metric) {
-  ProtoReader in(record);
+template <MetricType kType, typename Points>
+bool MetricRecords::ReadPart(std::string_view part, Points* points, ValueReader* reader) {
+  constexpr const MessageShape& kShape = *DataField(kType).message;
+  constexpr std::string_view kTemporality = "aggregation_temporality";
+  constexpr std::string_view kIsMonotonic = "is_monotonic";
+  ProtoReader in(part);
   while (!in.at_end()) {
     uint32_t tag = 0;
-    if (!in.ReadTag(&tag)) {
-      return false;
-    }
-    bool ok = false;
-    std::string_view bytes;
-    if (DataTypeOf(tag) != MetricType::kNone) {
-      ok = in.ReadBytes(&bytes) && (tag == metric->data_tag || ReplaceData(tag, reader, metric));
-      metric->data.Add(bytes);
-    } else if (tag == BytesTag(metric_fields::kName)) {
-      ok = ReadText(&in, &metric->name);
-    } else if (tag == BytesTag(metric_fields::kDescription)) {
-      ok = ReadText(&in, &metric->description);
-    } else if (tag == BytesTag(metric_fields::kUnit)) {
-      ok = ReadText(&in, &metric->unit);
-    } else if (tag == BytesTag(metric_fields::kMetadata)) {
-      ok =
-          in.ReadBytes(&bytes) && metadata_.Append(static_cast<uint32_t>(num_rows_), bytes, reader);
+    bool ok = in.ReadTag(&tag);
+    if (ok && tag == BytesTag(kShape.At("data_points"))) {
+      std::string_view point;
+      ok = in.ReadBytes(&point) && points->Append(static_cast<uint32_t>(num_rows_), point, reader);
+    } else if (ok && kShape.Has(kTemporality) && tag == VarintTag(kSumShape.At(kTemporality))) {
+      int32_t temporality = 0;
+      ok = in.ReadInt32(&temporality);
+      temporalities_.Set(num_rows_, temporality);
+    } else if (ok && kShape.Has(kIsMonotonic) && tag == VarintTag(kSumShape.At(kIsMonotonic))) {
+      bool is_monotonic = false;
+      ok = in.ReadBool(&is_monotonic);
+      is_monotonic_.Set(num_rows_, is_monotonic);
     } else {
-      ok = reader->SkipUnknown(kMetricShape, tag, &in);
+      ok = ok && reader->SkipUnknown(kShape, tag, &in);
     }
     if (!ok) {
       return false;
@@ -79,113 +54,85 @@ bool MetricRecords::ReadHead(std::string_view record, ValueReader* reader, Metri
   return true;
 }
 
-bool MetricRecords::ReadDataField(const MetricFields& metric, uint32_t tag, ProtoReader* in,
-                                  ValueReader* reader) {
-  const auto id = static_cast<uint16_t>(num_rows_);
-  std::string_view bytes;
-  switch (tag) {
-    case BytesTag(metric_fields::kDataPoints):
-      if (!in->ReadBytes(&bytes)) {
-        return false;
-      }
-      switch (metric.type) {
-        case MetricType::kGauge:
-        case MetricType::kSum:
-          return numbers_.Append(id, bytes, reader);
-        case MetricType::kHistogram:
-          return histograms_.Append(id, bytes, reader);
-        case MetricType::kExpHistogram:
-          return exp_histograms_.Append(id, bytes, reader);
-        case MetricType::kSummary:
-          return summaries_.Append(id, bytes, reader);
-        case MetricType::kNone:
-          return false;
-      }
-      return false;
-    case VarintTag(metric_fields::kTemporality): {
-      if (metric.type == MetricType::kGauge || metric.type == MetricType::kSummary) {
-        break;
-      }
-      int32_t temporality = 0;
-      const bool ok = in->ReadInt32(&temporality);
-      temporalities_.Set(num_rows_, temporality);
-      return ok;
+bool MetricRecords::ReadData(const Data& data, ValueReader* reader) {
+  return data.parts.VisitAll([&](std::string_view part) {
+    switch (data.type) {
+      case MetricType::kNone:
+        return true;
+      case MetricType::kGauge:
+        return ReadPart<MetricType::kGauge>(part, &numbers_, reader);
+      case MetricType::kSum:
+        return ReadPart<MetricType::kSum>(part, &numbers_, reader);
+      case MetricType::kHistogram:
+        return ReadPart<MetricType::kHistogram>(part, &histograms_, reader);
+      case MetricType::kExpHistogram:
+        return ReadPart<MetricType::kExpHistogram>(part, &exp_histograms_, reader);
+      case MetricType::kSummary:
+        return ReadPart<MetricType::kSummary>(part, &summaries_, reader);
     }
-    case VarintTag(metric_fields::kIsMonotonic): {
-      if (metric.type != MetricType::kSum) {
-        break;
-      }
-      bool is_monotonic = false;
-      const bool ok = in->ReadBool(&is_monotonic);
-      is_monotonic_.Set(num_rows_, is_monotonic);
-      return ok;
-    }
-    default:
-      break;
-  }
-  return reader->SkipUnknown(*metric.shape, tag, in);
+    return false;
+  });
 }
 
-bool MetricRecords::ReadData(const MetricFields& metric, std::string_view data,
-                             ValueReader* reader) {
-  ProtoReader in(data);
+bool MetricRecords::Append(uint32_t /*parent*/, std::string_view record, ValueReader* reader) {
+  const RowIn at = {num_rows_, static_cast<uint32_t>(num_rows_), reader};
+  Rows::Local metric;
+  Data data;
+  ProtoReader in(record);
   while (!in.at_end()) {
     uint32_t tag = 0;
-    if (!in.ReadTag(&tag) || !ReadDataField(metric, tag, &in, reader)) {
+    std::string_view part;
+    if (!in.ReadTag(&tag)) {
+      return false;
+    }
+    const bool ok = IsMetricData(tag)
+                        ? in.ReadBytes(&part) && data.Add(DataTypeOf(tag >> 3U), part, *reader)
+                        : rows_.ReadField(tag, &in, at, &metric);
+    if (!ok) {
       return false;
     }
   }
-  return true;
-}
-
-bool MetricRecords::Append(std::string_view record, ValueReader* reader) {
-  MetricFields metric;
-  if (!ReadHead(record, reader, &metric) || !metric.data.VisitAll([&](std::string_view data) {
-        return ReadData(metric, data, reader);
-      })) {
+  if (!ReadData(data, reader)) {
     return false;
   }
-  const int64_t row = num_rows_++;
-  types_.Set(row, static_cast<uint8_t>(metric.type));
-  return names_.Set(row, metric.name) && descriptions_.SetUnlessEmpty(row, metric.description) &&
-         units_.SetUnlessEmpty(row, metric.unit);
+  types_.Set(num_rows_++, static_cast<uint8_t>(data.type));
+  return rows_.Store(at, metric);
 }
 
 arrow::Status MetricRecords::Finish(GroupBuilder* groups, otap::BatchBuilder* batch) {
+  // Null for what is no sum (format reference 6.4).
+  ARROW_ASSIGN_OR_RAISE(Validity sums, MakeValidity(num_rows_, [&](int64_t row) {
+                          return types_.At(row) == static_cast<uint8_t>(MetricType::kSum);
+                        }));
   TableFrame frame(num_rows_);
-  frame.Add("id", CountRows<uint16_t>(arrow::uint16(), num_rows_));
-  groups->AddColumns(&frame);
-  frame.Add("metric_type", types_.Finish(arrow::uint8(), num_rows_));
-  frame.Add("name", names_.Finish(num_rows_));
-  frame.Add("description", descriptions_.Finish(num_rows_));
-  frame.Add("unit", units_.Finish(num_rows_));
-  frame.Add("aggregation_temporality", temporalities_.FinishNonZero(arrow::int32(), num_rows_));
-  if (!is_monotonic_.empty()) {
-    // Null for what is no sum (format reference 6.4).
-    ARROW_ASSIGN_OR_RAISE(Validity sums, MakeValidity(num_rows_, [&](int64_t row) {
-                            return types_.At(row) == static_cast<uint8_t>(MetricType::kSum);
-                          }));
-    frame.Add("is_monotonic", is_monotonic_.FinishIfSet(num_rows_, std::move(sums)));
-  }
+  rows_.AddColumns(&frame, [&](std::string_view name) {
+    if (name == "id") {
+      frame.Add(name, CountRows<uint16_t>(arrow::uint16(), num_rows_));
+    } else if (name == "resource") {
+      groups->AddColumns(&frame);  // with the two behind it
+    } else if (name == "metric_type") {
+      frame.Add(name, types_.Finish(arrow::uint8(), num_rows_));
+    } else if (name == "aggregation_temporality") {
+      frame.Add(name, temporalities_.FinishNonZero(arrow::int32(), num_rows_));
+    } else if (name == "is_monotonic") {
+      frame.Add(name, is_monotonic_.FinishIfSet(num_rows_, std::move(sums)));
+    }
+  });
   ARROW_ASSIGN_OR_RAISE(auto root, frame.Build());
-  ARROW_RETURN_NOT_OK(batch->Set(otap::TableKind::kUnivariateMetrics, std::move(root)));
-  ARROW_ASSIGN_OR_RAISE(auto metadata, metadata_.Finish());
-  ARROW_RETURN_NOT_OK(batch->Set(metadata_.kind(), std::move(metadata)));
-  ARROW_RETURN_NOT_OK(numbers_.Finish(batch));
-  ARROW_RETURN_NOT_OK(summaries_.Finish(batch));
-  ARROW_RETURN_NOT_OK(histograms_.Finish(batch));
-  return exp_histograms_.Finish(batch);
+  ARROW_RETURN_NOT_OK(batch->Set(Columns::kTable, std::move(root)));
+  ARROW_RETURN_NOT_OK(rows_.FinishTables(batch));
+  ARROW_RETURN_NOT_OK(numbers_.Finish(nullptr, batch));
+  ARROW_RETURN_NOT_OK(summaries_.Finish(nullptr, batch));
+  ARROW_RETURN_NOT_OK(histograms_.Finish(nullptr, batch));
+  return exp_histograms_.Finish(nullptr, batch);
 }
 
 void MetricRecords::Clear() {
   num_rows_ = 0;
   types_.Clear();
-  names_.Clear();
-  descriptions_.Clear();
-  units_.Clear();
   temporalities_.Clear();
   is_monotonic_.Clear();
-  metadata_.Clear();
+  rows_.Clear();
   numbers_.Clear();
   summaries_.Clear();
   histograms_.Clear();

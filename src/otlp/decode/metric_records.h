@@ -6,18 +6,16 @@
 
 #include "otap/batch.h"
 #include "otlp/decode/group_builder.h"
-#include "otlp/decode/point_builder.h"
+#include "otlp/decode/table_builder.h"
 
 namespace df::otlp {
 
 /// Fills the tables of metrics, but for resources and scopes.
 class MetricRecords {
  public:
-  static constexpr RequestFields kFields = kMetricsShapes.fields();
-  static constexpr otap::Signal kSignal = otap::Signal::kMetrics;
-
   /// Appends a Metric message as the next row, with its points. Returns false when it is malformed.
-  bool Append(std::string_view record, ValueReader* reader);
+  /// A root has no parent.
+  bool Append(uint32_t parent, std::string_view record, ValueReader* reader);
 
   int64_t num_rows() const { return num_rows_; }
   /// Ids of a length that no id has, since the last Clear.
@@ -30,25 +28,22 @@ class MetricRecords {
   void Clear();
 
  private:
-  struct MetricFields;
-  static bool ReplaceData(uint32_t tag, ValueReader* reader, MetricFields* metric);
-  bool ReadHead(std::string_view record, ValueReader* reader, MetricFields* metric);
-  bool ReadData(const MetricFields& metric, std::string_view data, ValueReader* reader);
-  bool ReadDataField(const MetricFields& metric, uint32_t tag, ProtoReader* in,
-                     ValueReader* reader);
+  using Columns = TableColumns<otap::TableKind::kUnivariateMetrics>;
+  using Rows = RowBuilder<kMetricShape, Columns>;
+  struct Data;
+  bool ReadData(const Data& data, ValueReader* reader);
+  template <MetricType kType, typename Points>
+  bool ReadPart(std::string_view part, Points* points, ValueReader* reader);
 
   int64_t num_rows_ = 0;
   NumberBuilder<uint8_t> types_;
-  TextBuilder names_{TextBuilder::Kind::kText, otap::DictionaryRule::kAny};
-  TextBuilder descriptions_{TextBuilder::Kind::kText, otap::DictionaryRule::kAny};
-  TextBuilder units_{TextBuilder::Kind::kText, otap::DictionaryRule::kAny};
   NumberBuilder<int32_t> temporalities_;
   BoolBuilder is_monotonic_;
-  AttributeBuilder metadata_{otap::TableKind::kMetricAttrs};
-  NumberPointBuilder numbers_;
-  SummaryPointBuilder summaries_;
-  HistogramPointBuilder histograms_;
-  ExpHistogramPointBuilder exp_histograms_;
+  Rows rows_;
+  TableBuilder<kNumberPointShape, otap::TableKind::kNumberDataPoints> numbers_;
+  TableBuilder<kSummaryPointShape, otap::TableKind::kSummaryDataPoints> summaries_;
+  TableBuilder<kHistogramPointShape, otap::TableKind::kHistogramDataPoints> histograms_;
+  TableBuilder<kExpHistogramPointShape, otap::TableKind::kExpHistogramDataPoints> exp_histograms_;
 };
 
 }  // namespace df::otlp

@@ -15,26 +15,6 @@ bool IsVarint(WireKind kind) {
   return kind == WireKind::kUInt || kind == WireKind::kInt || kind == WireKind::kSInt ||
          kind == WireKind::kBool;
 }
-WireType WireTypeOf(WireKind kind) {
-  switch (kind) {
-    case WireKind::kUInt:
-    case WireKind::kInt:
-    case WireKind::kSInt:
-    case WireKind::kBool:
-      return WireType::varint;
-    case WireKind::kFixed32:
-      return WireType::fixed32;
-    case WireKind::kFixed64:
-    case WireKind::kSFixed64:
-    case WireKind::kDouble:
-      return WireType::fixed64;
-    case WireKind::kString:
-    case WireKind::kBytes:
-    case WireKind::kMessage:
-      return WireType::length_delimited;
-  }
-  return WireType::unknown;
-}
 
 class FaultFinder {
  public:
@@ -91,7 +71,9 @@ class FaultFinder {
       const char* start = in.position();
       uint32_t tag = 0;
       if (!in.ReadTag(&tag)) {
-        return Report(start, "found no tag of a field, expected a number from 1 and a wire type");
+        return Report(start,
+                      "found no tag of a field, expected a number from "
+                      "1 and a wire type");
       }
       const FieldShape* field = shape.Find(tag >> 3U);
       const auto position = field == nullptr ? 0 : static_cast<size_t>(field - &shape.fields[0]);
@@ -165,7 +147,8 @@ class FaultFinder {
   static std::string SkipProblem(uint32_t tag) {
     switch (tag & 7U) {
       case 0:
-        return "found a number that does not end within ten bytes and the message, expected one "
+        return "found a number that does not end within ten bytes and the "
+               "message, expected one "
                "that does";
       case 3:
         return "found a group that does not end, expected its end";

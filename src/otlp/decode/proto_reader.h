@@ -8,7 +8,7 @@
 
 #include <protozero/types.hpp>
 
-#include "otlp/fields.h"
+#include "otlp/schema/message_shape.h"
 
 namespace df::otlp {
 
@@ -21,6 +21,30 @@ using WireType = protozero::pbf_wire_type;
 /// that it is skipped like an unknown field, as protobuf wants it.
 constexpr uint32_t TagOf(uint32_t number, WireType type) {
   return number << 3U | static_cast<uint32_t>(type);
+}
+constexpr WireType WireTypeOf(WireKind kind) {
+  switch (kind) {
+    case WireKind::kUInt:
+    case WireKind::kInt:
+    case WireKind::kSInt:
+    case WireKind::kBool:
+      return WireType::varint;
+    case WireKind::kFixed32:
+      return WireType::fixed32;
+    case WireKind::kFixed64:
+    case WireKind::kSFixed64:
+    case WireKind::kDouble:
+      return WireType::fixed64;
+    case WireKind::kString:
+    case WireKind::kBytes:
+    case WireKind::kMessage:
+      return WireType::length_delimited;
+  }
+  return WireType::unknown;
+}
+/// Of a field that is no packed list.
+constexpr uint32_t TagOf(const FieldShape& field) {
+  return TagOf(field.number, WireTypeOf(field.kind));
 }
 constexpr uint32_t VarintTag(Field field) { return TagOf(field.number, WireType::varint); }
 constexpr uint32_t Fixed32Tag(Field field) { return TagOf(field.number, WireType::fixed32); }
@@ -185,6 +209,28 @@ class ProtoReader {
   const char* cursor_;
   const char* end_;
 };
+
+/// Reads the value of a field by its kind.
+template <WireKind kKind, typename T>
+OTLP_INLINE bool ReadNumber(ProtoReader* in, T* value) {
+  if constexpr (kKind == WireKind::kUInt) {
+    return in->ReadUInt32(value);
+  } else if constexpr (kKind == WireKind::kInt) {
+    return in->ReadInt32(value);
+  } else if constexpr (kKind == WireKind::kSInt) {
+    return in->ReadSInt32(value);
+  } else if constexpr (kKind == WireKind::kBool) {
+    return in->ReadBool(value);
+  } else if constexpr (kKind == WireKind::kFixed32) {
+    return in->ReadFixed32(value);
+  } else if constexpr (kKind == WireKind::kFixed64) {
+    return in->ReadFixed64(value);
+  } else if constexpr (kKind == WireKind::kSFixed64) {
+    return in->ReadSFixed64(value);
+  } else {
+    return in->ReadDouble(value);
+  }
+}
 
 #undef OTLP_INLINE
 

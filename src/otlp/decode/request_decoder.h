@@ -16,7 +16,7 @@ namespace df::otlp {
 
 /// Cuts a request into batches. Functions that return a bool return false where they met malformed
 /// bytes, or an error that `status_` holds.
-template <typename Records>
+template <otap::Signal kSignal, typename Records>
 class RequestDecoder {
  public:
   explicit RequestDecoder(const DecodeOptions& options)
@@ -41,9 +41,13 @@ class RequestDecoder {
   }
 
  private:
+  static constexpr const RequestShapes& kShapes = RequestShapesOf(kSignal);
+  static constexpr RequestFields kFields = kShapes.fields();
+  static_assert(kShapes.resource.At("schema_url").number == kShapes.scope.At("schema_url").number);
+
   arrow::Status Explain(std::string_view request) const {
     const std::optional<ProtoFault> fault =
-        FindFault(RequestShape(Records::kSignal), request, reader_.max_depth());
+        FindFault(kShapes.request, request, reader_.max_depth());
     return arrow::Status::Invalid(fault.has_value() ? fault->ToString()
                                                     : "the request is malformed");
   }
@@ -56,9 +60,9 @@ class RequestDecoder {
       if (!in.ReadTag(&tag)) {
         return false;
       }
-      const bool ok = tag == BytesTag(Records::kFields.resources)
+      const bool ok = tag == BytesTag(kFields.resources)
                           ? in.ReadBytes(&resource) && ReadResource(resource)
-                          : reader_.SkipUnknown(shape_, tag, &in);
+                          : reader_.SkipUnknown(kShapes.request, tag, &in);
       if (!ok) {
         return false;
       }
@@ -80,7 +84,7 @@ class RequestDecoder {
       bool ok = false;
       if (tag == BytesTag(head)) {
         ok = in.ReadBytes(&parts->emplace_back());
-      } else if (tag == BytesTag(resource_fields::kSchemaUrl)) {
+      } else if (tag == BytesTag(kShapes.resource.At("schema_url"))) {
         ok = ReadText(&in, schema_url);
       } else if (tag == BytesTag(children)) {
         ok = in.Skip(tag);
@@ -115,18 +119,18 @@ class RequestDecoder {
   bool ReadResource(std::string_view message) {
     is_resource_open_ = false;
     has_records_ = false;
-    return ReadHead(message, resource_shape_, resource_fields::kResource, Records::kFields.scopes,
+    return ReadHead(message, kShapes.resource, kShapes.resource.At("resource"), kFields.scopes,
                     &resource_, &resource_schema_url_) &&
-           VisitChildren(message, Records::kFields.scopes,
+           VisitChildren(message, kFields.scopes,
                          [&](std::string_view scope) { return ReadScope(scope); }) &&
            (has_records_ || LeaveOut(kResourceShape, resource_, 2));
   }
 
   bool ReadScope(std::string_view message) {
     is_scope_open_ = false;
-    return ReadHead(message, scope_shape_, scope_fields::kScope, Records::kFields.records, &scope_,
+    return ReadHead(message, kShapes.scope, kShapes.scope.At("scope"), kFields.records, &scope_,
                     &schema_url_) &&
-           VisitChildren(message, Records::kFields.records,
+           VisitChildren(message, kFields.records,
                          [&](std::string_view record) { return ReadRecord(record); }) &&
            (is_scope_open_ || LeaveOut(kScopeShape, scope_, 3));
   }
@@ -147,7 +151,7 @@ class RequestDecoder {
     if (!is_scope_open_ && !OpenGroup()) {
       return false;
     }
-    return records_.Append(record, &reader_);
+    return records_.Append(0, record, &reader_);
   }
 
   bool OpenGroup() {
@@ -171,7 +175,7 @@ class RequestDecoder {
   }
 
   arrow::Status BuildBatch() {
-    otap::BatchBuilder batch(Records::kSignal);
+    otap::BatchBuilder batch(kSignal);
     ARROW_RETURN_NOT_OK(records_.Finish(&groups_, &batch));
     for (AttributeBuilder* table : {&groups_.resource_attributes(), &groups_.scope_attributes()}) {
       ARROW_ASSIGN_OR_RAISE(auto rows, table->Finish());
@@ -188,11 +192,6 @@ class RequestDecoder {
     groups_.Clear();
   }
 
-  static_assert(resource_fields::kSchemaUrl.number == scope_fields::kSchemaUrl.number);
-
-  const MessageShape& shape_ = RequestShape(Records::kSignal);
-  const MessageShape& resource_shape_ = *shape_.fields[0].message;
-  const MessageShape& scope_shape_ = *resource_shape_.Find(Records::kFields.scopes.number)->message;
   int64_t max_root_rows_;
   ValueReader reader_;
   Records records_;

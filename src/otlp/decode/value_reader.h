@@ -21,7 +21,8 @@ struct ParsedValue {
   bool boolean = false;
   int64_t integer = 0;
   double real = 0;
-  std::string_view bytes;  ///< kText (not yet known to be UTF-8), kBytes; CBOR of kMap, kArray
+  std::string_view bytes;  ///< kText (not yet known to be UTF-8), kBytes; CBOR
+                           ///< of kMap, kArray
 };
 
 /// The parts of a message field that is not repeated but stands more than once. Protobuf merges
@@ -157,7 +158,7 @@ class ValueReader {
 };
 
 /// Reads a text that stands once; where it stands again, the one before has to be text as well.
-inline bool ReadText(ProtoReader* in, std::string_view* text) {
+[[gnu::always_inline]] inline bool ReadText(ProtoReader* in, std::string_view* text) {
   const std::string_view before = *text;
   return in->ReadBytes(text) && (before.empty() || IsValidUtf8(before));
 }

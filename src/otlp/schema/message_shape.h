@@ -89,8 +89,10 @@ struct FieldShape {
   std::optional<otap::TableKind> rows;
   std::span<const EnumName> names;  ///< of an enum
   Expect expect = Expect::kSmall;
-  bool is_id = false;   ///< bytes of a trace or span id: hex in JSON, others are base64
-  bool is_end = false;  ///< an end; the column holds the time since the field before it
+  bool is_id = false;          ///< bytes of a trace or span id: hex in JSON, others are base64
+  bool is_attributes = false;  ///< KeyValues
+  bool is_value = false;       ///< an AnyValue
+  bool is_end = false;         ///< an end; the column holds the time since the field before it
   /// Zeros in the column are no id: the encoder of the reference has them (format reference 6.4).
   bool are_zeros_none = false;
   /// The Parquet exporter of the reference leaves it out.
@@ -140,9 +142,14 @@ struct MessageShape {
     }
   }
 
+  /// Returns the number of fields when the message has no such field.
+  constexpr size_t IndexOf(uint32_t number) const {
+    const size_t position = number <= kMaxNumber ? positions_[number] : 0;
+    return position == 0 ? fields.size() : position - 1;
+  }
   /// Returns null when the message has no such field.
   constexpr const FieldShape* Find(uint32_t number) const {
-    const uint32_t position = number < positions_.size() ? positions_[number] : 0;
+    const uint32_t position = number <= kMaxNumber ? positions_[number] : 0;
     return position == 0 ? nullptr : &fields[position - 1];
   }
   /// Returns the number of fields when the message has no such field.
@@ -152,6 +159,9 @@ struct MessageShape {
       ++position;
     }
     return position;
+  }
+  constexpr bool Has(std::string_view field_name) const {
+    return Position(field_name) < fields.size();
   }
   /// The field of a name that is known when the program is built.
   consteval Field At(std::string_view field_name) const {

@@ -105,11 +105,31 @@ inline constexpr std::array kKeyValueFields = {line::Text(1, "key"),
                                                line::Message(2, "value", kAnyValueShape)};
 inline constexpr MessageShape kKeyValueShape = {"KeyValue", kKeyValueFields};
 
+namespace value_fields {
+inline constexpr Field kKey = kKeyValueShape.At("key");
+inline constexpr Field kValue = kKeyValueShape.At("value");
+inline constexpr Field kString = kAnyValueShape.At("string_value");
+inline constexpr Field kBool = kAnyValueShape.At("bool_value");
+inline constexpr Field kInt = kAnyValueShape.At("int_value");
+inline constexpr Field kDouble = kAnyValueShape.At("double_value");
+inline constexpr Field kArray = kAnyValueShape.At("array_value");
+inline constexpr Field kMap = kAnyValueShape.At("kvlist_value");
+inline constexpr Field kBytes = kAnyValueShape.At("bytes_value");
+inline constexpr Field kValues = kArrayValueShape.At("values");  ///< of KeyValueList too
+}  // namespace value_fields
+
 namespace line {
 
 /// The attributes of a message: the rows of the attribute table below its own.
 constexpr FieldShape Attributes(uint32_t number, std::string_view name = "attributes") {
-  return Messages(number, name, kKeyValueShape);
+  FieldShape field = Messages(number, name, kKeyValueShape);
+  field.is_attributes = true;
+  return field;
+}
+constexpr FieldShape Value(uint32_t number, std::string_view name) {
+  FieldShape field = Message(number, name, kAnyValueShape);
+  field.is_value = true;
+  return field;
 }
 
 }  // namespace line
@@ -144,7 +164,7 @@ inline constexpr std::array kLogRecordFields = {line::Fixed64(1, "time_unix_nano
                                                 line::Enum(2, "severity_number", kSeverities),
                                                 line::Text(3, "severity_text"),
                                                 line::Text(12, "event_name"),
-                                                line::Message(5, "body", kAnyValueShape),
+                                                line::Value(5, "body"),
                                                 line::Attributes(6),
                                                 line::UInt(7, "dropped_attributes_count"),
                                                 line::Fixed32(8, "flags"),
@@ -291,7 +311,7 @@ inline constexpr MessageShape kExpHistogramShape = {"ExponentialHistogram", kExp
 inline constexpr std::array kSummaryFields = {
     line::Rows(1, "data_points", kSummaryPointShape, otap::TableKind::kSummaryDataPoints)};
 inline constexpr MessageShape kSummaryShape = {"Summary", kSummaryFields};
-/// The choices stand in the order of their numbers in the column `metric_type`, from 1.
+/// The choices stand in the order of MetricType.
 inline constexpr std::array kMetricFields = {
     line::Text(1, "name"),
     line::Text(2, "description"),
@@ -303,6 +323,30 @@ inline constexpr std::array kMetricFields = {
     line::Choice(10, "exponential_histogram", kExpHistogramShape),
     line::Choice(11, "summary", kSummaryShape)};
 inline constexpr MessageShape kMetricShape = {"Metric", kMetricFields};
+
+/// Values of `metric_type` (format reference 2.6).
+enum class MetricType : uint8_t {
+  kNone = 0,
+  kGauge = 1,
+  kSum = 2,
+  kHistogram = 3,
+  kExpHistogram = 4,
+  kSummary = 5,
+};
+inline constexpr size_t kFirstMetricData = kMetricShape.Position("gauge");
+
+/// Returns the field of Metric that holds data of a type.
+constexpr const FieldShape& DataField(MetricType type) {
+  return kMetricFields[kFirstMetricData + static_cast<size_t>(type) - 1];
+}
+/// Returns kNone for a field that holds no data.
+constexpr MetricType DataTypeOf(uint32_t field_number) {
+  const size_t index = kMetricShape.IndexOf(field_number);
+  return index < kFirstMetricData || index == kMetricFields.size()
+             ? MetricType::kNone
+             : static_cast<MetricType>(index - kFirstMetricData + 1);
+}
+static_assert(DataTypeOf(5) == MetricType::kGauge && DataTypeOf(11) == MetricType::kSummary);
 
 // ---- Requests
 

@@ -4,7 +4,7 @@
 #include "nodes/receivers/traffic_generator/attribute_rows.h"
 #include "nodes/receivers/traffic_generator/batches.h"
 #include "nodes/receivers/traffic_generator/column.h"
-#include "otlp/metric_walk.h"
+#include "otlp/schema/messages.h"
 
 namespace df::nodes::receivers::traffic_generator {
 namespace {
