@@ -41,6 +41,16 @@ ValuePtr Replaced(const ValuePtr& value) {
   return config::MakeText(std::string(kReplaced));
 }
 
+/// The reference to the environment instead of what the environment has, in YAML and in JSON.
+ValuePtr AsWritten(const Value& value) {
+  auto written = std::make_shared<Value>();
+  written->kind = Value::Kind::kScalar;
+  written->scalar = value.reference;
+  written->reference = value.reference;
+  written->is_quoted = value.is_quoted;
+  return written;
+}
+
 /// The map without one key.
 ValuePtr Without(const Value& map, std::string_view key) {
   std::vector<std::pair<std::string, ValuePtr>> entries;
@@ -79,7 +89,7 @@ ValuePtr WithoutSecrets(const ValuePtr& value) {
     return config::MakeList(std::move(items));
   }
   if (value->kind != Value::Kind::kMap) {
-    return value->reference.empty() ? value : config::MakeText(value->reference);
+    return value->reference.empty() ? value : AsWritten(*value);
   }
   std::vector<std::pair<std::string, ValuePtr>> entries;
   for (const Value::Entry& entry : value->entries) {

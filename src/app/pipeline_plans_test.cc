@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/document_source.h"
 #include "config/value_writer.h"
 #include "nodes/registry.h"
 
@@ -88,6 +89,29 @@ TEST_F(PipelinePlansTest, TheDocumentHasEverythingButSecrets) {
   EXPECT_THAT(shown, Not(HasSubstr("hush")));
   EXPECT_THAT(shown, HasSubstr("told"));
   EXPECT_THAT(shown, HasSubstr("[redacted]"));
+}
+
+TEST_F(PipelinePlansTest, WhatIsPrintedNamesTheEnvironmentAndMeansTheSame) {
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    return name == "PLACE" ? std::optional<std::string>("somewhere") : std::nullopt;
+  };
+  const auto load = [&](const std::string& text) {
+    config::Problems problems("test.yaml");
+    const config::ValuePtr root =
+        config::ReadDocument({.name = "test.yaml", .text = text}, {}, environment, &problems);
+    const auto checked = engine::CheckEngine(config::ReadEngineDocument(root, &problems), registry_,
+                                             {.allowed_cores = {0, 1}}, &problems);
+    EXPECT_THAT(problems.Lines(), ::testing::IsEmpty());
+    return engine::EffectiveEngine(checked->document, registry_);
+  };
+  std::string document = kDocument;
+  document.replace(document.find("somewhere"), 9, R"("/data/${env:PLACE}/$${env:PLACE}")");
+  document.replace(document.find("type: exporter:noop"), 19,
+                   "type: exporter:perf, config: {frequency: \"${env:EVERY:-7s}\"}");
+  const config::ValuePtr effective = load(document);
+  const std::string printed = config::ToYaml(*WithoutSecrets(effective));
+  EXPECT_THAT(printed, HasSubstr("/data/${env:PLACE}/$${env:PLACE}"));
+  EXPECT_EQ(config::ToJson(*load(printed)), config::ToJson(*effective)) << printed;
 }
 
 }  // namespace
