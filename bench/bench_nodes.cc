@@ -149,7 +149,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeSink(const engine::NodeConfigPtr&,
 
 const engine::NodeDescriptor kSource = {
     .urn = "urn:otel:receiver:bench_source",
-    .old_urn = "urn:otel:bench:source:receiver",
     .kind = engine::NodeKind::kReceiver,
     .summary = "sends one batch again and again",
     .fields = NoFields,
@@ -160,7 +159,6 @@ const engine::NodeDescriptor kSource = {
 
 const engine::NodeDescriptor kPass = {
     .urn = "urn:otel:processor:bench_pass",
-    .old_urn = "urn:otel:bench:pass:processor",
     .kind = engine::NodeKind::kProcessor,
     .summary = "sends on what it gets",
     .fields = NoFields,
@@ -170,7 +168,6 @@ const engine::NodeDescriptor kPass = {
 
 const engine::NodeDescriptor kRelay = {
     .urn = "urn:otel:processor:bench_relay",
-    .old_urn = "urn:otel:bench:relay:processor",
     .kind = engine::NodeKind::kProcessor,
     .summary = "sends on what it gets with a token of its own",
     .fields = NoFields,
@@ -180,7 +177,6 @@ const engine::NodeDescriptor kRelay = {
 
 const engine::NodeDescriptor kSink = {
     .urn = "urn:otel:exporter:bench_sink",
-    .old_urn = "urn:otel:bench:sink:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "acks",
     .fields = NoFields,

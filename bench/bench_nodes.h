@@ -20,13 +20,13 @@ struct SourceScript : engine::NodeShared {
   int64_t num_acked = 0;
 };
 
-/// urn:otel:bench:source:receiver: sends one batch again and again, as fast as it is taken.
+/// urn:otel:receiver:bench_source: sends one batch again and again, as fast as it is taken.
 extern const engine::NodeDescriptor kSource;
-/// urn:otel:bench:pass:processor: sends on what it gets.
+/// urn:otel:processor:bench_pass: sends on what it gets.
 extern const engine::NodeDescriptor kPass;
-/// urn:otel:bench:relay:processor: sends on what it gets with a token of its own.
+/// urn:otel:processor:bench_relay: sends on what it gets with a token of its own.
 extern const engine::NodeDescriptor kRelay;
-/// urn:otel:bench:sink:exporter: acks.
+/// urn:otel:exporter:bench_sink: acks.
 extern const engine::NodeDescriptor kSink;
 
 }  // namespace df::bench

@@ -102,17 +102,17 @@ std::string Chain(std::string_view processor, int count, int num_sinks, std::str
     return next < count ? fmt::format("[step_{}]", next) : last;
   };
   std::string text = fmt::format(
-      "nodes:\n  source: {{kind: receiver, plugin_urn: \"urn:otel:bench:source:receiver\","
+      "nodes:\n  source: {{kind: receiver, plugin_urn: \"urn:otel:receiver:bench_source\","
       " out_ports: {{out: {{destinations: {}}}}}}}\n",
       target(0));
   for (int i = 0; i < count; ++i) {
     text += fmt::format(
-        "  step_{}: {{kind: processor, plugin_urn: \"urn:otel:bench:{}:processor\","
+        "  step_{}: {{kind: processor, plugin_urn: \"urn:otel:processor:bench_{}\","
         " out_ports: {{out: {{destinations: {}}}}}}}\n",
         i, processor, target(i + 1));
   }
   for (const std::string& sink : sinks) {
-    text += fmt::format("  {}: {{kind: exporter, plugin_urn: \"urn:otel:bench:sink:exporter\"}}\n",
+    text += fmt::format("  {}: {{kind: exporter, plugin_urn: \"urn:otel:exporter:bench_sink\"}}\n",
                         sink);
   }
   return text;

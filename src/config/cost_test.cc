@@ -95,14 +95,14 @@ INSTANTIATE_TEST_SUITE_P(
          }},
         {"PortsOfThePrototype",
          [](int64_t n) {
-           return "nodes: {r: {kind: receiver, plugin_urn: 'urn:otel:x:receiver', out_ports: {" +
+           return "nodes: {r: {kind: receiver, plugin_urn: 'urn:otel:receiver:x', out_ports: {" +
                   Repeat(n,
                          [](int64_t i) { return fmt::format("p{}: {{destinations: [e]}}, ", i); }) +
                   "}}}\n";
          }},
         {"DestinationsOfThePrototype",
          [](int64_t n) {
-           return "nodes: {r: {kind: receiver, plugin_urn: 'urn:otel:x:receiver', out_ports: {p: "
+           return "nodes: {r: {kind: receiver, plugin_urn: 'urn:otel:receiver:x', out_ports: {p: "
                   "{dispatch_strategy: random, destinations: [" +
                   Repeat(n, [](int64_t i) { return fmt::format("e{}, ", i); }) + "]}}}}\n";
          }},

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/field_table.h"
@@ -43,10 +45,10 @@ struct NodeDocument {
   Mark mark;
   std::string path;
   std::optional<NodeKindName> kind;  ///< empty when it was refused
-  Reference urn;                     ///< v1: canonical; empty when it was refused
+  Reference urn;                     ///< canonical; empty when it was refused
   std::string description;
   std::vector<PortDocument> ports;  ///< connected ones
-  std::vector<Reference> outputs;   ///< v1: the declared ones
+  std::vector<Reference> outputs;   ///< the declared ones
   std::optional<Reference> default_port;
   ValuePtr config;  ///< a null value when there is none
 };
@@ -55,8 +57,7 @@ struct PipelineDocument {
   std::string group;
   std::string name;
   Mark mark;
-  std::string path;           ///< of keys; empty where the pipeline is the whole document
-  bool is_prototype = false;  ///< written in the prototype's form
+  std::string path;  ///< of keys; empty where the pipeline is the whole document
   PolicySet own_policies;
   Policies policies;  ///< resolved
   /// Where the core allocation stands that was resolved; where the pipeline does when none is set.
@@ -71,6 +72,13 @@ PipelineDocument ReadPrototypePipeline(const ValuePtr& root, Problems* problems)
 
 /// Reads an entry of `pipelines` of a v1 document.
 PipelineDocument ReadPipeline(const Section& section, Problems* problems);
+
+/// The name that the prototype's documents give a node, and its URN.
+struct PrototypeUrn {
+  std::string_view name;
+  std::string_view urn;
+};
+std::span<const PrototypeUrn> PrototypeUrns();
 
 /// Queue sizes of the prototype's `settings`, in messages.
 struct PrototypeSettings {

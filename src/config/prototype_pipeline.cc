@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string>
@@ -5,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/pipeline_document.h"
+#include "config/urn.h"
 
 namespace df::config {
 namespace {
@@ -20,6 +22,24 @@ const std::array<std::string, 1> kTypes = {"otap"};
 const std::array<std::string, 3> kKinds = {"receiver", "processor", "exporter"};
 const std::array<std::string, 4> kStrategies = {"broadcast", "round_robin", "random",
                                                 "least_loaded"};
+
+constexpr PrototypeUrn kUrns[] = {
+    {"urn:otel:otap:fake_data_generator:receiver", "urn:otel:receiver:traffic_generator"},
+    {"urn:otel:otap:parquet:receiver", "urn:otel:receiver:parquet"},
+    {"urn:otel:otap:receiver", "urn:otel:receiver:otap"},
+    {"urn:otel:otlp:receiver", "urn:otel:receiver:otlp"},
+    {"urn:otap:processor:attributes_processor", "urn:otel:processor:attribute"},
+    {"urn:otap:processor:batch", "urn:otel:processor:batch"},
+    {"urn:otap:processor:retry_processor", "urn:otel:processor:retry"},
+    {"urn:otap:processor:signal_type_router", "urn:otel:processor:type_router"},
+    {"urn:otel:debug:processor", "urn:otel:processor:debug"},
+    {"urn:otel:file:exporter", "urn:otel:exporter:file"},
+    {"urn:otel:noop:exporter", "urn:otel:exporter:noop"},
+    {"urn:otel:otap:exporter", "urn:otel:exporter:otap"},
+    {"urn:otel:otap:parquet:exporter", "urn:otel:exporter:parquet"},
+    {"urn:otel:otap:perf:exporter", "urn:otel:exporter:perf"},
+    {"urn:otel:otlp:exporter", "urn:otel:exporter:otlp_grpc"},
+};
 
 std::optional<Reference> ReadReference(const Section& section) {
   if (auto text = section.ReadString()) {
@@ -104,6 +124,65 @@ void ReadKind(const Section& section, NodeDocument* node) {
   }
 }
 
+/// Returns the URN in its present form; empty when it was refused.
+Reference ReadUrn(const Section& section, std::optional<NodeKindName> kind) {
+  Reference urn = ReadReference(section).value_or(Reference{});
+  urn.mark = section.value().mark;
+  urn.path = section.path();
+  if (urn.name.empty()) {
+    return urn;
+  }
+  std::vector<std::string> known;
+  for (const PrototypeUrn& entry : kUrns) {
+    if (entry.name == urn.name) {
+      urn.name = entry.urn;
+      return urn;
+    }
+    const std::string kind_name = kind.has_value() ? kKinds[static_cast<size_t>(*kind)] : "";
+    if (entry.urn.find(kind_name) != std::string_view::npos) {
+      known.emplace_back(entry.name);
+    }
+  }
+  if (const Result<NodeUrn> present = ParseNodeUrn(urn.name); present.ok()) {
+    urn.name = present->ToString();
+    return urn;
+  }
+  section.problems()->AddUnknown(urn.mark,
+                                 fmt::format("{}: unknown URN '{}', expected {}", urn.path,
+                                             PrintableText(urn.name), NamesType(known)),
+                                 urn.name, known);
+  urn.name.clear();
+  return urn;
+}
+
+/// With several ports one of them has to be named; a single one needs no name.
+void ReadDefaultPort(const Section& section, NodeDocument* node) {
+  std::vector<std::string> ports;
+  for (const PortDocument& port : node->ports) {
+    ports.push_back(port.name);
+  }
+  const auto key = section.Find("default_out_port");
+  if (!key.has_value()) {
+    if (ports.size() > 1) {
+      section.problems()->Add(
+          node->mark, fmt::format("{}: key 'default_out_port' is missing, expected it with {} out "
+                                  "ports",
+                                  section.path(), ports.size()));
+      node->default_port = Reference{ports.front(), node->mark, section.path()};
+    }
+    return;
+  }
+  node->default_port = ReadReference(*key);
+  if (node->default_port.has_value() &&
+      std::find(ports.begin(), ports.end(), node->default_port->name) == ports.end()) {
+    key->problems()->AddUnknown(key->value().mark,
+                                fmt::format("{}: '{}' is not an out port of this node", key->path(),
+                                            PrintableText(node->default_port->name)),
+                                node->default_port->name, ports);
+    node->default_port.reset();
+  }
+}
+
 NodeDocument ReadNode(const Section& section, const Value::Entry& entry) {
   NodeDocument node;
   node.name = entry.key;
@@ -115,7 +194,7 @@ NodeDocument ReadNode(const Section& section, const Value::Entry& entry) {
   }
   ReadKind(section, &node);
   if (const auto urn = section.Find("plugin_urn")) {
-    node.urn = ReadReference(*urn).value_or(Reference{"", urn->value().mark, urn->path()});
+    node.urn = ReadUrn(*urn, node.kind);
   } else {
     section.problems()->Add(
         node.mark, fmt::format("{}: key 'plugin_urn' is missing, expected a URN", section.path()));
@@ -126,9 +205,7 @@ NodeDocument ReadNode(const Section& section, const Value::Entry& entry) {
   if (const auto ports = section.Find("out_ports")) {
     ReadPorts(*ports, &node);
   }
-  if (const auto port = section.Find("default_out_port")) {
-    node.default_port = ReadReference(*port);
-  }
+  ReadDefaultPort(section, &node);
   for (const Value::Entry& key : section.value().entries) {
     if (key.key == "config") {
       node.config = key.value;
@@ -138,6 +215,8 @@ NodeDocument ReadNode(const Section& section, const Value::Entry& entry) {
 }
 
 }  // namespace
+
+std::span<const PrototypeUrn> PrototypeUrns() { return kUrns; }
 
 const FieldTable<PrototypeSettings>& PrototypeSettingsFields() {
   static const FieldTable<PrototypeSettings> table = {
@@ -156,7 +235,6 @@ const FieldTable<PrototypeSettings>& PrototypeSettingsFields() {
 PipelineDocument ReadPrototypePipeline(const ValuePtr& root, Problems* problems) {
   PipelineDocument document;
   document.mark = root->mark;
-  document.is_prototype = true;
   document.core_allocation_mark = root->mark;
   PrototypeSettings settings;
   const Section section(*root, "", problems);
@@ -188,6 +266,9 @@ PipelineDocument ReadPrototypePipeline(const ValuePtr& root, Problems* problems)
     return document;
   }
   for (const Value::Entry& entry : nodes->value().entries) {
+    if (entry.key.empty()) {
+      problems->Add(entry.key_mark, "nodes: a node has an empty name");
+    }
     document.nodes.push_back(ReadNode(nodes->At(entry), entry));
   }
   return document;

@@ -145,7 +145,7 @@ engine::NodeReport MergeWork(const engine::NodeShared*,
 }
 
 const engine::NodeDescriptor kWork = {
-    .urn = "urn:otel:test:work:receiver",
+    .urn = "urn:otel:receiver:test_work",
     .kind = engine::NodeKind::kReceiver,
     .parse = [](const config::Section& section,
                 const engine::ValidateContext&) -> engine::NodeConfigPtr {
@@ -190,7 +190,7 @@ class Sink final : public engine::Exporter {
 };
 
 const engine::NodeDescriptor kSink = {
-    .urn = "urn:otel:test:sink:exporter",
+    .urn = "urn:otel:exporter:test_sink",
     .kind = engine::NodeKind::kExporter,
     .parse = [](const config::Section&, const engine::ValidateContext&) -> engine::NodeConfigPtr {
       return std::make_shared<const engine::NodeConfig>();
@@ -210,10 +210,10 @@ engine::CheckedPipeline Load(const std::string& config) {
 nodes:
   source:
     kind: receiver
-    plugin_urn: urn:otel:test:work:receiver
+    plugin_urn: urn:otel:receiver:test_work
     out_ports: {{out: {{destinations: [sink]}}}}
     config: {}
-  sink: {{kind: exporter, plugin_urn: "urn:otel:test:sink:exporter"}}
+  sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_sink"}}
 )",
                                        config);
   return engine::LoadPipeline(text, "test.yaml", engine::NodeRegistry(kNodes), {.num_cores = 2})

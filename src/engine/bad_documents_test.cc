@@ -39,17 +39,14 @@ NodeConfigPtr ParseProbe(const config::Section& section, const ValidateContext&)
 std::vector<config::FieldDescription> DescribeProbe() { return config::Describe(ProbeFields()); }
 
 constexpr NodeDescriptor kIn = {.urn = "urn:otel:receiver:in",
-                                .old_urn = "urn:otel:in:receiver",
                                 .kind = NodeKind::kReceiver,
                                 .fields = DescribeProbe,
                                 .parse = ParseProbe};
 constexpr NodeDescriptor kMid = {.urn = "urn:otel:processor:mid",
-                                 .old_urn = "urn:otel:mid:processor",
                                  .kind = NodeKind::kProcessor,
                                  .fields = DescribeProbe,
                                  .parse = ParseProbe};
 constexpr NodeDescriptor kOut = {.urn = "urn:otel:exporter:out",
-                                 .old_urn = "urn:otel:out:exporter",
                                  .kind = NodeKind::kExporter,
                                  .fields = DescribeProbe,
                                  .parse = ParseProbe};

@@ -37,17 +37,14 @@ NodeConfigPtr ParseProbe(const config::Section& section, const ValidateContext&)
 std::vector<config::FieldDescription> DescribeProbe() { return config::Describe(ProbeFields()); }
 
 constexpr NodeDescriptor kIn = {.urn = "urn:otel:receiver:in",
-                                .old_urn = "urn:otel:in:receiver",
                                 .kind = NodeKind::kReceiver,
                                 .fields = DescribeProbe,
                                 .parse = ParseProbe};
 constexpr NodeDescriptor kMid = {.urn = "urn:otel:processor:mid",
-                                 .old_urn = "urn:otel:mid:processor",
                                  .kind = NodeKind::kProcessor,
                                  .fields = DescribeProbe,
                                  .parse = ParseProbe};
 constexpr NodeDescriptor kOut = {.urn = "urn:otel:exporter:out",
-                                 .old_urn = "urn:otel:out:exporter",
                                  .kind = NodeKind::kExporter,
                                  .fields = DescribeProbe,
                                  .parse = ParseProbe};
@@ -147,10 +144,10 @@ settings: {default_pdata_channel_size: 8, default_node_ctrl_msg_channel_size: 9}
 nodes:
   in:
     kind: receiver
-    plugin_urn: urn:otel:in:receiver
+    plugin_urn: urn:otel:receiver:in
     out_ports: {out: {destinations: [x, y], dispatch_strategy: random}}
-  x: {kind: exporter, plugin_urn: urn:otel:out:exporter, config: {limit: 3}}
-  y: {kind: exporter, plugin_urn: urn:otel:out:exporter}
+  x: {kind: exporter, plugin_urn: urn:otel:exporter:out, config: {limit: 3}}
+  y: {kind: exporter, plugin_urn: urn:otel:exporter:out}
 )";
 
 TEST(CheckedEngine, ThePrototypesFormIsTheSameEngine) {

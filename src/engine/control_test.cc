@@ -78,7 +78,6 @@ class Probe final : public Processor, public CompletionHandler {
 
 const NodeDescriptor kProbe = {
     .urn = "urn:otel:processor:test_probe",
-    .old_urn = "urn:otel:test:probe:processor",
     .kind = NodeKind::kProcessor,
     .summary = "for tests",
     .fields = [] { return std::vector<config::FieldDescription>(); },
@@ -92,11 +91,11 @@ const NodeDescriptor kProbe = {
 constexpr char kDocument[] = R"(
 settings: {default_pdata_channel_size: 1}
 nodes:
-  source: {kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+  source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
            out_ports: {out: {destinations: [probe]}}}
-  probe: {kind: processor, plugin_urn: "urn:otel:test:probe:processor",
+  probe: {kind: processor, plugin_urn: "urn:otel:processor:test_probe",
           out_ports: {out: {destinations: [sink]}}}
-  sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
+  sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}
 )";
 
 class ControlTest : public ::testing::Test {

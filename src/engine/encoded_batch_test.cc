@@ -59,11 +59,11 @@ const NodeDescriptor kNeedsTables = WitnessDescriptor("urn:otel:processor:needs_
 
 std::string Document(std::string_view middle) {
   return std::string(R"(nodes:
-  source: {kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+  source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
            out_ports: {out: {destinations: [middle]}}}
   middle: {kind: processor, plugin_urn: "urn:otel:processor:)") +
          std::string(middle) + R"(", out_ports: {out: {destinations: [sink]}}}
-  sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
+  sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}
 )";
 }
 

@@ -60,15 +60,12 @@ class GraphChecker {
   void CheckNode(size_t index) {
     const config::NodeDocument& node = document_.nodes[index];
     nodes_[index].name = node.name;
-    if (node.name.empty() && document_.is_prototype) {
-      problems_->Add(node.mark, "nodes: a node has an empty name");
-    }
     if (node.urn.name.empty()) {
       return;
     }
     const std::string& path = node.urn.path;
     const NodeDescriptor* descriptor = registry_.Find(node.urn.name);
-    if (descriptor == nullptr || (!document_.is_prototype && descriptor->urn != node.urn.name)) {
+    if (descriptor == nullptr) {
       AddUnknownUrn(node);
       return;
     }
@@ -86,21 +83,18 @@ class GraphChecker {
   void AddUnknownUrn(const config::NodeDocument& node) {
     const auto written = [&](std::string_view urn) {
       constexpr std::string_view kPrefix = "urn:otel:";
-      return std::string(
-          document_.is_prototype || !urn.starts_with(kPrefix) ? urn : urn.substr(kPrefix.size()));
+      return std::string(urn.starts_with(kPrefix) ? urn.substr(kPrefix.size()) : urn);
     };
     std::vector<std::string> known;
     for (const NodeDescriptor* descriptor : registry_.descriptors()) {
       if (!node.kind.has_value() || descriptor->kind == ToKind(*node.kind)) {
-        const bool is_old = document_.is_prototype && !descriptor->old_urn.empty();
-        known.push_back(written(is_old ? descriptor->old_urn : descriptor->urn));
+        known.push_back(written(descriptor->urn));
       }
     }
     const std::string name = written(node.urn.name);
     problems_->AddUnknown(
         node.urn.mark,
-        fmt::format("{}: unknown {} '{}', expected {}", node.urn.path,
-                    document_.is_prototype ? "URN" : "type", PrintableText(name),
+        fmt::format("{}: unknown type '{}', expected {}", node.urn.path, PrintableText(name),
                     known.empty() ? "one that is built in" : config::NamesType(known)),
         name, known);
   }
@@ -114,13 +108,9 @@ class GraphChecker {
       return;
     }
     if (node.ports.empty() && node.kind.has_value()) {
-      problems_->Add(node.mark,
-                     document_.is_prototype
-                         ? fmt::format("{}: a {} needs an out port with a destination", node.path,
-                                       Name(ToKind(*node.kind)))
-                         : fmt::format("{}: no connection leads from this {}, expected one",
-                                       node.path, Name(ToKind(*node.kind))));
-      has_bad_edge_ |= !document_.is_prototype;
+      problems_->Add(node.mark, fmt::format("{}: no connection leads from this {}, expected one",
+                                            node.path, Name(ToKind(*node.kind))));
+      has_bad_edge_ = true;
     }
     for (const config::PortDocument& port : node.ports) {
       CheckDestinations(index, port);
@@ -161,14 +151,14 @@ class GraphChecker {
     }
     if (!node.default_port.has_value()) {
       const auto found = std::find(ports.begin(), ports.end(), kImplicitPort);
-      if (ports.size() > 1 && !document_.is_prototype && found != ports.end()) {
+      if (ports.size() > 1 && found != ports.end()) {
         nodes_[index].default_port = static_cast<PortIndex>(found - ports.begin());
       } else if (ports.size() > 1) {
         problems_->Add(
             node.mark,
-            fmt::format("{}: key '{}' is missing, expected it with {} {}", node.path,
-                        document_.is_prototype ? "default_out_port" : "default_output",
-                        ports.size(), document_.is_prototype ? "out ports" : "connected outputs"));
+            fmt::format(
+                "{}: key 'default_output' is missing, expected it with {} connected outputs",
+                node.path, ports.size()));
       }
       return;
     }
@@ -176,9 +166,8 @@ class GraphChecker {
     if (found == ports.end()) {
       problems_->AddUnknown(
           node.default_port->mark,
-          fmt::format("{}: '{}' is not {} of this node", node.default_port->path,
-                      PrintableText(node.default_port->name),
-                      document_.is_prototype ? "an out port" : "a connected output"),
+          fmt::format("{}: '{}' is not a connected output of this node", node.default_port->path,
+                      PrintableText(node.default_port->name)),
           node.default_port->name, ports);
       return;
     }

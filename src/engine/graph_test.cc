@@ -51,11 +51,11 @@ NodeConfigPtr ParseProbe(const config::Section& section, const ValidateContext& 
 }
 
 constexpr NodeDescriptor kIn = {
-    .urn = "urn:otel:in:receiver", .kind = NodeKind::kReceiver, .parse = ParseProbe};
+    .urn = "urn:otel:receiver:in", .kind = NodeKind::kReceiver, .parse = ParseProbe};
 constexpr NodeDescriptor kMid = {
-    .urn = "urn:otel:mid:processor", .kind = NodeKind::kProcessor, .parse = ParseProbe};
+    .urn = "urn:otel:processor:mid", .kind = NodeKind::kProcessor, .parse = ParseProbe};
 constexpr NodeDescriptor kOut = {
-    .urn = "urn:otel:out:exporter", .kind = NodeKind::kExporter, .parse = ParseProbe};
+    .urn = "urn:otel:exporter:out", .kind = NodeKind::kExporter, .parse = ParseProbe};
 constexpr std::array<const NodeDescriptor*, 3> kAll = {&kIn, &kMid, &kOut};
 
 Result<CheckedPipeline> Load(std::string_view text, int num_cores = 1) {
@@ -68,16 +68,16 @@ constexpr char kGood[] = R"(settings:
 nodes:
   in:
     kind: receiver
-    plugin_urn: urn:otel:in:receiver
+    plugin_urn: urn:otel:receiver:in
     out_ports: {out: {destinations: [mid], dispatch_strategy: round_robin}}
   mid:
     kind: processor
-    plugin_urn: urn:otel:mid:processor
+    plugin_urn: urn:otel:processor:mid
     out_ports: {out: {destinations: [out]}}
     config: {limit: 5}
   out:
     kind: exporter
-    plugin_urn: urn:otel:out:exporter
+    plugin_urn: urn:otel:exporter:out
 )";
 
 TEST(Graph, OrdersNodesUpstreamFirstAndReadsTheirConfiguration) {
@@ -96,18 +96,18 @@ TEST(Graph, OrdersNodesUpstreamFirstAndReadsTheirConfiguration) {
 }
 
 TEST(Graph, ReadsJson) {
-  EXPECT_TRUE(Load(R"({"nodes": {"in": {"kind": "receiver", "plugin_urn": "urn:otel:in:receiver",
+  EXPECT_TRUE(Load(R"({"nodes": {"in": {"kind": "receiver", "plugin_urn": "urn:otel:receiver:in",
       "out_ports": {"out": {"destinations": ["out"]}}},
-      "out": {"kind": "exporter", "plugin_urn": "urn:otel:out:exporter", "config": null}}})")
+      "out": {"kind": "exporter", "plugin_urn": "urn:otel:exporter:out", "config": null}}})")
                   .ok());
 }
 
 TEST(Graph, AnAliasStandsForItsValue) {
   EXPECT_TRUE(Load(R"(
 nodes:
-  in: {kind: receiver, plugin_urn: urn:otel:in:receiver, config: &c {limit: 3},
+  in: {kind: receiver, plugin_urn: urn:otel:receiver:in, config: &c {limit: 3},
        out_ports: {out: {destinations: [out]}}}
-  out: {kind: exporter, plugin_urn: urn:otel:out:exporter, config: *c}
+  out: {kind: exporter, plugin_urn: urn:otel:exporter:out, config: *c}
 )")
                   .ok());
 }
@@ -168,24 +168,31 @@ const BadDocument kBadDocuments[] = {
     {"DuplicateConfigKey", "{limit: 5}", "{limit: 5, limit: 6}",
      "12:24: key 'limit' is given twice"},
     {"KeyIsList", "", "nodes: {[a]: b}", "1:9: a key must be text, found a list"},
-    {"NodeIsText", "  out:\n    kind: exporter\n    plugin_urn: urn:otel:out:exporter\n",
+    {"NodeIsText", "  out:\n    kind: exporter\n    plugin_urn: urn:otel:exporter:out\n",
      "  out: exporter\n", "13:8: nodes.out: found 'exporter', expected a map"},
-    {"UnknownNodeKey", "    plugin_urn: urn:otel:out", "    plugin_urm: urn:otel:out",
+    {"UnknownNodeKey", "    plugin_urn: urn:otel:exporter", "    plugin_urm: urn:otel:exporter",
      "15:5: nodes.out: unknown key 'plugin_urm', expected one of kind, plugin_urn, description, "
      "out_ports, default_out_port, config; did you mean 'plugin_urn'?"},
-    {"MissingUrn", "    plugin_urn: urn:otel:out:exporter\n", "",
+    {"MissingUrn", "    plugin_urn: urn:otel:exporter:out\n", "",
      "13:3: nodes.out: key 'plugin_urn' is missing"},
     {"MissingKind", "    kind: exporter\n", "", "13:3: nodes.out: key 'kind' is missing"},
     {"UnknownKind", "kind: exporter", "kind: exporting",
      "14:11: nodes.out.kind: found 'exporting', expected one of receiver, processor, exporter; "
      "did you mean 'exporter'?"},
-    {"UnknownUrn", "urn:otel:out:exporter", "urn:otel:outt:exporter",
+    {"UnknownUrn", "urn:otel:exporter:out", "urn:otel:outt:exporter",
      "15:17: nodes.out.plugin_urn: unknown URN 'urn:otel:outt:exporter', expected one of "
-     "urn:otel:out:exporter; did you mean 'urn:otel:out:exporter'?"},
+     "urn:otel:file:exporter, urn:otel:noop:exporter, "},
+    {"UrnThatIsNearOne", "urn:otel:exporter:out", "urn:otel:flie:exporter",
+     "15:17: nodes.out.plugin_urn: unknown URN 'urn:otel:flie:exporter', expected one of "
+     "urn:otel:file:exporter, urn:otel:noop:exporter, urn:otel:otap:exporter, "
+     "urn:otel:otap:parquet:exporter, urn:otel:otap:perf:exporter, urn:otel:otlp:exporter; did you "
+     "mean 'urn:otel:file:exporter'?"},
+    {"UrnOfNoNode", "urn:otel:exporter:out", "urn:otel:file:exporter",
+     "15:17: nodes.out.plugin_urn: unknown type 'exporter:file', expected one of exporter:out"},
     {"UrnOfOtherKind", "kind: exporter", "kind: processor",
-     "15:17: nodes.out.plugin_urn: 'urn:otel:out:exporter' is of kind exporter, but the node's "
+     "15:17: nodes.out.plugin_urn: 'urn:otel:exporter:out' is of kind exporter, but the node's "
      "kind is processor"},
-    {"UrnIsEmpty", "urn:otel:out:exporter", "\"\"",
+    {"UrnIsEmpty", "urn:otel:exporter:out", "\"\"",
      "15:17: nodes.out.plugin_urn: found '', expected text"},
     {"UnknownDestination", "[mid]", "[midd]",
      "7:38: nodes.in.out_ports.out: destination 'midd' is not a node; did you mean 'mid'?"},
@@ -208,20 +215,21 @@ const BadDocument kBadDocuments[] = {
      "11:38: nodes.mid.out_ports.out: destination 'in' is a receiver, which takes no batches"},
     {"SelfCycle", "[out]", "[mid]",
      "11:38: nodes.mid.out_ports.out: the destination closes a cycle: mid -> mid"},
-    {"ExporterWithPort", "    plugin_urn: urn:otel:out:exporter\n",
-     "    plugin_urn: urn:otel:out:exporter\n    out_ports: {x: {destinations: [mid]}}\n",
+    {"ExporterWithPort", "    plugin_urn: urn:otel:exporter:out\n",
+     "    plugin_urn: urn:otel:exporter:out\n    out_ports: {x: {destinations: [mid]}}\n",
      "16:17: nodes.out.out_ports.x: an exporter has no out ports"},
     {"ProcessorWithoutPort", "    out_ports: {out: {destinations: [out]}}\n", "",
-     "8:3: nodes.mid: a processor needs an out port with a destination"},
+     "8:3: nodes.mid: no connection leads from this processor, expected one"},
     {"PortsIsList", "{out: {destinations: [out]}}", "[out]",
      "11:16: nodes.mid.out_ports: found a list, expected a map of ports"},
     {"Unreachable", "[mid]", "[out]",
      "8:3: nodes.mid: no receiver sends to this node, directly or through others"},
-    {"NoReceiver", "", "nodes:\n  out: {kind: exporter, plugin_urn: urn:otel:out:exporter}\n",
+    {"NoReceiver", "", "nodes:\n  out: {kind: exporter, plugin_urn: urn:otel:exporter:out}\n",
      "2:3: nodes: there is no receiver"},
     {"SecondPortWithoutDefault", "{out: {destinations: [out]}}",
      "{a: {destinations: [out]}, b: {destinations: [out]}}",
      "8:3: nodes.mid: key 'default_out_port' is missing, expected it with 2 out ports"},
+    {"NodeWithoutAName", "  out:\n", "  \"\":\n", "13:3: nodes: a node has an empty name"},
     {"UnknownDefaultPort", "    config: {limit: 5}", "    default_out_port: outt",
      "12:23: nodes.mid.default_out_port: 'outt' is not an out port of this node; did you mean "
      "'out'?"},
@@ -263,9 +271,9 @@ INSTANTIATE_TEST_SUITE_P(Graph, BadDocuments, ::testing::ValuesIn(kBadDocuments)
 
 TEST(Graph, ACycleIsNamedNodeByNode) {
   const auto pipeline = Load(R"(nodes:
-  in: {kind: receiver, plugin_urn: urn:otel:in:receiver, out_ports: {o: {destinations: [a]}}}
-  a: {kind: processor, plugin_urn: urn:otel:mid:processor, out_ports: {o: {destinations: [b]}}}
-  b: {kind: processor, plugin_urn: urn:otel:mid:processor, out_ports: {o: {destinations: [a]}}}
+  in: {kind: receiver, plugin_urn: urn:otel:receiver:in, out_ports: {o: {destinations: [a]}}}
+  a: {kind: processor, plugin_urn: urn:otel:processor:mid, out_ports: {o: {destinations: [b]}}}
+  b: {kind: processor, plugin_urn: urn:otel:processor:mid, out_ports: {o: {destinations: [a]}}}
 )");
   ASSERT_FALSE(pipeline.ok());
   EXPECT_THAT(pipeline.status().message(), HasSubstr("closes a cycle: a -> b -> a"));
@@ -280,7 +288,7 @@ nodes:
     out_ports: {out: {destinations: [nowhere]}}
   out:
     kind: exporter
-    plugin_urn: urn:otel:out:exporter
+    plugin_urn: urn:otel:exporter:out
     config: {limit: 1000, wait: soon, colour: red}
 )");
   ASSERT_FALSE(pipeline.ok());

@@ -4,7 +4,7 @@ namespace df::engine {
 
 const NodeDescriptor* NodeRegistry::Find(std::string_view urn) const {
   for (const NodeDescriptor* descriptor : descriptors_) {
-    if (descriptor->urn == urn || (!urn.empty() && descriptor->old_urn == urn)) {
+    if (descriptor->urn == urn) {
       return descriptor;
     }
   }

@@ -23,7 +23,6 @@ struct ValidateContext {
 ///
 ///   const engine::NodeDescriptor kDescriptor = {
 ///       .urn = "urn:otel:exporter:noop",
-///       .old_urn = "urn:otel:noop:exporter",
 ///       .kind = engine::NodeKind::kExporter,
 ///       .summary = "takes every batch and forgets it",
 ///       .fields = [] { return config::Describe(NoopFields()); },
@@ -35,8 +34,6 @@ struct ValidateContext {
 ///   };
 struct NodeDescriptor {
   std::string_view urn;  ///< "urn:otel:<kind>:<name>"
-  /// The name that the prototype's documents give it; empty when they had no such node.
-  std::string_view old_urn = {};
   NodeKind kind;
   std::string_view summary;  ///< half a sentence for --help
 
@@ -78,7 +75,7 @@ class NodeRegistry {
   explicit NodeRegistry(std::span<const NodeDescriptor* const> descriptors)
       : descriptors_(descriptors.begin(), descriptors.end()) {}
 
-  /// Returns the descriptor of a URN, present or old, or null.
+  /// Returns the descriptor of a URN, or null.
   const NodeDescriptor* Find(std::string_view urn) const;
 
   /// Returns the URNs of a kind.

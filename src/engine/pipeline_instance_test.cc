@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr char kSource[] =
-    "  source: {kind: receiver, plugin_urn: 'urn:otel:test:scripted:receiver', out_ports: {out: "
+    "  source: {kind: receiver, plugin_urn: 'urn:otel:receiver:test_scripted', out_ports: {out: "
     "{destinations: [%], dispatch_strategy: $}}}\n";
 
 std::string Document(std::string destinations, std::string strategy, const std::string& settings,
@@ -33,7 +33,7 @@ std::string Document(std::string destinations, std::string strategy, const std::
 
 std::string Sink(const std::string& name, const std::string& config = "{}") {
   return fmt::format(
-      "  {}: {{kind: exporter, plugin_urn: 'urn:otel:test:corkable:exporter', config: {}}}\n", name,
+      "  {}: {{kind: exporter, plugin_urn: 'urn:otel:exporter:test_corkable', config: {}}}\n", name,
       config);
 }
 
@@ -59,7 +59,7 @@ class Superstitious final : public OneToOneProcessor {
 };
 
 const NodeDescriptor kSuperstitious = {
-    .urn = "urn:otel:test:superstitious:processor",
+    .urn = "urn:otel:processor:test_superstitious",
     .kind = NodeKind::kProcessor,
     .summary = "for tests",
     .fields = [] { return std::vector<config::FieldDescription>(); },
@@ -71,7 +71,7 @@ const NodeDescriptor kSuperstitious = {
 
 std::string WithProcessor() {
   return Document("middle", "round_robin", "",
-                  "  middle: {kind: processor, plugin_urn: 'urn:otel:test:superstitious:processor',"
+                  "  middle: {kind: processor, plugin_urn: 'urn:otel:processor:test_superstitious',"
                   " out_ports: {out: {destinations: [sink]}}}\n" +
                       Sink("sink"));
 }
@@ -350,9 +350,9 @@ TEST(PipelineInstance, ATickThatFindsTheLastOneWaitingIsLeftOut) {
 TEST(PipelineInstance, ADiamondClosesItsEndAfterBothBranches) {
   testing::PipelineHarness harness(
       Document("left, right", "broadcast", "settings: {default_pdata_channel_size: 1}\n",
-               "  left: {kind: processor, plugin_urn: 'urn:otel:test:superstitious:processor', "
+               "  left: {kind: processor, plugin_urn: 'urn:otel:processor:test_superstitious', "
                "out_ports: {out: {destinations: [sink]}}}\n"
-               "  right: {kind: processor, plugin_urn: 'urn:otel:test:superstitious:processor', "
+               "  right: {kind: processor, plugin_urn: 'urn:otel:processor:test_superstitious', "
                "out_ports: {out: {destinations: [sink]}}}\n" +
                    Sink("sink")),
       {&kSuperstitious});

@@ -193,7 +193,7 @@ TEST_P(NetworkDrain, WhatIsAckedIsStoredOnceAndNothingIsDoubledByAResend) {
   PipelineHarness client(
       fmt::format(
           "{{nodes: {{source: {{kind: receiver, plugin_urn: "
-          "'urn:otel:test:scripted:receiver', out_ports: {{out: {{destinations: "
+          "'urn:otel:receiver:test_scripted', out_ports: {{out: {{destinations: "
           "[retry]}}}}}}, retry: {{kind: processor, plugin_urn: "
           "'urn:otel:processor:retry', out_ports: {{out: {{destinations: [out]}}}}, config: "
           "{{initial_interval: 20ms, max_interval: 50ms}}}}, out: {{kind: exporter, "

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/pipeline_document.h"
+
 namespace df::nodes {
 namespace {
 
@@ -16,9 +18,6 @@ TEST(Registry, EveryDescriptorIsComplete) {
     EXPECT_TRUE(urns.emplace(descriptor->urn).second) << "the URN is taken";
     EXPECT_TRUE(
         descriptor->urn.starts_with("urn:otel:" + std::string(Name(descriptor->kind)) + ":"));
-    if (!descriptor->old_urn.empty()) {
-      EXPECT_TRUE(urns.emplace(descriptor->old_urn).second) << "the old URN is taken";
-    }
     EXPECT_FALSE(descriptor->summary.empty());
     EXPECT_NE(descriptor->fields, nullptr);
     EXPECT_NE(descriptor->parse, nullptr);
@@ -44,12 +43,22 @@ TEST(Registry, EveryKeyIsDescribed) {
 
 TEST(Registry, FindsANodeByItsUrn) {
   const engine::NodeRegistry registry(AllDescriptors());
-  ASSERT_NE(registry.Find("urn:otel:noop:exporter"), nullptr);
-  EXPECT_EQ(registry.Find("urn:otel:noop:receiver"), nullptr);
-  EXPECT_EQ(registry.Find("urn:otel:exporter:noop"), registry.Find("urn:otel:noop:exporter"));
+  ASSERT_NE(registry.Find("urn:otel:exporter:noop"), nullptr);
+  EXPECT_EQ(registry.Find("urn:otel:receiver:noop"), nullptr);
+  EXPECT_EQ(registry.Find("urn:otel:noop:exporter"), nullptr) << "only a document has such names";
   EXPECT_EQ(registry.Find(""), nullptr);
   EXPECT_THAT(registry.UrnsOf(engine::NodeKind::kExporter),
               testing::Contains("urn:otel:exporter:noop"));
+}
+
+TEST(Registry, EveryNameOfThePrototypeLeadsToANode) {
+  const engine::NodeRegistry registry(AllDescriptors());
+  std::set<std::string_view> names;
+  for (const config::PrototypeUrn& entry : config::PrototypeUrns()) {
+    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    EXPECT_NE(registry.Find(entry.urn), nullptr) << entry.name;
+  }
+  EXPECT_EQ(names.size(), 15U);
 }
 
 }  // namespace

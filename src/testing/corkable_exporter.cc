@@ -101,7 +101,6 @@ void ExporterScript::Answer(size_t index, const engine::Outcome& outcome) {
 const engine::NodeDescriptor& CorkableExporterDescriptor() {
   static const engine::NodeDescriptor descriptor = {
       .urn = "urn:otel:exporter:test_corkable",
-      .old_urn = "urn:otel:test:corkable:exporter",
       .kind = engine::NodeKind::kExporter,
       .summary = "keeps what it gets for a test",
       .fields = [] { return config::Describe(CorkableFields()); },

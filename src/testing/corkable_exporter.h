@@ -30,7 +30,7 @@ struct ExporterScript : engine::NodeShared {
   void Answer(size_t index, const engine::Outcome& outcome);
 };
 
-/// urn:otel:test:corkable:exporter; key `tick` (duration, none): a timer of that period.
+/// urn:otel:exporter:test_corkable; key `tick` (duration, none): a timer of that period.
 const engine::NodeDescriptor& CorkableExporterDescriptor();
 
 }  // namespace df::testing

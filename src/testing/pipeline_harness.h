@@ -19,11 +19,11 @@ namespace df::testing {
 ///
 ///   PipelineHarness harness(R"(
 ///     nodes:
-///       source: {kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+///       source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
 ///                out_ports: {out: {destinations: [node]}}}
 ///       node: {kind: processor, plugin_urn: "urn:otel:debug:processor",
 ///              out_ports: {out: {destinations: [sink]}}}
-///       sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"})",
+///       sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"})",
 ///     {&processors::debug::kDescriptor});
 ///   ASSERT_TRUE(harness.status().ok());
 ///   harness.source().Send(batch);

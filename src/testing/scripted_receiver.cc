@@ -74,7 +74,6 @@ void ReceiverScript::End() {
 const engine::NodeDescriptor& ScriptedReceiverDescriptor() {
   static const engine::NodeDescriptor descriptor = {
       .urn = "urn:otel:receiver:test_scripted",
-      .old_urn = "urn:otel:test:scripted:receiver",
       .kind = engine::NodeKind::kReceiver,
       .summary = "sends what a test gives it",
       .fields = [] { return std::vector<config::FieldDescription>(); },

@@ -32,7 +32,7 @@ struct ReceiverScript : engine::NodeShared {
   void End();
 };
 
-/// urn:otel:test:scripted:receiver, no keys.
+/// urn:otel:receiver:test_scripted, no keys.
 const engine::NodeDescriptor& ScriptedReceiverDescriptor();
 
 }  // namespace df::testing

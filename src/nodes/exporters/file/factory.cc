@@ -31,7 +31,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:file",
-    .old_urn = "urn:otel:file:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "writes OTLP requests to files, as JSON lines or protobuf",
     .fields = [] { return config::Describe(FileFields()); },

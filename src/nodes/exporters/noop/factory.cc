@@ -21,7 +21,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:noop",
-    .old_urn = "urn:otel:noop:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "takes every batch and forgets it",
     .fields = [] { return config::Describe(NoopFields()); },

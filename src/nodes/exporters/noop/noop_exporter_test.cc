@@ -15,7 +15,7 @@ constexpr char kDocument[] = R"(
 nodes:
   source:
     kind: receiver
-    plugin_urn: "urn:otel:test:scripted:receiver"
+    plugin_urn: "urn:otel:receiver:test_scripted"
     out_ports: {out: {destinations: [sink]}}
   sink:
     kind: exporter
@@ -41,7 +41,7 @@ TEST(NoopExporter, AcksEveryBatchAndCountsItems) {
 
 TEST(NoopExporter, RefusesAnyKey) {
   testing::PipelineHarness harness(
-      R"({nodes: {source: {kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      R"({nodes: {source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                            out_ports: {out: {destinations: [sink]}}},
                   sink: {kind: exporter, plugin_urn: "urn:otel:noop:exporter",
                          config: {path: x}}}})",

@@ -37,7 +37,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:otap",
-    .old_urn = "urn:otel:otap:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "sends batches over OTAP streams",
     .fields = [] { return config::Describe(OtapFields()); },

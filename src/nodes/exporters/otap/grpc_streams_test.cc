@@ -79,7 +79,7 @@ class GrpcStreamsTest : public ::testing::Test {
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"(
             nodes:
-              source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+              source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                         out_ports: {{out: {{destinations: [sink]}}}}}}
               sink: {{kind: exporter, plugin_urn: "urn:otel:otap:exporter",
                       config: {{grpc_endpoint: "http://127.0.0.1:{}"{}}}}})",

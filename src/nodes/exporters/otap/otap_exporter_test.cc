@@ -138,7 +138,7 @@ const engine::NodeDescriptor kTestDescriptor = {
 
 constexpr std::string_view kDocument = R"(
   nodes:
-    source: {kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+    source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
              out_ports: {out: {destinations: [sink]}}}
     sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_otap"})";
 

@@ -111,7 +111,7 @@ class OtapLimits : public ::testing::Test {
     grpc_ = runtime::grpc::Server::Listen(&server_loop_, settings, &server_).ValueOrDie();
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"({{nodes: {{
-              source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+              source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                        out_ports: {{out: {{destinations: [sink]}}}}}},
               sink: {{kind: exporter, plugin_urn: "urn:otel:otap:exporter",
                      config: {{grpc_endpoint: "http://127.0.0.1:{}", timeout: 1h,

@@ -46,7 +46,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:otlp_grpc",
-    .old_urn = "urn:otel:otlp:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "sends batches to an OTLP server over gRPC",
     .fields = [] { return config::Describe(OtlpGrpcFields()); },

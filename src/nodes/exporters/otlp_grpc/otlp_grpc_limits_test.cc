@@ -100,7 +100,7 @@ class OtlpGrpcLimits : public ::testing::Test {
     settings.max_message_bytes = max_bytes;
     server_ = runtime::grpc::Server::Listen(&server_loop_, settings, &collector_).ValueOrDie();
     const std::string document = fmt::format(R"({{nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [sink]}}}}}},
       sink: {{kind: exporter, plugin_urn: "urn:otel:otlp:exporter",
              config: {{grpc_endpoint: 'http://127.0.0.1:{}', timeout: 1h{}{}}}}}}}}})",

@@ -71,7 +71,7 @@ class Collector final : public runtime::http1::RequestHandler {
 
 std::string Document(const std::string& config) {
   return fmt::format(R"({{nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [http]}}}}}},
       http: {{kind: exporter, plugin_urn: "urn:otel:exporter:otlp_http", config: {{{}}}}}}}}})",
                      config);

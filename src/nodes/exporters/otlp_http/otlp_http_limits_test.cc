@@ -92,7 +92,7 @@ class OtlpHttpLimits : public ::testing::Test {
 
   void Start(uint16_t port, const std::string& keys) {
     const std::string document = fmt::format(R"({{nodes: {{
-        source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+        source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                  out_ports: {{out: {{destinations: [http]}}}}}},
         http: {{kind: exporter, plugin_urn: "urn:otel:exporter:otlp_http",
                config: {{endpoint: 'http://127.0.0.1:{}', timeout: 1h{}{}}}}}}}}})",

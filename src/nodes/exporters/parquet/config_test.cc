@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 std::string Problems(const std::string& config) {
   const df::testing::PipelineHarness harness(fmt::format(R"(
 nodes:
-  source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+  source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
            out_ports: {{out: {{destinations: [sink]}}}}}}
   sink: {{kind: exporter, plugin_urn: "urn:otel:otap:parquet:exporter", config: {{{}}}}})",
                                                          config),

@@ -39,7 +39,6 @@ Result<std::unique_ptr<engine::Exporter>> MakeExporter(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:parquet",
-    .old_urn = "urn:otel:otap:parquet:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "writes star-schema Parquet (OTAP) of logs, traces and metrics",
     .fields = [] { return config::Describe(ParquetFields()); },

@@ -103,7 +103,7 @@ class FlushTest : public ::testing::Test {
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"(
 nodes:
-  source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+  source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
            out_ports: {{out: {{destinations: [sink]}}}}}}
   sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:parquet",
          config: {{base_uri: '{}', writer_options: {{{}}}}}}})",

@@ -38,7 +38,6 @@ engine::NodeReport MergeReports(const engine::NodeShared* shared,
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:exporter:perf",
-    .old_urn = "urn:otel:otap:perf:exporter",
     .kind = engine::NodeKind::kExporter,
     .summary = "measures rates, ages and what the process uses",
     .fields = [] { return config::Describe(PerfFields()); },

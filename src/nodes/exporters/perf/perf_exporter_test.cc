@@ -31,7 +31,7 @@ using ::testing::HasSubstr;
 
 std::string Document(const std::string& config) {
   return fmt::format(R"({{nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [sink]}}}}}},
       sink: {{kind: exporter, plugin_urn: "urn:otel:otap:perf:exporter", config: {{{}}}}}}}}})",
                      config);

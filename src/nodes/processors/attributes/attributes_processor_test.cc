@@ -28,11 +28,11 @@ using ::testing::HasSubstr;
 std::string Document(const std::string& config,
                      const std::string& urn = "urn:otel:processor:attribute") {
   return fmt::format(R"({{nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [edit]}}}}}},
       edit: {{kind: processor, plugin_urn: "{}",
              out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      urn, config);
 }
 

@@ -23,7 +23,6 @@ Result<std::unique_ptr<engine::Processor>> MakeProcessor(const engine::NodeConfi
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:attribute",
-    .old_urn = "urn:otap:processor:attributes_processor",
     .kind = engine::NodeKind::kProcessor,
     .summary = "inserts, updates, renames, deletes and hashes attributes",
     .fields = [] { return config::Describe(AttributesFields()); },

@@ -35,11 +35,11 @@ uint64_t FirstSeed() {
 
 std::string Document(const std::string& config) {
   return fmt::format(R"({{nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [batch]}}}}}},
       batch: {{kind: processor, plugin_urn: "urn:otap:processor:batch",
               out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      config);
 }
 

@@ -22,7 +22,6 @@ Result<std::unique_ptr<engine::Processor>> MakeProcessor(const engine::NodeConfi
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:batch",
-    .old_urn = "urn:otap:processor:batch",
     .kind = engine::NodeKind::kProcessor,
     .summary = "makes batches of a wanted size, by items or bytes",
     .fields = [] { return config::Describe(BatchFields()); },

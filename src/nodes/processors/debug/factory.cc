@@ -43,7 +43,6 @@ engine::NodeReport MergeReports(const engine::NodeShared* shared,
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:debug",
-    .old_urn = "urn:otel:debug:processor",
     .kind = engine::NodeKind::kProcessor,
     .summary = "prints what passes and sends it on unchanged",
     .fields = [] { return config::Describe(DebugFields()); },

@@ -23,11 +23,11 @@ using ::testing::HasSubstr;
 
 std::string Document(const std::string& config, int64_t channel_size = 100) {
   return fmt::format(R"({{settings: {{default_pdata_channel_size: {}}}, nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [delay]}}}}}},
       delay: {{kind: processor, plugin_urn: "urn:otel:processor:delay",
               out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      channel_size, config);
 }
 

@@ -106,10 +106,10 @@ std::string Document(const std::string& config, int64_t channel_size) {
   for (size_t i = 0; i < kNumTargets; ++i) {
     ports += fmt::format("p{0}: {{destinations: [s{0}]}}, ", i);
     sinks += fmt::format(
-        "s{}: {{kind: exporter, plugin_urn: \"urn:otel:test:corkable:exporter\"}}, ", i);
+        "s{}: {{kind: exporter, plugin_urn: \"urn:otel:exporter:test_corkable\"}}, ", i);
   }
   return fmt::format(R"({{settings: {{default_pdata_channel_size: {}}}, nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [fanout]}}}}}},
       fanout: {{kind: processor, plugin_urn: "urn:otel:processor:fanout",
                out_ports: {{{}}}, default_out_port: p0, config: {{{}}}}}, {}}}}})",

@@ -20,14 +20,14 @@ using ::testing::HasSubstr;
 
 std::string Document(const std::string& config, int64_t channel_size = 100) {
   return fmt::format(R"({{settings: {{default_pdata_channel_size: {}}}, nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [fanout]}}}}}},
       fanout: {{kind: processor, plugin_urn: "urn:otel:processor:fanout",
                out_ports: {{a: {{destinations: [a]}}, b: {{destinations: [b]}},
                            c: {{destinations: [c]}}}}, default_out_port: a, config: {{{}}}}},
-      a: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}},
-      b: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}},
-      c: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      a: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}},
+      b: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}},
+      c: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      channel_size, config);
 }
 

@@ -22,7 +22,6 @@ Result<std::unique_ptr<engine::Processor>> MakeProcessor(const engine::NodeConfi
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:retry",
-    .old_urn = "urn:otap:processor:retry_processor",
     .kind = engine::NodeKind::kProcessor,
     .summary = "sends batches again that were refused for now",
     .fields = [] { return config::Describe(RetryFields()); },

@@ -35,13 +35,13 @@ class RetryModel {
     max_retries_ = static_cast<int>(Between(rng_, 0, 4));
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"({{settings: {{default_pdata_channel_size: {}}}, nodes: {{
-          source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+          source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                    out_ports: {{out: {{destinations: [retry]}}}}}},
           retry: {{kind: processor, plugin_urn: "urn:otel:processor:retry",
                   out_ports: {{out: {{destinations: [sink]}}}},
                   config: {{initial_interval: 1s, max_interval: 8s, multiplier: 2, seed: {},
                            max_elapsed_time: 10000s, max_retries: {}, max_in_flight: {}}}}},
-          sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+          sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                     Between(rng_, 1, 5), seed % 1000, max_retries_, Between(rng_, 1, 12)),
         std::vector{&kDescriptor}, engine::PipelineInstance::Options{.drain_timeout = seconds(20)});
     EXPECT_TRUE(harness_->status().ok()) << harness_->status();

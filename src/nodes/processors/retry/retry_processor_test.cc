@@ -24,11 +24,11 @@ class RetryProcessorTest : public ::testing::Test {
  protected:
   static std::string Document(const std::string& config) {
     return fmt::format(R"({{nodes: {{
-        source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+        source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                  out_ports: {{out: {{destinations: [retry]}}}}}},
         retry: {{kind: processor, plugin_urn: "urn:otap:processor:retry_processor",
                 out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}},
-        sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+        sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                        config);
   }
 

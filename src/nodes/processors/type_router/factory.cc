@@ -22,7 +22,6 @@ Result<std::unique_ptr<engine::Processor>> MakeProcessor(const engine::NodeConfi
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:type_router",
-    .old_urn = "urn:otap:processor:signal_type_router",
     .kind = engine::NodeKind::kProcessor,
     .summary = "sends each batch to the port of its signal",
     .fields = [] { return config::Describe(TypeRouterFields()); },

@@ -27,13 +27,13 @@ constexpr char kAllPorts[] =
 
 std::string Document(const std::string& ports, const std::string& config, int64_t channel_size) {
   return fmt::format(R"({{settings: {{default_pdata_channel_size: {}}}, nodes: {{
-      source: {{kind: receiver, plugin_urn: "urn:otel:test:scripted:receiver",
+      source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
                out_ports: {{out: {{destinations: [router]}}}}}},
       router: {{kind: processor, plugin_urn: "urn:otap:processor:signal_type_router", {},
                config: {{{}}}}},
-      logs: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}},
-      metrics: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}},
-      traces: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      logs: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}},
+      metrics: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}},
+      traces: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      channel_size, ports, config);
 }
 

@@ -23,7 +23,7 @@ std::string Document(const std::string& config) {
   return fmt::format(R"({{nodes: {{
       telemetry: {{kind: receiver, plugin_urn: "urn:otel:receiver:internal_telemetry",
                   out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      config);
 }
 

@@ -32,7 +32,6 @@ Result<std::unique_ptr<engine::Receiver>> MakeReceiver(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:receiver:otap",
-    .old_urn = "urn:otel:otap:receiver",
     .kind = engine::NodeKind::kReceiver,
     .summary = "takes batches over OTAP streams",
     .fields = [] { return config::Describe(OtapFields()); },

@@ -73,7 +73,7 @@ class OtapReceiverTest : public ::testing::Test {
               source: {{kind: receiver, plugin_urn: "urn:otel:otap:receiver",
                         config: {{listening_addr: "127.0.0.1:0"{}}},
                         out_ports: {{out: {{destinations: [sink]}}}}}}
-              sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}})",
+              sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}})",
                     config),
         std::vector<const engine::NodeDescriptor*>{&descriptor_});
     ASSERT_TRUE(harness_->status().ok()) << harness_->status();
@@ -241,7 +241,7 @@ TEST_F(OtapReceiverTest, SeveralCoresNeedAPortThatAllCanListenAt) {
         source: {kind: receiver, plugin_urn: "urn:otel:otap:receiver",
                  config: {listening_addr: "127.0.0.1:0"},
                  out_ports: {out: {destinations: [sink]}}}
-        sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"})",
+        sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"})",
                                          {&descriptor_}, options);
   ASSERT_FALSE(harness.status().ok());
   EXPECT_THAT(harness.status().message(), HasSubstr("expected a port above 0"));
@@ -253,7 +253,7 @@ TEST_F(OtapReceiverTest, AnAddressOfAnotherMachineEndsThePipelineAndIsNamed) {
         source: {kind: receiver, plugin_urn: "urn:otel:otap:receiver",
                  config: {listening_addr: "192.0.2.1:1"},
                  out_ports: {out: {destinations: [sink]}}}
-        sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"})",
+        sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"})",
                                    {&descriptor_});
   ASSERT_TRUE(harness.status().ok()) << harness.status();
   harness.RunUntilIdle();

@@ -141,7 +141,7 @@ constexpr std::string_view kDocument = R"(
   nodes:
     source: {kind: receiver, plugin_urn: "urn:otel:receiver:test_streams",
              out_ports: {out: {destinations: [sink]}}}
-    sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"})";
+    sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"})";
 
 class StreamServiceTest : public ::testing::Test {
  protected:

@@ -41,7 +41,6 @@ Result<std::unique_ptr<engine::Receiver>> MakeReceiver(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:receiver:otlp",
-    .old_urn = "urn:otel:otlp:receiver",
     .kind = engine::NodeKind::kReceiver,
     .summary = "takes OTLP requests over gRPC and HTTP",
     .fields = [] { return config::Describe(OtlpFields()); },

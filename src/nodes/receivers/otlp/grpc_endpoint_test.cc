@@ -87,7 +87,7 @@ class GrpcEndpointTest : public ::testing::Test {
           otlp: {{kind: receiver, plugin_urn: "urn:otel:receiver:otlp",
                   out_ports: {{out: {{destinations: [sink]}}}},
                   config: {{protocols: {{grpc: {{listening_addr: '127.0.0.1:0'{}{}}}}}}}}},
-          sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+          sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                     config.empty() ? "" : ", ", config),
         std::vector<const engine::NodeDescriptor*>{&spied});
     ASSERT_TRUE(harness_->status().ok()) << harness_->status();
@@ -397,7 +397,7 @@ TEST_F(GrpcEndpointTest, EveryProtocolNeedsAPortOfItsOwnThatAllCoresShare) {
     const testing::PipelineHarness harness(fmt::format(R"({{nodes: {{
           otlp: {{kind: receiver, plugin_urn: "urn:otel:receiver:otlp",
                   out_ports: {{out: {{destinations: [sink]}}}}, config: {{protocols: {}}}}},
-          sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+          sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                                                        protocols),
                                            {&kDescriptor}, options);
     return harness.status().message();

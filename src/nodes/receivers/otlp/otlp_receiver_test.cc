@@ -47,7 +47,7 @@ std::string Document(const std::string& config, const std::string& protocols = "
       R"({{nodes: {{
       otlp: {{kind: receiver, plugin_urn: "urn:otel:receiver:otlp",
               out_ports: {{out: {{destinations: [sink]}}}}, config: {}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
       protocols.empty()
           ? fmt::format("{{protocols: {{http: {{listening_addr: '127.0.0.1:0'{}{}}}}}}}",
                         config.empty() ? "" : ", ", config)
@@ -77,12 +77,11 @@ class OtlpReceiverTest : public ::testing::Test {
     static const engine::NodeDescriptor taking = [] {
       engine::NodeDescriptor descriptor = testing::CorkableExporterDescriptor();
       descriptor.urn = "urn:otel:exporter:test_taking";
-      descriptor.old_urn = {};
       descriptor.takes_encoded = true;
       return descriptor;
     }();
     std::string document = Document("wait_for_result: true");
-    const std::string sink = "urn:otel:test:corkable:exporter";
+    const std::string sink = "urn:otel:exporter:test_corkable";
     document.replace(document.find(sink), sink.size(), taking.urn);
     harness_ = std::make_unique<testing::PipelineHarness>(
         document, std::vector<const engine::NodeDescriptor*>{&spied, &taking});

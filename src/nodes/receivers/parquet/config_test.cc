@@ -26,7 +26,7 @@ std::string Problems(const std::string& config) {
 nodes:
   receiver: {{kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
              out_ports: {{out: {{destinations: [sink]}}}}, config: {{{}}}}}
-  sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}})",
+  sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}})",
                                                          config),
                                              {&kDescriptor});
   return harness.status().ok() ? "" : harness.status().message();

@@ -79,7 +79,7 @@ nodes:
          out_ports: {out: {destinations: [sink]}},
          config: {polling_interval: once, base_uri: ")" +
                                  base().string() + R"("}}
-  sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
+  sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}
 )";
     const auto pipeline =
         engine::LoadPipeline(document, "test.yaml",

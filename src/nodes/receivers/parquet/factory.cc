@@ -53,7 +53,6 @@ engine::NodeReport MergeReports(const engine::NodeShared* shared,
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:receiver:parquet",
-    .old_urn = "urn:otel:otap:parquet:receiver",
     .kind = engine::NodeKind::kReceiver,
     .summary = "replays star-schema Parquet (OTAP) of logs, traces and metrics",
     .fields = [] { return config::Describe(ParquetReceiverFields()); },

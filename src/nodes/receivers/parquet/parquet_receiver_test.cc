@@ -43,7 +43,7 @@ class ParquetReceiverTest : public ::testing::Test {
          out_ports: {out: {destinations: [sink]}},
          config: {polling_interval: once, processing_options: {batch_size: 100}, base_uri: ")") +
         OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
-  sink: {kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}
+  sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}
 )";
     pipeline_ =
         engine::LoadPipeline(document, "test.yaml",

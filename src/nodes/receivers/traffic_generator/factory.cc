@@ -26,7 +26,6 @@ Result<std::unique_ptr<engine::Receiver>> MakeReceiver(const engine::NodeConfigP
 extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:receiver:traffic_generator",
-    .old_urn = "urn:otel:otap:fake_data_generator:receiver",
     .kind = engine::NodeKind::kReceiver,
     .summary = "sends telemetry that it makes up",
     .fields = [] { return config::Describe(TrafficGeneratorFields()); },

@@ -24,7 +24,7 @@ std::string Document(const std::string& traffic, const std::string& more = "") {
       traffic: {{kind: receiver, plugin_urn: "urn:otel:receiver:traffic_generator",
                 out_ports: {{out: {{destinations: [sink]}}}},
                 config: {{traffic_config: {{{}}}{}{}}}}},
-      sink: {{kind: exporter, plugin_urn: "urn:otel:test:corkable:exporter"}}}}}})",
+      sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}}}}}})",
                      traffic, more.empty() ? "" : ", ", more);
 }
 
