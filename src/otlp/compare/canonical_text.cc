@@ -8,6 +8,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "base/text.h"
+#include "otlp/decode/proto_reader.h"
 #include "otlp/text_form.h"
 
 namespace df::otlp {
@@ -33,26 +34,7 @@ uint64_t ReadNumber(WireKind kind, pbf_reader* reader) {
   }
 }
 
-bool IsNumber(WireKind kind) {
-  return kind != WireKind::kString && kind != WireKind::kBytes && kind != WireKind::kMessage;
-}
-
-bool HasWireType(const FieldShape& field, pbf_wire_type type) {
-  switch (field.kind) {
-    case WireKind::kFixed32:
-      return type == pbf_wire_type::fixed32;
-    case WireKind::kFixed64:
-    case WireKind::kSFixed64:
-    case WireKind::kDouble:
-      return type == pbf_wire_type::fixed64;
-    case WireKind::kString:
-    case WireKind::kBytes:
-    case WireKind::kMessage:
-      return type == pbf_wire_type::length_delimited;
-    default:
-      return type == pbf_wire_type::varint;
-  }
-}
+bool IsNumber(WireKind kind) { return WireTypeOf(kind) != WireType::length_delimited; }
 
 void ReadPacked(WireKind kind, pbf_reader* reader, std::vector<uint64_t>* numbers) {
   if (kind == WireKind::kFixed64 || kind == WireKind::kDouble) {
@@ -281,7 +263,7 @@ std::vector<RawField> SplitMessage(const MessageShape& shape, std::string_view b
     const bool is_packed = field != nullptr && field->presence == Presence::kRepeated &&
                            IsNumber(field->kind) &&
                            reader.wire_type() == pbf_wire_type::length_delimited;
-    if (field != nullptr && (is_packed || HasWireType(*field, reader.wire_type()))) {
+    if (field != nullptr && (is_packed || WireTypeOf(field->kind) == reader.wire_type())) {
       ReadKnown(*field, &reader, &fields);
     } else {
       ReadUnknown(&reader, &fields);

@@ -243,7 +243,6 @@ class ListEnds {
 template <typename T>
 class ListBuilder {
  public:
-  void Append(T item) { items_.push_back(item); }
   /// Appends items as they stand in a packed field: a multiple of sizeof(T).
   void AppendPacked(std::string_view bytes) {
     const size_t count = items_.size();

@@ -194,6 +194,7 @@ class JsonTranscoder::Writer {
 
  private:
   struct SeenFields {
+    static_assert(MessageShape::kMaxNumber <= 32);
     uint32_t bits = 0;  // by the position of the field
     bool has_choice = false;
   };

@@ -11,10 +11,7 @@
 namespace df::otlp {
 namespace {
 
-bool IsVarint(WireKind kind) {
-  return kind == WireKind::kUInt || kind == WireKind::kInt || kind == WireKind::kSInt ||
-         kind == WireKind::kBool;
-}
+bool IsVarint(WireKind kind) { return WireTypeOf(kind) == WireType::varint; }
 
 class FaultFinder {
  public:
@@ -65,8 +62,8 @@ class FaultFinder {
   /// Returns whether the message is faultless, and keeps what is wrong.
   bool Walk(const MessageShape& shape, std::string_view message, int value_depth, int level) {
     ProtoReader in(message);
-    // How often each field came; no shape has more fields.
-    std::array<uint32_t, 16> counts{};
+    // How often each field came; no message has more fields than numbers.
+    std::array<uint32_t, MessageShape::kMaxNumber> counts{};
     while (!in.at_end()) {
       const char* start = in.position();
       uint32_t tag = 0;

@@ -47,7 +47,6 @@ constexpr uint32_t TagOf(const FieldShape& field) {
   return TagOf(field.number, WireTypeOf(field.kind));
 }
 constexpr uint32_t VarintTag(Field field) { return TagOf(field.number, WireType::varint); }
-constexpr uint32_t Fixed32Tag(Field field) { return TagOf(field.number, WireType::fixed32); }
 constexpr uint32_t Fixed64Tag(Field field) { return TagOf(field.number, WireType::fixed64); }
 constexpr uint32_t BytesTag(Field field) { return TagOf(field.number, WireType::length_delimited); }
 

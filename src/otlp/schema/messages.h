@@ -99,10 +99,13 @@ inline constexpr std::array kAnyValueFields = {
     line::Double(4, "double_value", Presence::kOneof),
     line::Message(5, "array_value", kArrayValueShape, Expect::kTiny, Presence::kOneof),
     line::Message(6, "kvlist_value", kKeyValueListShape, Expect::kTiny, Presence::kOneof),
-    FieldShape{7, "bytes_value", WireKind::kBytes, Presence::kOneof}};
+    FieldShape{7, "bytes_value", WireKind::kBytes, Presence::kOneof},
+};
 inline constexpr MessageShape kAnyValueShape = {"AnyValue", kAnyValueFields};
-inline constexpr std::array kKeyValueFields = {line::Text(1, "key"),
-                                               line::Message(2, "value", kAnyValueShape)};
+inline constexpr std::array kKeyValueFields = {
+    line::Text(1, "key"),
+    line::Message(2, "value", kAnyValueShape),
+};
 inline constexpr MessageShape kKeyValueShape = {"KeyValue", kKeyValueFields};
 
 namespace value_fields {
@@ -134,12 +137,17 @@ constexpr FieldShape Value(uint32_t number, std::string_view name) {
 
 }  // namespace line
 
-inline constexpr std::array kResourceFields = {line::Attributes(1),
-                                               line::UInt(2, "dropped_attributes_count")};
+inline constexpr std::array kResourceFields = {
+    line::Attributes(1),
+    line::UInt(2, "dropped_attributes_count"),
+};
 inline constexpr MessageShape kResourceShape = {"Resource", kResourceFields};
-inline constexpr std::array kScopeFields = {line::Text(1, "name"), line::Text(2, "version"),
-                                            line::Attributes(3),
-                                            line::UInt(4, "dropped_attributes_count")};
+inline constexpr std::array kScopeFields = {
+    line::Text(1, "name"),
+    line::Text(2, "version"),
+    line::Attributes(3),
+    line::UInt(4, "dropped_attributes_count"),
+};
 inline constexpr MessageShape kScopeShape = {"InstrumentationScope", kScopeFields};
 
 // ---- Logs
@@ -159,17 +167,19 @@ inline constexpr auto kSeverities =
                              {"SEVERITY_NUMBER_FATAL2", 22},     {"SEVERITY_NUMBER_FATAL3", 23},
                              {"SEVERITY_NUMBER_FATAL4", 24}});
 
-inline constexpr std::array kLogRecordFields = {line::Fixed64(1, "time_unix_nano"),
-                                                line::Fixed64(11, "observed_time_unix_nano"),
-                                                line::Enum(2, "severity_number", kSeverities),
-                                                line::Text(3, "severity_text"),
-                                                line::Text(12, "event_name"),
-                                                line::Value(5, "body"),
-                                                line::Attributes(6),
-                                                line::UInt(7, "dropped_attributes_count"),
-                                                line::Fixed32(8, "flags"),
-                                                line::Id(9, "trace_id"),
-                                                line::Id(10, "span_id")};
+inline constexpr std::array kLogRecordFields = {
+    line::Fixed64(1, "time_unix_nano"),
+    line::Fixed64(11, "observed_time_unix_nano"),
+    line::Enum(2, "severity_number", kSeverities),
+    line::Text(3, "severity_text"),
+    line::Text(12, "event_name"),
+    line::Value(5, "body"),
+    line::Attributes(6),
+    line::UInt(7, "dropped_attributes_count"),
+    line::Fixed32(8, "flags"),
+    line::Id(9, "trace_id"),
+    line::Id(10, "span_id"),
+};
 inline constexpr MessageShape kLogRecordShape = {"LogRecord", kLogRecordFields};
 
 // ---- Traces
@@ -183,19 +193,26 @@ inline constexpr auto kSpanKinds = std::to_array<EnumName>({{"SPAN_KIND_UNSPECIF
 inline constexpr auto kStatusCodes = std::to_array<EnumName>(
     {{"STATUS_CODE_UNSET", 0}, {"STATUS_CODE_OK", 1}, {"STATUS_CODE_ERROR", 2}});
 
-inline constexpr std::array kEventFields = {line::Fixed64(1, "time_unix_nano"),
-                                            line::Text(2, "name"), line::Attributes(3),
-                                            line::UInt(4, "dropped_attributes_count")};
+inline constexpr std::array kEventFields = {
+    line::Fixed64(1, "time_unix_nano"),
+    line::Text(2, "name"),
+    line::Attributes(3),
+    line::UInt(4, "dropped_attributes_count"),
+};
 inline constexpr MessageShape kEventShape = {"Event", kEventFields};
-inline constexpr std::array kLinkFields = {line::Id(1, "trace_id"),
-                                           line::Id(2, "span_id"),
-                                           line::Text(3, "trace_state"),
-                                           line::Attributes(4),
-                                           line::UInt(5, "dropped_attributes_count"),
-                                           line::Fixed32(6, "flags").LostUpstream()};
+inline constexpr std::array kLinkFields = {
+    line::Id(1, "trace_id"),
+    line::Id(2, "span_id"),
+    line::Text(3, "trace_state"),
+    line::Attributes(4),
+    line::UInt(5, "dropped_attributes_count"),
+    line::Fixed32(6, "flags").LostUpstream(),
+};
 inline constexpr MessageShape kLinkShape = {"Link", kLinkFields};
-inline constexpr std::array kStatusFields = {line::Text(2, "message").In("status_message"),
-                                             line::Enum(3, "code", kStatusCodes)};
+inline constexpr std::array kStatusFields = {
+    line::Text(2, "message").In("status_message"),
+    line::Enum(3, "code", kStatusCodes),
+};
 inline constexpr MessageShape kStatusShape = {"Status", kStatusFields};
 inline constexpr std::array kSpanFields = {
     line::Id(1, "trace_id"),
@@ -213,7 +230,8 @@ inline constexpr std::array kSpanFields = {
     line::Rows(13, "links", kLinkShape, otap::TableKind::kSpanLinks),
     line::UInt(14, "dropped_links_count"),
     line::Message(15, "status", kStatusShape),
-    line::Fixed32(16, "flags").LostUpstream()};
+    line::Fixed32(16, "flags").LostUpstream(),
+};
 inline constexpr MessageShape kSpanShape = {"Span", kSpanFields};
 
 // ---- Metrics
@@ -224,7 +242,8 @@ inline constexpr std::array kExemplarFields = {
     line::SFixed64(6, "as_int", Presence::kOneof).In("int_value"),
     line::Id(4, "span_id").ZerosAreNone(),
     line::Id(5, "trace_id").ZerosAreNone(),
-    line::Attributes(7, "filtered_attributes")};
+    line::Attributes(7, "filtered_attributes"),
+};
 inline constexpr MessageShape kExemplarShape = {"Exemplar", kExemplarFields};
 
 inline constexpr std::array kNumberPointFields = {
@@ -234,7 +253,8 @@ inline constexpr std::array kNumberPointFields = {
     line::UInt(8, "flags"),
     line::Double(4, "as_double", Presence::kOneof).In("double_value"),
     line::SFixed64(6, "as_int", Presence::kOneof).In("int_value"),
-    line::Rows(5, "exemplars", kExemplarShape, otap::TableKind::kNumberDpExemplars)};
+    line::Rows(5, "exemplars", kExemplarShape, otap::TableKind::kNumberDpExemplars),
+};
 inline constexpr MessageShape kNumberPointShape = {"NumberDataPoint", kNumberPointFields};
 
 inline constexpr std::array kHistogramPointFields = {
@@ -248,11 +268,14 @@ inline constexpr std::array kHistogramPointFields = {
     line::Double(7, "explicit_bounds", Presence::kRepeated),
     line::Rows(8, "exemplars", kExemplarShape, otap::TableKind::kHistogramDpExemplars),
     line::Double(11, "min", Presence::kExplicit),
-    line::Double(12, "max", Presence::kExplicit)};
+    line::Double(12, "max", Presence::kExplicit),
+};
 inline constexpr MessageShape kHistogramPointShape = {"HistogramDataPoint", kHistogramPointFields};
 
-inline constexpr std::array kBucketsFields = {line::SInt(1, "offset"),
-                                              line::UInt(2, "bucket_counts", Presence::kRepeated)};
+inline constexpr std::array kBucketsFields = {
+    line::SInt(1, "offset"),
+    line::UInt(2, "bucket_counts", Presence::kRepeated),
+};
 inline constexpr MessageShape kBucketsShape = {"Buckets", kBucketsFields};
 inline constexpr std::array kExpHistogramPointFields = {
     line::Fixed64(2, "start_time_unix_nano"),
@@ -268,12 +291,15 @@ inline constexpr std::array kExpHistogramPointFields = {
     line::Rows(11, "exemplars", kExemplarShape, otap::TableKind::kExpHistogramDpExemplars),
     line::Double(12, "min", Presence::kExplicit),
     line::Double(13, "max", Presence::kExplicit),
-    line::Double(14, "zero_threshold").LostUpstream()};
+    line::Double(14, "zero_threshold").LostUpstream(),
+};
 inline constexpr MessageShape kExpHistogramPointShape = {"ExponentialHistogramDataPoint",
                                                          kExpHistogramPointFields};
 
-inline constexpr std::array kQuantileFields = {line::Double(1, "quantile"),
-                                               line::Double(2, "value")};
+inline constexpr std::array kQuantileFields = {
+    line::Double(1, "quantile"),
+    line::Double(2, "value"),
+};
 inline constexpr MessageShape kQuantileShape = {"ValueAtQuantile", kQuantileFields};
 inline constexpr std::array kSummaryPointFields = {
     line::Fixed64(2, "start_time_unix_nano"),
@@ -282,7 +308,8 @@ inline constexpr std::array kSummaryPointFields = {
     line::UInt(8, "flags"),
     line::Fixed64(4, "count"),
     line::Double(5, "sum"),
-    line::Messages(6, "quantile_values", kQuantileShape).In("quantile")};
+    line::Messages(6, "quantile_values", kQuantileShape).In("quantile"),
+};
 inline constexpr MessageShape kSummaryPointShape = {"SummaryDataPoint", kSummaryPointFields};
 
 inline constexpr auto kTemporalities =
@@ -294,22 +321,28 @@ inline constexpr auto kTemporalities =
 inline constexpr FieldShape kTemporalityField =
     line::Enum(2, "aggregation_temporality", kTemporalities);
 inline constexpr std::array kGaugeFields = {
-    line::Rows(1, "data_points", kNumberPointShape, otap::TableKind::kNumberDataPoints)};
+    line::Rows(1, "data_points", kNumberPointShape, otap::TableKind::kNumberDataPoints),
+};
 inline constexpr MessageShape kGaugeShape = {"Gauge", kGaugeFields};
 inline constexpr std::array kSumFields = {
-    kTemporalityField, line::Bool(3, "is_monotonic").LostUpstream(),
-    line::Rows(1, "data_points", kNumberPointShape, otap::TableKind::kNumberDataPoints)};
+    kTemporalityField,
+    line::Bool(3, "is_monotonic").LostUpstream(),
+    line::Rows(1, "data_points", kNumberPointShape, otap::TableKind::kNumberDataPoints),
+};
 inline constexpr MessageShape kSumShape = {"Sum", kSumFields};
 inline constexpr std::array kHistogramFields = {
     kTemporalityField,
-    line::Rows(1, "data_points", kHistogramPointShape, otap::TableKind::kHistogramDataPoints)};
+    line::Rows(1, "data_points", kHistogramPointShape, otap::TableKind::kHistogramDataPoints),
+};
 inline constexpr MessageShape kHistogramShape = {"Histogram", kHistogramFields};
 inline constexpr std::array kExpHistogramFields = {
-    kTemporalityField, line::Rows(1, "data_points", kExpHistogramPointShape,
-                                  otap::TableKind::kExpHistogramDataPoints)};
+    kTemporalityField,
+    line::Rows(1, "data_points", kExpHistogramPointShape, otap::TableKind::kExpHistogramDataPoints),
+};
 inline constexpr MessageShape kExpHistogramShape = {"ExponentialHistogram", kExpHistogramFields};
 inline constexpr std::array kSummaryFields = {
-    line::Rows(1, "data_points", kSummaryPointShape, otap::TableKind::kSummaryDataPoints)};
+    line::Rows(1, "data_points", kSummaryPointShape, otap::TableKind::kSummaryDataPoints),
+};
 inline constexpr MessageShape kSummaryShape = {"Summary", kSummaryFields};
 /// The choices stand in the order of MetricType.
 inline constexpr std::array kMetricFields = {
@@ -321,7 +354,8 @@ inline constexpr std::array kMetricFields = {
     line::Choice(7, "sum", kSumShape),
     line::Choice(9, "histogram", kHistogramShape),
     line::Choice(10, "exponential_histogram", kExpHistogramShape),
-    line::Choice(11, "summary", kSummaryShape)};
+    line::Choice(11, "summary", kSummaryShape),
+};
 inline constexpr MessageShape kMetricShape = {"Metric", kMetricFields};
 
 /// Values of `metric_type` (format reference 2.6).
