@@ -1,5 +1,6 @@
 #include "runtime/http1/byte_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/error.hpp>
@@ -9,6 +10,15 @@ namespace df::runtime::http1 {
 namespace {
 
 constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kLeastReadBytes = 4 << 10;
+
+/// Returns how many bytes to read next: what there is room for, so that a peer that sends a few
+/// bytes at a time does not have everything it sent copied at each of them.
+size_t NextReadBytes(const boost::beast::flat_buffer& received) {
+  const size_t room = received.capacity() - received.size();
+  return room >= kLeastReadBytes ? std::min(room, kReadBytes)
+                                 : std::max(kReadBytes, received.size());
+}
 
 }  // namespace
 
@@ -63,7 +73,7 @@ void ByteStream::StartRead() {
   }
   reading_.is_pending = true;
   transport_->ReadSome(
-      received_.prepare(kReadBytes),
+      received_.prepare(NextReadBytes(received_)),
       [self = shared_from_this()](const boost::system::error_code& error, size_t size) {
         self->reading_.End(error, size);
       });
