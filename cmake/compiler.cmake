@@ -40,7 +40,10 @@ target_compile_options(otap_options INTERFACE
 
 if(OTAP_SANITIZE)
   target_compile_options(otap_options INTERFACE -fsanitize=${OTAP_SANITIZE} -fno-sanitize-recover=all)
-  target_link_options(otap_options INTERFACE -fsanitize=${OTAP_SANITIZE})
+  # A program that runs the instrumented libraries without the sanitizer says OTAP_LINKS_SANITIZER FALSE.
+  define_property(TARGET PROPERTY OTAP_LINKS_SANITIZER BRIEF_DOCS "Whether the sanitizer is linked")
+  set(links_sanitizer "$<NOT:$<STREQUAL:$<TARGET_PROPERTY:OTAP_LINKS_SANITIZER>,FALSE>>")
+  target_link_options(otap_options INTERFACE "$<${links_sanitizer}:-fsanitize=${OTAP_SANITIZE}>")
   if(OTAP_SANITIZE MATCHES "thread")
     # gcc warns that it does not instrument atomic_thread_fence, which Asio uses.
     target_compile_options(otap_options INTERFACE -Wno-tsan)

@@ -1,14 +1,12 @@
 // What a peer sends over HTTP/2, as a client or as a server of ours reads it: any bytes, in any
 // pieces.
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "fuzz/input_transport.h"
 #include "runtime/grpc/message.h"
 #include "runtime/grpc/status.h"
 #include "runtime/http2/connection.h"
@@ -16,38 +14,6 @@
 
 namespace df::runtime::http2 {
 namespace {
-
-/// Gives the connection the bytes of the input, and takes what it writes.
-class InputTransport final : public Transport {
- public:
-  InputTransport(EventLoop* loop, std::string input, size_t piece_bytes)
-      : loop_(loop), input_(std::move(input)), piece_bytes_(piece_bytes) {}
-
-  void Handshake(std::function<void(const boost::system::error_code&)> on_done) override {
-    loop_->Post([done = std::move(on_done)] { done(boost::system::error_code()); });
-  }
-  std::string protocol() const override { return ""; }
-  void ReadSome(boost::asio::mutable_buffer buffer, OnDone on_done) override {
-    const size_t size = std::min({buffer.size(), input_.size() - position_, piece_bytes_});
-    std::memcpy(buffer.data(), input_.data() + position_, size);
-    position_ += size;
-    const boost::system::error_code error =
-        size == 0 ? boost::asio::error::eof : boost::system::error_code();
-    loop_->Post([done = std::move(on_done), error, size] { done(error, size); });
-  }
-  void Write(boost::asio::const_buffer buffer, OnDone on_done) override {
-    loop_->Post([done = std::move(on_done), size = buffer.size()] {
-      done(boost::system::error_code(), size);
-    });
-  }
-  void Close() override {}
-
- private:
-  EventLoop* loop_;
-  std::string input_;
-  size_t piece_bytes_;
-  size_t position_ = 0;
-};
 
 /// Reads whatever comes, answers it, and makes requests of its own where it is the client.
 class Reader final : public ConnectionObserver {
@@ -111,7 +77,7 @@ void Run(const uint8_t* data, size_t size) {
   EventLoop loop(clock);
   Reader reader;
   const auto connection = std::make_shared<Connection>(
-      &loop, std::make_unique<InputTransport>(&loop, std::move(input), piece_bytes),
+      &loop, std::make_unique<fuzz::InputTransport>(&loop, std::move(input), piece_bytes),
       is_server ? Connection::Side::kServer : Connection::Side::kClient, false,
       ConnectionSettings(), &reader);
   connection->Start();
