@@ -103,11 +103,12 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->check(CLI::IsMember({"text", "json"}).description(""))
       ->type_name("FORMAT")
       ->capture_default_str();
-  app->add_flag("-v,--verbose", flags->is_verbose,
-                "With --version: the commit, and the versions of the libraries");
-  app->set_version_flag("--version", [flags] {
+  CLI::Option* verbose =
+      app->add_flag("-v,--verbose", flags->is_verbose,
+                    "With --version: the commit, and the versions of the libraries");
+  verbose->needs(app->set_version_flag("--version", [flags] {
     return flags->is_verbose ? VersionDetails() : "df_engine " + Version();
-  });
+  }));
   app->footer(Footer);
 }
 

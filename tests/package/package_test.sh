@@ -34,6 +34,7 @@ details=$(run --version -v)
 for name in commit compiler Arrow OpenSSL nghttp2 Zstandard; do
   grep -qE "^  $name +[^ ]" <<<"$details" || fail "--version -v does not tell $name: $details"
 done
+run -v -c none.yaml >/dev/null 2>&1 && fail "-v without --version is taken without a word"
 [[ -s share/doc/df_engine/LICENSE ]] || fail "the licence is missing"
 [[ -s share/df_engine/configs/parquet-to-otlp-v1.yaml ]] || fail "the documents are missing"
 
