@@ -1,4 +1,4 @@
-// The moment to give up what a drain leaves no time for.
+// Tells an exporter shortly before a drain ends.
 #pragma once
 
 #include <chrono>

@@ -40,9 +40,10 @@ struct WindowInstruments {
 
 /// Sends batches, several at a time; one that is larger than the server takes goes in parts, one
 /// after the other. A batch is acked when the server says that it has it; a partial success acks
-/// too, and counts what the server refused. Nothing is tried again here but what was too large: a
-/// temporary nack tells whoever sent the batch that it may. What a drain leaves no time for is
-/// nacked. Owner: the exporter. Calls: the loop.
+/// too, and counts what the server refused. Only what was too large is tried again here. After any
+/// other failure the sender of the batch gets a nack, which says whether trying again makes sense.
+/// Shortly before a drain ends, batches without an answer are nacked. Owner: the exporter. Calls:
+/// the loop.
 class RequestWindow {
  public:
   /// All are borrowed.
@@ -51,7 +52,7 @@ class RequestWindow {
   RequestWindow(const RequestWindow&) = delete;
   RequestWindow& operator=(const RequestWindow&) = delete;
 
-  /// Waits while as many batches are under way as may be, or the server has asked for a pause.
+  /// Waits while max_in_flight batches have no answer yet, or the server has asked for a pause.
   /// `limit` is that of the server, and outlives the window.
   runtime::Task<void> Send(engine::Pdata pdata, RequestLimit* limit);
 
@@ -98,7 +99,7 @@ class RequestWindow {
 
   int64_t num_delivered_ = 0;      // requests
   int64_t num_failed_ = 0;         // batches
-  int64_t num_refused_ = 0;        // of the failed: for good
+  int64_t num_refused_ = 0;        // of the failed: permanently
   int64_t num_refused_items_ = 0;  // of batches of which the rest was not refused
   int64_t num_rejected_items_ = 0;
   std::string first_failure_;

@@ -32,7 +32,7 @@ struct StructColumns {
   static constexpr bool kIsStruct = true;
 };
 
-/// Returns the number of columns when there is none of the name.
+/// Returns the number of columns if no column has the name.
 constexpr size_t ColumnPosition(std::span<const otap::Column> columns, std::string_view name) {
   size_t position = 0;
   while (position < columns.size() && columns[position].name != name) {

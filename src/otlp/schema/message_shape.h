@@ -82,8 +82,9 @@ struct FieldShape {
   WireKind kind = WireKind::kUInt;
   Presence presence = Presence::kImplicit;
   const MessageShape* message = nullptr;
-  /// The column that holds it, in the table or struct of its message; that of its own name unless
-  /// said. Where there is none, code that knows the message reads and writes it.
+  /// The column that holds the field, in the table or struct of its message; empty: the column has
+  /// the field's name. If that table has no such column, code of its own reads and writes the
+  /// field.
   std::string_view column;
   /// The table whose rows are the messages of this field.
   std::optional<otap::TableKind> rows;

@@ -12,8 +12,8 @@ namespace df::nodes::exporters::otlp_grpc {
 /// Returns the path of the export method of a signal.
 std::string_view PathOf(otap::Signal signal);
 
-/// Refusals for now are those of the table of OTLP's specification, RESOURCE_EXHAUSTED only where
-/// the server says when.
+/// Codes that OTLP's specification calls retryable are temporary refusals; RESOURCE_EXHAUSTED is
+/// one only if the server says when to try again. All other codes are permanent.
 delivery::RequestAnswer AnswerOf(const runtime::grpc::UnaryAnswer& answer, otap::Signal signal);
 
 }  // namespace df::nodes::exporters::otlp_grpc

@@ -8,8 +8,8 @@
 
 namespace df::nodes::exporters::otlp_http {
 
-/// 2xx is taken; 429, 502, 503 and 504 are refusals for now; everything else is one for good, but
-/// for what is too large, which may be sent in parts.
+/// 2xx: the server has taken the request. 429, 502, 503, 504: it may take it later. Everything else
+/// is a permanent refusal, except that a request that is too large may be sent in parts.
 /// `now` is what dates of Retry-After are compared with.
 /// Source: the OTLP specification, "OTLP/HTTP response".
 delivery::RequestAnswer AnswerOf(const runtime::http1::Response& response, otap::Signal signal,
