@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -74,6 +75,8 @@ Ranks TakeValues(const arrow::Array& array) {
   return ranks;
 }
 
+arrow::Result<Ranks> RankCoded(const arrow::DictionaryArray& coded);
+
 arrow::Result<Ranks> RankRows(const arrow::Array& array) {
   switch (array.type_id()) {
     case arrow::Type::UINT8:
@@ -101,18 +104,39 @@ arrow::Result<Ranks> RankRows(const arrow::Array& array) {
       const auto& values = checked_cast<const arrow::FixedSizeBinaryArray&>(array);
       return RankValues(array, [&](int64_t row) { return values.GetView(row); });
     }
-    case arrow::Type::DICTIONARY: {
-      const auto& coded = checked_cast<const arrow::DictionaryArray&>(array);
-      ARROW_ASSIGN_OR_RAISE(const Ranks entries, RankRows(*coded.dictionary()));
-      ARROW_ASSIGN_OR_RAISE(Ranks ranks, RankRows(*coded.indices()));
-      for (uint32_t& rank : ranks) {
-        rank = rank == kNullRank ? kNullRank : entries[rank];
-      }
-      return ranks;
-    }
+    case arrow::Type::DICTIONARY:
+      return RankCoded(checked_cast<const arrow::DictionaryArray&>(array));
     default:
       return arrow::Status::Invalid(array.type()->ToString(), " is no type to sort by");
   }
+}
+
+/// Ranks rows by what their indices stand for. Of a dictionary that is longer than the column, as
+/// one that a stream collects, only the entries in use are looked at.
+arrow::Result<Ranks> RankCoded(const arrow::DictionaryArray& coded) {
+  std::shared_ptr<arrow::Array> entries = coded.dictionary();
+  ARROW_ASSIGN_OR_RAISE(Ranks ranks, RankRows(*coded.indices()));
+  if (entries->length() > coded.length()) {
+    Ranks used;
+    std::copy_if(ranks.begin(), ranks.end(), std::back_inserter(used),
+                 [](uint32_t index) { return index != kNullRank; });
+    std::sort(used.begin(), used.end());
+    used.erase(std::unique(used.begin(), used.end()), used.end());
+    for (uint32_t& index : ranks) {
+      const auto place = std::lower_bound(used.begin(), used.end(), index);
+      index = index == kNullRank ? kNullRank : static_cast<uint32_t>(place - used.begin());
+    }
+    const arrow::UInt32Array indices(static_cast<int64_t>(used.size()),
+                                     arrow::Buffer::Wrap(used.data(), used.size()));
+    ARROW_ASSIGN_OR_RAISE(
+        entries,
+        arrow::compute::Take(*entries, indices, arrow::compute::TakeOptions::NoBoundsCheck()));
+  }
+  ARROW_ASSIGN_OR_RAISE(const Ranks entry_ranks, RankRows(*entries));
+  for (uint32_t& rank : ranks) {
+    rank = rank == kNullRank ? kNullRank : entry_ranks[rank];
+  }
+  return ranks;
 }
 
 arrow::Result<Ranks> RankColumn(const TablePtr& table, std::string_view name) {

@@ -90,6 +90,10 @@ std::vector<Shape> StreamShapes() {
          return RequestsOf(n, [](int64_t i) { return JsonLogs(4, i % 2 == 0 ? 2 : 0, 0); });
        }),
        ReadStream()},
+      {"stream/messages with new texts", 10, Messages([](int64_t n) {
+         return RequestsOf(n, [](int64_t i) { return JsonLogs(20, 2, i * 20); });
+       }),
+       ReadStream()},
       {"stream/records of a message", 2000,
        Messages([](int64_t n) { return std::vector<std::string>{JsonLogs(n + 1, 1, 0)}; }),
        ReadStream()},
