@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/cost_oracle.h"
 #include "fuzz/input_transport.h"
 #include "runtime/grpc/message.h"
 #include "runtime/grpc/status.h"
@@ -90,6 +91,7 @@ void Run(const uint8_t* data, size_t size) {
 }  // namespace df::runtime::http2
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const df::fuzz::CostOracle oracle(size);
   if (size > 0) {
     df::runtime::http2::Run(data, size);
   }

@@ -2,7 +2,7 @@
 # Writes what the fuzz targets start from: real files of the sample data, one or two of each table.
 #
 # usage: tests/fuzz/make_seeds.sh FOLDER     fills FOLDER/footer_fuzz, table_fuzz, otlp_decode_fuzz,
-#                                            otap_wire_fuzz, http2_fuzz
+#                                            otap_wire_fuzz, http1_fuzz, http2_fuzz
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 target=$1
@@ -43,6 +43,14 @@ for number in "${!signals[@]}"; do
   } >"$target/otlp_decode_fuzz/${signals[$number]}"
 done
 
+# The same as JSON: the first byte is 128 or more, its remainder by three is the signal.
+printf '\x81{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"arrayValue":{"values":[{"bytesValue":"QUI="},{"doubleValue":"NaN"},{"intValue":"-7"}]}}}]}}}]},"scopeLogs":[{"scope":{"name":"s","version":"1"},"logRecords":[{"timeUnixNano":"17","severityNumber":"SEVERITY_NUMBER_WARN","body":{"stringValue":"\\u00e9\\ud83d\\ude00\\n"},"traceId":"0123456789abcdef0123456789abcdef","spanId":"0123456789ABCDEF","flags":1}],"schemaUrl":"u"}]}]}' \
+  >"$target/otlp_decode_fuzz/logs-json"
+printf '\x82{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0123456789abcdef0123456789abcdef","spanId":"0123456789abcdef","name":"n","kind":2,"startTimeUnixNano":1,"endTimeUnixNano":"2","events":[{"timeUnixNano":"1","name":"e","attributes":[{"key":"k","value":{"boolValue":true}}]}],"links":[{"traceId":"0123456789abcdef0123456789abcdef","spanId":"0123456789abcdef","traceState":"a=b"}],"status":{"code":"STATUS_CODE_ERROR","message":"m"}}]}]}]}' \
+  >"$target/otlp_decode_fuzz/traces-json"
+printf '\x80{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","unit":"1","gauge":{"dataPoints":[{"asInt":"1","exemplars":[{"asDouble":0.5,"timeUnixNano":"3"}]}]}},{"name":"s","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"asDouble":1.5}]}},{"name":"h","histogram":{"dataPoints":[{"count":"2","sum":1,"bucketCounts":["1","1"],"explicitBounds":[0.5]}]}},{"name":"e","exponentialHistogram":{"dataPoints":[{"scale":1,"positive":{"offset":1,"bucketCounts":[1]}}]}},{"name":"q","summary":{"dataPoints":[{"quantileValues":[{"quantile":0.5,"value":1}]}]}}]}]}]}' \
+  >"$target/otlp_decode_fuzz/metrics-json"
+
 # The first message of each recorded stream, behind the number of its signal and its length in three
 # bytes.
 mkdir -p "$target/otap_wire_fuzz"
@@ -55,6 +63,33 @@ for number in "${!signals[@]}"; do
     head -c $((length + 4)) "$file" | tail -c "$length"
   } >"$target/otap_wire_fuzz/${signals[$number]}"
 done
+
+# Requests one behind the other, in both forms of a body; the first byte says how they are cut into pieces.
+mkdir -p "$target/http1_fuzz"
+printf '\x07POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}GET /livez?a=b HTTP/1.1\r\nHost: x:1\r\nConnection: close\r\n\r\n' \
+  >"$target/http1_fuzz/sized"
+printf '\x3fPOST http://x/v1/traces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n3;a=b\r\nabc\r\n0\r\nx: y\r\n\r\n' \
+  >"$target/http1_fuzz/chunked"
+printf '\x01OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\nPOST //a HTTP/1.0\r\nContent-Encoding: gzip, zstd\r\nContent-Length: 3, 3\r\n\r\nabc' \
+  >"$target/http1_fuzz/odd"
+# repeat N TEXT: the text N times, with the number of each in place of %d.
+repeat() { for ((i = 0; i < $1; i++)); do
+  # shellcheck disable=SC2059 # the text is a format
+  printf "$2" $i
+done; }
+# What repeats, in pieces of one byte: read once, because its cost has to grow as its size does. Too slow to start from.
+mkdir -p "$target/large/http1_fuzz"
+repeat 4200 'GET /%d HTTP/1.1\r\nHost: x\r\n\r\n' | cat <(printf '\0') - >"$target/large/http1_fuzz/many_requests"
+{
+  printf '\0GET / HTTP/1.1\r\nHost: x\r\n'
+  repeat 6000 'h%d: v\r\n'
+  printf '\r\n'
+} >"$target/large/http1_fuzz/many_headers"
+{
+  printf '\0POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+  repeat 20000 '1\r\n%.1s\r\n'
+  printf '0\r\n\r\n'
+} >"$target/large/http1_fuzz/many_chunks"
 
 # One call as its server (01) and as its client (00) read it: settings, headers, a message, and the end of the stream.
 # frame TYPE FLAGS STREAM PAYLOAD, all in hexadecimal.
