@@ -156,7 +156,7 @@ Tree& SharedTree() {
 }
 
 /// Tells whether anything that was said names the table.
-bool IsNamed(const std::vector<Problem>& list, std::string_view table) {
+bool IsNamed(const ProblemList& list, std::string_view table) {
   return std::any_of(list.begin(), list.end(), [&](const Problem& problem) {
     return problem.message.find(fmt::format("table={}", table)) != std::string::npos;
   });

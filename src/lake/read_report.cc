@@ -7,48 +7,6 @@
 
 namespace df::lake {
 
-namespace {
-
-/// What two problems with the same cause share: the message, and of what is wrong with a schema
-/// not the file, but the table.
-std::string_view CauseOf(const Problem& problem) {
-  std::string_view message = problem.message;
-  const size_t where = message.rfind(" [");
-  if (problem.kind == ErrorKind::kSchemaReconstruction && where != std::string_view::npos) {
-    message = message.substr(0, where);
-  }
-  return message;
-}
-
-std::string_view TableOf(const Problem& problem) {
-  constexpr std::string_view kTable = "table=";
-  std::string_view message = problem.message;
-  const size_t where = message.find(kTable, message.rfind(" ["));
-  if (where == std::string_view::npos) {
-    return "";
-  }
-  message.remove_prefix(where + kTable.size());
-  return message.substr(0, message.find_first_of(" ]"));
-}
-
-/// Counts a problem that is in the list, or puts it there. Returns whether there was room.
-bool AddTo(std::vector<Problem>* list, size_t max_size, const Problem& added) {
-  const auto known = std::find_if(list->begin(), list->end(), [&](const Problem& problem) {
-    return problem.kind == added.kind && CauseOf(problem) == CauseOf(added) &&
-           TableOf(problem) == TableOf(added);
-  });
-  if (known != list->end()) {
-    known->count += added.count;
-  } else if (list->size() < max_size) {
-    list->push_back(added);
-  } else {
-    return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 void ReadReport::Add(const Status& error, int64_t count) {
   const ErrorKind kind = KindOf(error);
   errors[static_cast<size_t>(kind)] += count;
@@ -58,12 +16,11 @@ void ReadReport::Add(const Status& error, int64_t count) {
 /// Keeps the first problems and the latest: a follower that has run for a year still names what
 /// goes wrong today.
 void ReadReport::Keep(const Problem& problem) {
-  if (AddTo(&problems, kMaxProblems, problem) || AddTo(&latest, kMaxLatest, problem)) {
+  if (problems.Add(problem) || latest.Add(problem)) {
     return;
   }
-  num_forgotten += latest.front().count;
-  latest.erase(latest.begin());
-  latest.push_back(problem);
+  num_forgotten += latest.TakeFirst().count;
+  latest.Add(problem);
 }
 
 void ReadReport::AddUnlisted(const Status& error) {
@@ -73,7 +30,7 @@ void ReadReport::AddUnlisted(const Status& error) {
 }
 
 void ReadReport::AddNotice(const Status& notice) {
-  AddTo(&notices, kMaxProblems, {KindOf(notice), notice.message(), 1});
+  notices.Add({KindOf(notice), notice.message(), 1});
 }
 
 void ReadReport::Merge(const ReadReport& other) {
@@ -95,14 +52,14 @@ void ReadReport::Merge(const ReadReport& other) {
   for (size_t i = 0; i < errors.size(); ++i) {
     errors[i] += other.errors[i];
   }
-  for (const std::vector<Problem>* list : {&other.problems, &other.latest}) {
+  for (const ProblemList* list : {&other.problems, &other.latest}) {
     for (const Problem& problem : *list) {
       Keep(problem);
     }
   }
   num_forgotten += other.num_forgotten;
   for (const Problem& notice : other.notices) {
-    AddTo(&notices, kMaxProblems, notice);
+    notices.Add(notice);
   }
   payloads += other.payloads;
   items += other.items;

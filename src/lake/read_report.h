@@ -4,11 +4,10 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/error.h"
+#include "lake/problem_list.h"
 #include "otap/schema.h"
 
 namespace df::lake {
@@ -57,25 +56,20 @@ struct TableCounts {
   int64_t num_dropped() const;
 };
 
-/// One thing that went wrong, named once.
-struct Problem {
-  ErrorKind kind = ErrorKind::kIo;
-  std::string message;
-  int64_t count = 1;
-};
-
 /// Errors by kind.
 using ErrorCounts = std::array<int64_t, kErrorKindNames.size()>;
 
 /// Sums over partitions; adding is commutative.
 struct ReadReport {
+  static constexpr size_t kMaxProblems = 1000;
+  static constexpr size_t kMaxLatest = 100;
+
   std::array<TableCounts, otap::kTableCount> tables;
   ErrorCounts errors{};
-  std::vector<Problem> problems;  ///< the first kMaxProblems; all count in `errors`
-  std::vector<Problem> latest;    ///< of those that found no place there the last kMaxLatest
-  int64_t num_forgotten = 0;      ///< problems that are in neither list any more
-  /// Named, but no record is missing or changed because of them; at most kMaxProblems.
-  std::vector<Problem> notices;
+  ProblemList problems{kMaxProblems};  ///< the first ones; all count in `errors`
+  ProblemList latest{kMaxLatest};      ///< the last of those that found no place there
+  int64_t num_forgotten = 0;           ///< problems that are in neither list any more
+  ProblemList notices{kMaxProblems};   ///< no record is missing or changed because of them
   int64_t payloads = 0;
   int64_t items = 0;
   int64_t partitions = 0;          ///< replayed to the end
@@ -91,9 +85,6 @@ struct ReadReport {
   int64_t slices_decoded_again =
       0;  ///< decoded more than once because the order of rows did not fit the budget
   int64_t peak_bytes = 0;
-
-  static constexpr size_t kMaxProblems = 1000;
-  static constexpr size_t kMaxLatest = 100;
 
   TableCounts& table(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
   const TableCounts& table(otap::TableKind kind) const { return tables[otap::TableIndex(kind)]; }

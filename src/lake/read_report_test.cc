@@ -36,6 +36,40 @@ TEST(ReadReport, TheLatestProblemsAreNamedHoweverManyThereWere) {
   EXPECT_EQ(report.latest.back().count, 2);
 }
 
+TEST(ReadReport, WhatIsWrongWithASchemaIsNamedOnceATable) {
+  ReadReport report;
+  const auto add = [&](ErrorKind kind, std::string_view what, std::string table, std::string file) {
+    report.Add(MakeError(kind, std::string(what), {.table = std::move(table), .file = file}));
+  };
+  add(ErrorKind::kSchemaReconstruction, "found int32", "logs", "a");
+  add(ErrorKind::kSchemaReconstruction, "found int32", "logs", "b");
+  add(ErrorKind::kSchemaReconstruction, "found int32", "log_attrs", "c");
+  add(ErrorKind::kSchemaReconstruction, "found int64", "logs", "d");
+  add(ErrorKind::kIo, "found int32", "logs", "e");
+  add(ErrorKind::kIo, "found int32", "logs", "f");
+  ASSERT_THAT(report.problems, SizeIs(5));
+  EXPECT_EQ(report.problems[0].count, 2);
+  EXPECT_THAT(report.problems[0].message, HasSubstr("file=a"));
+  EXPECT_THAT(report.problems[4].message, HasSubstr("file=f"));
+  EXPECT_EQ(report.num_errors(), 6);
+}
+
+TEST(ReadReport, WhatWasForgottenIsNamedAgainWhenItComesAgain) {
+  constexpr size_t kListed = ReadReport::kMaxProblems + ReadReport::kMaxLatest;
+  ReadReport report;
+  for (size_t i = 0; i < kListed + 10; ++i) {
+    report.Add(Trouble(i));
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    report.Add(Trouble(kListed + 5));               // still there
+    report.Add(Trouble(ReadReport::kMaxProblems));  // forgotten until it came the second time
+  }
+  EXPECT_THAT(report.latest, SizeIs(ReadReport::kMaxLatest));
+  EXPECT_EQ(report.latest.back().count, 3);
+  EXPECT_EQ(report.latest[ReadReport::kMaxLatest - 6].count, 4);
+  EXPECT_EQ(report.num_forgotten, 11);
+}
+
 TEST(ReadReport, MergingForgetsNoProblemThatIsNotCounted) {
   ReadReport sum;
   size_t number = 0;

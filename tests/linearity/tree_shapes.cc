@@ -273,6 +273,22 @@ arrow::Status RemoveAllRootsButTheFirst(int64_t, const fs::path& folder) {
   return arrow::Status::OK();
 }
 
+/// A problem and a notice of each line, merged into a report that has none. What is counted: lines.
+arrow::Result<int64_t> ReportProblems(const std::string& lines) {
+  lake::ReadReport report;
+  int64_t num_lines = 0;
+  for (size_t first = 0; first < lines.size(); ++num_lines) {
+    const size_t end = lines.find('\n', first);
+    const auto line = arrow::Status::Invalid(lines.substr(first, end - first));
+    report.Add(line);
+    report.AddNotice(line);
+    first = end + 1;
+  }
+  lake::ReadReport total;
+  total.Merge(report);
+  return num_lines;
+}
+
 /// A folder is read through a buffer of 32 KiB, whatever its name weighs.
 constexpr double kBytesOfAFolder = 1500;
 
@@ -315,6 +331,13 @@ std::vector<Shape> TreeShapes() {
       {"tree/listed files", 200,
        Tree(Signal::kLogs, OneOf([](int64_t) { return Logs(1, 1); }), Own(), AddBrokenFiles),
        ListTree(), kBytesOfAFolder},
+      {"tree/files that are no Parquet", 100,
+       Tree(Signal::kLogs, OneOf([](int64_t) { return Logs(1, 1); }), Own(), AddBrokenFiles), read,
+       kBytesOfAFolder},
+      {"tree/distinct problems", 250, Text([](int64_t n) {
+         return Repeat(n, [](int64_t i) { return fmt::format("problem {}\n", i); });
+       }),
+       TextRead(ReportProblems)},
       {"tree/polls of known files", 60, Tree(Signal::kLogs, one_record, Own(file_each)),
        PollTree()},
       {"tree/polls of known partitions", 60,

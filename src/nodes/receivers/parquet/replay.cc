@@ -96,7 +96,7 @@ std::string_view RecordName(otap::Signal signal) {
   return "records";
 }
 
-std::vector<engine::NamedCount> Named(const std::vector<lake::Problem>& problems) {
+std::vector<engine::NamedCount> Named(const lake::ProblemList& problems) {
   std::vector<engine::NamedCount> named;
   for (const lake::Problem& problem : problems) {
     named.push_back({std::string(Name(problem.kind)), problem.message, problem.count});
