@@ -1,4 +1,5 @@
 // Leaf decoder for text and binary of any length.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -6,6 +7,7 @@
 
 #include <arrow/array/array_dict.h>
 #include <arrow/array/data.h>
+#include <arrow/buffer_builder.h>
 #include <arrow/util/bit_util.h>
 #include <fmt/format.h>
 #include <parquet/encoding.h>
@@ -18,6 +20,15 @@ namespace df::lake {
 namespace {
 
 constexpr int64_t kBlock = 1024;
+
+/// In front of each plain value.
+constexpr int64_t kLengthBytes = 4;
+
+/// A slice starts with room for the values that the one before it had, up to so many bytes.
+constexpr int64_t kMostReserved = 4 << 20;
+
+/// Fewer bytes that a slice has too many are not worth a copy of the others.
+constexpr int64_t kLeastSpare = 1 << 10;
 
 /// A slice is a list of stretches: indices into the dictionary, or plain values. As long as all are
 /// indices and the dictionary is small enough for 16-bit keys, the slice keeps it; else it becomes
@@ -38,8 +49,11 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     num_replaced_ = 0;
     stretches_.clear();
     plain_offsets_.assign(1, 0);
-    plain_bytes_.clear();
+    plain_bytes_.Reset();
+    ARROW_RETURN_NOT_OK(plain_bytes_.Reserve(std::min(last_plain_bytes_, kMostReserved)));
     num_indices_ = 0;
+    num_summed_ = 0;
+    index_bytes_ = 0;
     ARROW_ASSIGN_OR_RAISE(indices_buffer_, arrow::AllocateResizableBuffer(num_rows * IndexBytes()));
     return Status::OK();
   }
@@ -70,6 +84,12 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
                                   [&](int64_t i) { is_replaced_[static_cast<size_t>(i)] = true; }));
     }
     dictionary_offsets_ = reinterpret_cast<const int32_t*>(offsets->data());
+    largest_entry_bytes_ = 0;
+    for (int64_t i = 0; i < num_values; ++i) {
+      largest_entry_bytes_ = std::max<int64_t>(largest_entry_bytes_,
+                                               dictionary_offsets_[i + 1] - dictionary_offsets_[i]);
+    }
+    dictionary_held_bytes_ = offsets->size() + bytes->size();
     dictionary_bytes_ = bytes->data();
     dictionary_ = arrow::MakeArray(arrow::ArrayData::Make(
         type_, num_values, {nullptr, std::move(offsets), std::move(bytes)}, 0));
@@ -81,8 +101,24 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     return Status::OK();
   }
 
+  /// Values of the slice are copied but for those of a narrow dictionary, as long as all are.
+  int64_t MostRows(int64_t max_bytes) const override {
+    const bool is_index = page_.is_dictionary();
+    const bool has_plain = plain_offsets_.size() > 1;
+    if (is_index && !has_plain && !is_wide_) {
+      return std::numeric_limits<int64_t>::max();
+    }
+    const int64_t room = max_bytes - plain_bytes_.length() - IndexedBytes();
+    const int64_t row_bytes =
+        is_index ? largest_entry_bytes_ : page_bytes_ / std::max<int64_t>(page_rows(), 1);
+    return room <= 0 ? 0 : room / std::max<int64_t>(row_bytes, 1);
+  }
+
+  int64_t dictionary_bytes() const override { return dictionary_held_bytes_; }
+
   Status StartPage(const PageValues& page) override {
     page_ = page;
+    page_bytes_ = page.size_bytes;
     if (page.is_dictionary()) {
       const int bit_width = page.size_bytes < 1 ? 0 : page.data[0];
       if (bit_width > 32) {
@@ -179,20 +215,33 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
 
   int64_t IndexBytes() const { return is_wide_ ? 4 : 2; }
 
-  Result<std::string_view> TakePlain(const uint8_t** data, int64_t* size_bytes) {
+  /// Bytes that the values take which the slice has as indices.
+  int64_t IndexedBytes() const {
+    for (; num_summed_ < num_indices_; ++num_summed_) {
+      index_bytes_ += static_cast<int64_t>(DictionaryValue(num_summed_).size());
+    }
+    return index_bytes_;
+  }
+
+  [[gnu::always_inline]] Result<std::string_view> TakePlain(const uint8_t** data,
+                                                            int64_t* size_bytes) {
     uint32_t length = 0;
-    if (*size_bytes < 4) {
+    if (*size_bytes < kLengthBytes) [[unlikely]] {
       return Broken("has a page with fewer values than its levels say");
     }
     std::memcpy(&length, *data, sizeof(length));
-    if (length > *size_bytes - 4) {
-      return Broken(
-          fmt::format("has a value of {} bytes in {} bytes of page", length, *size_bytes - 4));
+    if (length > *size_bytes - kLengthBytes) [[unlikely]] {
+      return ValuePastPage(length, *size_bytes);
     }
-    const std::string_view value(reinterpret_cast<const char*>(*data) + 4, length);
-    *data += 4 + length;
-    *size_bytes -= 4 + int64_t{length};
+    const std::string_view value(reinterpret_cast<const char*>(*data) + kLengthBytes, length);
+    *data += kLengthBytes + length;
+    *size_bytes -= kLengthBytes + int64_t{length};
     return value;
+  }
+
+  Status ValuePastPage(uint32_t length, int64_t size_bytes) const {
+    return Broken(fmt::format("has a value of {} bytes in {} bytes of page", length,
+                              size_bytes - kLengthBytes));
   }
 
   template <typename Index>
@@ -243,16 +292,30 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
   }
 
   Status AppendPlain(std::string_view value) {
-    plain_bytes_.insert(plain_bytes_.end(), value.begin(), value.end());
-    plain_offsets_.push_back(static_cast<int64_t>(plain_bytes_.size()));
+    if (!value.empty()) {  // there may be no buffer yet
+      ARROW_RETURN_NOT_OK(plain_bytes_.Append(value.data(), static_cast<int64_t>(value.size())));
+    }
+    plain_offsets_.push_back(plain_bytes_.length());
     return Status::OK();
   }
 
+  /// Twice over the values: once for their lengths, so that the bytes are reserved at once.
   Status DecodePlain(int64_t count) {
+    const size_t first = plain_offsets_.size();
+    plain_offsets_.resize(first + static_cast<size_t>(count));
+    const uint8_t* from = page_.data;
+    int64_t end = plain_bytes_.length();
     for (int64_t i = 0; i < count; ++i) {
       ARROW_ASSIGN_OR_RAISE(const std::string_view value,
                             TakePlain(&page_.data, &page_.size_bytes));
-      ARROW_RETURN_NOT_OK(AppendPlain(value));
+      end += static_cast<int64_t>(value.size());
+      plain_offsets_[first + static_cast<size_t>(i)] = end;
+    }
+    ARROW_RETURN_NOT_OK(plain_bytes_.Reserve(std::max<int64_t>(end - plain_bytes_.length(), 1)));
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t length = plain_offsets_[first + static_cast<size_t>(i)] - plain_bytes_.length();
+      plain_bytes_.UnsafeAppend(from + kLengthBytes, length);
+      from += kLengthBytes + length;
     }
     return Status::OK();
   }
@@ -310,7 +373,7 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
 
   std::string_view PlainValue(int64_t position) const {
     const int64_t begin = plain_offsets_[static_cast<size_t>(position)];
-    return {plain_bytes_.data() + begin,
+    return {reinterpret_cast<const char*>(plain_bytes_.data()) + begin,
             static_cast<size_t>(plain_offsets_[static_cast<size_t>(position) + 1] - begin)};
   }
 
@@ -328,8 +391,14 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
 
   Result<std::shared_ptr<arrow::Array>> FinishNative(int64_t num_rows, int64_t num_values,
                                                      std::shared_ptr<arrow::Buffer> validity) {
-    int64_t total_bytes = 0;
-    VisitDense([&](std::string_view value) { total_bytes += static_cast<int64_t>(value.size()); });
+    // Values of pages stand one behind the other already.
+    const bool is_copied = num_indices_ > 0;
+    int64_t total_bytes = plain_bytes_.length();
+    if (is_copied) {
+      total_bytes = 0;
+      VisitDense(
+          [&](std::string_view value) { total_bytes += static_cast<int64_t>(value.size()); });
+    }
     if (total_bytes > std::numeric_limits<int32_t>::max()) {
       return MakeError(ErrorKind::kArrow,
                        fmt::format("column {}: {} rows hold {} bytes, more than one array can",
@@ -338,9 +407,13 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
     }
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets,
                           arrow::AllocateBuffer((num_rows + 1) * 4));
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes, arrow::AllocateBuffer(total_bytes));
+    const bool has_plain = plain_bytes_.length() > 0;
+    last_plain_bytes_ = plain_bytes_.length();
+    std::shared_ptr<arrow::Buffer> bytes;
+    if (is_copied) {
+      ARROW_ASSIGN_OR_RAISE(bytes, arrow::AllocateBuffer(total_bytes));
+    }
     auto* offset = reinterpret_cast<int32_t*>(offsets->mutable_data());
-    uint8_t* out = bytes->mutable_data();
     int32_t end = 0;
     int64_t row = 0;
     VisitDense([&](std::string_view value) {
@@ -348,16 +421,21 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
         offset[row++] = end;
       }
       offset[row++] = end;
-      if (!value.empty()) {
-        std::memcpy(out + end, value.data(), value.size());
+      if (is_copied && !value.empty()) {
+        std::memcpy(bytes->mutable_data() + end, value.data(), value.size());
       }
       end += static_cast<int32_t>(value.size());
     });
     while (row <= num_rows) {
       offset[row++] = end;
     }
+    if (!is_copied) {
+      const int64_t spare = plain_bytes_.capacity() - plain_bytes_.length();
+      ARROW_ASSIGN_OR_RAISE(
+          bytes, plain_bytes_.Finish(/*shrink_to_fit=*/spare > total_bytes / 8 + kLeastSpare));
+    }
     // Values of a dictionary are valid already.
-    if (is_text_ && !plain_bytes_.empty() && !IsUtf8(offset, num_rows, out)) {
+    if (is_text_ && has_plain && !IsUtf8(offset, num_rows, bytes->data())) {
       ARROW_RETURN_NOT_OK(Replace(num_rows, &offsets, &bytes, [&](int64_t) { ++num_replaced_; }));
     }
     return arrow::MakeArray(arrow::ArrayData::Make(
@@ -384,7 +462,13 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
   int64_t num_indices_ = 0;
   std::vector<uint32_t> wide_scratch_;
   std::vector<int64_t> plain_offsets_;
-  std::vector<char> plain_bytes_;
+  arrow::BufferBuilder plain_bytes_;
+  mutable int64_t num_summed_ = 0;   ///< indices that index_bytes_ counts
+  mutable int64_t index_bytes_ = 0;  ///< of their values
+  int64_t largest_entry_bytes_ = 0;  ///< of the dictionary
+  int64_t dictionary_held_bytes_ = 0;
+  int64_t page_bytes_ = 0;
+  int64_t last_plain_bytes_ = 0;  ///< of the slice before
 };
 
 }  // namespace

@@ -83,45 +83,59 @@ void ChildRowGroup::Take(Content content, int64_t slice_rows) {
 
 void ChildRowGroup::PlanSlices(int64_t slice_rows) {
   const auto rows = static_cast<int64_t>(open.parents.values.size());
-  const uint32_t* values = open.parents.values.data();
-  const bool has_ids = !open.ids.values.empty();
   for (int64_t first = 0; first < rows; first += slice_rows) {
-    ChildSlice slice{.first_row = first, .num_rows = std::min(slice_rows, rows - first)};
-    const int64_t end = first + slice.num_rows;
-    if (open.parents.validity == nullptr) {
-      slice.num_parents = slice.num_rows;
-      uint32_t low = values[first];
-      uint32_t high = values[first];
-      uint32_t breaks = 0;
-      for (int64_t row = first + 1; row < end; ++row) {
-        low = std::min(low, values[row]);
-        high = std::max(high, values[row]);
-        breaks += values[row] < values[row - 1] ? 1 : 0;
-      }
-      slice.parents = {low, high};
-      slice.is_sorted = breaks == 0;
-    } else {
-      slice.parents = {std::numeric_limits<uint32_t>::max(), 0};
-      for (int64_t row = first; row < end; ++row) {
-        if (open.parents.is_valid(row)) {
-          ++slice.num_parents;
-          slice.parents = {std::min(slice.parents.min, values[row]),
-                           std::max(slice.parents.max, values[row])};
-        }
-      }
-      slice.is_sorted = false;
-    }
-    if (has_ids) {
-      const IdRange range = RangeOf(open.ids, first, slice.num_rows);
-      slice.min_id = range.min;
-      Extend(&ids, range);
+    ChildSlice slice = PlanSlice(first, std::min(slice_rows, rows - first));
+    if (!open.ids.values.empty()) {
+      Extend(&ids, RangeOf(open.ids, first, slice.num_rows));
     }
     Extend(&parents, slice.parents);
-    slice.num_done =
-        num_done == 0 ? 0 : arrow::internal::CountSetBits(done.data(), first, slice.num_rows);
-    slice.is_released = slice.num_done == slice.num_parents;
     open.slices.push_back(std::move(slice));
   }
+}
+
+ChildSlice ChildRowGroup::PlanSlice(int64_t first, int64_t num_rows) const {
+  const uint32_t* values = open.parents.values.data();
+  ChildSlice slice{.first_row = first, .num_rows = num_rows};
+  const int64_t end = first + num_rows;
+  if (open.parents.validity == nullptr) {
+    slice.num_parents = num_rows;
+    uint32_t low = values[first];
+    uint32_t high = values[first];
+    uint32_t breaks = 0;
+    for (int64_t row = first + 1; row < end; ++row) {
+      low = std::min(low, values[row]);
+      high = std::max(high, values[row]);
+      breaks += values[row] < values[row - 1] ? 1 : 0;
+    }
+    slice.parents = {low, high};
+    slice.is_sorted = breaks == 0;
+  } else {
+    slice.parents = {std::numeric_limits<uint32_t>::max(), 0};
+    for (int64_t row = first; row < end; ++row) {
+      if (open.parents.is_valid(row)) {
+        ++slice.num_parents;
+        slice.parents = {std::min(slice.parents.min, values[row]),
+                         std::max(slice.parents.max, values[row])};
+      }
+    }
+    slice.is_sorted = false;
+  }
+  if (!open.ids.values.empty()) {
+    slice.min_id = RangeOf(open.ids, first, num_rows).min;
+  }
+  slice.num_done = num_done == 0 ? 0 : arrow::internal::CountSetBits(done.data(), first, num_rows);
+  slice.is_released = slice.num_done == slice.num_parents;
+  return slice;
+}
+
+void ChildRowGroup::CutSlice(size_t slice_index, int64_t num_rows) {
+  const ChildSlice& whole = open.slices[slice_index];
+  ChildSlice rest = PlanSlice(whole.first_row + num_rows, whole.num_rows - num_rows);
+  ChildSlice first = PlanSlice(whole.first_row, num_rows);
+  first.is_released = first.is_released || whole.is_released;
+  rest.is_released = rest.is_released || whole.is_released;
+  open.slices[slice_index] = std::move(first);
+  open.slices.insert(open.slices.begin() + static_cast<int64_t>(slice_index) + 1, std::move(rest));
 }
 
 void ChildRowGroup::SortSlice(ChildSlice* slice) const {

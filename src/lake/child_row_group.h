@@ -61,7 +61,9 @@ struct ChildRowGroup {
     int64_t ids_bytes = 0;
     std::vector<ChildSlice> slices;
     std::unique_ptr<RowGroupStream> stream;
-    size_t next_slice = 0;  ///< the one that the stream gives next
+    int64_t stream_bytes = 0;  ///< that it holds
+    int64_t large_bytes = 0;   ///< of these: charged to the budget
+    size_t next_slice = 0;     ///< the one that the stream gives next
   };
   Content open;
 
@@ -74,6 +76,9 @@ struct ChildRowGroup {
   /// Takes the ids of a row group that is being opened, and cuts it into slices of so many rows.
   void Take(Content content, int64_t slice_rows);
 
+  /// Makes two slices of one: the first `num_rows` rows of it, and the rest behind.
+  void CutSlice(size_t slice_index, int64_t num_rows);
+
   /// Fills `order` of a slice: rows by parent, rows of one parent in their order.
   void SortSlice(ChildSlice* slice) const;
 
@@ -85,6 +90,7 @@ struct ChildRowGroup {
 
  private:
   void PlanSlices(int64_t slice_rows);
+  ChildSlice PlanSlice(int64_t first, int64_t num_rows) const;
 };
 
 /// Returns the range of the ids that are not null, of `num_rows` rows from `first_row` on.

@@ -19,6 +19,8 @@
 namespace df::lake {
 namespace {
 
+/// In memory a footer takes some ten times as much. 10,000 row groups of a log table take 25 MB.
+constexpr int64_t kMaxFooterBytes = 64 << 20;
 constexpr int64_t kTailBytes = 8;  // footer length (4) and magic (4)
 constexpr int64_t kFirstReadBytes = 64 << 10;
 constexpr char kTypeFixedLenByteArray = 0x0E;  // zigzag(7)
@@ -239,6 +241,12 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   if (static_cast<int64_t>(length) > footer.file_size_bytes - kTailBytes - 4) {
     return not_parquet(
         fmt::format("the footer claims {} bytes in a file of {}", length, footer.file_size_bytes));
+  }
+  if (static_cast<int64_t>(length) > kMaxFooterBytes) {
+    return MakeError(
+        ErrorKind::kParquet,
+        fmt::format("found a footer of {} bytes, expected at most {}", length, kMaxFooterBytes),
+        location);
   }
   std::string bytes;
   if (static_cast<int64_t>(length) + kTailBytes <= first_read) {

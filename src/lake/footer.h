@@ -32,7 +32,8 @@ struct Footer {
 
 /// Reads and repairs the footer of a file.
 /// Errors: kind parquet for bytes that are not a whole Parquet file (retryable: it may still be
-/// being written), io for read failures. Source: format reference 3.8.
+/// being written), parquet for a footer of more than 32 MiB, io for read failures. Source: format
+/// reference 3.8.
 Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& location);
 
 /// Rewrites a serialized footer in place: a leaf that is declared FIXED_LEN_BYTE_ARRAY but carries

@@ -119,6 +119,18 @@ TEST(Footer, RepairedIdsReadAsTheyWereSent) {
   EXPECT_TRUE(slice->values->ValidateFull().ok());
 }
 
+TEST(Footer, AFooterThatIsTooLargeIsRefusedByName) {
+  const uint32_t length = (64 << 20) + 1;
+  std::string file = "PAR1" + std::string(length, '\0');
+  file.append(reinterpret_cast<const char*>(&length), sizeof(length));
+  const auto footer = Read(file + "PAR1");
+  ASSERT_FALSE(footer.ok());
+  EXPECT_NE(footer.status().message().find("found a footer of 67108865 bytes, expected at most "
+                                           "67108864"),
+            std::string::npos)
+      << footer.status();
+}
+
 TEST(Footer, EveryTruncationIsAnErrorThatMayPass) {
   const std::string good = GoodFile();
   for (size_t size = 0; size < good.size(); size += 1 + good.size() / 97) {

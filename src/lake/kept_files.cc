@@ -2,7 +2,15 @@
 
 #include <algorithm>
 
+#include <parquet/metadata.h>
+
 namespace df::lake {
+namespace {
+
+/// Footers take some ten times of it in memory.
+constexpr int64_t kMostFooterBytes = 4 << 20;
+
+}  // namespace
 
 Result<std::shared_ptr<TableFile>> KeptFiles::Get(
     const FileSummary& summary, const std::function<Result<std::shared_ptr<TableFile>>()>& open) {
@@ -17,6 +25,14 @@ Result<std::shared_ptr<TableFile>> KeptFiles::Get(
     entries_.pop_back();
   }
   entries_.insert(entries_.begin(), {&summary, file});
+  int64_t footer_bytes = 0;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const TableFile* const kept_file = entries_[i].file.get();
+    footer_bytes += kept_file == nullptr ? 0 : kept_file->footer().metadata->size();
+    if (i > 0 && footer_bytes > kMostFooterBytes) {
+      entries_.resize(i);
+    }
+  }
   return file;
 }
 

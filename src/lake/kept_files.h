@@ -11,7 +11,8 @@
 namespace df::lake {
 
 /// Keeps the files that were used last, so that row groups of one file share its handle and its
-/// footer, which is parsed once. Memory: kMost footers.
+/// footer, which is parsed once. Memory: kMost footers; fewer
+/// where footers are large, but the file used last.
 class KeptFiles {
  public:
   static constexpr size_t kMost = 4;

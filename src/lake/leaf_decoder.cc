@@ -1,5 +1,6 @@
 #include "lake/leaf_decoder.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -15,6 +16,30 @@
 namespace df::lake {
 
 using otap::ColumnType;
+
+Result<LeafSlice> CutSlice(const LeafSlice& slice, int64_t first_row, int64_t num_rows) {
+  LeafSlice cut;
+  cut.num_rows = num_rows;
+  cut.is_present = slice.is_present;
+  cut.num_replaced = first_row == 0 ? slice.num_replaced : 0;
+  if (slice.values != nullptr) {
+    cut.values = slice.values->Slice(first_row, num_rows);
+  }
+  if (slice.struct_validity != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(
+        cut.struct_validity,
+        arrow::internal::CopyBitmap(arrow::default_memory_pool(), slice.struct_validity->data(),
+                                    first_row, num_rows));
+  }
+  for (const RefusedRows& rows : slice.refused) {
+    const int64_t begin = std::max(rows.first_row, first_row);
+    const int64_t end = std::min(rows.first_row + rows.num_rows, first_row + num_rows);
+    if (begin < end) {
+      cut.refused.push_back({begin - first_row, end - begin, rows.why});
+    }
+  }
+  return cut;
+}
 
 PagedLeafDecoder::PagedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                                    const parquet::ColumnDescriptor& descriptor,
@@ -41,10 +66,16 @@ Status PagedLeafDecoder::LazyBitmap::Ensure(int64_t num_rows, int64_t num_set) {
   return Status::OK();
 }
 
-Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows) {
+int64_t PagedLeafDecoder::held_bytes() const {
+  return dictionary_bytes() +
+         (page_ == nullptr || page_->buffer() == nullptr ? 0 : page_->buffer()->size());
+}
+
+Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows, int64_t max_bytes) {
   validity_.bits = nullptr;
   struct_validity_.bits = nullptr;
   slice_rows_ = num_rows;
+  refused_.clear();
   ARROW_RETURN_NOT_OK(StartSlice(num_rows));
   int64_t row = 0;
   int64_t num_values = 0;
@@ -52,8 +83,22 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows) {
     if (page_rows_left_ == 0) {
       ARROW_RETURN_NOT_OK(CatchParquet(location_, [this] { return NextDataPage(); }));
     }
-    const int64_t count = std::min(page_rows_left_, num_rows - row);
+    int64_t count = std::min(page_rows_left_, num_rows - row);
     int64_t num_valid = count;
+    if (page_refusal_.has_value()) {
+      num_valid = 0;
+      refused_.push_back({row, count, *page_refusal_});
+      ARROW_RETURN_NOT_OK(AppendLevels(row, count, false, true));
+      page_rows_left_ -= count;
+      row += count;
+      continue;
+    }
+    const int64_t most = MostRows(max_bytes);
+    if (most <= 0 && row > 0) {
+      break;
+    }
+    count = std::clamp<int64_t>(most, 1, count);
+    num_valid = count;
     if (page_has_levels_) {
       ARROW_RETURN_NOT_OK(DecodeLevels(row, count, &num_valid));
     } else if (max_level_ > 0) {
@@ -66,8 +111,11 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows) {
     row += count;
     num_values += num_valid;
   }
+  num_rows = row;
   LeafSlice slice;
+  slice.num_rows = num_rows;
   slice.is_present = true;
+  slice.refused = std::move(refused_);
   // A value that cannot be null is missing where its struct is.
   slice.struct_validity = is_required_in_struct_ ? validity_.bits : struct_validity_.bits;
   if (num_values > 0) {
@@ -83,7 +131,11 @@ Status PagedLeafDecoder::NextDataPage() {
     if (page_ == nullptr) {
       return Broken("has fewer rows than the row group");
     }
+    page_refusal_.reset();
     switch (page_->type()) {
+      case parquet::PageType::UNDEFINED:
+        PassPage(static_cast<const RefusedPage&>(*page_));
+        break;
       case parquet::PageType::DICTIONARY_PAGE:
         ARROW_RETURN_NOT_OK(SetDictionaryPage(static_cast<const parquet::DictionaryPage&>(*page_)));
         break;
@@ -97,9 +149,38 @@ Status PagedLeafDecoder::NextDataPage() {
         break;  // index and unknown pages are skipped, as the format asks
     }
     if (page_rows_left_ > 0) {
+      page_rows_ = page_rows_left_;
       return Status::OK();
     }
   }
+}
+
+/// The rows of what is too large are lost; of a dictionary, those that point into it.
+void PagedLeafDecoder::PassPage(const RefusedPage& page) {
+  const RefusedPage::Facts& facts = page.facts();
+  const std::string_view what = facts.kind == RefusedPage::Kind::kDictionary ? "dictionary"
+                                : facts.kind == RefusedPage::Kind::kValue    ? "value"
+                                                                             : "page";
+  Status why = Status::CapacityError(fmt::format(
+      "column {}: found a {} of {} bytes, expected at most {} (a share of memory_limit): its rows "
+      "are not read",
+      column_path_, what, facts.size_bytes, facts.max_bytes));
+  if (facts.kind == RefusedPage::Kind::kDictionary) {
+    dictionary_refusal_ = std::move(why);
+    return;
+  }
+  page_refusal_ = std::move(why);
+  page_rows_left_ = facts.num_values;
+}
+
+/// Tells whether a page points into a dictionary that is too large.
+bool PagedLeafDecoder::PassIndicesWithoutDictionary(parquet::Encoding::type encoding) {
+  if (!dictionary_refusal_.has_value() || (encoding != parquet::Encoding::RLE_DICTIONARY &&
+                                           encoding != parquet::Encoding::PLAIN_DICTIONARY)) {
+    return false;
+  }
+  page_refusal_ = dictionary_refusal_;
+  return true;
 }
 
 Status PagedLeafDecoder::SetDictionaryPage(const parquet::DictionaryPage& page) {
@@ -120,6 +201,9 @@ Status PagedLeafDecoder::StartDataPage(const parquet::DataPageV1& page) {
     return Broken("has a page with a negative count of values");
   }
   page_rows_left_ = page.num_values();
+  if (PassIndicesWithoutDictionary(page.encoding())) {
+    return Status::OK();
+  }
   page_has_levels_ = max_level_ > 0;
   if (page_has_levels_) {
     if (page.definition_level_encoding() != parquet::Encoding::RLE) {
@@ -156,6 +240,9 @@ Status PagedLeafDecoder::StartDataPage(const parquet::DataPageV2& page) {
     return Broken("has a page with impossible sizes");
   }
   page_rows_left_ = page.num_values();
+  if (PassIndicesWithoutDictionary(page.encoding())) {
+    return Status::OK();
+  }
   page_has_levels_ = max_level_ > 0;
   levels_ = HybridDecoder(page.data() + page.repetition_levels_byte_length(),
                           page.definition_levels_byte_length(),

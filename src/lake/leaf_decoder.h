@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -17,8 +19,17 @@
 
 namespace df::lake {
 
+/// Rows of a slice that cannot be read because the page that they stand in is larger than a reader
+/// may hold.
+struct RefusedRows {
+  int64_t first_row = 0;  ///< in the slice
+  int64_t num_rows = 0;
+  Status why;  ///< without location
+};
+
 /// A slice of one leaf.
 struct LeafSlice {
+  int64_t num_rows = 0;
   /// The file has the leaf.
   bool is_present = false;
   /// Native type of the column, or dictionary<uint16> for text and binary. Null when every row is
@@ -28,7 +39,20 @@ struct LeafSlice {
   std::shared_ptr<arrow::Buffer> struct_validity;
   /// Rows whose text was not UTF-8; it has U+FFFD in place of the bytes that were not.
   int64_t num_replaced = 0;
+  /// Rows whose value is not known; they are null here.
+  std::vector<RefusedRows> refused;
+
+  int64_t num_refused() const {
+    int64_t sum = 0;
+    for (const RefusedRows& rows : refused) {
+      sum += rows.num_rows;
+    }
+    return sum;
+  }
 };
+
+/// Returns `num_rows` rows of a slice from `first_row` on. Cost: values are shared.
+Result<LeafSlice> CutSlice(const LeafSlice& slice, int64_t first_row, int64_t num_rows);
 
 /// Reads the pages of one flat leaf (no lists). Text keeps the dictionary of the file as
 /// dictionary<uint16> as long as the file has one of at most 65,535 entries, whatever width the
@@ -46,8 +70,13 @@ class LeafDecoder {
       const otap::Column& target, const Location& location,
       std::optional<int64_t> nanos_per_unit = std::nullopt);
 
-  /// Decodes the next rows. Errors as above; also when the chunk has fewer rows.
-  virtual Result<LeafSlice> Next(int64_t num_rows) = 0;
+  /// Decodes the next rows: at least one, and fewer than `num_rows` where the values of more would
+  /// take more than `max_bytes`. Errors as above; also when the chunk has fewer rows.
+  virtual Result<LeafSlice> Next(int64_t num_rows,
+                                 int64_t max_bytes = std::numeric_limits<int64_t>::max()) = 0;
+
+  /// Bytes that it holds between two calls: a page and a dictionary.
+  virtual int64_t held_bytes() const = 0;
 };
 
 /// Returns the nanoseconds in a unit of a Parquet timestamp; 1 for other types.

@@ -253,6 +253,23 @@ TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
   }
 }
 
+TEST(LeafDecoder, ReadsTextThatIsAllEmpty) {
+  std::mt19937 random(1);
+  arrow::StringBuilder builder;
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(builder.Append("").ok());
+  }
+  const auto written = builder.Finish().ValueOrDie();
+  for (const auto encoding :
+       {parquet::Encoding::PLAIN, parquet::Encoding::DELTA_LENGTH_BYTE_ARRAY}) {
+    bool saw_dictionary = false;
+    const auto read = ReadBack(Write(written, {"plain", false, false, encoding}),
+                               {"c", ColumnType::kUtf8}, 600, random, &saw_dictionary);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_TRUE(written->Equals(**read));
+  }
+}
+
 TEST(LeafDecoder, KeepsTheDictionaryOfTheFileNarrow) {
   std::mt19937 random(3);
   bool saw_dictionary = false;

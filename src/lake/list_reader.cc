@@ -1,5 +1,6 @@
 #include "lake/list_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/array/array_nested.h>
@@ -23,6 +24,19 @@ bool BelongsTo(const std::vector<std::string>& path, const Leaf& leaf) {
     return path[0] == leaf.column->name;
   }
   return path.size() > 1 && path[0] == leaf.parent->name && path[1] == leaf.column->name;
+}
+
+/// Returns how many rows are expected to have items of `batch_bytes`.
+int64_t BatchRows(const parquet::FileMetaData& metadata, int row_group,
+                  const std::vector<int>& columns, int64_t batch_bytes) {
+  const auto group = metadata.RowGroup(row_group);
+  int64_t num_items = 0;
+  for (const int column : columns) {
+    num_items += std::max<int64_t>(group->ColumnChunk(column)->num_values(), 0);
+  }
+  const int64_t row_bytes =
+      num_items / std::max<int64_t>(group->num_rows(), 1) * int64_t{sizeof(double)};
+  return std::clamp<int64_t>(batch_bytes / std::max<int64_t>(row_bytes, 1), 1, kBatchRows);
 }
 
 /// Puts the two numbers of quantiles in the model's order.
@@ -50,7 +64,7 @@ Result<std::shared_ptr<arrow::Array>> OrderPairs(const arrow::ListArray& list) {
 Result<std::unique_ptr<ListReader>> ListReader::Make(
     std::shared_ptr<arrow::io::RandomAccessFile> file,
     std::shared_ptr<parquet::FileMetaData> metadata, otap::TableKind kind, int row_group,
-    const std::vector<int>& leaves, const Location& location) {
+    const std::vector<int>& leaves, const Location& location, int64_t batch_bytes) {
   std::unique_ptr<ListReader> reader(new ListReader(kind, location));
   reader->leaves_ = leaves;
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&]() -> Status {
@@ -66,7 +80,7 @@ Result<std::unique_ptr<ListReader>> ListReader::Make(
       }
     }
     parquet::ArrowReaderProperties properties(/*use_threads=*/false);
-    properties.set_batch_size(kBatchRows);
+    properties.set_batch_size(BatchRows(*metadata, row_group, columns, batch_bytes));
     properties.set_pre_buffer(false);
     parquet::ReaderProperties file_properties;
     file_properties.enable_buffered_stream();

@@ -16,14 +16,15 @@ namespace df::lake {
 
 /// Streams the list leaves of one row group. LargeList and other item widths become the model's
 /// list types. Errors: schema_reconstruction when a column is not a list of what the model says;
-/// parquet for broken pages.
+/// parquet for broken pages. Lists are decoded so many at a time as are expected to take
+/// `batch_bytes`.
 class ListReader {
  public:
   static Result<std::unique_ptr<ListReader>> Make(std::shared_ptr<arrow::io::RandomAccessFile> file,
                                                   std::shared_ptr<parquet::FileMetaData> metadata,
                                                   otap::TableKind kind, int row_group,
                                                   const std::vector<int>& leaves,
-                                                  const Location& location);
+                                                  const Location& location, int64_t batch_bytes);
 
   /// Fills the list leaves of `slices`.
   Status Next(int64_t num_rows, std::vector<LeafSlice>* slices);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 
 #include "lake/hybrid_decoder.h"
 #include "lake/leaf_decoder.h"
+#include "lake/page_gate.h"
 
 namespace df::lake {
 
@@ -21,7 +24,8 @@ class PagedLeafDecoder : public LeafDecoder {
   PagedLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
                    const parquet::ColumnDescriptor& descriptor, const Location& location);
 
-  Result<LeafSlice> Next(int64_t num_rows) final;
+  Result<LeafSlice> Next(int64_t num_rows, int64_t max_bytes) final;
+  int64_t held_bytes() const final;
 
  protected:
   /// The values of one data page, behind the levels.
@@ -42,6 +46,16 @@ class PagedLeafDecoder : public LeafDecoder {
   /// Takes over a dictionary page with `num_values` PLAIN values.
   virtual Status SetDictionary(const uint8_t* data, int64_t size_bytes, int64_t num_values) = 0;
   virtual Status StartPage(const PageValues& page) = 0;
+  /// How many rows of the page may still join the slice when its values may take `max_bytes`; 0:
+  /// none, but as the first of a slice one is taken anyway.
+  virtual int64_t MostRows(int64_t max_bytes) const {
+    (void)max_bytes;
+    return std::numeric_limits<int64_t>::max();
+  }
+  /// Bytes of the dictionary.
+  virtual int64_t dictionary_bytes() const { return 0; }
+  /// Rows of the current page.
+  int64_t page_rows() const { return page_rows_; }
   /// Decodes the next `count` values of the page to the end of the dense values of the slice.
   virtual Status DecodeDense(int64_t count) = 0;
   /// Builds the array of the slice: `num_rows` rows, `num_values` of them valid by `validity` (null
@@ -62,6 +76,8 @@ class PagedLeafDecoder : public LeafDecoder {
   Status StartDataPage(const parquet::DataPageV1& page);
   Status StartDataPage(const parquet::DataPageV2& page);
   Status SetDictionaryPage(const parquet::DictionaryPage& page);
+  void PassPage(const RefusedPage& page);
+  bool PassIndicesWithoutDictionary(parquet::Encoding::type encoding);
   Status DecodeLevels(int64_t first_row, int64_t count, int64_t* num_valid);
   Status AppendLevels(int64_t first_row, int64_t count, bool is_valid, bool has_struct);
 
@@ -80,7 +96,11 @@ class PagedLeafDecoder : public LeafDecoder {
   bool has_dictionary_ = false;
 
   std::shared_ptr<parquet::Page> page_;  ///< keeps the bytes of the current page alive
+  int64_t page_rows_ = 0;
   int64_t page_rows_left_ = 0;
+  std::optional<Status> page_refusal_;        ///< why the rows of the page cannot be read
+  std::optional<Status> dictionary_refusal_;  ///< why what points into the dictionary cannot
+  std::vector<RefusedRows> refused_;          ///< of the slice
   HybridDecoder levels_;
   bool page_has_levels_ = false;
 

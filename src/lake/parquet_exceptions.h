@@ -1,7 +1,9 @@
-// Parquet C++ throws below its Arrow seam: this turns what it throws into a Status.
+// Parquet C++ throws below its Arrow seam, and whatever allocates may throw: this turns what is
+// thrown into a Status.
 #pragma once
 
 #include <exception>
+#include <new>
 
 #include <fmt/format.h>
 #include <parquet/exception.h>
@@ -11,7 +13,7 @@
 namespace df::lake {
 
 /// Runs `call` (returning Status or Result) and turns an exception into a status of kind parquet
-/// with the location.
+/// with the location. An allocation that failed costs what `call` does, not the process.
 template <typename Call>
 auto CatchParquet(const Location& location, Call&& call) -> decltype(call()) {
   try {
@@ -20,6 +22,8 @@ auto CatchParquet(const Location& location, Call&& call) -> decltype(call()) {
     const bool is_io = error.status().IsIOError();
     return WithContext(error.status(), is_io ? ErrorKind::kIo : ErrorKind::kParquet, location,
                        is_io);
+  } catch (const std::bad_alloc&) {
+    return MakeError(ErrorKind::kArrow, "out of memory: an allocation failed", location);
   } catch (const std::exception& error) {
     return MakeError(ErrorKind::kParquet, error.what(), location);
   }

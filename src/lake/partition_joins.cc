@@ -143,10 +143,14 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
     };
     const Status status = read();
     std::vector<uint32_t>& all = ids[summary->has_partition_scope_ids ? 0 : 1];
-    all.insert(all.end(), found.begin(), found.end());
     if (may_have_writers && summary->has_partition_scope_ids) {
       std::vector<uint32_t>& of_set = by_set[SetOrPath(*summary)];
       of_set.insert(of_set.end(), found.begin(), found.end());
+    }
+    if (all.empty()) {
+      all = std::move(found);
+    } else {
+      all.insert(all.end(), found.begin(), found.end());
     }
     if (!status.ok()) {
       context->report->Add(status);

@@ -14,14 +14,15 @@
 #include "lake/assemble.h"
 #include "lake/expected_children.h"
 #include "lake/id_map.h"
+#include "lake/lost_nested_ids.h"
 #include "lake/nested_ids.h"
+#include "lake/parquet_exceptions.h"
 #include "lake/readiness.h"
 #include "lake/root_cursor.h"
 #include "lake/rows_given_twice.h"
 #include "lake/set_tasks.h"
 #include "lake/table_cursor.h"
 #include "lake/told_ids.h"
-#include "lake/unreferred_attributes.h"
 #include "otap/validate.h"
 
 namespace df::lake {
@@ -31,15 +32,18 @@ namespace {
 /// of each child table.
 constexpr int64_t kSlicesInBudget = 48;
 
-constexpr std::array kNestedTables = {otap::TableKind::kResourceAttrs,
-                                      otap::TableKind::kScopeAttrs};
+/// Values, dictionaries and the children of a record may take these shares of the memory limit,
+/// even where many readers share it: what is read must not depend on the number of cores.
+constexpr int64_t kValuesInLimit = 3;
+constexpr int64_t kRecordsInLimit = 2;
+constexpr int64_t kLeastRecordBytes = 8_MiB;
 
-/// Whether a root file has rows with a resource and a scope.
-struct NestedSeen {
-  FileSummaryPtr file;
-  std::array<bool, kNestedTables.size()> has_ids{};
-  std::array<int64_t, kNestedTables.size()> num_bare{};  ///< rows without one
-};
+/// Larger pages than this share of what a reader may hold are read in pieces.
+constexpr int64_t kPagesInBudget = 16;
+
+/// So much is held by open row groups before idle ones are closed, whatever the limit: a few of
+/// each table are read in turns.
+constexpr int64_t kLeastStreamBytes = 64_MiB;
 
 /// Reads the children of one signal level by level.
 class PartitionReaderImpl final : public PartitionReader {
@@ -64,6 +68,18 @@ class PartitionReaderImpl final : public PartitionReader {
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.make_room = [this] { MakeRoom(); };
+    const int64_t limit_bytes = budget->limit_bytes();
+    context_.limits = {
+        .pages = {.piece_bytes = std::max<int64_t>(limit_bytes / kPagesInBudget, 4_MiB),
+                  .page_bytes =
+                      std::max<int64_t>(options.memory_limit_bytes / kValuesInLimit, 4_MiB)},
+        .slice_bytes = context_.slice_bytes * 4};
+    context_.close_idle = [this] { CloseIdle(); };
+    context_.max_stream_bytes = std::max(limit_bytes, kLeastStreamBytes);
+    context_.max_charged_bytes = limit_bytes / 2;
+    max_record_bytes_ =
+        std::max<int64_t>(options.memory_limit_bytes / kRecordsInLimit, kLeastRecordBytes);
+    max_held_bytes_ = std::max(limit_bytes * 2, options.memory_limit_bytes / 4);
     roots_ = std::make_unique<RootCursor>(task_, options_, &context_);
     expected_.UseFiles(*task_.files);
     for (const otap::TableInfo& table : otap::AllTables()) {
@@ -79,7 +95,7 @@ class PartitionReaderImpl final : public PartitionReader {
 
   Result<std::optional<Payload>> Next() override {
     while (true) {
-      const Result<std::optional<RootRows>> rows = roots_->Next();
+      Result<std::optional<RootRows>> rows = roots_->Next();
       if (!rows.ok()) {
         roots_->DropRest(DropReason::kRefused);
         Finish();
@@ -89,7 +105,7 @@ class PartitionReaderImpl final : public PartitionReader {
         Finish();
         return std::nullopt;
       }
-      Result<Payload> payload = Assemble(**rows);
+      Result<Payload> payload = AssembleWithinLimit(&**rows);
       if (payload.ok()) {
         Commit(**rows, *payload);
         ReleaseUnneeded();
@@ -119,6 +135,49 @@ class PartitionReaderImpl final : public PartitionReader {
             .row_group = rows.row_group};
   }
 
+  /// Takes fewer rows where their children do not fit; a single row that has too many is an error.
+  Result<Payload> AssembleWithinLimit(RootRows* rows) {
+    roots_->Shorten(rows, std::min(rows->num_rows, most_rows_));
+    while (true) {
+      const bool is_single = rows->num_rows == 1;
+      context_.max_payload_bytes =
+          is_single ? max_record_bytes_ : context_.budget->limit_bytes() / 2;
+      context_.payload_bytes = 0;
+      context_.is_payload_too_large = false;
+      Result<Payload> payload = CatchParquet({}, [&] { return Assemble(*rows); });
+      context_.budget->Release(std::exchange(context_.copied_bytes, 0));
+      if (!context_.is_payload_too_large || is_single) {
+        most_rows_ = std::max(most_rows_, rows->num_rows + rows->num_rows / 4 + 1);
+        told_ids_.Commit();
+        lost_ids_.Commit();
+        for (const auto& [kind, problem] : duplicates_) {
+          counts(kind).duplicate_ids += problem.num_rows;
+          context_.report->Add(problem.status);
+        }
+        duplicates_.clear();
+        for (const auto& [kind, rows_of] : built_) {
+          if (payload.ok()) {
+            given_twice_.try_emplace(kind, kind).first->second.Add(rows_of);
+          }
+        }
+        built_.clear();
+        return payload;
+      }
+      built_.clear();
+      told_ids_.Rollback();
+      duplicates_.clear();
+      lost_ids_.Rollback();
+      is_forbidden_ = false;
+      for (auto& table : cursors_) {
+        if (table != nullptr) {
+          table->Rollback();
+        }
+      }
+      most_rows_ = rows->num_rows / 2;
+      roots_->Shorten(rows, most_rows_);
+    }
+  }
+
   /// After an error the rows of every table are collected all the same: they are lost with their
   /// root rows, and would pass for orphans later on.
   Result<Payload> Assemble(const RootRows& rows) {
@@ -140,7 +199,7 @@ class PartitionReaderImpl final : public PartitionReader {
                       .row_group = rows.row_group}));
     }
     if (nested.ok()) {
-      NoteNestedIds(rows, *nested);
+      lost_ids_.Note(rows, *nested);
       note(AddGroups(&builder, *nested));
     }
     AddIds(rows);
@@ -148,6 +207,12 @@ class PartitionReaderImpl final : public PartitionReader {
       note(AddRoot(&builder, rows, *nested));
     }
     AddChildren(&builder, rows, &status);
+    if (context_.is_payload_too_large) {
+      note(MakeError(ErrorKind::kReconstruction,
+                     fmt::format("found children of more than {} bytes, expected at most so many "
+                                 "of one record (a share of memory_limit)",
+                                 context_.max_payload_bytes)));
+    }
     ARROW_RETURN_NOT_OK(status);
 
     Payload payload;
@@ -179,13 +244,7 @@ class PartitionReaderImpl final : public PartitionReader {
   }
 
   void Drop(const RootRows& rows, const Status& error) {
-    IdRange ids = kEmptyIdRange;
-    for (int64_t row = rows.first_row_of_group; row < rows.first_row_of_group + rows.num_rows;
-         ++row) {
-      if (rows.ids->is_valid(row)) {
-        Extend(&ids, rows.ids->values[static_cast<size_t>(row)]);
-      }
-    }
+    const IdRange ids = IdsOf(rows);
     const std::string text =
         fmt::format("rows {} to {}{} cannot be put into a batch: {}", rows.first_row_of_group,
                     rows.first_row_of_group + rows.num_rows - 1,
@@ -200,91 +259,16 @@ class PartitionReaderImpl final : public PartitionReader {
 
   Status AddGroups(otap::BatchBuilder* builder, const NestedIds& nested) {
     if (TableCursor* resources = cursor(otap::TableKind::kResourceAttrs); resources != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectResources(resources));
+      ARROW_ASSIGN_OR_RAISE(ChildRows children, nested.CollectResources(resources));
       expected_.SetReferences(resources->kind(), nested.ResourceReferences(children));
-      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kResourceAttrs, children));
+      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kResourceAttrs, std::move(children)));
     }
     if (TableCursor* scopes = cursor(otap::TableKind::kScopeAttrs); scopes != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const ChildRows children, nested.CollectScopes(scopes));
+      ARROW_ASSIGN_OR_RAISE(ChildRows children, nested.CollectScopes(scopes));
       expected_.SetReferences(scopes->kind(), nested.ScopeReferences(children));
-      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kScopeAttrs, children));
+      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kScopeAttrs, std::move(children)));
     }
     return Status::OK();
-  }
-
-  /// Notes which root files have rows with a resource or a scope.
-  void NoteNestedIds(const RootRows& rows, const NestedIds& nested) {
-    if (nested_seen_.empty() || nested_seen_.back().file != rows.file) {
-      nested_seen_.push_back({.file = rows.file});
-    }
-    NestedSeen& seen = nested_seen_.back();
-    const std::array columns = {nested.resource_ids(), nested.scope_ids()};
-    for (size_t t = 0; t < columns.size(); ++t) {
-      const int64_t num_bare = columns[t] == nullptr ? rows.num_rows : columns[t]->null_count();
-      seen.has_ids[t] = seen.has_ids[t] || num_bare < rows.num_rows;
-      seen.num_bare[t] += num_bare;
-    }
-  }
-
-  /// Names root files in which no row has a resource or a scope although attributes are there that
-  /// no row refers to: they may be those of its rows. Where attributes join as stored, some rows
-  /// without one are enough.
-  void NameLostNestedIds() {
-    for (size_t t = 0; t < kNestedTables.size(); ++t) {
-      const auto& files = task_.files->of(kNestedTables[t]);
-      const bool is_keyed = std::any_of(files.begin(), files.end(), [](const FileSummaryPtr& file) {
-        return file->has_partition_scope_ids;
-      });
-      const FileSummary* first = nullptr;
-      const FileSummary* first_in_part = nullptr;
-      int64_t num_files = 0;
-      int64_t num_rows = 0;  // in files where others have one
-      for (const NestedSeen& seen : nested_seen_) {
-        const bool is_part = seen.has_ids[t] && seen.num_bare[t] > 0;
-        first = first == nullptr && !seen.has_ids[t] ? seen.file.get() : first;
-        first_in_part = first_in_part == nullptr && is_part ? seen.file.get() : first_in_part;
-        num_files += seen.has_ids[t] ? 0 : 1;
-        num_rows += is_part ? seen.num_bare[t] : 0;
-      }
-      if (num_files > 0 && !files.empty()) {
-        NameLostNestedIds(kNestedTables[t],
-                          num_files == 1 ? "" : fmt::format(" in {} files", num_files), *first,
-                          num_files);
-      } else if (num_rows > 0 && is_keyed) {
-        NameLostNestedIds(kNestedTables[t], fmt::format(" in {} rows", num_rows), *first_in_part,
-                          1);
-      }
-    }
-  }
-
-  void NameLostNestedIds(otap::TableKind kind, const std::string& where, const FileSummary& first,
-                         int64_t num_files) {
-    const Location location{.partition = context_.partition,
-                            .table = std::string(otap::GetTable(root_).directory),
-                            .file = first.entry.path};
-    const auto unreferred =
-        FindUnreferredAttributes(*task_.files, kind, options_.signals, context_);
-    if (!unreferred.ok()) {
-      context_.report->AddNotice(MakeError(
-          ErrorKind::kReconstruction,
-          fmt::format("column {}: found no value{}, and whether rows of {} are meant "
-                      "cannot be told ({})",
-                      kind == otap::TableKind::kResourceAttrs ? "resource.id" : "scope.id", where,
-                      otap::GetTable(kind).directory, unreferred.status().message()),
-          location));
-      return;
-    }
-    if (unreferred->num_rows == 0) {
-      return;
-    }
-    const Status status = DescribeLostIds(kind, where, *unreferred, location);
-    const bool is_whole = std::all_of(task_.taken.begin(), task_.taken.end(),
-                                      [](const RowRanges& taken) { return taken.empty(); });
-    if (task_.is_partial || !is_whole) {  // rows that they belong to may go out at another time
-      context_.report->AddNotice(status);
-    } else {
-      context_.report->Add(status, num_files);
-    }
   }
 
   /// Learns the ids of the root rows.
@@ -299,12 +283,14 @@ class PartitionReaderImpl final : public PartitionReader {
     if (map.num_duplicates() == 0) {
       return;
     }
-    counts(kind).duplicate_ids += map.num_duplicates();
-    context_.report->Add(
-        MakeError(ErrorKind::kReconstruction,
-                  fmt::format("{} rows repeat the id of an earlier row and go out without children",
-                              map.num_duplicates()),
-                  location));
+    duplicates_.push_back(
+        {kind,
+         {map.num_duplicates(),
+          MakeError(
+              ErrorKind::kReconstruction,
+              fmt::format("{} rows repeat the id of an earlier row and go out without children",
+                          map.num_duplicates()),
+              location)}});
   }
 
   Status AddRoot(otap::BatchBuilder* builder, const RootRows& rows, const NestedIds& nested) {
@@ -342,8 +328,8 @@ class PartitionReaderImpl final : public PartitionReader {
         old_ids_[index] = std::move(rows.ids);
         expected_.SetParents(table.kind, old_ids_[index], maps_[index]);
       }
-      if (status->ok()) {
-        *status = AddTable(builder, table.kind, rows);
+      if (status->ok() && !context_.is_payload_too_large) {
+        *status = AddTable(builder, table.kind, std::move(rows));
       }
     }
   }
@@ -361,12 +347,11 @@ class PartitionReaderImpl final : public PartitionReader {
     return rows;
   }
 
-  Status AddTable(otap::BatchBuilder* builder, otap::TableKind kind, const ChildRows& rows) {
+  Status AddTable(otap::BatchBuilder* builder, otap::TableKind kind, ChildRows rows) {
     if (rows.num_rows() == 0) {
       return Status::OK();
     }
     const otap::TableInfo& table = otap::GetTable(kind);
-    given_twice_.try_emplace(kind, kind).first->second.Add(rows);
     NewIds new_ids;
     if (table.id_bits != 0) {
       const IdMap& map = maps_[otap::TableIndex(kind)];
@@ -376,6 +361,7 @@ class PartitionReaderImpl final : public PartitionReader {
     ARROW_ASSIGN_OR_RAISE(new_ids.parent_id, MakeIdArray(std::span<const uint32_t>(rows.parents),
                                                          table.parent_id_bits));
     ARROW_ASSIGN_OR_RAISE(auto batch, assemble_(kind, rows.pieces, new_ids));
+    built_.emplace_back(kind, std::move(rows));
     return builder->Set(kind, std::move(batch));
   }
 
@@ -414,6 +400,23 @@ class PartitionReaderImpl final : public PartitionReader {
         table->Evict();
       }
     }
+    // The ids of a row group that is closed are read again: only where they are much.
+    if (context_.budget->used_bytes() > max_held_bytes_) {
+      CloseIdle();
+      for (auto& table : cursors_) {
+        if (table != nullptr) {
+          table->ParkIdle();
+        }
+      }
+    }
+  }
+
+  void CloseIdle() {
+    for (auto& table : cursors_) {
+      if (table != nullptr) {
+        table->CloseIdle();
+      }
+    }
   }
 
   void Finish() {
@@ -438,7 +441,7 @@ class PartitionReaderImpl final : public PartitionReader {
     }
     CheckSets();
     FinishTables();
-    NameLostNestedIds();
+    lost_ids_.Name(task_, options_.signals, context_);
     context_.report->peak_bytes =
         std::max(context_.report->peak_bytes, context_.budget->peak_bytes());
   }
@@ -492,10 +495,19 @@ class PartitionReaderImpl final : public PartitionReader {
   std::array<IdMap, otap::kTableCount> maps_;
   ToldIds told_ids_;
   std::map<otap::TableKind, RowsGivenTwice> given_twice_;
+  std::vector<std::pair<otap::TableKind, ChildRows>> built_;      ///< of the payload in hand
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
-  std::vector<NestedSeen> nested_seen_;  ///< by root file with rows that could be read
-  int64_t num_ambiguous_rows_ = 0;       ///< of the payload in hand
+  LostNestedIds lost_ids_;
+  int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
+  int64_t max_held_bytes_ = 0;
+  int64_t max_record_bytes_ = 0;
+  int64_t most_rows_ = 65'535;  ///< of a payload, so that it fits
+  struct Duplicates {
+    int64_t num_rows = 0;
+    Status status;
+  };
+  std::vector<std::pair<otap::TableKind, Duplicates>> duplicates_;  ///< of the payload in hand
   bool is_forbidden_ = false;   ///< resource_join is 'fail', and that has rows of this kind
   int64_t ambiguous_rows_ = 0;  ///< of all that went out
   bool is_finished_ = false;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "lake/parquet_exceptions.h"
 #include "lake/slice_report.h"
 
 namespace df::lake {
@@ -11,10 +12,24 @@ namespace {
 
 constexpr uint32_t kNoId = std::numeric_limits<uint32_t>::max();
 
+/// The smallest id of the rows ahead is known by blocks of so many.
+constexpr int64_t kBlockRows = 64;
+
 /// Smallest id that the statistics of a row group allow.
 uint32_t MinId(const RowGroupSummary& group) { return group.ids.has_value() ? group.ids->min : 0; }
 
 }  // namespace
+
+IdRange IdsOf(const RootRows& rows) {
+  IdRange ids = kEmptyIdRange;
+  for (int64_t row = rows.first_row_of_group; row < rows.first_row_of_group + rows.num_rows;
+       ++row) {
+    if (rows.ids->is_valid(row)) {
+      Extend(&ids, rows.ids->values[static_cast<size_t>(row)]);
+    }
+  }
+  return ids;
+}
 
 RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, ReadContext* context)
     : kind_(otap::RootTable(task.signal)),
@@ -25,7 +40,8 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       batch_size_(options.batch_size),
       context_(context),
       resources_(*task.files, task.signal, options.resource_join, context),
-      min_id_from_file_(task.root_files.size() + 1, kNoId) {
+      min_id_from_file_(task.root_files.size() + 1, kNoId),
+      stream_held_(context->budget) {
   rows_.kind = kind_;
   rows_.has_files = !files_->of(kind_).empty();
   if (files_->has_unreadable[otap::TableIndex(kind_)]) {
@@ -63,12 +79,18 @@ int64_t RootCursor::RowsAhead() const {
   return rows;
 }
 
+void RootCursor::Shorten(RootRows* rows, int64_t num_rows) {
+  slice_offset_ -= rows->num_rows - num_rows;
+  rows->num_rows = num_rows;
+}
+
 void RootCursor::Commit(const RootRows& rows) {
   counts().AddEmitted(rows.num_rows);
   outcomes_.back().rows_emitted += rows.num_rows;
 }
 
 void RootCursor::Drop(const RootRows& rows, DropReason reason, const Status& error) {
+  rows_.lost.Add(IdsOf(rows));
   outcomes_.back().dropped.Add(rows.row_group, rows.first_row_of_group, rows.num_rows);
   counts().AddDropped(reason, rows.num_rows);
   Fail(error);
@@ -113,7 +135,7 @@ Status RootCursor::OpenNextFile() {
     }
     return Status::OK();
   };
-  if (const Status status = open(); !status.ok()) {
+  if (const Status status = CatchParquet(location, open); !status.ok()) {
     DropGroup(status);
     file_ = nullptr;
     return Status::OK();
@@ -140,11 +162,11 @@ Status RootCursor::OpenNextGroup() {
   auto open = [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
     const std::vector<bool> wanted = DataLeaves(kind_);
-    ARROW_ASSIGN_OR_RAISE(stream_, file_->OpenRowGroup(group, wanted));
+    ARROW_ASSIGN_OR_RAISE(stream_, file_->OpenRowGroup(group, wanted, context_->limits));
     slice_rows_ = SliceRows(*file_, group, wanted, context_->slice_bytes);
     return Status::OK();
   };
-  const Status status = open();
+  const Status status = CatchParquet({}, open);
   if (!status.ok()) {
     DropGroup(status);
     CloseGroup();
@@ -153,19 +175,23 @@ Status RootCursor::OpenNextGroup() {
   }
   // Whole payloads fit a slice as long as a slice holds at least one.
   slice_rows_ = slice_rows_ > batch_size_ ? slice_rows_ / batch_size_ * batch_size_ : slice_rows_;
-  min_id_from_row_.assign(static_cast<size_t>(rows) + 1, kNoId);
+  min_id_from_block_.assign(static_cast<size_t>(rows / kBlockRows) + 2, kNoId);
   IdRange range = kEmptyIdRange;
   for (int64_t row = rows; row-- > 0;) {
-    const auto index = static_cast<size_t>(row);
-    min_id_from_row_[index] = min_id_from_row_[index + 1];
+    const auto block = static_cast<size_t>(row / kBlockRows);
+    if ((row + 1) % kBlockRows == 0 || row + 1 == rows) {
+      min_id_from_block_[block] = min_id_from_block_[block + 1];
+    }
     if (ids_.is_valid(row)) {
-      min_id_from_row_[index] = std::min(min_id_from_row_[index], ids_.values[index]);
-      range = {std::min(range.min, ids_.values[index]), std::max(range.max, ids_.values[index])};
+      const uint32_t id = ids_.values[static_cast<size_t>(row)];
+      min_id_from_block_[block] = std::min(min_id_from_block_[block], id);
+      range = {std::min(range.min, id), std::max(range.max, id)};
     }
   }
   rows_.read.Add(range);
-  ids_bytes_ =
-      static_cast<int64_t>((ids_.values.size() + min_id_from_row_.size()) * sizeof(uint32_t));
+  ids_bytes_ = std::min(
+      static_cast<int64_t>((ids_.values.size() + min_id_from_block_.size()) * sizeof(uint32_t)),
+      context_->max_charged_bytes);
   context_->budget->Reserve(ids_bytes_);
   slice_first_row_ = 0;
   slice_offset_ = 0;
@@ -179,8 +205,11 @@ Status RootCursor::DecodeSlice() {
     context_->make_room();
   }
   auto slice = std::make_shared<TableSlice>();
-  slice->num_rows = rows;
-  ARROW_ASSIGN_OR_RAISE(slice->leaves, stream_->Next(rows));
+  ARROW_ASSIGN_OR_RAISE(DecodedRows decoded, stream_->Next(rows));
+  stream_held_.Set(stream_->large_bytes());
+  slice->num_rows = decoded.num_rows;
+  slice->leaves = std::move(decoded.leaves);
+  slice->refused = std::move(decoded.refused);
   slice->size_bytes = SliceBytes(slice->leaves);
   context_->budget->Reserve(slice->size_bytes);
   counts().bytes_decoded += slice->size_bytes;
@@ -195,13 +224,13 @@ Status RootCursor::DecodeSlice() {
 Result<std::optional<RootRows>> RootCursor::Next() {
   while (true) {
     if (slice_ != nullptr && slice_offset_ < slice_->num_rows) {
-      if (SkipTakenRows()) {
+      if (SkipTakenRows() || DropRefusedRows()) {
         continue;
       }
       RootRows rows;
       rows.slice = slice_;
       rows.offset = slice_offset_;
-      rows.num_rows = std::min(batch_size_, slice_->num_rows - slice_offset_);
+      rows.num_rows = std::min(batch_size_, NextRefused() - slice_offset_);
       rows.first_row_of_group = slice_first_row_ + slice_offset_;
       if (taken() != nullptr) {
         rows.num_rows =
@@ -225,7 +254,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
     }
     if (stream_ != nullptr) {
       if (slice_first_row_ < file_->num_rows(next_group_ - 1)) {
-        const Status status = DecodeSlice();
+        const Status status = CatchParquet({}, [this] { return DecodeSlice(); });
         if (!status.ok()) {
           DropGroup(status);
           group_first_row_ += file_->num_rows(next_group_ - 1);
@@ -260,8 +289,9 @@ void RootCursor::CloseGroup() {
   context_->budget->Release(ids_bytes_);
   ids_bytes_ = 0;
   stream_ = nullptr;
+  stream_held_.Set(0);
   ids_ = {};
-  min_id_from_row_.clear();
+  min_id_from_block_.clear();
 }
 
 void RootCursor::CloseFile() {
@@ -324,6 +354,48 @@ bool RootCursor::SkipTakenRows() {
   return rows > 0;
 }
 
+/// Returns the next row of the slice that is refused, the end of the slice when there is none.
+int64_t RootCursor::NextRefused() const {
+  for (const RefusedRows& rows : slice_->refused) {
+    if (rows.first_row >= slice_offset_) {
+      return rows.first_row;
+    }
+  }
+  return slice_->num_rows;
+}
+
+/// Drops rows of the slice that are too large to be read.
+bool RootCursor::DropRefusedRows() {
+  for (const RefusedRows& rows : slice_->refused) {
+    const int64_t end = rows.first_row + rows.num_rows;
+    if (slice_offset_ < rows.first_row || slice_offset_ >= end) {
+      continue;
+    }
+    const int64_t first = slice_first_row_ + slice_offset_;
+    int64_t num_rows = end - slice_offset_;
+    if (taken() != nullptr) {
+      num_rows = std::min(num_rows, taken()->NextIn(next_group_ - 1, first) - first);
+    }
+    IdRange ids = kEmptyIdRange;
+    for (int64_t row = first; row < first + num_rows; ++row) {
+      if (ids_.is_valid(row)) {
+        Extend(&ids, ids_.values[static_cast<size_t>(row)]);
+      }
+    }
+    rows_.lost.Add(ids);
+    outcomes_.back().dropped.Add(next_group_ - 1, first, num_rows);
+    counts().AddDropped(DropReason::kUnreadable, num_rows);
+    Fail(MakeError(ErrorKind::kParquet, rows.why.message(),
+                   {.partition = context_->partition,
+                    .table = std::string(otap::GetTable(kind_).directory),
+                    .file = summary()->entry.path,
+                    .row_group = next_group_ - 1}));
+    slice_offset_ += num_rows;
+    return true;
+  }
+  return false;
+}
+
 /// Reports what cannot be read and counts its rows: those of the open row group from the current
 /// slice on, or of the file. What may pass is left for another attempt where there can be one.
 void RootCursor::DropGroup(const Status& error) {
@@ -377,7 +449,9 @@ uint32_t RootCursor::MinUnreadId() const {
   }
   low = std::min(min_id_behind_file_, min_id_from_group_[static_cast<size_t>(next_group_)]);
   if (stream_ != nullptr) {
-    low = std::min(low, min_id_from_row_[static_cast<size_t>(slice_first_row_ + slice_offset_)]);
+    low = std::min(
+        low,
+        min_id_from_block_[static_cast<size_t>((slice_first_row_ + slice_offset_) / kBlockRows)]);
   }
   return low;
 }

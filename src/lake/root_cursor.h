@@ -10,6 +10,7 @@
 
 #include "lake/partition_reader.h"
 #include "lake/partition_resources.h"
+#include "lake/reservation.h"
 #include "lake/table_cursor.h"
 
 namespace df::lake {
@@ -29,6 +30,9 @@ struct RootRows {
       nullptr;  ///< of the file; valid until the next call
 };
 
+/// Returns the range of the ids of rows that are not null.
+IdRange IdsOf(const RootRows& rows);
+
 /// Gives root rows in file order. A file or row group that cannot be read is reported and left out.
 /// Every row is counted once, as emitted, dropped or left, at the latest by the destructor.
 class RootCursor {
@@ -41,6 +45,10 @@ class RootCursor {
   /// Returns at most batch_size rows, or nothing at the end. Errors: ambiguous resources under
   /// ResourceJoin::kFail.
   Result<std::optional<RootRows>> Next();
+
+  /// Gives back all but the first `num_rows` of the rows that Next returned last: it returns them
+  /// again.
+  void Shorten(RootRows* rows, int64_t num_rows);
 
   /// The rows that Next returned last have gone out.
   void Commit(const RootRows& rows);
@@ -76,6 +84,8 @@ class RootCursor {
   const RowRanges* taken() const;
   bool SkipTakenGroup();
   bool SkipTakenRows();
+  bool DropRefusedRows();
+  int64_t NextRefused() const;
   int64_t RowsAhead() const;
   IdRange IdsAhead() const;
   TableCounts& counts() { return context_->report->table(kind_); }
@@ -103,8 +113,9 @@ class RootCursor {
   std::unique_ptr<RowGroupStream> stream_;
   IdColumn ids_;
   std::vector<uint32_t>
-      min_id_from_row_;  ///< by row of the group: smallest id of it and the rows behind it
+      min_id_from_block_;  ///< by block of rows: smallest id of it and the rows behind it
   int64_t ids_bytes_ = 0;
+  Reservation stream_held_;
   int64_t slice_rows_ = 0;
   std::shared_ptr<const TableSlice> slice_;
   int64_t slice_first_row_ = 0;  ///< in the group

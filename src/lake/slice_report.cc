@@ -18,7 +18,8 @@ int64_t NumNulls(const Leaf& leaf, const LeafSlice& slice, int64_t num_rows) {
     // A file without the column would have been refused: what there is holds nothing.
     return leaf.parent == nullptr ? num_rows : 0;
   }
-  const int64_t num_null = slice.values == nullptr ? num_rows : slice.values->null_count();
+  const int64_t num_null =
+      (slice.values == nullptr ? num_rows : slice.values->null_count()) - slice.num_refused();
   if (num_null == 0 || slice.struct_validity == nullptr) {
     return num_null;
   }

@@ -9,16 +9,13 @@
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
 
+#include "lake/parquet_exceptions.h"
 #include "lake/repeated_ids.h"
 #include "lake/slice_report.h"
 
 namespace df::lake {
 
 namespace {
-
-bool Intersects(IdRange range, const IdMap& parents) {
-  return range.min <= range.max && range.min <= parents.max() && parents.min() <= range.max;
-}
 
 bool Covers(const std::optional<IdRange>& claimed, IdRange range) {
   return !claimed.has_value() || (claimed->min <= range.min && range.max <= claimed->max);
@@ -30,6 +27,10 @@ uint32_t LeastId(const ChildRowGroup& group) {
 }
 
 }  // namespace
+
+bool Intersects(IdRange range, const IdMap& parents) {
+  return range.min <= range.max && range.min <= parents.max() && parents.min() <= range.max;
+}
 
 TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files,
                          ReadContext* context, bool is_shared)
@@ -85,6 +86,7 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
 }
 
 Status TableCursor::Open(ChildRowGroup* group) {
+  MakeRoomForIds(*group);
   ChildRowGroup::Content content;
   ARROW_ASSIGN_OR_RAISE(content.file, OpenFile(*group->summary, LocationOf(*group)));
   ARROW_ASSIGN_OR_RAISE(content.parents,
@@ -105,6 +107,7 @@ Status TableCursor::Open(ChildRowGroup* group) {
     is_index_stale_ = is_index_stale_ || !group->facts().parent_ids.has_value();
   }
   group->Take(std::move(content), slice_rows);
+  group->open.ids_bytes = std::min(group->open.ids_bytes, context_->max_charged_bytes);
   open_groups_.push_back(group);
   context_->budget->Reserve(group->open.ids_bytes);
   if (is_first) {
@@ -119,6 +122,13 @@ Status TableCursor::Open(ChildRowGroup* group) {
     CheckStatistics(*group, group->parents);
   }
   return Status::OK();
+}
+
+/// The ids of a row group are held whole.
+void TableCursor::MakeRoomForIds(const ChildRowGroup& group) {
+  if (!context_->budget->Fits(group.num_rows() * (has_ids_ ? 8 : 4) + group.num_rows() / 8)) {
+    context_->make_room();
+  }
 }
 
 /// Compares what the statistics promise with what the pages hold.
@@ -151,6 +161,7 @@ Status TableCursor::CheckFile(const FileSummaryPtr& summary) {
     if (file == nullptr) {
       ARROW_ASSIGN_OR_RAISE(file, OpenFile(*summary, LocationOf(*group)));
     }
+    MakeRoomForIds(*group);
     ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
                           file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
     CheckStatistics(*group, RangeOf(parents, 0, std::ssize(parents.values)));
@@ -175,7 +186,7 @@ void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
     index_.Build(groups_);
   }
   const auto [first, end] = index_.Find({.min = parents.min(), .max = parents.max()});
-  for (size_t i = first; i < end; ++i) {
+  for (size_t i = first; i < end && !context_->is_payload_too_large; ++i) {
     ChildRowGroup* const group = groups_[i].get();
     if (group->collected_epoch == epoch_ || !Intersects(PossibleParents(*group), parents)) {
       continue;
@@ -183,7 +194,8 @@ void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
     group->collected_epoch = epoch_;
     const size_t num_pieces = rows->pieces.size();
     const size_t num_rows = rows->parents.size();
-    const Status status = CollectFrom(group, parents, rows);
+    const Status status =
+        CatchParquet(LocationOf(*group), [&] { return CollectFrom(group, parents, rows); });
     if (!status.ok()) {
       Fail(group, status);
       rows->pieces.resize(num_pieces);
@@ -209,179 +221,6 @@ void TableCursor::LookBehindStatistics(const IdMap& parents, ChildRows* rows) {
     is_index_stale_ = true;  // another cursor may have found statistics to be wrong
     CollectFromAll(parents, rows);
   }
-}
-
-Status TableCursor::CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows) {
-  if (group->state != ChildRowGroup::State::kOpen) {
-    ARROW_RETURN_NOT_OK(Open(group));
-  }
-  for (size_t i = 0; i < group->open.slices.size(); ++i) {
-    const ChildSlice& slice = group->open.slices[i];
-    const bool is_done = !is_shared_ && slice.num_done == slice.num_parents;
-    if (!is_done && Intersects(slice.parents, parents)) {
-      ARROW_RETURN_NOT_OK(Select(group, i, parents, rows));
-    }
-  }
-  return Status::OK();
-}
-
-namespace {
-
-/// Appends the own ids of the rows taken: a stretch from `first` on, or the chosen rows when
-/// `first` is -1.
-void AppendIds(const IdColumn& ids, const ParentIdSet& repeated, int64_t slice_row, int64_t first,
-               const std::vector<int32_t>& chosen, int64_t count, ChildRows* rows) {
-  const size_t begin = rows->ids.size();
-  rows->ids.resize(begin + static_cast<size_t>(count));
-  rows->id_states.resize(begin + static_cast<size_t>(count), ChildRows::kId);
-  const uint32_t* values = ids.values.data() + slice_row;
-  if (first >= 0) {
-    std::copy_n(values + first, count, rows->ids.data() + begin);
-  }
-  for (int64_t i = 0; first < 0 && i < count; ++i) {
-    rows->ids[begin + static_cast<size_t>(i)] = values[chosen[static_cast<size_t>(i)]];
-  }
-  for (int64_t i = 0; ids.validity != nullptr && i < count; ++i) {
-    const int64_t row = slice_row + (first >= 0 ? first + i : chosen[static_cast<size_t>(i)]);
-    rows->id_states[begin + static_cast<size_t>(i)] =
-        ids.is_valid(row) ? ChildRows::kId : ChildRows::kNoId;
-  }
-  for (size_t i = begin; !repeated.empty() && i < rows->ids.size(); ++i) {
-    if (rows->id_states[i] == ChildRows::kId && repeated.Has(rows->ids[i])) {
-      rows->id_states[i] = ChildRows::kRepeatedId;
-    }
-  }
-}
-
-}  // namespace
-
-Status TableCursor::Select(ChildRowGroup* group, size_t slice_index, const IdMap& parents,
-                           ChildRows* rows) {
-  ChildSlice& slice = group->open.slices[slice_index];
-  const uint32_t* values = group->open.parents.values.data() + slice.first_row;
-  if (!slice.is_sorted && slice.order.empty()) {
-    group->SortSlice(&slice);
-  }
-  // Positions run over the rows, or over the order when the rows are not sorted.
-  const bool by_order = !slice.is_sorted;
-  auto row_at = [&](int64_t position) -> int64_t {
-    return by_order ? slice.order[static_cast<size_t>(position)] : position;
-  };
-  const int64_t num_positions =
-      by_order ? static_cast<int64_t>(slice.order.size()) : slice.num_rows;
-  auto first_not_below = [&](uint64_t bound) {
-    int64_t low = 0;
-    int64_t high = num_positions;
-    while (low < high) {
-      const int64_t middle = (low + high) / 2;
-      if (values[row_at(middle)] < bound) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
-  };
-  const int64_t begin = first_not_below(parents.min());
-  const int64_t end = first_not_below(uint64_t{parents.max()} + 1);
-  if (begin == end) {
-    return Status::OK();
-  }
-
-  std::vector<int32_t> chosen;
-  const size_t first_new = rows->parents.size();
-  if (parents.is_dense()) {
-    rows->parents.resize(first_new + static_cast<size_t>(end - begin));
-    uint32_t* out = rows->parents.data() + first_new;
-    const uint32_t base = parents.min();
-    if (by_order) {
-      chosen.assign(slice.order.begin() + begin, slice.order.begin() + end);
-      for (const int32_t row : chosen) {
-        *out++ = values[row] - base;
-      }
-    } else {
-      for (int64_t row = begin; row < end; ++row) {
-        *out++ = values[row] - base;
-      }
-    }
-  } else {
-    for (int64_t position = begin; position < end; ++position) {
-      const int64_t row = row_at(position);
-      const int64_t parent = parents.Find(values[row]);
-      if (parent >= 0) {
-        chosen.push_back(static_cast<int32_t>(row));
-        rows->parents.push_back(static_cast<uint32_t>(parent));
-      }
-    }
-  }
-  const int64_t taken = static_cast<int64_t>(rows->parents.size() - first_new);
-  if (taken == 0) {
-    return Status::OK();
-  }
-  ARROW_RETURN_NOT_OK(EnsureDecoded(group, slice_index));
-  slice.used_epoch = epoch_;
-
-  Piece piece{.slice = slice.data,
-              .offset = begin,
-              .length = taken,
-              .selection = nullptr,
-              .file = group->summary.get()};
-  const bool is_stretch = chosen.empty() || (chosen.back() - chosen.front() + 1 == taken &&
-                                             std::is_sorted(chosen.begin(), chosen.end()));
-  if (is_stretch) {
-    piece.offset = chosen.empty() ? begin : chosen.front();
-  } else {
-    piece.selection = std::make_shared<arrow::Int32Array>(taken, arrow::Buffer::FromVector(chosen));
-  }
-  if (has_ids_) {
-    AppendIds(group->open.ids, group->open.repeated_ids, slice.first_row,
-              chosen.empty() ? begin : -1, chosen, taken, rows);
-  }
-  pending_.push_back({group, slice_index, piece});
-  pending_.back().rows.slice = nullptr;
-  rows->pieces.push_back(std::move(piece));
-  return Status::OK();
-}
-
-Status TableCursor::EnsureDecoded(ChildRowGroup* group, size_t slice_index) {
-  ChildRowGroup::Content& open = group->open;
-  open.slices[slice_index].is_released = false;  // it was, if statistics are wrong
-  if (open.slices[slice_index].data != nullptr) {
-    return Status::OK();
-  }
-  if (open.stream == nullptr || open.next_slice > slice_index) {
-    if (open.stream != nullptr) {
-      ++context_->report->slices_decoded_again;
-    }
-    ARROW_ASSIGN_OR_RAISE(open.stream, open.file->OpenRowGroup(group->index, DataLeaves(kind_)));
-    open.next_slice = 0;
-  }
-  while (open.next_slice <= slice_index) {
-    ChildSlice& slice = open.slices[open.next_slice];
-    if (!context_->budget->Fits(context_->slice_bytes)) {
-      context_->make_room();
-    }
-    auto data = std::make_shared<TableSlice>();
-    data->num_rows = slice.num_rows;
-    ARROW_ASSIGN_OR_RAISE(data->leaves, open.stream->Next(slice.num_rows));
-    const bool is_wanted = open.next_slice == slice_index;
-    ++open.next_slice;
-    data->size_bytes = SliceBytes(data->leaves);
-    counts().bytes_decoded += data->size_bytes;
-    if (slice.data != nullptr || slice.is_released ||
-        (!is_wanted && !context_->budget->Fits(data->size_bytes + context_->slice_bytes))) {
-      continue;
-    }
-    context_->budget->Reserve(data->size_bytes);
-    if (!std::exchange(slice.is_reported, true)) {
-      ReportSlice(
-          kind_, *data,
-          {.partition = context_->partition, .table = "", .file = group->summary->entry.path},
-          context_->report);
-    }
-    slice.data = std::move(data);
-  }
-  return Status::OK();
 }
 
 void TableCursor::Commit() {
@@ -417,12 +256,11 @@ void TableCursor::Free(ChildSlice* slice) {
   }
 }
 
-void TableCursor::Evict() {
-  for (ChildRowGroup* group : open_groups_) {
-    for (ChildSlice& slice : group->open.slices) {
-      if (slice.used_epoch != epoch_) {
-        Free(&slice);
-      }
+void TableCursor::ParkIdle() {
+  const std::vector<ChildRowGroup*> open = open_groups_;  // parking takes out of it
+  for (ChildRowGroup* group : open) {
+    if (group->collected_epoch != epoch_) {
+      Park(group);
     }
   }
 }
@@ -448,6 +286,7 @@ void TableCursor::Empty(ChildRowGroup* group) {
   for (ChildSlice& slice : group->open.slices) {
     Free(&slice);
   }
+  CloseStream(group);
   context_->budget->Release(group->open.ids_bytes);
   group->open = {};
   std::erase(open_groups_, group);

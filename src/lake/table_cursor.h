@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -26,6 +27,8 @@ namespace df::lake {
 
 /// What the cursors of one partition share.
 struct ReadContext {
+  static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
   arrow::fs::FileSystem* file_system = nullptr;
   std::string base;
   std::string partition;
@@ -37,7 +40,25 @@ struct ReadContext {
   bool is_partial = false;
   /// Frees decoded slices that the current payload does not use.
   std::function<void()> make_room;
+
+  /// Closes row groups that the current payload does not look at.
+  std::function<void()> close_idle;
+
+  ReadLimits limits;                    ///< of one row group
+  int64_t stream_bytes = 0;             ///< that the open row groups hold to read on
+  int64_t max_stream_bytes = kNoLimit;  ///< where idle ones are closed
+  /// Of the ids of a row group: where they are more, the rest must not push slices out that are
+  /// decoded again for each payload.
+  int64_t max_charged_bytes = kNoLimit;
+  int64_t max_payload_bytes = kNoLimit;  ///< of the children of the payload in hand
+  int64_t payload_bytes = 0;             ///< that these take so far
+  int64_t copied_bytes = 0;              ///< of these: copied, and reserved
+  /// They take more: nothing else is collected, and the payload must be given up or shortened.
+  bool is_payload_too_large = false;
 };
+
+/// Tells whether some row of a range may have a parent in the map.
+bool Intersects(IdRange range, const IdMap& parents);
 
 /// What is known, when everything was read, of the rows that the rows of a child table may point
 /// to.
@@ -68,6 +89,9 @@ class TableCursor {
 
   otap::TableKind kind() const { return kind_; }
 
+  /// Nothing was collected since the last call of Commit or Drop.
+  void Rollback() { pending_.clear(); }
+
   /// Returns the rows whose parent is in the map, in file order, sorted by parent inside a slice
   /// that was not sorted. They count as soon as Commit or Drop says what became of them.
   ChildRows Collect(const IdMap& parents);
@@ -91,6 +115,14 @@ class TableCursor {
 
   /// Frees decoded slices that the last Collect did not use; they are decoded again when needed.
   void Evict();
+
+  /// Closes the pages of row groups that the last Collect did not look at; they are read again from
+  /// their beginning when needed.
+  void CloseIdle();
+
+  /// Closes the row groups that the last Collect did not look at; their ids are read again when
+  /// needed.
+  void ParkIdle();
 
   /// Counts what nobody asked for, names rows that point nowhere and closes everything. Unless
   /// other root files are read at another time, row groups that were never needed are opened to see
@@ -117,6 +149,12 @@ class TableCursor {
     Location first;
   };
 
+  /// Rows of a slice: a stretch from `first` on, or the given ones.
+  struct Choice {
+    int64_t first = 0;
+    std::vector<int32_t> rows;
+  };
+
   void CollectFromAll(const IdMap& parents, ChildRows* rows);
   Location LocationOf(const ChildRowGroup& group) const;
   Result<std::shared_ptr<TableFile>> OpenFile(const FileSummary& summary, Location location);
@@ -124,8 +162,19 @@ class TableCursor {
   void CheckStatistics(const ChildRowGroup& group, IdRange parents);
   Status CheckFile(const FileSummaryPtr& summary);
   Status CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows);
-  Status Select(ChildRowGroup* group, size_t slice_index, const IdMap& parents, ChildRows* rows);
-  Status EnsureDecoded(ChildRowGroup* group, size_t slice_index);
+  Status Select(ChildRowGroup* group, size_t* slice_index, const IdMap& parents, ChildRows* rows);
+  Status ChargePiece(ChildSlice* slice, Piece* piece);
+  void DropRefused(ChildRowGroup* group, size_t slice_index, size_t first_new, Choice* choice,
+                   ChildRows* rows);
+  void Choose(ChildRowGroup* group, size_t slice_index, const IdMap& parents, Choice* choice,
+              ChildRows* rows);
+  Result<bool> EnsureDecoded(ChildRowGroup* group, size_t* slice_index);
+  Result<std::shared_ptr<TableSlice>> DecodeRows(ChildRowGroup* group, int64_t num_rows);
+  void KeepSlice(const ChildRowGroup& group, ChildSlice* slice, std::shared_ptr<TableSlice> data);
+  void CutSlice(ChildRowGroup* group, size_t slice_index, int64_t num_rows);
+  bool IsPending(const ChildRowGroup& group, size_t slice_index) const;
+  void CloseStream(ChildRowGroup* group);
+  void MakeRoomForIds(const ChildRowGroup& group);
   void Free(ChildSlice* slice);
   void Park(ChildRowGroup* group);
   void ForgetUnopened(const ChildRowGroup& group);

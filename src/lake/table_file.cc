@@ -13,9 +13,7 @@
 
 #include "base/units.h"
 #include "lake/column_levels.h"
-#include "lake/companion_time.h"
-#include "lake/exemplar_values.h"
-#include "lake/list_reader.h"
+#include "lake/leaf_stream.h"
 #include "lake/parquet_exceptions.h"
 
 namespace df::lake {
@@ -33,6 +31,9 @@ constexpr int64_t kIdPieceRows = 256 << 10;
 /// slices too small.
 constexpr int64_t kMostExpansion = 256;
 
+/// Of ids, and of columns that must be empty: none of their pages is passed over.
+constexpr PageLimits kIdPages = {.piece_bytes = 4_MiB, .page_bytes = 1_GiB};
+
 constexpr otap::Column kWideId = {"id", otap::ColumnType::kUInt32};
 
 parquet::ReaderProperties MakeReaderProperties() {
@@ -45,61 +46,6 @@ const parquet::ReaderProperties& Properties() {
   static const parquet::ReaderProperties kProperties = MakeReaderProperties();
   return kProperties;
 }
-
-/// The leaves of one row group behind one call.
-class LeafStream final : public RowGroupStream {
- public:
-  /// The whole nanoseconds of a time that is stored coarser.
-  struct Companion {
-    size_t leaf = 0;
-    std::unique_ptr<LeafDecoder> decoder;
-    int64_t nanos_per_unit = 1;
-  };
-
-  LeafStream(std::vector<std::unique_ptr<LeafDecoder>> decoders, std::vector<Companion> companions,
-             std::unique_ptr<ListReader> lists, ExemplarValues exemplar_values,
-             otap::TableKind kind, Location location)
-      : decoders_(std::move(decoders)),
-        companions_(std::move(companions)),
-        lists_(std::move(lists)),
-        exemplar_values_(exemplar_values),
-        kind_(kind),
-        location_(std::move(location)) {}
-
-  Result<std::vector<LeafSlice>> Next(int64_t num_rows) override {
-    std::vector<LeafSlice> slices(decoders_.size());
-    for (size_t leaf = 0; leaf < decoders_.size(); ++leaf) {
-      if (decoders_[leaf] != nullptr) {
-        ARROW_ASSIGN_OR_RAISE(slices[leaf], decoders_[leaf]->Next(num_rows));
-      }
-    }
-    for (Companion& companion : companions_) {
-      ARROW_ASSIGN_OR_RAISE(const LeafSlice nanos, companion.decoder->Next(num_rows));
-      auto& values = slices[companion.leaf].values;
-      auto taken = TakeCompanion(values, nanos.values, companion.nanos_per_unit);
-      if (!taken.ok()) {
-        return MakeError(ErrorKind::kArrow,
-                         fmt::format("column {}: {}", LeavesOf(kind_)[companion.leaf].path(),
-                                     taken.status().message()),
-                         location_);
-      }
-      values = std::move(*taken);
-    }
-    if (lists_ != nullptr) {
-      ARROW_RETURN_NOT_OK(lists_->Next(num_rows, &slices));
-    }
-    ARROW_RETURN_NOT_OK(exemplar_values_.Apply(&slices));
-    return slices;
-  }
-
- private:
-  std::vector<std::unique_ptr<LeafDecoder>> decoders_;
-  std::vector<Companion> companions_;
-  std::unique_ptr<ListReader> lists_;
-  ExemplarValues exemplar_values_;
-  otap::TableKind kind_;
-  Location location_;
-};
 
 }  // namespace
 
@@ -161,6 +107,12 @@ bool TableFile::is_required(int leaf) const {
              ->max_definition_level() == 0;
 }
 
+int64_t TableFile::num_items(int row_group, int leaf) const {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  return std::max<int64_t>(footer_.metadata->RowGroup(row_group)->ColumnChunk(column)->num_values(),
+                           0);
+}
+
 parquet::Type::type TableFile::physical_type(int leaf) const {
   return footer_.metadata->schema()
       ->Column(layout_.columns[static_cast<size_t>(leaf)])
@@ -205,7 +157,9 @@ std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
   }
 }
 
-Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column) {
+Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column,
+                                                                  const PageLimits& limits,
+                                                                  int64_t* buffer_bytes) {
   Location where = location_;
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
@@ -233,26 +187,43 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group,
       ARROW_ASSIGN_OR_RAISE(stream, arrow::io::BufferedInputStream::Create(
                                         kWholeChunkBytes, arrow::default_memory_pool(), raw, size));
     }
-    return parquet::PageReader::Open(std::move(stream), chunk->num_values(), chunk->compression(),
-                                     Properties(), *footer_.metadata->schema()->Column(column));
+    if (buffer_bytes != nullptr) {
+      *buffer_bytes += std::min(size, kWholeChunkBytes);
+    }
+    if (chunk->compression() == parquet::Compression::UNCOMPRESSED &&
+        size <= std::min({kWholeChunkBytes, limits.piece_bytes, limits.page_bytes})) {
+      return parquet::PageReader::Open(std::move(stream), chunk->num_values(), chunk->compression(),
+                                       Properties(), *footer_.metadata->schema()->Column(column));
+    }
+    return OpenGatedPages({.stream = std::move(stream),
+                           .file = file_,
+                           .position = start,
+                           .num_values = chunk->num_values(),
+                           .codec = chunk->compression(),
+                           .descriptor = footer_.metadata->schema()->Column(column)},
+                          Properties(), limits);
   });
 }
 
 Result<std::unique_ptr<LeafDecoder>> TableFile::OpenLeaf(int row_group, int leaf,
-                                                         const otap::Column& target) {
+                                                         const otap::Column& target,
+                                                         const PageLimits& limits,
+                                                         int64_t* buffer_bytes) {
   const int column = layout_.columns[static_cast<size_t>(leaf)];
   Location where = location_;
   where.row_group = row_group;
-  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column));
+  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
   return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column), target,
                            where, layout_.nanos_per_unit[static_cast<size_t>(leaf)]);
 }
 
-Result<std::unique_ptr<LeafDecoder>> TableFile::OpenCompanion(int row_group, int leaf) {
+Result<std::unique_ptr<LeafDecoder>> TableFile::OpenCompanion(int row_group, int leaf,
+                                                              const PageLimits& limits,
+                                                              int64_t* buffer_bytes) {
   const int column = layout_.companions[static_cast<size_t>(leaf)];
   Location where = location_;
   where.row_group = row_group;
-  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column));
+  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
   return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column),
                            *LeavesOf(kind_)[static_cast<size_t>(leaf)].column, where, 1);
 }
@@ -264,7 +235,7 @@ Status TableFile::CheckEmptyColumns(int row_group, int leaf) {
     if (leaf >= 0 && (leaf < empty.first_leaf || leaf >= empty.first_leaf + empty.num_leaves)) {
       continue;
     }
-    ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, empty.column));
+    ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, empty.column, kIdPages, nullptr));
     ARROW_ASSIGN_OR_RAISE(
         const bool has_values, CatchParquet(where, [&]() -> Result<bool> {
           auto found = HasLevel(std::move(pages), *footer_.metadata->schema()->Column(empty.column),
@@ -289,11 +260,16 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
     return ids;
   }
   // In pieces: what the footer claims is only believed as far as pages bear it out.
-  ARROW_ASSIGN_OR_RAISE(const auto decoder, OpenLeaf(row_group, leaf, kWideId));
+  ARROW_ASSIGN_OR_RAISE(const auto decoder, OpenLeaf(row_group, leaf, kWideId, kIdPages));
   arrow::TypedBufferBuilder<bool> validity;
   for (int64_t row = 0; row < rows; row += kIdPieceRows) {
     const int64_t count = std::min(kIdPieceRows, rows - row);
     ARROW_ASSIGN_OR_RAISE(const LeafSlice slice, decoder->Next(count));
+    if (!slice.refused.empty()) {
+      Location where = location_;
+      where.row_group = row_group;
+      return MakeError(ErrorKind::kParquet, slice.refused.front().why.message(), where);
+    }
     const size_t begin = ids.values.size();
     ids.values.resize(begin + static_cast<size_t>(count), 0);
     ARROW_RETURN_NOT_OK(validity.Reserve(count));
@@ -317,11 +293,16 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
 }
 
 Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
-                                                                const std::vector<bool>& wanted) {
+                                                                const std::vector<bool>& wanted,
+                                                                const ReadLimits& limits) {
   ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
   const std::span<const Leaf> leaves = LeavesOf(kind_);
-  std::vector<std::unique_ptr<LeafDecoder>> decoders(leaves.size());
-  std::vector<LeafStream::Companion> companions;
+  LeafStream::Parts parts;
+  parts.kind = kind_;
+  parts.location = location_;
+  parts.location.row_group = row_group;
+  parts.limits = limits;
+  parts.decoders.resize(leaves.size());
   std::vector<int> list_leaves;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     if (!wanted[leaf] || layout_.columns[leaf] < 0) {
@@ -332,22 +313,22 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
       continue;
     }
     const bool is_id = leaves[leaf].column->role != otap::ColumnRole::kData;
-    ARROW_ASSIGN_OR_RAISE(decoders[leaf], OpenLeaf(row_group, static_cast<int>(leaf),
-                                                   is_id ? kWideId : *leaves[leaf].column));
+    ARROW_ASSIGN_OR_RAISE(parts.decoders[leaf], OpenLeaf(row_group, static_cast<int>(leaf),
+                                                         is_id ? kWideId : *leaves[leaf].column,
+                                                         limits.pages, &parts.buffer_bytes));
     if (layout_.companions[leaf] >= 0) {
-      ARROW_ASSIGN_OR_RAISE(auto decoder, OpenCompanion(row_group, static_cast<int>(leaf)));
-      companions.push_back({leaf, std::move(decoder), layout_.nanos_per_unit[leaf]});
+      ARROW_ASSIGN_OR_RAISE(auto decoder, OpenCompanion(row_group, static_cast<int>(leaf),
+                                                        limits.pages, &parts.buffer_bytes));
+      parts.companions.push_back({leaf, std::move(decoder), layout_.nanos_per_unit[leaf]});
     }
   }
-  Location where = location_;
-  where.row_group = row_group;
-  std::unique_ptr<ListReader> lists;
   if (!list_leaves.empty()) {
-    ARROW_ASSIGN_OR_RAISE(
-        lists, ListReader::Make(file_, footer_.metadata, kind_, row_group, list_leaves, where));
+    ARROW_ASSIGN_OR_RAISE(parts.lists,
+                          ListReader::Make(file_, footer_.metadata, kind_, row_group, list_leaves,
+                                           parts.location, limits.slice_bytes));
   }
-  return std::make_unique<LeafStream>(std::move(decoders), std::move(companions), std::move(lists),
-                                      ExemplarValues::Make(*this), kind_, std::move(where));
+  parts.exemplar_values = ExemplarValues::Make(*this);
+  return std::make_unique<LeafStream>(std::move(parts));
 }
 
 }  // namespace df::lake

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "lake/layout.h"
 #include "lake/leaf.h"
 #include "lake/leaf_decoder.h"
+#include "lake/page_gate.h"
 
 namespace df::lake {
 
@@ -39,13 +41,30 @@ struct IdColumn {
   }
 };
 
+/// What a reader may hold of one row group.
+struct ReadLimits {
+  PageLimits pages;
+  /// The text, binary and lists of a slice take at most so much, as far as a single row allows.
+  int64_t slice_bytes = std::numeric_limits<int64_t>::max();
+};
+
+/// Rows of all wanted leaves of a row group.
+struct DecodedRows {
+  int64_t num_rows = 0;
+  std::vector<LeafSlice> leaves;  ///< in LeavesOf order; empty ones for what is not read or absent
+  std::vector<RefusedRows> refused;  ///< of any leaf, ascending, without overlap
+};
+
 /// Decodes slices of all wanted leaves of a row group, front to back.
 class RowGroupStream {
  public:
   virtual ~RowGroupStream() = default;
-  /// Returns one slice per leaf of the table, in LeavesOf order; empty ones for leaves that are not
-  /// read or absent.
-  virtual Result<std::vector<LeafSlice>> Next(int64_t num_rows) = 0;
+  /// Returns the next rows: at least one, and fewer than `num_rows` where the limits say so.
+  virtual Result<DecodedRows> Next(int64_t num_rows) = 0;
+  /// Bytes that it holds between two calls, and what of these comes of unusual pages or
+  /// dictionaries.
+  virtual int64_t held_bytes() const = 0;
+  virtual int64_t large_bytes() const = 0;
 };
 
 class TableFile : public std::enable_shared_from_this<TableFile> {
@@ -67,6 +86,10 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
 
   /// Bytes of the row group as stored before compression: the base of memory estimates.
   int64_t uncompressed_bytes(int row_group) const { return bytes_[static_cast<size_t>(row_group)]; }
+
+  /// Returns how many items the lists of a leaf have in a row group, nulls and empty lists
+  /// included.
+  int64_t num_items(int row_group, int leaf) const;
 
   /// Tells whether resource and scope ids are unique in the partition and join as stored: the
   /// file's own key says so. The width of the ids says nothing: rewriters widen them.
@@ -94,11 +117,14 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Opens the leaves for which `wanted` is true. Root and parent ids are decoded at their width in
   /// memory.
   Result<std::unique_ptr<RowGroupStream>> OpenRowGroup(int row_group,
-                                                       const std::vector<bool>& wanted);
+                                                       const std::vector<bool>& wanted,
+                                                       const ReadLimits& limits = {});
 
-  /// Opens the pages of one flat leaf.
-  Result<std::unique_ptr<LeafDecoder>> OpenLeaf(int row_group, int leaf,
-                                                const otap::Column& target);
+  /// Opens the pages of one flat leaf. Adds what the file is read through to `buffer_bytes`, which
+  /// may be null.
+  Result<std::unique_ptr<LeafDecoder>> OpenLeaf(int row_group, int leaf, const otap::Column& target,
+                                                const PageLimits& limits = {},
+                                                int64_t* buffer_bytes = nullptr);
 
  private:
   TableFile() = default;
@@ -106,8 +132,12 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Status CheckRowGroups();
   /// Looks into the columns that stand for leaves and must hold nothing: those of one leaf, or all.
   Status CheckEmptyColumns(int row_group, int leaf = -1);
-  Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column);
-  Result<std::unique_ptr<LeafDecoder>> OpenCompanion(int row_group, int leaf);
+  Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column,
+                                                         const PageLimits& limits,
+                                                         int64_t* buffer_bytes);
+  Result<std::unique_ptr<LeafDecoder>> OpenCompanion(int row_group, int leaf,
+                                                     const PageLimits& limits,
+                                                     int64_t* buffer_bytes);
 
   otap::TableKind kind_ = otap::TableKind::kLogs;
   Location location_;

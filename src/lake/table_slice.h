@@ -18,7 +18,10 @@ struct FileSummary;
 struct TableSlice {
   int64_t num_rows = 0;
   std::vector<LeafSlice> leaves;
+  std::vector<RefusedRows> refused;  ///< rows that do not go out: ascending, without overlap
   int64_t size_bytes = 0;
+
+  bool is_refused(int64_t row) const;
 };
 
 /// Rows of one slice that belong to a payload: a stretch, or single rows in the order given.
@@ -55,6 +58,9 @@ int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>&
 /// Returns, by leaf, what a slice of a table holds: everything but the top-level ids, which are
 /// read apart.
 std::vector<bool> DataLeaves(otap::TableKind kind);
+
+/// Copies rows (Int32, no nulls) of a slice, so that it need not be held for them.
+Result<std::shared_ptr<TableSlice>> CopyRows(const TableSlice& slice, const arrow::Array& rows);
 
 /// Returns the bytes of the arrays of a slice, dictionaries not counted.
 int64_t SliceBytes(const std::vector<LeafSlice>& leaves);

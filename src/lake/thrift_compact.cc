@@ -22,7 +22,7 @@ arrow::Result<uint8_t> ThriftWalker::Byte() {
   return static_cast<uint8_t>(bytes_[static_cast<size_t>(offset_++)]);
 }
 
-arrow::Result<uint64_t> ThriftWalker::Varint() {
+arrow::Result<uint64_t> ThriftWalker::LongVarint() {
   uint64_t value = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     ARROW_ASSIGN_OR_RAISE(const uint8_t byte, Byte());

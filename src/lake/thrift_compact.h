@@ -58,7 +58,18 @@ class ThriftWalker {
 
  private:
   arrow::Result<uint8_t> Byte();
-  arrow::Result<uint64_t> Varint();
+  arrow::Result<uint64_t> Varint() {
+    // Most take one byte.
+    if (offset_ < static_cast<int64_t>(bytes_.size())) {
+      const auto byte = static_cast<uint8_t>(bytes_[static_cast<size_t>(offset_)]);
+      if ((byte & 0x80) == 0) {
+        ++offset_;
+        return uint64_t{byte};
+      }
+    }
+    return LongVarint();
+  }
+  arrow::Result<uint64_t> LongVarint();
   arrow::Status Fail(std::string_view why) const;
 
   std::string_view bytes_;

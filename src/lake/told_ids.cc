@@ -61,7 +61,7 @@ template <typename IsValid, typename IsRepeated>
 IdMap ToldIds::Map(otap::TableKind kind, const uint32_t* ids, int64_t count, IsValid&& is_valid,
                    IsRepeated&& is_repeated) {
   const RepeatedIds& elsewhere = FindRepeated(kind);
-  LeftOut& left_out = left_out_[otap::TableIndex(kind)];
+  LeftOut& left_out = left_out_now_[otap::TableIndex(kind)];
   std::vector<bool> is_told(static_cast<size_t>(count), false);
   for (int64_t row = 0; row < count; ++row) {
     if (is_valid(row) && (is_repeated(row) || elsewhere.Has(ids[row]))) {
@@ -106,6 +106,16 @@ IdMap ToldIds::MapChildren(otap::TableKind kind, const ChildRows& rows) {
   }
   return Map(kind, rows.ids.data(), rows.num_rows(), is_valid,
              [&](int64_t row) { return state(row) == ChildRows::kRepeatedId; });
+}
+
+void ToldIds::Commit() {
+  for (size_t table = 0; table < left_out_.size(); ++table) {
+    const LeftOut& now = left_out_now_[table];
+    left_out_[table].num_rows += now.num_rows;
+    left_out_[table].num_zeros += now.num_zeros;
+    Extend(&left_out_[table].ids, now.ids);
+  }
+  left_out_now_ = {};
 }
 
 /// Where statistics have hidden an id that comes twice, rows may have gone out with the children of

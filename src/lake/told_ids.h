@@ -27,6 +27,10 @@ class ToldIds {
   /// Maps the ids of rows of another table.
   IdMap MapChildren(otap::TableKind kind, const ChildRows& rows);
 
+  /// Counts, or forgets, the rows left out since the last call of either.
+  void Commit();
+  void Rollback() { left_out_now_ = {}; }
+
   /// Names the tables with rows that were left out.
   void Name();
 
@@ -51,6 +55,7 @@ class ToldIds {
   ReadContext* context_;
   std::array<std::optional<RepeatedIds>, otap::kTableCount> repeated_;
   std::array<LeftOut, otap::kTableCount> left_out_;
+  std::array<LeftOut, otap::kTableCount> left_out_now_;  ///< of the payload in hand
 
   // Of the row group of the root rows in hand.
   FileSummaryPtr root_file_;

@@ -67,7 +67,7 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                     {"fail", ResourceJoin::kFail}},
                    "what to do where files do not say which resource a record has"),
       config::Size("memory_limit", &ParquetReceiverConfig::memory_limit, {16_MiB, 1024_GiB},
-                   "bound on decoded data, over all cores"),
+                   "bound on what is read and decoded, over all cores"),
       config::Integer("max_concurrent_partitions",
                       &ParquetReceiverConfig::max_concurrent_partitions, {1, 64},
                       "partitions read at the same time on each core"),
