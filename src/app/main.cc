@@ -6,6 +6,7 @@
 #include "app/schema_command.h"
 #include "nodes/registry.h"
 #include "runtime/signals.h"
+#include "storage/object_stores.h"
 
 namespace {
 
@@ -27,10 +28,7 @@ constexpr std::array kSubCommands = std::to_array<SubCommand>({
     {"schema", PrintSchema},
 });
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  df::runtime::HoldSignals();
+int Run(int argc, char** argv) {
   if (argc > 1) {
     for (const SubCommand& command : kSubCommands) {
       if (command.name == argv[1]) {
@@ -39,4 +37,13 @@ int main(int argc, char** argv) {
     }
   }
   return df::app::RunCommand(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  df::runtime::HoldSignals();
+  const int exit_code = Run(argc, argv);
+  df::storage::FinalizeStores();
+  return exit_code;
 }

@@ -104,7 +104,7 @@ class ArrivalOrders {
   void Run() {
     Schedule();
     list_ = std::make_unique<WorkList>(
-        file_system_, base().string(), options_,
+        store_, base().string(), options_,
         FollowOptions{
             .polling_interval = kPoll, .completeness_grace = kGrace, .late_window = kLateWindow},
         [this] { return now_; });
@@ -196,9 +196,9 @@ class ArrivalOrders {
       ReadReport report;
       std::vector<RootOutcome> outcomes;
       for (const PartitionTask& task : taken->work->tasks) {
-        auto reader = PartitionReader::Make(file_system_.get(), base().string(), task, options_,
-                                            &budget, &report)
-                          .ValueOrDie();
+        auto reader =
+            PartitionReader::Make(store_.get(), base().string(), task, options_, &budget, &report)
+                .ValueOrDie();
         while (true) {
           auto payload = reader->Next();
           EXPECT_TRUE(payload.ok()) << payload.status();
@@ -302,6 +302,7 @@ class ArrivalOrders {
   df::testing::TemporaryFolder folder_;
   Time now_{seconds(1'800'000'000)};
   std::shared_ptr<GuardedFileSystem> file_system_ = std::make_shared<GuardedFileSystem>(&now_);
+  std::shared_ptr<storage::Store> store_ = storage::Store::Over({}, {}, file_system_);
   otap::Signal signal_ = otap::Signal::kLogs;
   std::vector<otap::BatchPtr> batches_;
   df::testing::WrittenLake written_;

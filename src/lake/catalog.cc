@@ -15,10 +15,12 @@
 
 #include "base/text.h"
 #include "lake/copied_files.h"
-#include "lake/directory.h"
 
 namespace df::lake {
 namespace {
+
+using storage::DirectoryEntry;
+using storage::FileNumber;
 
 constexpr int kMaxDepth = 16;
 
@@ -28,10 +30,10 @@ std::string_view BaseName(std::string_view path) { return path.substr(path.find_
 class TableWalk {
  public:
   /// `visited` are the directories that are not walked, by number.
-  TableWalk(arrow::fs::FileSystem& file_system, const std::string& base, otap::TableKind kind,
+  TableWalk(storage::DirectoryReader* directories, const std::string& base, otap::TableKind kind,
             std::map<FileNumber, std::string> visited,
             std::map<std::string, PartitionListing>* partitions, LakeListing* listing)
-      : file_system_(file_system),
+      : directories_(directories),
         base_(base),
         kind_(kind),
         visited_(std::move(visited)),
@@ -73,7 +75,7 @@ class TableWalk {
         return "Hudi";
       }
       if (entry.name == "metadata" && entry.is_directory) {
-        const auto inner = ListDirectory(file_system_, FullPath(base_, directory + "/metadata"));
+        const auto inner = directories_->List(FullPath(base_, directory + "/metadata"));
         if (inner.ok() && std::any_of(inner->begin(), inner->end(), [](const DirectoryEntry& file) {
               return file.name.ends_with(".metadata.json");
             })) {
@@ -113,7 +115,7 @@ class TableWalk {
                   directory.partition, directory.path));
       return;
     }
-    auto entries = ListDirectory(file_system_, FullPath(base_, directory.path));
+    auto entries = directories_->List(FullPath(base_, directory.path));
     if (!entries.ok()) {
       is_incomplete_ = true;
       listing_->problems.push_back(
@@ -216,7 +218,7 @@ class TableWalk {
     has_aliases_ = has_aliases_ || entry.is_link || entry.has_names;
   }
 
-  arrow::fs::FileSystem& file_system_;
+  storage::DirectoryReader* directories_;
   const std::string& base_;
   otap::TableKind kind_;
   std::map<FileNumber, std::string> visited_;
@@ -322,16 +324,17 @@ int64_t NameMillis(std::string_view path) {
   return millis;
 }
 
-Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
+Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                              const std::vector<otap::Signal>& signals) {
   LakeListing listing;
-  auto entries = ListDirectory(file_system, base);
+  auto directories = store.ReadDirectories(base);
+  auto entries = directories.ok() ? (*directories)->List(base) : directories.status();
   if (!entries.ok()) {
     // Whoever waits for a base to appear lists again anyhow; for others one that is not there is a
     // name written wrongly, which does not pass.
-    const auto found = file_system.GetFileInfo(base);
-    const bool is_there = !found.ok() || found->type() != arrow::fs::FileType::NotFound;
-    return WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = base}, is_there);
+    const auto exists = store.Exists(base);
+    return WithContext(entries.status(), ErrorKind::kFileDiscovery, {.file = store.Describe(base)},
+                       exists.ValueOr(true));
   }
   std::map<std::string, PartitionListing> partitions;
   std::vector<Status> ignored;
@@ -340,7 +343,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
   // What no walk enters: a link that leads there would read files of one table as another's.
   std::map<FileNumber, std::string> bounds;
-  for (const FileNumber& number : NumbersUpFrom(file_system, base)) {
+  for (const FileNumber& number : (*directories)->NumbersUpFrom(base)) {
     bounds.emplace(number, "the base or a folder above it");
   }
   for (const DirectoryEntry& entry : *entries) {
@@ -387,7 +390,7 @@ Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::stri
     }
     // Inference of resources looks at the ids of every root table, whatever is replayed.
     if (is_wanted || table->is_root()) {
-      TableWalk walk(file_system, base, table->kind, bounds, &partitions, &listing);
+      TableWalk walk(directories->get(), base, table->kind, bounds, &partitions, &listing);
       walk.Walk(name);
       if (walk.has_aliases()) {
         LeaveOneName(table->kind, walk.links_to_files(), &partitions, &listing);
@@ -424,14 +427,14 @@ void SortFiles(PartitionFiles* files) {
   }
 }
 
-PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::string& base,
+PartitionFiles LoadPartition(storage::Store& store, const std::string& base,
                              const PartitionListing& listing, ReadReport* report) {
   PartitionFiles files;
   files.partition = listing.partition;
   files.has_unreadable = listing.is_incomplete;
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
-      auto summary = Summarise(file_system, base, entry, table.kind, listing.partition);
+      auto summary = Summarise(store, base, entry, table.kind, listing.partition);
       if (!summary.ok()) {
         report->AddUnlisted(summary.status());
         files.has_unreadable[otap::TableIndex(table.kind)] = true;
@@ -442,7 +445,7 @@ PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::stri
     }
   }
   SortFiles(&files);
-  for (const CopiedFile& copy : TakeOutCopies(file_system, base, &files)) {
+  for (const CopiedFile& copy : TakeOutCopies(store, base, &files)) {
     report->AddNotice(copy.notice);
   }
   return files;

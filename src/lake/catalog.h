@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
 #include "lake/file_summary.h"
 #include "lake/read_report.h"
 #include "otap/schema.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -44,13 +44,13 @@ struct LakeListing {
 /// Links: a file with several names in one table (symbolic or hard links) is listed once, a real
 /// name before a link; a directory is walked once for each table, by its real path where it has
 /// one, and never when it is the base, a table folder or above them. So circles end.
-Result<LakeListing> ListLake(arrow::fs::FileSystem& file_system, const std::string& base,
+Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                              const std::vector<otap::Signal>& signals);
 
 /// Reads the footers of a partition. Files that cannot be read are reported and left out.
 /// Root files are put in the order of their names' time, then of their first id, then of their
 /// names.
-PartitionFiles LoadPartition(arrow::fs::FileSystem& file_system, const std::string& base,
+PartitionFiles LoadPartition(storage::Store& store, const std::string& base,
                              const PartitionListing& listing, ReadReport* report);
 
 /// Puts the files of each table in reading order. Files must have been summarised.

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/localfs.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +49,8 @@ class CatalogTest : public ::testing::Test {
   }
 
   df::testing::TemporaryFolder folder_;
-  arrow::fs::LocalFileSystem local_;
+  std::shared_ptr<storage::Store> local_store_ = storage::Store::Local();
+  storage::Store& local_ = *local_store_;
 };
 
 TEST_F(CatalogTest, ALinkBesideItsFileIsNoSecondFile) {

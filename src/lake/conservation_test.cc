@@ -302,11 +302,14 @@ Plan RandomPlan(std::mt19937* random) {
 void Check(const NumberedTree& tree, Plan plan) {
   ReadReport report;
   MemoryBudget budget(plan.options.memory_limit_bytes);
-  FaultyFileSystem faulty(&plan.faults);
-  arrow::fs::LocalFileSystem local;
+  const auto faulty_store =
+      storage::Store::Over({}, {}, std::make_shared<FaultyFileSystem>(&plan.faults));
+  storage::Store& faulty = *faulty_store;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const std::string base = tree.path().string();
   const auto listing = ListLake(local, base, plan.options.signals).ValueOrDie();
-  auto& footers = plan.fails_from_the_start ? static_cast<arrow::fs::FileSystem&>(faulty) : local;
+  auto& footers = plan.fails_from_the_start ? faulty : local;
   const auto files = std::make_shared<PartitionFiles>(
       LoadPartition(footers, base, listing.partitions.at(0), &report));
   PartitionTask task{.signal = otap::Signal::kTraces, .files = files, .root_files = {}};
@@ -399,7 +402,8 @@ TEST(Conservation, ABatchThatCannotBeBuiltCostsItsRowsAndIsNamed) {
   const NumberedTree tree(false);
   ReadReport report;
   MemoryBudget budget(256_MiB);
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const std::string base = tree.path().string();
   const auto listing = ListLake(local, base, {otap::Signal::kTraces}).ValueOrDie();
   const auto files = std::make_shared<PartitionFiles>(

@@ -16,8 +16,8 @@ constexpr int64_t kHashPieceBytes = 1_MiB;
 
 }  // namespace
 
-arrow::Result<std::string> HashBytes(arrow::fs::FileSystem& file_system, const std::string& path) {
-  ARROW_ASSIGN_OR_RAISE(const auto file, file_system.OpenInputStream(path));
+arrow::Result<std::string> HashBytes(storage::Store& store, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const auto file, store.OpenFile(path));
   const parquet::XxHasher hasher;
   uint64_t hash = 0;
   while (true) {

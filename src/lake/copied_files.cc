@@ -22,7 +22,7 @@ std::map<FooterKey, int> CountFooters(const std::vector<FileSummaryPtr>& files) 
 
 }  // namespace
 
-std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const std::string& base,
+std::vector<CopiedFile> TakeOutCopies(storage::Store& store, const std::string& base,
                                       PartitionFiles* files) {
   std::vector<CopiedFile> copies;
   for (const otap::TableInfo& table : otap::AllTables()) {
@@ -40,7 +40,7 @@ std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const 
       const bool is_alone = counts.at({file->digest, file->entry.size_bytes}) == 1;
       const auto hash = is_alone || file->num_rows() == 0
                             ? arrow::Result<std::string>(std::string())
-                            : HashBytes(file_system, FullPath(base, file->entry.path));
+                            : HashBytes(store, FullPath(base, file->entry.path));
       if (!hash.ok() || hash->empty()) {
         kept.push_back(std::move(file));
         continue;

@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
-
 #include "lake/file_summary.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -21,7 +20,7 @@ struct CopiedFile {
 /// the reader to say. Children join by parent id over all files, so a second copy can only give a
 /// record the same rows twice. Files that cannot be read stay, since reading them will say why.
 /// Cost: only files with equal footers and sizes are read.
-std::vector<CopiedFile> TakeOutCopies(arrow::fs::FileSystem& file_system, const std::string& base,
+std::vector<CopiedFile> TakeOutCopies(storage::Store& store, const std::string& base,
                                       PartitionFiles* files);
 
 }  // namespace df::lake

@@ -22,8 +22,8 @@ void ListedFiles::Add(otap::TableKind table, const FileEntry& entry) {
   }
 }
 
-bool ListedFiles::Has(otap::TableKind table, const FileNumber& number, const std::string& path,
-                      int64_t size_bytes) const {
+bool ListedFiles::Has(otap::TableKind table, const storage::FileNumber& number,
+                      const std::string& path, int64_t size_bytes) const {
   if (number.is_known()) {
     return numbers_.contains({table, number, size_bytes});
   }

@@ -28,7 +28,7 @@ struct FileId {
   std::string digest;  ///< of the footer
   int64_t size_bytes = 0;
   int64_t modified_nanos = 0;
-  FileNumber number;
+  storage::FileNumber number;
   /// A hash of all its bytes. Nothing: not known, and another time then means other bytes.
   std::optional<std::string> content;
 };
@@ -38,12 +38,12 @@ class ListedFiles {
  public:
   void Add(otap::TableKind table, const FileEntry& entry);
   /// Whether a file of that number, or without numbers of that path, and of that size is there.
-  bool Has(otap::TableKind table, const FileNumber& number, const std::string& path,
+  bool Has(otap::TableKind table, const storage::FileNumber& number, const std::string& path,
            int64_t size_bytes) const;
   size_t size() const { return size_; }
 
  private:
-  using Key = std::tuple<otap::TableKind, FileNumber, int64_t>;
+  using Key = std::tuple<otap::TableKind, storage::FileNumber, int64_t>;
   struct Hash {
     size_t operator()(const Key& key) const;
   };

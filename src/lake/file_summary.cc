@@ -62,14 +62,14 @@ std::string FullPath(const std::string& base, const std::string& path) {
   return base.empty() || base.back() == '/' ? base + path : base + "/" + path;
 }
 
-Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
+Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition) {
   const Location location{.partition = partition,
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = entry.path};
   ARROW_ASSIGN_OR_RAISE(const auto file,
-                        TableFile::Open(file_system, FullPath(base, entry.path), kind, location));
+                        TableFile::Open(store, FullPath(base, entry.path), kind, location));
   auto summary = std::make_shared<FileSummary>();
   summary->kind = kind;
   summary->entry = entry;

@@ -10,10 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "lake/directory.h"
 #include "lake/read_report.h"
 #include "lake/table_file.h"
 #include "otap/schema.h"
+#include "storage/directory.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -23,7 +24,7 @@ struct FileEntry {
   int64_t size_bytes = 0;
   int64_t modified_nanos = 0;  ///< since the Unix epoch
   int64_t changed_nanos = 0;   ///< when it got its name or its content last; 0: unknown
-  FileNumber number;           ///< when the file system tells
+  storage::FileNumber number;  ///< when the file system tells
 };
 
 struct RowGroupSummary {
@@ -91,7 +92,7 @@ inline constexpr const char* kFileSetKey = "otap.file_set";
 inline constexpr const char* kRowsOfSetKey = "otap.file_set.rows";
 
 /// Reads the footer of a file and keeps what FileSummary names. Errors: as TableFile::Open.
-Result<FileSummaryPtr> Summarise(arrow::fs::FileSystem& file_system, const std::string& base,
+Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition);
 

@@ -6,7 +6,6 @@
 #include <string>
 
 #include <arrow/array.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/memory.h>
 #include <arrow/table.h>
 #include <gmock/gmock.h>
@@ -57,8 +56,9 @@ std::string SampleFile(const std::string& table) {
 }
 
 std::string FooterBytes(const std::string& path) {
-  arrow::fs::LocalFileSystem local;
-  const auto file = local.OpenInputFile(path).ValueOrDie();
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
+  const auto file = local.OpenFile(path).ValueOrDie();
   const auto bytes = file->ReadAt(0, file->GetSize().ValueOrDie()).ValueOrDie()->ToString();
   uint32_t length = 0;
   std::memcpy(&length, bytes.data() + bytes.size() - 8, sizeof(length));
@@ -103,7 +103,8 @@ TEST(Footer, RepairsLengthPrefixedIdColumnsAndNothingElse) {
 }
 
 TEST(Footer, RepairedIdsReadAsTheyWereSent) {
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto file =
       TableFile::Open(local, SampleFile("span_links"), otap::TableKind::kSpanLinks, {})
           .ValueOrDie();

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <arrow/builder.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <arrow/table.h>
 #include <gtest/gtest.h>
@@ -81,7 +80,8 @@ TEST_P(LargeFile, EveryLogKeepsItsAttribute) {
          values.Finish().ValueOrDie()},
         shape.row_group_rows);
 
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   ReadReport report;
   ReadOptions options;
   options.batch_size = shape.batch_size;

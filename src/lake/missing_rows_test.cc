@@ -80,7 +80,8 @@ int64_t Dropped(const ReadReport& report, TableKind table, DropReason reason) {
 
 /// The statistics of the first row group of a file.
 RowGroupSummary StatisticsOf(const fs::path& path, TableKind kind) {
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto summary =
       Summarise(local, path.parent_path().string(), {.path = path.filename().string()}, kind, "");
   return summary.ValueOrDie()->row_groups.at(0);
@@ -256,7 +257,7 @@ TEST(MissingRows, IdsThatAreGoneAreAProblemWhileFollowingOnceTheGraceIsOver) {
   ReadOptions read;
   read.signals = {otap::Signal::kLogs};
   WorkList list(
-      std::make_shared<arrow::fs::LocalFileSystem>(), tree.folder.path().string(), read,
+      storage::Store::Local(), tree.folder.path().string(), read,
       {.polling_interval = std::chrono::seconds(5), .completeness_grace = std::chrono::seconds(10)},
       [&now] { return now; });
   size_t num_sent = 0;
@@ -455,7 +456,8 @@ std::set<std::string> Said(const fs::path& base, const Replayed& replayed) {
   for (const Problem& notice : replayed.report.notices) {
     lines.insert(notice.message);
   }
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto listing =
       ListLake(local, base.string(), {otap::kAllSignals.begin(), otap::kAllSignals.end()});
   for (const std::string& line :

@@ -39,12 +39,12 @@ bool Contains(const std::vector<IdRange>& covered, const IdRange& ids) {
 
 /// Calls `visit` with each id of a column that is not null, in the row groups that `wants` chooses.
 template <typename Wants, typename Visit>
-Status ForEachId(arrow::fs::FileSystem& file_system, const std::string& base,
-                 const std::string& partition, const FileSummary& summary, std::string_view column,
-                 Wants&& wants, Visit&& visit) {
+Status ForEachId(storage::Store& store, const std::string& base, const std::string& partition,
+                 const FileSummary& summary, std::string_view column, Wants&& wants,
+                 Visit&& visit) {
   ARROW_ASSIGN_OR_RAISE(
       const auto file,
-      TableFile::Open(file_system, FullPath(base, summary.entry.path), summary.kind,
+      TableFile::Open(store, FullPath(base, summary.entry.path), summary.kind,
                       {.partition = partition,
                        .table = std::string(otap::GetTable(summary.kind).directory),
                        .file = summary.entry.path}));
@@ -67,8 +67,8 @@ Status ForEachId(arrow::fs::FileSystem& file_system, const std::string& base,
 
 }  // namespace
 
-Result<std::vector<OrphanRows>> CountOrphans(arrow::fs::FileSystem& file_system,
-                                             const std::string& base, const std::string& partition,
+Result<std::vector<OrphanRows>> CountOrphans(storage::Store& store, const std::string& base,
+                                             const std::string& partition,
                                              const std::vector<FileSummaryPtr>& children,
                                              const std::vector<FileSummaryPtr>& parents,
                                              const IdRanges& gone) {
@@ -95,7 +95,7 @@ Result<std::vector<OrphanRows>> CountOrphans(arrow::fs::FileSystem& file_system,
   std::vector<uint32_t> found;
   for (const FileSummaryPtr& parent : parents) {
     if (std::any_of(parent->row_groups.begin(), parent->row_groups.end(), is_near)) {
-      ARROW_RETURN_NOT_OK(ForEachId(file_system, base, partition, *parent, "id", is_near,
+      ARROW_RETURN_NOT_OK(ForEachId(store, base, partition, *parent, "id", is_near,
                                     [&](uint32_t id) { found.push_back(id); }));
     }
   }
@@ -104,7 +104,7 @@ Result<std::vector<OrphanRows>> CountOrphans(arrow::fs::FileSystem& file_system,
     const FileSummary& child = *children[i];
     if (std::any_of(child.row_groups.begin(), child.row_groups.end(), is_open)) {
       ARROW_RETURN_NOT_OK(
-          ForEachId(file_system, base, partition, child, "parent_id", is_open, [&](uint32_t id) {
+          ForEachId(store, base, partition, child, "parent_id", is_open, [&](uint32_t id) {
             if (!ids.Has(id) && !gone.Overlaps({id, id})) {
               ++orphans[i].num_rows;
               Extend(&orphans[i].ids, id);

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
 #include "lake/file_summary.h"
 #include "lake/id_ranges.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -21,8 +21,8 @@ struct OrphanRows {
 /// all files of the parent table; ids in `gone` had rows once. Errors: when a file cannot be read.
 /// Cost: reads the id columns of files whose statistics do not show that all parents are there, and
 /// those of the parents near them; holds 4 bytes for each of these parents.
-Result<std::vector<OrphanRows>> CountOrphans(arrow::fs::FileSystem& file_system,
-                                             const std::string& base, const std::string& partition,
+Result<std::vector<OrphanRows>> CountOrphans(storage::Store& store, const std::string& base,
+                                             const std::string& partition,
                                              const std::vector<FileSummaryPtr>& children,
                                              const std::vector<FileSummaryPtr>& parents,
                                              const IdRanges& gone);

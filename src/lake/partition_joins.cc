@@ -121,7 +121,7 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
     auto read = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(
           const auto file,
-          TableFile::Open(*context->file_system, FullPath(context->base, summary->entry.path), kind,
+          TableFile::Open(*context->store, FullPath(context->base, summary->entry.path), kind,
                           location));
       for (int group = 0; group < file->num_row_groups(); ++group) {
         ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
@@ -191,12 +191,12 @@ RootFileSource PartitionJoins::SourceOf(FileOfSignal which, const PartitionFiles
                  num_groups](int group) -> Result<RootIds> {
     auto read = [&]() -> Result<RootIds> {
       if (*opened == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(*opened,
-                              TableFile::Open(*context->file_system,
-                                              FullPath(context->base, summary->entry.path), root,
-                                              {.partition = context->partition,
-                                               .table = std::string(otap::GetTable(root).directory),
-                                               .file = summary->entry.path}));
+        ARROW_ASSIGN_OR_RAISE(
+            *opened,
+            TableFile::Open(*context->store, FullPath(context->base, summary->entry.path), root,
+                            {.partition = context->partition,
+                             .table = std::string(otap::GetTable(root).directory),
+                             .file = summary->entry.path}));
       }
       const std::shared_ptr<TableFile> file = *opened;
       if (group + 1 >= num_groups) {

@@ -48,14 +48,14 @@ constexpr int64_t kLeastStreamBytes = 64_MiB;
 /// Reads the children of one signal level by level.
 class PartitionReaderImpl final : public PartitionReader {
  public:
-  PartitionReaderImpl(arrow::fs::FileSystem* file_system, std::string base, PartitionTask task,
+  PartitionReaderImpl(storage::Store* store, std::string base, PartitionTask task,
                       const ReadOptions& options, MemoryBudget* budget, ReadReport* report,
                       TableAssembler assemble)
       : task_(std::move(task)),
         options_(options),
         root_(otap::RootTable(task_.signal)),
         assemble_(std::move(assemble)),
-        context_{.file_system = file_system,
+        context_{.store = store,
                  .base = std::move(base),
                  .partition = task_.files->partition,
                  .budget = budget,
@@ -575,11 +575,11 @@ class SetReader final : public PartitionReader {
 }  // namespace
 
 Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
-    arrow::fs::FileSystem* file_system, std::string base, PartitionTask task,
-    const ReadOptions& options, MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
-  std::vector<PartitionTask> tasks = SplitBySets(file_system, base, std::move(task), report);
+    storage::Store* store, std::string base, PartitionTask task, const ReadOptions& options,
+    MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
+  std::vector<PartitionTask> tasks = SplitBySets(store, base, std::move(task), report);
   auto open = [=](PartitionTask one) -> std::unique_ptr<PartitionReader> {
-    return std::make_unique<PartitionReaderImpl>(file_system, base, std::move(one), options, budget,
+    return std::make_unique<PartitionReaderImpl>(store, base, std::move(one), options, budget,
                                                  report, assemble);
   };
   if (tasks.size() == 1) {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
 #include "lake/assemble.h"
@@ -17,6 +16,7 @@
 #include "lake/payload.h"
 #include "lake/read_options.h"
 #include "lake/read_report.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -58,10 +58,10 @@ class PartitionReader {
  public:
   virtual ~PartitionReader() = default;
 
-  /// `file_system`, `budget` and `report` are borrowed and outlive the reader. The report is whole,
+  /// `store`, `budget` and `report` are borrowed and outlive the reader. The report is whole,
   /// and its sums hold, when Next has returned nothing or the reader is gone.
-  static Result<std::unique_ptr<PartitionReader>> Make(arrow::fs::FileSystem* file_system,
-                                                       std::string base, PartitionTask task,
+  static Result<std::unique_ptr<PartitionReader>> Make(storage::Store* store, std::string base,
+                                                       PartitionTask task,
                                                        const ReadOptions& options,
                                                        MemoryBudget* budget, ReadReport* report,
                                                        TableAssembler assemble = AssembleTable);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <arrow/compute/initialize.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <arrow/table.h>
 #include <gmock/gmock.h>
@@ -433,7 +432,8 @@ TEST(PartitionReader, OriginsNameEveryRootRowOnce) {
 
 TEST(PartitionReader, AReaderLeftInTheMiddleReportsNoOrphans) {
   LogTree tree({});
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   ReadReport report;
   MemoryBudget budget(256_MiB);
   const std::string base = tree.folder.path().string();
@@ -465,29 +465,30 @@ TEST(PartitionReader, AReaderThatFailsCostsTheNextOneNothing) {
   ASSERT_TRUE(
       df::testing::WriteLake(folder.path(), sent, {.layout = df::testing::LakeLayout::kUpstream}, 7)
           .ok());
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const std::string base = folder.path().string();
   const auto listing = ListLake(local, base, {otap::Signal::kLogs}).ValueOrDie();
   const auto whole = df::testing::CanonicalRecords(ReplayTree(folder.path(), {}).batches);
   for (int64_t call = 0; call < 60; ++call) {
     SCOPED_TRACE(::testing::Message() << "call " << call);
     df::testing::ReadFaults faults{.first = call};
-    df::testing::FaultyFileSystem faulty(&faults);
+    const auto faulty_store =
+        storage::Store::Over({}, {}, std::make_shared<df::testing::FaultyFileSystem>(&faults));
+    storage::Store& faulty = *faulty_store;
     PartitionTask task{.signal = otap::Signal::kLogs, .files = nullptr, .root_files = {0}};
     ReadReport report;
     task.files = std::make_shared<PartitionFiles>(
         LoadPartition(local, base, listing.partitions.at(0), &report));
-    for (arrow::fs::FileSystem* file_system : {static_cast<arrow::fs::FileSystem*>(&faulty),
-                                               static_cast<arrow::fs::FileSystem*>(&local)}) {
+    for (storage::Store* store : {&faulty, &local}) {
       Replayed replayed;
       MemoryBudget budget(256_MiB);
       const auto reader =
-          PartitionReader::Make(file_system, base, task, {}, &budget, &replayed.report)
-              .ValueOrDie();
+          PartitionReader::Make(store, base, task, {}, &budget, &replayed.report).ValueOrDie();
       while (auto payload = reader->Next().ValueOrDie()) {
         replayed.batches.push_back(payload->batch);
       }
-      if (file_system == &local) {
+      if (store == &local) {
         EXPECT_TRUE(df::testing::CanonicalRecords(replayed.batches) == whole);
       } else if (faults.num_failed > 0) {
         EXPECT_GT(replayed.report.num_errors(), 0);

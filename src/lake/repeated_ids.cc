@@ -81,8 +81,8 @@ class GroupReader {
       const FileSummary& summary = *files_[group.file];
       file_ = nullptr;
       ARROW_ASSIGN_OR_RAISE(
-          file_, TableFile::Open(*context_->file_system,
-                                 FullPath(context_->base, summary.entry.path), kind_, location));
+          file_, TableFile::Open(*context_->store, FullPath(context_->base, summary.entry.path),
+                                 kind_, location));
       file_index_ = group.file;
     }
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group.row_group, LeafIndex(kind_, "id")));

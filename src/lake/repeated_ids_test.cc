@@ -393,7 +393,8 @@ struct Copied : Tree {
 };
 
 std::shared_ptr<const PartitionFiles> LoadLogs(const Tree& tree, ReadReport* report) {
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const std::string base = tree.folder.path().string();
   const auto listing = ListLake(local, base, {otap::Signal::kLogs}).ValueOrDie();
   return std::make_shared<PartitionFiles>(
@@ -403,7 +404,7 @@ std::shared_ptr<const PartitionFiles> LoadLogs(const Tree& tree, ReadReport* rep
 /// What a search over the files of the logs of a tree needs.
 struct Search {
   Search(const Tree& tree, int64_t memory_limit_bytes) : budget(memory_limit_bytes) {
-    context.file_system = &local;
+    context.store = local.get();
     context.base = tree.folder.path().string();
     context.budget = &budget;
     context.report = &report;
@@ -411,7 +412,7 @@ struct Search {
   }
   const std::vector<FileSummaryPtr>& logs() const { return files->of(otap::TableKind::kLogs); }
 
-  arrow::fs::LocalFileSystem local;
+  std::shared_ptr<storage::Store> local = storage::Store::Local();
   ReadReport report;
   MemoryBudget budget;
   ReadContext context;
@@ -425,7 +426,9 @@ TEST(RepeatedIds, AFileThatCannotBeReadAtFirstIsNamedAndLendsNoChildren) {
   for (int64_t call = 0, num_failed = 1; num_failed > 0; ++call) {
     SCOPED_TRACE(::testing::Message() << "call " << call);
     df::testing::ReadFaults faults{.first = call};
-    df::testing::FaultyFileSystem faulty(&faults);
+    const auto faulty_store =
+        storage::Store::Over({}, {}, std::make_shared<df::testing::FaultyFileSystem>(&faults));
+    storage::Store& faulty = *faulty_store;
     Replayed replayed;
     MemoryBudget budget(256_MiB);
     PartitionTask task{.signal = otap::Signal::kLogs,

@@ -127,8 +127,8 @@ Status RootCursor::OpenNextFile() {
                           .file = summary()->entry.path};
   auto open = [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(
-        file_, TableFile::Open(*context_->file_system,
-                               FullPath(context_->base, summary()->entry.path), kind_, location));
+        file_, TableFile::Open(*context_->store, FullPath(context_->base, summary()->entry.path),
+                               kind_, location));
     ++counts().files_opened;
     if (file_->footer().digest != summary()->digest) {
       return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);

@@ -71,9 +71,8 @@ bool HaveIdsInCommon(const std::map<std::string, Files>& sets) {
 
 /// Whether a file is as our exporter wrote it: who writes it anew may keep the name of the set, and
 /// put rows of others into it.
-bool IsAsWritten(arrow::fs::FileSystem* file_system, const std::string& base,
-                 const FileSummary& file) {
-  const auto opened = TableFile::Open(*file_system, FullPath(base, file.entry.path), file.kind, {});
+bool IsAsWritten(storage::Store* store, const std::string& base, const FileSummary& file) {
+  const auto opened = TableFile::Open(*store, FullPath(base, file.entry.path), file.kind, {});
   return opened.ok() && (**opened).footer().metadata->created_by() == kOwnWriter;
 }
 
@@ -159,15 +158,14 @@ void NameOthers(const Part& part, ReadReport* report) {
 
 }  // namespace
 
-std::vector<PartitionTask> SplitBySets(arrow::fs::FileSystem* file_system, const std::string& base,
+std::vector<PartitionTask> SplitBySets(storage::Store* store, const std::string& base,
                                        PartitionTask task, ReadReport* report) {
   std::vector<PartitionTask> tasks;
   std::map<std::string, Files> sets = SetsOf(*task.files);
   if (sets.size() > 1 && HaveIdsInCommon(sets)) {
     for (auto& [name, files] : sets) {
-      std::erase_if(files, [&](const FileSummaryPtr& file) {
-        return !IsAsWritten(file_system, base, *file);
-      });
+      std::erase_if(files,
+                    [&](const FileSummaryPtr& file) { return !IsAsWritten(store, base, *file); });
     }
   }
   if (sets.size() < 2 || !HaveIdsInCommon(sets)) {

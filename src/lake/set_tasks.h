@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
-
 #include "lake/partition_reader.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -16,7 +15,7 @@ namespace df::lake {
 /// left out of a partial task. Files of no set, or written anew by another program, are read
 /// together, and named where there are root rows among them. Returns the task as it is where no
 /// ids are in common: nothing is opened then.
-std::vector<PartitionTask> SplitBySets(arrow::fs::FileSystem* file_system, const std::string& base,
+std::vector<PartitionTask> SplitBySets(storage::Store* store, const std::string& base,
                                        PartitionTask task, ReadReport* report);
 
 }  // namespace df::lake

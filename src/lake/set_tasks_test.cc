@@ -113,7 +113,8 @@ TEST(FileSets, SetsOfOneWriterAreOneTask) {
     const Replayed replayed = ReplayTree(folder.path(), {});
     EXPECT_EQ(replayed.report.num_errors(), 0) << Messages(replayed);
     ExpectSameRecords(sent, replayed);
-    arrow::fs::LocalFileSystem local;
+    const auto local_store = storage::Store::Local();
+    storage::Store& local = *local_store;
     ReadReport report;
     const auto listing =
         ListLake(local, folder.path().string(), {otap::Signal::kTraces}).ValueOrDie();
@@ -196,7 +197,8 @@ TEST(FileSets, APartialTaskReadsItsSetsOnly) {
   Write(folder.path(), others);
   Merge(folder.path(), "_part_id=one");
   std::move(others.begin(), others.end(), std::back_inserter(sent));
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   Replayed replayed;
   const auto listing =
       ListLake(local, folder.path().string(), {otap::Signal::kMetrics}).ValueOrDie();
@@ -228,7 +230,8 @@ TEST(FileSets, AReaderLeftInTheMiddleCountsTheRowsOfAllSets) {
   Write(folder.path(), Batches(2, otap::Signal::kLogs, 1));
   Write(folder.path(), Batches(2, otap::Signal::kLogs, 2));
   Merge(folder.path(), "");
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   ReadReport report;
   const auto listing = ListLake(local, folder.path().string(), {otap::Signal::kLogs}).ValueOrDie();
   PartitionTask task{.signal = otap::Signal::kLogs, .files = nullptr, .root_files = {0, 1, 2, 3}};

@@ -75,8 +75,8 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
   location.row_group = -1;
   return files_.Get(summary, [&]() -> Result<std::shared_ptr<TableFile>> {
     ARROW_ASSIGN_OR_RAISE(
-        auto file, TableFile::Open(*context_->file_system,
-                                   FullPath(context_->base, summary.entry.path), kind_, location));
+        auto file, TableFile::Open(*context_->store, FullPath(context_->base, summary.entry.path),
+                                   kind_, location));
     ++counts().files_opened;
     if (file->footer().digest != summary.digest) {
       return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
 #include "lake/child_group_index.h"
@@ -22,6 +21,7 @@
 #include "lake/read_report.h"
 #include "lake/table_file.h"
 #include "lake/table_slice.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -29,7 +29,7 @@ namespace df::lake {
 struct ReadContext {
   static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
-  arrow::fs::FileSystem* file_system = nullptr;
+  storage::Store* store = nullptr;
   std::string base;
   std::string partition;
   MemoryBudget* budget = nullptr;

@@ -49,13 +49,12 @@ const parquet::ReaderProperties& Properties() {
 
 }  // namespace
 
-Result<std::shared_ptr<TableFile>> TableFile::Open(arrow::fs::FileSystem& file_system,
-                                                   const std::string& path, otap::TableKind kind,
-                                                   const Location& location) {
+Result<std::shared_ptr<TableFile>> TableFile::Open(storage::Store& store, const std::string& path,
+                                                   otap::TableKind kind, const Location& location) {
   std::shared_ptr<TableFile> table(new TableFile);
   table->kind_ = kind;
   table->location_ = location;
-  auto file = file_system.OpenInputFile(path);
+  auto file = store.OpenFile(path);
   ARROW_RETURN_NOT_OK(WithContext(file.status(), ErrorKind::kIo, location, true));
   table->file_ = std::move(*file);
   ARROW_ASSIGN_OR_RAISE(table->footer_, ReadFooter(table->file_.get(), location));

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/result.h>
 #include <parquet/file_reader.h>
@@ -19,6 +18,7 @@
 #include "lake/leaf.h"
 #include "lake/leaf_decoder.h"
 #include "lake/page_gate.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -72,9 +72,8 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Opens a file; `path` is for the file system, `location` for messages. Every column is told to
   /// be the model's or not, and a file that cannot be read right is refused. Errors: io, parquet,
   /// schema_reconstruction.
-  static Result<std::shared_ptr<TableFile>> Open(arrow::fs::FileSystem& file_system,
-                                                 const std::string& path, otap::TableKind kind,
-                                                 const Location& location);
+  static Result<std::shared_ptr<TableFile>> Open(storage::Store& store, const std::string& path,
+                                                 otap::TableKind kind, const Location& location);
 
   otap::TableKind kind() const { return kind_; }
   const Location& location() const { return location_; }

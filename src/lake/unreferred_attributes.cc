@@ -69,11 +69,11 @@ class References {
 
   /// Adds the rows of a root file.
   Status Add(const std::string& path, otap::TableKind root) {
-    ARROW_ASSIGN_OR_RAISE(
-        const auto file, TableFile::Open(*context_.file_system, FullPath(context_.base, path), root,
-                                         {.partition = context_.partition,
-                                          .table = std::string(otap::GetTable(root).directory),
-                                          .file = path}));
+    ARROW_ASSIGN_OR_RAISE(const auto file,
+                          TableFile::Open(*context_.store, FullPath(context_.base, path), root,
+                                          {.partition = context_.partition,
+                                           .table = std::string(otap::GetTable(root).directory),
+                                           .file = path}));
     IdRange own = kEmptyIdRange;
     IdRange nested = kEmptyIdRange;
     for (int group = 0; group < file->num_row_groups(); ++group) {
@@ -137,17 +137,13 @@ class References {
 
 /// Adds the root files of a signal that nobody listed.
 Status AddUnlisted(otap::TableKind root, const ReadContext& context, References* references) {
-  arrow::fs::FileSelector selector;
   const std::string table(otap::GetTable(root).directory);
-  selector.base_dir = FullPath(context.base, table);
-  selector.base_dir += context.partition.empty() ? "" : "/" + context.partition;
-  selector.recursive = true;
-  selector.allow_not_found = true;
-  ARROW_ASSIGN_OR_RAISE(const auto found, context.file_system->GetFileInfo(selector));
-  for (const arrow::fs::FileInfo& info : found) {
-    const std::string& path = info.path();
+  std::string directory = FullPath(context.base, table);
+  directory += context.partition.empty() ? "" : "/" + context.partition;
+  ARROW_ASSIGN_OR_RAISE(const auto found, context.store->ListFiles(directory));
+  for (const std::string& path : found) {
     const size_t in_base = FullPath(context.base, "").size();
-    if (info.IsFile() && path.ends_with(".parquet") && path.size() > in_base) {
+    if (path.ends_with(".parquet") && path.size() > in_base) {
       ARROW_RETURN_NOT_OK(references->Add(path.substr(in_base), root));
     }
   }
@@ -185,8 +181,8 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = ""};
   for (const FileSummaryPtr& summary : files.of(kind)) {
-    auto opened = TableFile::Open(*context.file_system, FullPath(context.base, summary->entry.path),
-                                  kind, location);
+    auto opened = TableFile::Open(*context.store, FullPath(context.base, summary->entry.path), kind,
+                                  location);
     for (int group = 0; opened.ok() && group < (**opened).num_row_groups(); ++group) {
       // What cannot be read is reported by the cursor of the table.
       const auto parents = reader.Read(opened->get(), group, LeafIndex(kind, "parent_id"));
@@ -206,7 +202,7 @@ Result<bool> HasNestedIds(const FileSummary& file, std::string_view name,
                           const ReadContext& context) {
   ARROW_ASSIGN_OR_RAISE(
       const auto opened,
-      TableFile::Open(*context.file_system, FullPath(context.base, file.entry.path), file.kind,
+      TableFile::Open(*context.store, FullPath(context.base, file.entry.path), file.kind,
                       {.partition = context.partition,
                        .table = std::string(otap::GetTable(file.kind).directory),
                        .file = file.entry.path}));

@@ -42,9 +42,9 @@ bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>
 
 }  // namespace
 
-WorkList::WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base,
-                   ReadOptions read, FollowOptions follow, Clock clock)
-    : file_system_(std::move(file_system)),
+WorkList::WorkList(std::shared_ptr<storage::Store> store, std::string base, ReadOptions read,
+                   FollowOptions follow, Clock clock)
+    : store_(std::move(store)),
       base_(std::move(base)),
       read_(std::move(read)),
       follow_(follow),
@@ -119,7 +119,7 @@ bool WorkList::IsScanDue() const {
 Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
   is_listing_ = true;
   lock->unlock();
-  auto listing = CatchParquet({}, [this] { return ListLake(*file_system_, base_, read_.signals); });
+  auto listing = CatchParquet({}, [this] { return ListLake(*store_, base_, read_.signals); });
   lock->lock();
   is_listing_ = false;
   listed_once_more_.notify_all();
@@ -418,7 +418,7 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
       }
     }
   }
-  auto summary = Summarise(*file_system_, base_, entry, kind, partition);
+  auto summary = Summarise(*store_, base_, entry, kind, partition);
   *problem = summary.status();
   const std::lock_guard lock(mutex_);
   if (summary.ok()) {
@@ -474,7 +474,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
     }
   }
   SortFiles(&preparation->files);
-  const std::vector<CopiedFile> copies = TakeOutCopies(*file_system_, base_, &preparation->files);
+  const std::vector<CopiedFile> copies = TakeOutCopies(*store_, base_, &preparation->files);
   const std::lock_guard lock(mutex_);
   for (const CopiedFile& copy : copies) {
     if (reported_.insert(copy.notice.message()).second) {

@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/result.h>
 
 #include "lake/catalog.h"
@@ -23,6 +22,7 @@
 #include "lake/read_options.h"
 #include "lake/read_report.h"
 #include "lake/readiness.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -57,8 +57,8 @@ class WorkList {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
 
-  /// `file_system` is shared with the readers of the work.
-  WorkList(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base, ReadOptions read,
+  /// `store` is shared with the readers of the work.
+  WorkList(std::shared_ptr<storage::Store> store, std::string base, ReadOptions read,
            FollowOptions follow, Clock clock);
 
   /// Shares what was delivered with other lists of the tree. Before the first Take.
@@ -225,7 +225,7 @@ class WorkList {
   std::chrono::nanoseconds Age(const FileEntry& entry) const;
   bool is_following() const { return follow_.polling_interval.has_value(); }
 
-  std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  std::shared_ptr<storage::Store> store_;
   std::string base_;
   ReadOptions read_;
   FollowOptions follow_;

@@ -128,8 +128,7 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   }
   // A listing that races a rename may show both names: only count those that still exist.
   if (num_present > 1) {
-    const auto info = file_system_->GetFileInfo(FullPath(base_, root->entry.path));
-    if (!info.ok() || info->type() != arrow::fs::FileType::File) {
+    if (!store_->Exists(FullPath(base_, root->entry.path)).ValueOr(false)) {
       return nullptr;
     }
   }
@@ -187,7 +186,7 @@ std::string WorkList::ContentKey(const FileSummary& root, const std::string& par
       return known->second.content_key;
     }
   }
-  const auto hash = HashBytes(*file_system_, FullPath(base_, root.entry.path));
+  const auto hash = HashBytes(*store_, FullPath(base_, root.entry.path));
   std::string key = fmt::format("{}/{}/{}/{}", otap::GetTable(root.kind).directory, partition,
                                 root.digest, hash.ok() ? *hash : "");
   const std::lock_guard lock(mutex_);

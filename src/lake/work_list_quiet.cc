@@ -92,7 +92,7 @@ void WorkList::Judge(const PartitionFiles& files) {
     const auto counted =
         files.has_unreadable[otap::TableIndex(*table.parent)]
             ? Result<std::vector<OrphanRows>>(Status::IOError("a parent file was not read"))
-            : CountOrphans(*file_system_, base_, files.partition, children, files.of(*table.parent),
+            : CountOrphans(*store_, base_, files.partition, children, files.of(*table.parent),
                            is_of_root ? gone : IdRanges());
     is_whole = is_whole && counted.ok();
     for (size_t i = 0; counted.ok() && i < children.size(); ++i) {
@@ -128,7 +128,7 @@ bool WorkList::JudgeNestedIds(const PartitionFiles& files, otap::TableKind kind,
   MemoryBudget budget(read_.memory_limit_bytes);
   ReadContext context;
   context.budget = &budget;
-  context.file_system = file_system_.get();
+  context.store = store_.get();
   context.base = base_;
   context.partition = files.partition;
   for (const otap::Signal signal : read_.signals) {

@@ -101,7 +101,7 @@ class WorkListRetrySeeds : public ::testing::TestWithParam<uint64_t> {
   }
 
   std::unique_ptr<WorkList> Once(const std::shared_ptr<FileLedger>& ledger) {
-    auto list = std::make_unique<WorkList>(file_system_, folder_.path().string(), options_,
+    auto list = std::make_unique<WorkList>(store_, folder_.path().string(), options_,
                                            FollowOptions{}, [this] { return now_; });
     list->UseLedger(ledger);
     return list;
@@ -124,8 +124,8 @@ class WorkListRetrySeeds : public ::testing::TestWithParam<uint64_t> {
       ReadReport report;
       std::vector<RootOutcome> outcomes;
       for (const PartitionTask& task : taken->work->tasks) {
-        auto reader = PartitionReader::Make(file_system_.get(), folder_.path().string(), task,
-                                            options_, &budget, &report)
+        auto reader = PartitionReader::Make(store_.get(), folder_.path().string(), task, options_,
+                                            &budget, &report)
                           .ValueOrDie();
         while (true) {
           auto payload = reader->Next();
@@ -164,7 +164,8 @@ class WorkListRetrySeeds : public ::testing::TestWithParam<uint64_t> {
   df::testing::TemporaryFolder folder_;
   std::vector<otap::BatchPtr> batches_;
   Faults faults_;
-  std::shared_ptr<FaultyFileSystem> file_system_ = std::make_shared<FaultyFileSystem>(&faults_);
+  std::shared_ptr<storage::Store> store_ =
+      storage::Store::Over({}, {}, std::make_shared<FaultyFileSystem>(&faults_));
   ReadOptions options_;
   std::chrono::system_clock::time_point now_{std::chrono::seconds(1'800'000'000)};
 };

@@ -77,7 +77,7 @@ class WorkListTest : public ::testing::Test {
   std::unique_ptr<WorkList> Following(ReadOptions read = {},
                                       std::chrono::nanoseconds grace = seconds(0)) {
     return std::make_unique<WorkList>(
-        std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), read,
+        storage::Store::Local(), base().string(), read,
         FollowOptions{.polling_interval = seconds(5), .completeness_grace = grace},
         [this] { return now_; });
   }
@@ -117,8 +117,7 @@ class WorkListTest : public ::testing::Test {
 TEST_F(WorkListTest, OnceGivesEverythingAndEnds) {
   Arrive(logs_[0]);
   Arrive(logs_[1]);
-  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), {}, {},
-                [this] { return now_; });
+  WorkList list(storage::Store::Local(), base().string(), {}, {}, [this] { return now_; });
   EXPECT_THAT(TakeAll(&list), ElementsAre(logs_[0], logs_[1]));
   const auto end = list.Take().ValueOrDie();
   EXPECT_FALSE(end.work.has_value());
@@ -126,8 +125,8 @@ TEST_F(WorkListTest, OnceGivesEverythingAndEnds) {
 }
 
 TEST_F(WorkListTest, OnceRefusesABaseThatIsNotThere) {
-  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), (root_ / "nowhere").string(), {},
-                {}, [this] { return now_; });
+  WorkList list(storage::Store::Local(), (root_ / "nowhere").string(), {}, {},
+                [this] { return now_; });
   const auto taken = list.Take();
   ASSERT_FALSE(taken.ok());
   EXPECT_EQ(KindOf(taken.status()), ErrorKind::kFileDiscovery);
@@ -147,7 +146,6 @@ TEST_F(WorkListTest, AClockThatIsSetBackDoesNotKeepThePollAway) {
 /// Lists only when it is let.
 class HeldFileSystem final : public arrow::fs::LocalFileSystem {
  public:
-  std::string type_name() const override { return "held"; }
   using arrow::fs::LocalFileSystem::GetFileInfo;
   arrow::Result<arrow::fs::FileInfoVector> GetFileInfo(
       const arrow::fs::FileSelector& selector) override {
@@ -168,7 +166,8 @@ class HeldFileSystem final : public arrow::fs::LocalFileSystem {
 TEST_F(WorkListTest, NobodyWaitsForAListing) {
   Arrive(logs_[0]);
   const auto slow = std::make_shared<HeldFileSystem>();
-  WorkList list(slow, base().string(), {}, {}, [this] { return now_; });
+  WorkList list(storage::Store::Over({.kind = storage::StoreKind::kS3}, {}, slow), base().string(),
+                {}, {}, [this] { return now_; });
   std::vector<std::string> taken;
   std::thread taker([&] { taken = TakeAll(&list); });
   slow->AwaitBegin();
@@ -181,8 +180,7 @@ TEST_F(WorkListTest, NobodyWaitsForAListing) {
 
 TEST_F(WorkListTest, WhatIsGivenBackComesOnceMore) {
   Arrive(logs_[0]);
-  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), {}, {},
-                [this] { return now_; });
+  WorkList list(storage::Store::Local(), base().string(), {}, {}, [this] { return now_; });
   const auto first = list.Take().ValueOrDie();
   ASSERT_TRUE(first.work.has_value());
   EXPECT_FALSE(list.Take().ValueOrDie().work.has_value());
@@ -314,8 +312,7 @@ TEST_F(WorkListTest, MinFileAgeHoldsRootsAndWhatYoungChildrenBelongTo) {
 TEST_F(WorkListTest, YoungChildrenHoldRootsOfATreeThatIsReadOnce) {
   ReadOptions read;
   read.min_file_age = seconds(7);
-  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), base().string(), read, {},
-                [this] { return now_; });
+  WorkList list(storage::Store::Local(), base().string(), read, {}, [this] { return now_; });
   Arrive(logs_[0], seconds(60));
   Arrive(attributes_[0]);
   EXPECT_THAT(TakeAll(&list), IsEmpty());
@@ -385,7 +382,8 @@ TEST_F(WorkListTest, ChildrenWhoseParentsDoNotComeAreCountedAfterTheGrace) {
   EXPECT_THAT(report.problems[0].message,
               AllOf(HasSubstr(" rows of log_attrs whose parent_id names no row of logs (ids "),
                     HasSubstr("partition=_part_id="), HasSubstr("file=" + attributes_[1])));
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   EXPECT_EQ(
       report.table(otap::TableKind::kLogAttrs).dropped(DropReason::kOrphan),
       Summarise(local, base().string(), {.path = attributes_[1]}, otap::TableKind::kLogAttrs, "")

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <arrow/compute/initialize.h>
-#include <arrow/filesystem/localfs.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -63,7 +62,8 @@ inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOp
   static const arrow::Status kInitialized = arrow::compute::Initialize();
   EXPECT_TRUE(kInitialized.ok());
   Replayed replayed;
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto listing = lake::ListLake(local, base.string(), options.signals);
   EXPECT_TRUE(listing.ok()) << listing.status();
   for (const Status& problem : listing->problems) {

@@ -15,13 +15,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const otap::TableInfo& table = otap::AllTables()[data[0] % otap::kTableCount];
-  arrow::fs::internal::MockFileSystem file_system(arrow::fs::TimePoint{});
+  const auto file_system =
+      std::make_shared<arrow::fs::internal::MockFileSystem>(arrow::fs::TimePoint{});
   const std::string bytes(reinterpret_cast<const char*>(data + 1), size - 1);
-  if (!file_system.CreateFile("f.parquet", bytes).ok()) {
+  if (!file_system->CreateFile("f.parquet", bytes).ok()) {
     return 0;
   }
-  const auto file =
-      lake::TableFile::Open(file_system, "f.parquet", table.kind, {.file = "f.parquet"});
+  const auto store = storage::Store::Over({}, {}, file_system);
+  const auto file = lake::TableFile::Open(*store, "f.parquet", table.kind, {.file = "f.parquet"});
   if (!file.ok()) {
     return 0;
   }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <arrow/api.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
@@ -104,7 +103,7 @@ std::function<std::vector<std::string>(int64_t)> ManyOf(const std::string& reque
 }
 
 /// Reads one piece of work as the receiver does; returns the rows that came of it.
-arrow::Result<int64_t> ReadWork(arrow::fs::FileSystem* file_system, const std::string& base,
+arrow::Result<int64_t> ReadWork(storage::Store* store, const std::string& base,
                                 const lake::PartitionWork& work, lake::WorkList* list) {
   const lake::ReadOptions options;
   lake::MemoryBudget budget(options.memory_limit_bytes);
@@ -112,9 +111,8 @@ arrow::Result<int64_t> ReadWork(arrow::fs::FileSystem* file_system, const std::s
   std::vector<lake::RootOutcome> outcomes;
   int64_t rows = 0;
   for (const lake::PartitionTask& task : work.tasks) {
-    ARROW_ASSIGN_OR_RAISE(
-        const auto reader,
-        lake::PartitionReader::Make(file_system, base, task, options, &budget, &report));
+    ARROW_ASSIGN_OR_RAISE(const auto reader, lake::PartitionReader::Make(store, base, task, options,
+                                                                         &budget, &report));
     while (true) {
       ARROW_ASSIGN_OR_RAISE(const auto payload, reader->Next());
       if (!payload.has_value()) {
@@ -156,7 +154,7 @@ system_clock::time_point Later() { return system_clock::time_point(seconds(4'000
 Read ReadTree() {
   return [](const fs::path& folder) -> arrow::Result<Call> {
     return [base = folder.string()]() -> arrow::Result<int64_t> {
-      const auto local = std::make_shared<arrow::fs::LocalFileSystem>();
+      const auto local = storage::Store::Local();
       // Files that cannot be read are tried again: the clock moves on, so that nothing waits.
       system_clock::time_point now = Later();
       lake::WorkList list(local, base, {}, {}, [&now] { return now += seconds(100); });
@@ -179,7 +177,7 @@ Read ReadTree() {
 /// Follows a tree of which everything is known: what a poll costs that finds nothing new.
 Read PollTree() {
   return [](const fs::path& folder) -> arrow::Result<Call> {
-    const auto local = std::make_shared<arrow::fs::LocalFileSystem>();
+    const auto local = storage::Store::Local();
     const auto now = std::make_shared<system_clock::time_point>(Later());
     const auto list = std::make_shared<lake::WorkList>(
         local, folder.string(), lake::ReadOptions{},
@@ -215,7 +213,8 @@ Read PollTree() {
 Read ListTree() {
   return [](const fs::path& folder) -> arrow::Result<Call> {
     return [base = folder.string()]() -> arrow::Result<int64_t> {
-      arrow::fs::LocalFileSystem local;
+      const auto local_store = storage::Store::Local();
+      storage::Store& local = *local_store;
       ARROW_ASSIGN_OR_RAISE(const auto listing, lake::ListLake(local, base, {Signal::kLogs}));
       return listing.num_files;
     };

@@ -259,7 +259,8 @@ TEST(FileSet, StatisticsProveTheOrderOfParentsWhateverOrderTheyCameIn) {
   const auto store = MakeLocalStore(folder.path());
   ASSERT_TRUE(WriteSet(store.get(), batches).ok());
   ExpectSameRecords(batches, ReplayTree(folder.path(), {}));
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   int64_t num_checked = 0;
   for (const std::string& path : FilesBelow(folder.path())) {
     const auto relative = std::filesystem::path(path).lexically_relative(folder.path());
@@ -296,7 +297,8 @@ TEST(FileSetNames, EveryFileSaysItsSetAndTheRootsWhatElseThereIs) {
   const TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path().string());
   ASSERT_TRUE(WriteSet(store.get(), batches).ok());
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto listing =
       ListLake(local, folder.path().string(), {otap::Signal::kTraces}).ValueOrDie();
   ReadReport report;
@@ -385,7 +387,8 @@ TEST_P(FileSetSignals, EveryFileThatIsMissingOrThereTwiceIsNamed) {
   const TemporaryFolder folder;
   ASSERT_TRUE(WriteSet(MakeLocalStore(folder.path().string()).get(), batches).ok());
   ASSERT_EQ(ReplayTree(folder.path(), {}).report.num_errors(), 0);
-  arrow::fs::LocalFileSystem local;
+  const auto local_store = storage::Store::Local();
+  storage::Store& local = *local_store;
   const auto listing = ListLake(local, folder.path().string(), {GetParam()}).ValueOrDie();
   int num_tried = 0;
   for (const otap::TableInfo& table : otap::AllTables()) {
@@ -433,8 +436,7 @@ TEST(FileSetNames, AWholeSetDoesNotWaitForYoungFilesOfOthers) {
   ReadOptions read;
   read.signals = {otap::Signal::kTraces};
   read.min_file_age = std::chrono::minutes(1);
-  WorkList list(std::make_shared<arrow::fs::LocalFileSystem>(), folder.path().string(), read, {},
-                [&] { return now; });
+  WorkList list(storage::Store::Local(), folder.path().string(), read, {}, [&] { return now; });
   const auto taken = list.Take();
   ASSERT_TRUE(taken.ok()) << taken.status();
   ASSERT_TRUE(taken->work.has_value());
@@ -472,14 +474,28 @@ TEST(FileSetNames, RowsMayBeInFilesThatSomebodyWroteAnew) {
   check(0, 0);
 }
 
+/// Has no directories that need to be made, as object stores have none.
+class ObjectFileSystem final : public arrow::fs::internal::MockFileSystem {
+ public:
+  ObjectFileSystem() : MockFileSystem(arrow::fs::TimePoint{}) {}
+  arrow::Result<std::shared_ptr<arrow::io::OutputStream>> OpenOutputStream(
+      const std::string& path,
+      const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) override {
+    ARROW_RETURN_NOT_OK(CreateDir(path.substr(0, path.find_last_of('/')), true));
+    return MockFileSystem::OpenOutputStream(path, metadata);
+  }
+};
+
 TEST(ObjectStore, HasNothingBeforeAFileIsPublished) {
   testing::RandomEngine random(14);
   const auto batches = testing::RandomBatches(3, otap::Signal::kTraces, {}, random);
-  const auto memory = std::make_shared<arrow::fs::internal::MockFileSystem>(arrow::fs::TimePoint{});
-  const auto store = MakeObjectStore(memory, "bucket/lake");
+  const auto memory = std::make_shared<ObjectFileSystem>();
+  const auto store = MakeObjectStore(
+      storage::Store::Over({.kind = storage::StoreKind::kS3, .path = "bucket/lake"}, {}, memory));
   arrow::fs::FileSelector everything;
   everything.base_dir = "bucket";
   everything.recursive = true;
+  everything.allow_not_found = true;
   {
     FileSet set(store.get(), {}, otap::Signal::kTraces, "_part_id=a", 1);
     ASSERT_TRUE(set.Add(*batches[0], 0).ok());

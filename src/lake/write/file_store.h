@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include <arrow/filesystem/type_fwd.h>
 #include <arrow/io/type_fwd.h>
 
 #include "base/error.h"
 #include "base/file_calls.h"
+#include "storage/store.h"
 
 namespace df::lake {
 
@@ -53,9 +53,9 @@ class FileStore {
   virtual Result<int64_t> RemoveStale() = 0;
 };
 
-/// Makes the store of a folder, given as path or as file:// and an absolute path, or of any other
-/// URI that Arrow has a file system for. Errors: kind config.
-Result<std::unique_ptr<FileStore>> MakeFileStore(const std::string& base_uri);
+/// Makes the store of a tree. Errors: kind config.
+Result<std::unique_ptr<FileStore>> MakeFileStore(const storage::StoreUri& uri,
+                                                 const storage::StoreOptions& options = {});
 
 /// Files of the local file system: written under a name that starts with a dot and ends in .tmp,
 /// fsynced, renamed, and the folder fsynced. A file under way is locked (flock): one that is not is
@@ -63,7 +63,6 @@ Result<std::unique_ptr<FileStore>> MakeFileStore(const std::string& base_uri);
 std::unique_ptr<FileStore> MakeLocalStore(std::string base, FileCalls* calls = &SystemFileCalls());
 
 /// Files of an object store: held in memory, and put in one go when they are published.
-std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<arrow::fs::FileSystem> file_system,
-                                           std::string base);
+std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<storage::Store> store);
 
 }  // namespace df::lake

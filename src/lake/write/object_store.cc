@@ -2,8 +2,8 @@
 #include <string>
 #include <utility>
 
-#include <arrow/filesystem/filesystem.h>
 #include <arrow/io/memory.h>
+#include <fmt/format.h>
 
 #include "base/logging.h"
 #include "lake/write/file_store.h"
@@ -15,9 +15,9 @@ namespace {
 /// when all bytes are there.
 class ObjectFile final : public StagedFile {
  public:
-  ObjectFile(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string path,
+  ObjectFile(std::shared_ptr<storage::Store> store, std::string path,
              std::shared_ptr<arrow::io::BufferOutputStream> bytes)
-      : file_system_(std::move(file_system)),
+      : store_(std::move(store)),
         path_(std::move(path)),
         bytes_(bytes),
         stream_(std::move(bytes)) {}
@@ -36,7 +36,7 @@ class ObjectFile final : public StagedFile {
       return;
     }
     is_begun_ = false;
-    if (const Status status = file_system_->DeleteFile(path_); !status.ok()) {
+    if (const Status status = store_->RemoveFile(path_); !status.ok()) {
       LogWarning("cannot remove '{}': {}", path_, status.message());
     }
   }
@@ -45,12 +45,10 @@ class ObjectFile final : public StagedFile {
   Status Put() {
     ARROW_ASSIGN_OR_RAISE(const auto buffer, bytes_->Finish());
     is_begun_ = true;
-    ARROW_ASSIGN_OR_RAISE(const auto object, file_system_->OpenOutputStream(path_));
-    ARROW_RETURN_NOT_OK(object->Write(buffer));
-    return object->Close();
+    return store_->WriteFile(path_, buffer);
   }
 
-  std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  std::shared_ptr<storage::Store> store_;
   std::string path_;
   std::shared_ptr<arrow::io::BufferOutputStream> bytes_;
   std::shared_ptr<arrow::io::OutputStream> stream_;
@@ -59,32 +57,26 @@ class ObjectFile final : public StagedFile {
 
 class ObjectStore final : public FileStore {
  public:
-  ObjectStore(std::shared_ptr<arrow::fs::FileSystem> file_system, std::string base)
-      : file_system_(std::move(file_system)), base_(std::move(base)) {}
+  explicit ObjectStore(std::shared_ptr<storage::Store> store) : store_(std::move(store)) {}
 
   Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
                                              const std::string& name) override {
-    const std::string folder = base_ + "/" + directory;
-    const Location location{.file = folder};
-    ARROW_RETURN_NOT_OK(
-        WithContext(file_system_->CreateDir(folder), ErrorKind::kIo, location, true));
     ARROW_ASSIGN_OR_RAISE(auto bytes, arrow::io::BufferOutputStream::Create());
-    return std::make_unique<ObjectFile>(file_system_, folder + "/" + name, std::move(bytes));
+    return std::make_unique<ObjectFile>(
+        store_, fmt::format("{}/{}/{}", store_->uri().path, directory, name), std::move(bytes));
   }
 
   /// An upload that was not finished leaves nothing that could be listed here.
   Result<int64_t> RemoveStale() override { return 0; }
 
  private:
-  std::shared_ptr<arrow::fs::FileSystem> file_system_;
-  std::string base_;
+  std::shared_ptr<storage::Store> store_;
 };
 
 }  // namespace
 
-std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<arrow::fs::FileSystem> file_system,
-                                           std::string base) {
-  return std::make_unique<ObjectStore>(std::move(file_system), std::move(base));
+std::unique_ptr<FileStore> MakeObjectStore(std::shared_ptr<storage::Store> store) {
+  return std::make_unique<ObjectStore>(std::move(store));
 }
 
 }  // namespace df::lake

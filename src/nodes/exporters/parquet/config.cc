@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/store_fields.h"
+
 namespace df::nodes::exporters::parquet {
 namespace {
 
@@ -36,21 +38,6 @@ constexpr std::string_view kCompressionType = "none, snappy, lz4, gzip[:1..9] or
 /// A year: what is longer was meant as something else.
 constexpr config::Range kAges = {std::chrono::nanoseconds(std::chrono::milliseconds(1)).count(),
                                  std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count()};
-
-const config::FieldTable<FileStorage>& FileStorageFields() {
-  static const config::FieldTable<FileStorage> kTable = {
-      config::String("base_uri", &FileStorage::base_uri, "the same as base_uri of the node")
-          .Required(),
-  };
-  return kTable;
-}
-
-const config::FieldTable<Storage>& StorageFields() {
-  static const config::FieldTable<Storage> kTable = {
-      config::Group("file", &Storage::file, FileStorageFields(), "files below one folder"),
-  };
-  return kTable;
-}
 
 const config::FieldTable<WriterOptions>& WriterFields() {
   static const config::FieldTable<WriterOptions> kTable = {
@@ -112,12 +99,10 @@ config::Field<ParquetConfig> PartitioningField() {
 const config::FieldTable<ParquetConfig>& ParquetFields() {
   static const config::FieldTable<ParquetConfig> kTable = {
       config::String("base_uri", &ParquetConfig::base_uri,
-                     "folder to write to: a path, file:// and an absolute path, or a URI of "
-                     "another file system that Arrow was built with")
+                     "where to write: a path, file://, s3://, gs:// or abfs://")
           .PrintedWhenGiven(),
-      config::OptionalGroup("storage", &ParquetConfig::storage, StorageFields(),
-                            "older form of base_uri")
-          .OlderFormOf("base_uri"),
+      config::OptionalGroup("storage", &ParquetConfig::storage, storage::StoreFields(),
+                            "how the store of base_uri is reached"),
       PartitioningField(),
       config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
                     "when files are closed, and how they are encoded"),
@@ -129,22 +114,8 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
 
 ParquetConfig ReadParquetConfig(const Section& section) {
   ParquetConfig config = config::Read(ParquetFields(), section);
-  const auto storage = section.Find("storage");
-  if (storage.has_value()) {
-    if (!storage->Find("file").has_value()) {
-      storage->Add("key 'file' is missing, expected a map with base_uri");
-    }
-    config.base_uri = config.storage.value_or(Storage{}).file.base_uri;
-  } else if (!section.Find("base_uri").has_value()) {
-    section.Add("key 'base_uri' is missing, expected text");
-  }
-  constexpr std::string_view kFileScheme = "file://";
-  if (config.base_uri.starts_with(kFileScheme) &&
-      !config.base_uri.substr(kFileScheme.size()).starts_with('/')) {
-    section.AddAtKey(storage.has_value() ? "storage" : "base_uri",
-                     fmt::format("found '{}', expected file:// and an absolute path, as in "
-                                 "file:///data",
-                                 config.base_uri));
+  if (auto uri = storage::ReadStoreUri(section, config.base_uri, config.storage)) {
+    config.uri = *std::move(uri);
   }
   const auto options = section.Find("writer_options");
   const auto tables =
@@ -164,6 +135,10 @@ ParquetConfig ReadParquetConfig(const Section& section) {
     }
   }
   return config;
+}
+
+Result<std::unique_ptr<lake::FileStore>> MakeStore(const ParquetConfig& config) {
+  return lake::MakeFileStore(config.uri, config.storage.value_or(storage::StoreOptions()));
 }
 
 Result<lake::Compression> ParseCompression(std::string_view text) {

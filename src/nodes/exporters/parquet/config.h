@@ -11,19 +11,13 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "config/field_table.h"
+#include "lake/write/file_store.h"
 #include "lake/write/signal_writer.h"
 #include "lake/write/write_options.h"
+#include "storage/store_options.h"
+#include "storage/store_uri.h"
 
 namespace df::nodes::exporters::parquet {
-
-struct FileStorage {
-  std::string base_uri;
-};
-
-/// Where to write, in the words of the prototype.
-struct Storage {
-  FileStorage file;
-};
 
 struct WriterOptions {
   int64_t target_rows_per_file = 100'000'000;
@@ -38,7 +32,8 @@ struct WriterOptions {
 
 struct ParquetConfig {
   std::string base_uri;
-  std::optional<Storage> storage;
+  std::optional<storage::StoreOptions> storage;
+  storage::StoreUri uri;       ///< what base_uri or storage say
   bool is_partitioned = true;  ///< always: ids are unique in a partition only
   WriterOptions writer_options;
   int64_t memory_limit = 96_MiB;
@@ -53,6 +48,9 @@ ParquetConfig ReadParquetConfig(const config::Section& section);
 /// what was found.
 Result<lake::Compression> ParseCompression(std::string_view text);
 std::string ShowCompression(const lake::Compression& compression);
+
+/// Makes the store that a configuration without problems names. Errors: kind config.
+Result<std::unique_ptr<lake::FileStore>> MakeStore(const ParquetConfig& config);
 
 /// What the writers are told. Needs a configuration without problems.
 lake::WriteOptions MakeWriteOptions(const ParquetConfig& config);

@@ -59,9 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadConfig,
     ::testing::Values(
         BadCase{"memory_limit: 64MiB", "key 'base_uri' is missing"},
-        BadCase{"base_uri: a, storage: {file: {base_uri: b}}", "says the same as 'base_uri'"},
+        BadCase{"base_uri: a, storage: {file: {base_uri: b}}", "expected one of the two"},
         BadCase{"base_uri: 'file://here'", "expected file:// and an absolute path"},
-        BadCase{"storage: {}", "key 'file' is missing"},
+        BadCase{"storage: {}", "key 'base_uri' is missing"},
         BadCase{"base_uri: a, partitioning_strategies: [{schema_metadata: [tenant]}]",
                 "found 'tenant', expected _part_id"},
         BadCase{"base_uri: a, partitioning_strategies: [{}]", "'schema_metadata' is missing"},

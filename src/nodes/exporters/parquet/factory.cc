@@ -21,9 +21,8 @@ engine::NodeConfigPtr Parse(const config::Section& section, const engine::Valida
 /// Nothing is shared: where files go is proven once, before any instance, by who may wait.
 Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
                                          const engine::ValidateContext&) {
-  ARROW_ASSIGN_OR_RAISE(
-      const auto store,
-      lake::MakeFileStore(static_cast<const ParsedConfig&>(config).config.base_uri));
+  ARROW_ASSIGN_OR_RAISE(const auto store,
+                        MakeStore(static_cast<const ParsedConfig&>(config).config));
   ARROW_RETURN_NOT_OK(store->Prove());
   return engine::NodeSharedPtr();
 }

@@ -84,8 +84,8 @@ const engine::NodeDescriptor& Gated() {
       const auto& parsed = static_cast<const Parsed&>(*config);
       auto made = std::make_unique<ParquetExporter>(
           parsed.config, info,
-          [](const std::string& uri) -> Result<std::unique_ptr<lake::FileStore>> {
-            ARROW_ASSIGN_OR_RAISE(auto store, lake::MakeFileStore(uri));
+          [](const ParquetConfig& of) -> Result<std::unique_ptr<lake::FileStore>> {
+            ARROW_ASSIGN_OR_RAISE(auto store, MakeStore(of));
             return std::make_unique<GatedStore>(std::move(store), &gate);
           });
       latest_exporter = made.get();

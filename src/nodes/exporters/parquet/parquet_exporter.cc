@@ -46,7 +46,7 @@ ParquetExporter::ParquetExporter(ParquetConfig config, const engine::InstanceInf
 ParquetExporter::~ParquetExporter() { mailbox_->owner = nullptr; }
 
 Status ParquetExporter::Start(engine::Effects& effects) {
-  ARROW_ASSIGN_OR_RAISE(auto store, make_store_(config_.base_uri));
+  ARROW_ASSIGN_OR_RAISE(auto store, make_store_(config_));
   AddMetrics(effects);
   progress_ = std::make_unique<runtime::Wakeup>(&effects.loop());
   LakeWorker::Settings settings;
@@ -246,7 +246,7 @@ engine::NodeReport ParquetExporter::Report() {
   engine::NodeReport report;
   report.lines.push_back(fmt::format("wrote {} batches as {} files, {} rows, {} bytes, to {}",
                                      num_acked_, written_.files, written_.rows, written_.bytes,
-                                     config_.base_uri));
+                                     config_.uri.Describe(config_.uri.path)));
   if (num_nacked_ > 0) {
     report.lines.push_back(
         fmt::format("did not write {} batches, {} of them permanently; the first: {}", num_nacked_,

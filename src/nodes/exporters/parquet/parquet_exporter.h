@@ -24,11 +24,11 @@ namespace df::nodes::exporters::parquet {
 /// visible, nack where they could not be written (retryable) or the batch is malformed (for good).
 class ParquetExporter final : public engine::Exporter {
  public:
-  /// Makes the store of a URI.
-  using StoreMaker = std::function<Result<std::unique_ptr<lake::FileStore>>(const std::string&)>;
+  /// Makes the store that a configuration names.
+  using StoreMaker = std::function<Result<std::unique_ptr<lake::FileStore>>(const ParquetConfig&)>;
 
   ParquetExporter(ParquetConfig config, const engine::InstanceInfo& info,
-                  StoreMaker make_store = lake::MakeFileStore);
+                  StoreMaker make_store = MakeStore);
   ~ParquetExporter() override;
 
   /// Errors: kind config, when there is no file system for the URI.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "storage/store_fields.h"
 
 namespace df::nodes::receivers::parquet {
 namespace {
@@ -47,10 +48,11 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
   using lake::ResourceJoin;
   using otap::Signal;
   static const config::FieldTable<ParquetReceiverConfig> kTable = {
-      config::String(
-          "base_uri", &ParquetReceiverConfig::base_uri,
-          "folder that holds one folder per table: a path or file:// and an absolute path")
-          .Required(),
+      config::String("base_uri", &ParquetReceiverConfig::base_uri,
+                     "what holds one folder per table: a path, file://, s3://, gs:// or abfs://")
+          .PrintedWhenGiven(),
+      config::OptionalGroup("storage", &ParquetReceiverConfig::storage, storage::StoreFields(),
+                            "how the store of base_uri is reached"),
       config::EnumList(
           "signal_types", &ParquetReceiverConfig::signal_types,
           {{"logs", Signal::kLogs}, {"traces", Signal::kTraces}, {"metrics", Signal::kMetrics}},
@@ -75,22 +77,12 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
   return kTable;
 }
 
-Result<std::string> LocalPath(const std::string& base_uri) {
-  constexpr std::string_view kFileScheme = "file://";
-  const size_t scheme = base_uri.find("://");
-  if (scheme == std::string::npos) {
-    return base_uri;
+ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) {
+  ParquetReceiverConfig config = config::Read(ParquetReceiverFields(), section);
+  if (auto uri = storage::ReadStoreUri(section, config.base_uri, config.storage)) {
+    config.uri = *std::move(uri);
   }
-  if (!base_uri.starts_with(kFileScheme)) {
-    return Status::Invalid(
-        fmt::format("found scheme '{}', expected a path or file://", base_uri.substr(0, scheme)));
-  }
-  std::string path = base_uri.substr(kFileScheme.size());
-  if (!path.starts_with('/')) {
-    return Status::Invalid(fmt::format(
-        "found '{}', expected file:// and an absolute path, as in file:///data", base_uri));
-  }
-  return path;
+  return config;
 }
 
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config) {

@@ -11,6 +11,8 @@
 #include "config/field_table.h"
 #include "lake/read_options.h"
 #include "lake/work_list.h"
+#include "storage/store_options.h"
+#include "storage/store_uri.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -29,6 +31,8 @@ struct ProcessingOptions {
 
 struct ParquetReceiverConfig {
   std::string base_uri;
+  std::optional<storage::StoreOptions> storage;
+  storage::StoreUri uri;  ///< what base_uri or storage say
   std::vector<df::otap::Signal> signal_types = {df::otap::kAllSignals.begin(),
                                                 df::otap::kAllSignals.end()};
   Polling polling_interval;
@@ -40,9 +44,8 @@ struct ParquetReceiverConfig {
 
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
 
-/// Returns the local path of a base_uri: a path, or file:// and an absolute path.
-/// Errors: Invalid for other schemes and for relative file:// URIs.
-Result<std::string> LocalPath(const std::string& base_uri);
+/// Reads the configuration of a node; what does not fit together is added to its problems.
+ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section);
 
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config);
 lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config);

@@ -4,6 +4,7 @@
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/parquet_receiver.h"
 #include "nodes/receivers/parquet/replay.h"
+#include "storage/store.h"
 
 namespace df::nodes::receivers::parquet {
 namespace {
@@ -14,21 +15,17 @@ struct ParsedConfig final : engine::NodeConfig {
 
 engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
   auto parsed = std::make_shared<ParsedConfig>();
-  parsed->config = config::Read(ParquetReceiverFields(), section);
-  if (const auto base = section.Find("base_uri");
-      base.has_value() && !parsed->config.base_uri.empty()) {
-    if (const auto path = LocalPath(parsed->config.base_uri); !path.ok()) {
-      base->Add(path.status().message());
-    }
-  }
+  parsed->config = ReadParquetReceiverConfig(section);
   return parsed;
 }
 
 Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
                                          const engine::ValidateContext&) {
   const ParquetReceiverConfig& parsed = static_cast<const ParsedConfig&>(config).config;
-  ARROW_ASSIGN_OR_RAISE(std::string base, LocalPath(parsed.base_uri));
-  return engine::NodeSharedPtr(std::make_shared<Replay>(parsed, std::move(base)));
+  ARROW_ASSIGN_OR_RAISE(
+      auto store,
+      storage::Store::Make(parsed.uri, parsed.storage.value_or(storage::StoreOptions())));
+  return engine::NodeSharedPtr(std::make_shared<Replay>(parsed, std::move(store)));
 }
 
 Result<std::unique_ptr<engine::Receiver>> Make(const engine::NodeConfigPtr&,

@@ -278,7 +278,7 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
                                  const std::shared_ptr<Passage>& passage, Channel* channel,
                                  lake::MemoryBudget* budget, lake::ReadReport* report,
                                  std::vector<lake::RootOutcome>* outcomes) {
-  auto reader = lake::PartitionReader::Make(replay_->file_system(), replay_->base(), task,
+  auto reader = lake::PartitionReader::Make(replay_->store(), replay_->base(), task,
                                             MakeReadOptions(replay_->config()), budget, report);
   if (!reader.ok()) {
     report->Add(reader.status());

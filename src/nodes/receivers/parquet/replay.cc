@@ -5,7 +5,6 @@
 #include <mutex>
 #include <utility>
 
-#include <arrow/filesystem/localfs.h>
 #include <fmt/format.h>
 
 #include "base/logging.h"
@@ -23,7 +22,12 @@ ReplayLedgers& LedgersOfProcess() {
   return ledgers;
 }
 
-std::string Canonical(const std::string& path) {
+/// Returns one name for all names of a tree.
+std::string Canonical(const storage::StoreUri& uri) {
+  const std::string& path = uri.path;
+  if (!uri.is_local()) {
+    return uri.Describe(path);
+  }
   std::error_code error;
   const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
   return error ? path : canonical.string();
@@ -31,17 +35,17 @@ std::string Canonical(const std::string& path) {
 
 }  // namespace
 
-Replay::Replay(ParquetReceiverConfig config, std::string base)
+Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> store)
     : config_(std::move(config)),
-      base_(std::move(base)),
-      file_system_(std::make_shared<arrow::fs::LocalFileSystem>()),
-      work_list_(file_system_, base_, MakeReadOptions(config_), MakeFollowOptions(config_),
+      base_(store->uri().path),
+      store_(std::move(store)),
+      work_list_(store_, base_, MakeReadOptions(config_), MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {}
 
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
     work_list_.UseLedger(
-        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(base_)}));
+        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(store_->uri())}));
   });
 }
 
@@ -66,7 +70,7 @@ void Replay::LogNewProblems() {
   logged_ = std::move(logged);
   if (work_list_.has_listed() && !work_list_.has_found_files() &&
       !std::exchange(has_logged_empty_base_, true)) {
-    LogWarning("parquet receiver: {}", DescribeEmptyBase(base_, config_.signal_types));
+    LogWarning("parquet receiver: {}", DescribeEmptyBase(store_->uri(), config_.signal_types));
   }
 }
 
@@ -168,7 +172,7 @@ void AddWaiting(const Replay& replay, engine::SourceAccount* account) {
 std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
                                                        const lake::ReadReport& report) {
   auto account = std::make_shared<engine::SourceAccount>();
-  account->base = replay.base();
+  account->base = replay.store()->Describe(replay.base());
   account->has_found_nothing = replay.work_list().has_listed() &&
                                !replay.work_list().has_found_files() &&
                                !replay.config().polling_interval.interval.has_value();
@@ -299,7 +303,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   DescribeReading(report, &lines);
   DescribeLeft(replay, &lines);
   if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {
-    lines.lines.push_back(DescribeEmptyBase(replay.base(), replay.config().signal_types));
+    lines.lines.push_back(DescribeEmptyBase(replay.store()->uri(), replay.config().signal_types));
   }
   for (const engine::NamedCount& notice : lines.source->notices) {
     lines.lines.push_back(fmt::format("notice: {}", notice.message));

@@ -16,15 +16,16 @@ namespace df::nodes::receivers::parquet {
 /// The work list of the tree and the problems that were logged already. Calls: from any thread.
 class Replay final : public engine::NodeShared {
  public:
-  Replay(ParquetReceiverConfig config, std::string base);
+  Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> store);
 
   /// Says which node this is of: what an earlier one of that name has delivered from the same base
   /// in the life of the process is not sent again. Called by each instance; the first counts.
   void Attach(const engine::InstanceInfo& info);
 
   const ParquetReceiverConfig& config() const { return config_; }
+  /// The path of the base in its store.
   const std::string& base() const { return base_; }
-  arrow::fs::FileSystem* file_system() const { return file_system_.get(); }
+  storage::Store* store() const { return store_.get(); }
   lake::WorkList& work_list() { return work_list_; }
   const lake::WorkList& work_list() const { return work_list_; }
   DeliveryLedger& ledger() { return ledger_; }
@@ -40,7 +41,7 @@ class Replay final : public engine::NodeShared {
  private:
   ParquetReceiverConfig config_;
   std::string base_;
-  std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  std::shared_ptr<storage::Store> store_;
   lake::WorkList work_list_;
   DeliveryLedger ledger_;
   std::mutex mutex_;

@@ -89,7 +89,12 @@ std::string RootFolders(std::span<const otap::Signal> signals) {
 
 }  // namespace
 
-std::string DescribeEmptyBase(const std::string& base, std::span<const otap::Signal> signals) {
+std::string DescribeEmptyBase(const storage::StoreUri& uri, std::span<const otap::Signal> signals) {
+  const std::string& base = uri.path;
+  if (!uri.is_local()) {
+    return fmt::format("nothing found to replay in '{}': expected files below {}",
+                       PrintableText(uri.Describe(base)), RootFolders(signals));
+  }
   const fs::path path = fs::path(base).lexically_normal();
   const fs::path folder = path.has_filename() ? path : path.parent_path();
   const Content content = ContentOf(folder);

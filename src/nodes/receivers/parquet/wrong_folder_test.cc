@@ -28,7 +28,7 @@ class WrongFolder : public ::testing::Test {
   ~WrongFolder() override { fs::remove_all(folder_); }
 
   static std::string Describe(const fs::path& base) {
-    return DescribeEmptyBase(base.string(), otap::kAllSignals);
+    return DescribeEmptyBase({.path = base.string()}, otap::kAllSignals);
   }
   std::string Meant() const { return "did you mean '" + lake_.string() + "'?"; }
 

@@ -1,0 +1,189 @@
+#include "storage/remote_file.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <arrow/buffer.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/store.h"
+#include "testing/scripted_store.h"
+
+namespace df::storage {
+namespace {
+
+using df::testing::Answer;
+using df::testing::NoWaits;
+using df::testing::RangeRequest;
+using df::testing::ScriptedStore;
+using ::testing::HasSubstr;
+
+std::string RandomBytes(size_t size, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::string bytes(size, '\0');
+  std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
+  return bytes;
+}
+
+class RemoteFileTest : public ::testing::Test {
+ protected:
+  void Put(const std::string& path, const std::string& bytes) {
+    ASSERT_TRUE(objects_->CreateDir(path.substr(0, path.find_last_of('/')), true).ok());
+    ASSERT_TRUE(objects_->CreateFile(path, bytes).ok());
+  }
+  std::shared_ptr<Store> MakeStore(ReadOptions read, RetryOptions retry = {}) {
+    return Store::Over({.kind = StoreKind::kS3, .path = "b"}, {.retry = retry, .read = read},
+                       objects_, std::make_unique<NoWaits>());
+  }
+  std::string ReadAt(arrow::io::RandomAccessFile* file, int64_t position, int64_t num_bytes) {
+    const auto buffer = file->ReadAt(position, num_bytes);
+    EXPECT_TRUE(buffer.ok()) << buffer.status();
+    return buffer.ok() ? (*buffer)->ToString() : "";
+  }
+
+  std::function<Answer(std::string_view, const std::string&)> script_ =
+      [](std::string_view, const std::string&) { return Answer::kWhole; };
+  std::shared_ptr<ScriptedStore> objects_ =
+      std::make_shared<ScriptedStore>([this](std::string_view operation, const std::string& path) {
+        return script_(operation, path);
+      });
+};
+
+constexpr ReadOptions kSmall{
+    .request_bytes = 4096, .hole_bytes = 100, .tail_bytes = 512, .cache_bytes = 2048};
+
+TEST_F(RemoteFileTest, TheEndIsReadOnceHoweverOftenAFileIsOpened) {
+  const std::string bytes = RandomBytes(10'000, 1);
+  Put("b/f", bytes);
+  const auto store = MakeStore(kSmall);
+  for (int i = 0; i < 3; ++i) {
+    const auto file = store->OpenFile("b/f").ValueOrDie();
+    EXPECT_EQ(ReadAt(file.get(), 9'992, 8), bytes.substr(9'992));
+    EXPECT_EQ(ReadAt(file.get(), 9'500, 200), bytes.substr(9'500, 200));
+  }
+  EXPECT_EQ(objects_->requests().size(), 1U);
+  EXPECT_EQ(store->counters().num_opens, 3);
+  EXPECT_EQ(store->counters().bytes_fetched, 512);
+}
+
+TEST_F(RemoteFileTest, ANewVersionIsNotReadFromTheOldEnd) {
+  const std::string first = RandomBytes(600, 1);
+  const std::string second = RandomBytes(600, 2);
+  Put("b/f", first);
+  const auto store = MakeStore(kSmall);
+  EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 500, 100), first.substr(500));
+  Put("b/f", second);
+  objects_->Touch();
+  EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 500, 100), second.substr(500));
+}
+
+TEST_F(RemoteFileTest, RangesThatAreAnnouncedAreFetchedTogether) {
+  const std::string bytes = RandomBytes(100'000, 3);
+  Put("b/f", bytes);
+  const auto store = MakeStore(kSmall);
+  const auto file = store->OpenFile("b/f").ValueOrDie();
+  // Three that touch or nearly do, and one far away.
+  ASSERT_TRUE(file->WillNeed({{1'100, 500}, {100, 1'000}, {1'650, 400}, {50'000, 700}}).ok());
+  EXPECT_EQ(ReadAt(file.get(), 100, 1'000), bytes.substr(100, 1'000));
+  EXPECT_EQ(ReadAt(file.get(), 1'650, 400), bytes.substr(1'650, 400));
+  EXPECT_EQ(ReadAt(file.get(), 1'200, 10), bytes.substr(1'200, 10));
+  EXPECT_EQ(ReadAt(file.get(), 50'100, 600), bytes.substr(50'100, 600));
+  std::vector<int64_t> positions;
+  for (const RangeRequest& request : objects_->requests()) {
+    positions.push_back(request.position);
+  }
+  EXPECT_THAT(positions, ::testing::UnorderedElementsAre(100, 50'000));
+  // What was not announced is read by itself, across the border too.
+  EXPECT_EQ(ReadAt(file.get(), 2'000, 100), bytes.substr(2'000, 100));
+  EXPECT_EQ(objects_->requests().size(), 3U);
+}
+
+TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  const std::string bytes = RandomBytes(60'000, seed);
+  Put("b/f", bytes);
+  std::mutex mutex;
+  script_ = [&](std::string_view, const std::string&) {
+    const std::lock_guard lock(mutex);
+    switch (random() % 10) {
+      case 0:
+        return Answer::kFails;
+      case 1:
+        return Answer::kThrottled;
+      case 2:
+        return Answer::kShort;
+      default:
+        return Answer::kWhole;
+    }
+  };
+  const auto store = MakeStore(kSmall, {.max_retries = 1000});
+  std::mt19937_64 choices(seed + 1);
+  for (int round = 0; round < 20; ++round) {
+    const auto file = store->OpenFile("b/f").ValueOrDie();
+    std::vector<arrow::io::ReadRange> ranges;
+    int64_t at = 0;
+    while (at < 60'000) {
+      const auto length = static_cast<int64_t>(1 + choices() % 9'000);
+      ranges.push_back({at, std::min<int64_t>(length, 60'000 - at)});
+      at += length + static_cast<int64_t>(choices() % 400);
+    }
+    if (round % 2 == 0) {
+      ASSERT_TRUE(file->WillNeed(ranges).ok());
+    }
+    for (const auto& range : ranges) {
+      ASSERT_EQ(ReadAt(file.get(), range.offset, range.length),
+                bytes.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length)));
+    }
+    std::string whole(60'000, '\0');
+    ASSERT_TRUE(file->Seek(0).ok());
+    ASSERT_EQ(file->Read(70'000, whole.data()).ValueOrDie(), 60'000);
+    ASSERT_EQ(whole, bytes);
+  }
+  EXPECT_GT(store->counters().num_retries, 0);
+  EXPECT_EQ(store->counters().num_failed, 0);
+}
+
+TEST_F(RemoteFileTest, AReadThatStaysRefusedSaysWhat) {
+  Put("b/f", RandomBytes(10'000, 5));
+  const auto store = MakeStore(kSmall);
+  const auto file = store->OpenFile("b/f").ValueOrDie();
+  script_ = [](std::string_view, const std::string&) { return Answer::kDenied; };
+  EXPECT_THAT(file->ReadAt(0, 10).status().message(),
+              HasSubstr("s3://b/f cannot be read: access denied; this needs s3:GetObject"));
+  script_ = [](std::string_view, const std::string&) { return Answer::kShort; };
+  EXPECT_THAT(file->ReadAt(0, 10).status().message(),
+              HasSubstr("the answer ended early: found 5 bytes at 0, expected 10"));
+  ASSERT_TRUE(file->WillNeed({{100, 10}}).ok());
+  EXPECT_THAT(file->ReadAt(100, 10).status().message(), HasSubstr("ended early"));
+}
+
+TEST_F(RemoteFileTest, ReadsBeyondTheEndGiveWhatIsThere) {
+  Put("b/f", "0123456789");
+  const auto file = MakeStore(kSmall)->OpenFile("b/f").ValueOrDie();
+  EXPECT_EQ(ReadAt(file.get(), 8, 100), "89");
+  EXPECT_EQ(ReadAt(file.get(), 10, 1), "");
+  EXPECT_FALSE(file->ReadAt(11, 1).ok());
+  EXPECT_FALSE(file->ReadAt(-1, 1).ok());
+}
+
+TEST_F(RemoteFileTest, EndsThatAreNotUsedAreForgotten) {
+  const auto store = MakeStore(kSmall);
+  for (int i = 0; i < 6; ++i) {
+    Put(fmt::format("b/{}", i), RandomBytes(1'000, 1));
+    ReadAt(store->OpenFile(fmt::format("b/{}", i)).ValueOrDie().get(), 900, 10);
+  }
+  EXPECT_EQ(objects_->requests().size(), 6U);
+  ReadAt(store->OpenFile("b/5").ValueOrDie().get(), 900, 10);
+  EXPECT_EQ(objects_->requests().size(), 6U);
+  ReadAt(store->OpenFile("b/0").ValueOrDie().get(), 900, 10);
+  EXPECT_EQ(objects_->requests().size(), 7U);
+}
+
+}  // namespace
+}  // namespace df::storage

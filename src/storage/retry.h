@@ -1,0 +1,75 @@
+// Requests that are made again.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <random>
+
+#include "base/error.h"
+#include "storage/store_options.h"
+#include "storage/store_uri.h"
+
+namespace df::storage {
+
+/// What requests to a store have cost so far. Calls: from any thread.
+struct StoreCounters {
+  std::atomic<int64_t> num_lists{0};
+  std::atomic<int64_t> num_opens{0};
+  std::atomic<int64_t> num_reads{0};
+  std::atomic<int64_t> num_writes{0};
+  std::atomic<int64_t> num_retries{0};
+  std::atomic<int64_t> num_throttled{0};
+  std::atomic<int64_t> num_failed{0};     ///< requests that were given up
+  std::atomic<int64_t> bytes_fetched{0};  ///< read from the store
+  std::atomic<int64_t> bytes_used{0};     ///< of these, what was asked for, repeats included
+};
+
+/// Time, and waits that end early when the store is closed.
+class RetryClock {
+ public:
+  virtual ~RetryClock() = default;
+  virtual std::chrono::steady_clock::time_point Now();
+  /// Returns false when the wait was ended by Stop.
+  virtual bool Wait(std::chrono::nanoseconds duration);
+  /// Ends all waits, now and later. Calls: from any thread.
+  void Stop();
+  bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::atomic<bool> is_stopped_{false};
+};
+
+/// Makes requests again as RetryOptions say. Calls: from any thread.
+class Retry {
+ public:
+  /// `clock` and `counters` are borrowed. `seed` decides about the part of a wait left to chance.
+  Retry(StoreKind kind, RetryOptions options, RetryClock* clock, StoreCounters* counters,
+        uint64_t seed);
+
+  /// Calls `request` until it succeeds, fails for a reason that stays, or time or attempts are
+  /// over. Returns its last status.
+  Status Run(const std::function<Status()>& request);
+
+  /// Returns the wait before attempt `retry`, from 1.
+  std::chrono::nanoseconds Backoff(int64_t retry);
+
+  const RetryOptions& options() const { return options_; }
+  RetryClock& clock() { return *clock_; }
+  StoreCounters& counters() { return *counters_; }
+
+ private:
+  StoreKind kind_;
+  RetryOptions options_;
+  RetryClock* clock_;
+  StoreCounters* counters_;
+  std::mutex mutex_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace df::storage

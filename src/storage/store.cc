@@ -1,0 +1,135 @@
+#include "storage/store.h"
+
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/filesystem/localfs.h>
+#include <arrow/util/key_value_metadata.h>
+#include <fmt/format.h>
+
+#include "storage/object_stores.h"
+#include "storage/store_failure.h"
+
+namespace df::storage {
+
+Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock)
+    : uri_(std::move(uri)),
+      options_(std::move(options)),
+      context_(new RemoteContext{
+          .uri = uri_,
+          .options = options_.read,
+          .counters = {},
+          .clock = clock != nullptr ? std::move(clock) : std::make_unique<RetryClock>(),
+          .retry = nullptr,
+          .tails = TailCache(options_.read.cache_bytes)}) {
+  context_->retry = std::make_unique<Retry>(uri_.kind, options_.retry, context_->clock.get(),
+                                            &context_->counters, std::random_device()());
+}
+
+Result<std::shared_ptr<Store>> Store::Make(StoreUri uri, StoreOptions options) {
+  if (uri.is_local()) {
+    return Over(std::move(uri), std::move(options), std::make_shared<arrow::fs::LocalFileSystem>());
+  }
+  std::shared_ptr<Store> store(new Store(std::move(uri), std::move(options), nullptr));
+  ARROW_ASSIGN_OR_RAISE(store->file_system_, MakeObjectFileSystem(store->uri_, store->options_,
+                                                                  store->context_->retry.get()));
+  return store;
+}
+
+std::shared_ptr<Store> Store::Over(StoreUri uri, StoreOptions options,
+                                   std::shared_ptr<arrow::fs::FileSystem> file_system,
+                                   std::unique_ptr<RetryClock> clock) {
+  std::shared_ptr<Store> store(new Store(std::move(uri), std::move(options), std::move(clock)));
+  store->file_system_ = std::move(file_system);
+  return store;
+}
+
+std::shared_ptr<Store> Store::Local() {
+  return Over({}, {}, std::make_shared<arrow::fs::LocalFileSystem>());
+}
+
+Result<std::unique_ptr<DirectoryReader>> Store::ReadDirectories(const std::string& base) {
+  if (is_local()) {
+    return std::make_unique<LocalDirectories>();
+  }
+  arrow::fs::FileSelector selector;
+  selector.base_dir = base;
+  selector.recursive = true;
+  std::vector<arrow::fs::FileInfo> objects;
+  const Status status = context_->retry->Run([&]() -> Status {
+    ++context_->counters.num_lists;
+    ARROW_ASSIGN_OR_RAISE(objects, file_system_->GetFileInfo(selector));
+    return Status::OK();
+  });
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, base, status));
+  return std::make_unique<ListedObjects>(base, objects);
+}
+
+Result<bool> Store::Exists(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const arrow::fs::FileInfo info, file_system_->GetFileInfo(path));
+  return info.type() != arrow::fs::FileType::NotFound;
+}
+
+Result<std::vector<std::string>> Store::ListFiles(const std::string& directory) {
+  arrow::fs::FileSelector selector;
+  selector.base_dir = directory;
+  selector.recursive = true;
+  selector.allow_not_found = true;
+  std::vector<arrow::fs::FileInfo> found;
+  const auto list = [&]() -> Status {
+    context_->counters.num_lists += is_local() ? 0 : 1;
+    ARROW_ASSIGN_OR_RAISE(found, file_system_->GetFileInfo(selector));
+    return Status::OK();
+  };
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, directory,
+                                     is_local() ? list() : context_->retry->Run(list)));
+  std::vector<std::string> files;
+  for (const arrow::fs::FileInfo& info : found) {
+    if (info.IsFile()) {
+      files.push_back(info.path());
+    }
+  }
+  return files;
+}
+
+Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes) {
+  const Status status = context_->retry->Run([&]() -> Status {
+    ++context_->counters.num_writes;
+    ARROW_ASSIGN_OR_RAISE(const auto file, file_system_->OpenOutputStream(path));
+    ARROW_RETURN_NOT_OK(file->Write(bytes));
+    return file->Close();
+  });
+  return ExplainFailure(uri_, Operation::kWrite, path, status);
+}
+
+Status Store::RemoveFile(const std::string& path) {
+  const Status status = context_->retry->Run([&] { return file_system_->DeleteFile(path); });
+  return ExplainFailure(uri_, Operation::kRemove, path, status);
+}
+
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::string& path) {
+  if (is_local()) {
+    return file_system_->OpenInputFile(path);
+  }
+  std::shared_ptr<arrow::io::RandomAccessFile> file;
+  int64_t size_bytes = 0;
+  std::string version;
+  const Status status = context_->retry->Run([&]() -> Status {
+    ++context_->counters.num_opens;
+    ARROW_ASSIGN_OR_RAISE(file, file_system_->OpenInputFile(path));
+    ARROW_ASSIGN_OR_RAISE(size_bytes, file->GetSize());
+    ARROW_ASSIGN_OR_RAISE(const auto metadata, file->ReadMetadata());
+    for (const char* key : {"ETag", "etag", "Etag"}) {
+      version = version.empty() && metadata != nullptr ? metadata->Get(key).ValueOr("") : version;
+    }
+    return Status::OK();
+  });
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path, status));
+  auto retried = std::make_shared<RetriedFile>(context_, path, std::move(file), size_bytes);
+  return std::make_shared<RemoteFile>(context_, path, std::move(version), std::move(retried),
+                                      size_bytes);
+}
+
+}  // namespace df::storage

@@ -1,0 +1,79 @@
+// A place where files lie: a local file system or an object store.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <arrow/filesystem/type_fwd.h>
+#include <arrow/io/type_fwd.h>
+#include <arrow/type_fwd.h>
+
+#include "base/error.h"
+#include "storage/directory.h"
+#include "storage/remote_file.h"
+#include "storage/retry.h"
+#include "storage/store_options.h"
+#include "storage/store_uri.h"
+
+namespace df::storage {
+
+/// Lists and reads. Paths are those of StoreUri::path and what lies below. Calls: from any thread.
+class Store {
+ public:
+  /// Makes the store of a URI; nothing is asked of it yet.
+  /// Errors: Invalid for settings that contradict each other, NotImplemented for a store whose
+  /// library is missing.
+  static Result<std::shared_ptr<Store>> Make(StoreUri uri, StoreOptions options = {});
+
+  /// Makes a store over a file system: local, or one that stands for an object store. `clock` may
+  /// be null.
+  static std::shared_ptr<Store> Over(StoreUri uri, StoreOptions options,
+                                     std::shared_ptr<arrow::fs::FileSystem> file_system,
+                                     std::unique_ptr<RetryClock> clock = nullptr);
+
+  /// The local file system.
+  static std::shared_ptr<Store> Local();
+
+  bool is_local() const { return uri_.is_local(); }
+  const StoreUri& uri() const { return uri_; }
+
+  /// Returns what people write for a path, as in "s3://bucket/prefix/file".
+  std::string Describe(const std::string& path) const { return uri_.Describe(path); }
+
+  /// Reads what the directories of a base hold: local ones when they are asked for, all objects
+  /// with the prefix at once. Errors: IOError when nothing is there, or it may not be seen.
+  Result<std::unique_ptr<DirectoryReader>> ReadDirectories(const std::string& base);
+
+  /// Tells whether there is a file or directory. Errors: IOError when that cannot be told.
+  Result<bool> Exists(const std::string& path);
+
+  /// Lists all files below a directory, paths as OpenFile takes them; none where nothing is there.
+  /// Errors: IOError.
+  Result<std::vector<std::string>> ListFiles(const std::string& directory);
+
+  /// Opens a file. One of an object store is asked for its size and version. Errors: IOError.
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
+
+  /// Writes a whole file, which nobody sees before the store has all of it (Azure shows it empty
+  /// until then). Errors: IOError; whether the file can be seen then is not known.
+  Status WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes);
+
+  /// Removes a file. Errors: IOError.
+  Status RemoveFile(const std::string& path);
+
+  /// Ends waits for requests that are to be made again; requests fail from now on.
+  void Stop() { context_->clock->Stop(); }
+
+  /// What requests have cost; zeros where the store is local.
+  const StoreCounters& counters() const { return context_->counters; }
+
+ private:
+  Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock);
+
+  StoreUri uri_;
+  StoreOptions options_;
+  std::shared_ptr<RemoteContext> context_;
+  std::shared_ptr<arrow::fs::FileSystem> file_system_;
+};
+
+}  // namespace df::storage

@@ -1,0 +1,39 @@
+// What stores answer when they refuse, in the words of those who can mend it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "storage/store_uri.h"
+
+namespace df::storage {
+
+enum class Operation : uint8_t { kList, kOpen, kRead, kWrite, kRemove };
+
+/// What a failed request means for the next one.
+enum class Failure : uint8_t {
+  kMayPass,    ///< the network, the server, an answer that ended early
+  kThrottled,  ///< the store asks for fewer requests
+  kNotFound,   ///< no such bucket or object
+  kDenied,     ///< the keys are wrong, or may not do this
+  kRegion,     ///< the bucket is in another region, or behind another endpoint
+  kClock,      ///< the clock of this machine differs too much from the store's
+  kTls,        ///< the certificate does not fit
+  kPermanent,  ///< anything else that stays as it is
+};
+
+/// Tells what the status of a request to a store means; it must not be OK. Source: the texts of
+/// Arrow's file systems, which give no codes.
+Failure FailureOf(StoreKind kind, const Status& status);
+
+inline bool MayPass(Failure failure) {
+  return failure == Failure::kMayPass || failure == Failure::kThrottled;
+}
+
+/// Returns an IOError that says what was refused and what to do: the permission that is missing,
+/// the setting that is wrong. Local errors come back as they are.
+Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view path,
+                      const Status& status);
+
+}  // namespace df::storage

@@ -1,0 +1,72 @@
+#include "storage/store_failure.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace df::storage {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+struct Case {
+  StoreKind kind;
+  const char* message;  ///< as Arrow's file systems gave it
+  Failure failure;
+};
+
+class Answers : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Answers, AreTold) {
+  EXPECT_EQ(FailureOf(GetParam().kind, Status::IOError(GetParam().message)), GetParam().failure);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Answers,
+    ::testing::Values(
+        Case{StoreKind::kS3,
+             "When listing objects under key 'p/' in bucket 'b': AWS Error NO_SUCH_BUCKET during "
+             "ListObjectsV2 operation: The specified bucket does not exist",
+             Failure::kNotFound},
+        Case{StoreKind::kS3,
+             "AWS Error ACCESS_DENIED during GetObject operation: No response body.",
+             Failure::kDenied},
+        Case{StoreKind::kS3,
+             "AWS Error NETWORK_CONNECTION during ListObjectsV2 operation: curlCode: 7, Could not "
+             "connect to server",
+             Failure::kMayPass},
+        Case{StoreKind::kS3, "AWS Error SLOW_DOWN during GetObject operation: Please reduce",
+             Failure::kThrottled},
+        Case{StoreKind::kS3, "AWS Error UNKNOWN (HTTP status 400) during HeadObject operation",
+             Failure::kPermanent},
+        Case{StoreKind::kS3, "AWS Error NETWORK_CONNECTION: curlCode: 60, SSL peer certificate",
+             Failure::kTls},
+        Case{StoreKind::kGcs, "google::cloud::Status(PERMISSION_DENIED: Permission denied)",
+             Failure::kDenied},
+        Case{StoreKind::kGcs, "google::cloud::Status(UNAVAILABLE: Retry policy exhausted)",
+             Failure::kMayPass},
+        Case{StoreKind::kAzure, "Azure Error: [ContainerNotFound] 404 The container is not there",
+             Failure::kNotFound},
+        Case{StoreKind::kAzure, "Azure Error: [AuthenticationFailed] 403 Server failed",
+             Failure::kDenied},
+        Case{StoreKind::kAzure, "Azure Error: [ServerBusy] 503", Failure::kThrottled}));
+
+TEST(StoreFailure, NamesThePermissionThatIsMissing) {
+  const StoreUri uri{.kind = StoreKind::kS3, .path = "b/p"};
+  const Status denied = Status::IOError("AWS Error ACCESS_DENIED");
+  EXPECT_THAT(
+      ExplainFailure(uri, Operation::kList, "b/p", denied).message(),
+      AllOf(HasSubstr("s3://b/p cannot be listed: access denied"), HasSubstr("s3:ListBucket")));
+  EXPECT_THAT(ExplainFailure(uri, Operation::kRead, "b/p/f", denied).message(),
+              AllOf(HasSubstr("s3://b/p/f cannot be read"), HasSubstr("s3:GetObject")));
+  EXPECT_THAT(ExplainFailure(uri, Operation::kWrite, "b/p/f", denied).message(),
+              HasSubstr("s3:PutObject"));
+}
+
+TEST(StoreFailure, LeavesLocalErrorsAlone) {
+  const Status status = Status::IOError("No space left on device");
+  EXPECT_EQ(ExplainFailure({}, Operation::kWrite, "f", status).message(), status.message());
+}
+
+}  // namespace
+}  // namespace df::storage

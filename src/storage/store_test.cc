@@ -1,0 +1,106 @@
+#include "storage/store.h"
+
+#include <memory>
+#include <string>
+
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/scripted_store.h"
+
+namespace df::storage {
+namespace {
+
+using df::testing::Answer;
+using df::testing::NoWaits;
+using df::testing::ScriptedStore;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::shared_ptr<Store> Scripted(df::testing::AnswerScript script) {
+  return Store::Over({.kind = StoreKind::kS3, .path = "b/lake"}, {},
+                     std::make_shared<ScriptedStore>(std::move(script)),
+                     std::make_unique<NoWaits>());
+}
+
+std::shared_ptr<arrow::Buffer> Bytes(const std::string& text) {
+  return arrow::Buffer::FromString(text);
+}
+
+TEST(Store, WritesListsAndRemovesWhateverFails) {
+  int num_requests = 0;
+  const auto store = Scripted([&](std::string_view, const std::string&) {
+    return ++num_requests % 3 == 0 ? Answer::kWhole : Answer::kFails;
+  });
+  ASSERT_TRUE(store->WriteFile("b/lake/logs/p/f", Bytes("hello")).ok());
+  const auto directories = store->ReadDirectories("b/lake").ValueOrDie();
+  EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().front().name, "p");
+  EXPECT_THAT(store->ListFiles("b/lake/logs").ValueOrDie(), ElementsAre("b/lake/logs/p/f"));
+  EXPECT_TRUE(store->Exists("b/lake/logs/p/f").ValueOrDie());
+  EXPECT_FALSE(store->Exists("b/lake/logs/p/g").ValueOrDie());
+  const auto file = store->OpenFile("b/lake/logs/p/f").ValueOrDie();
+  EXPECT_EQ(file->ReadAt(1, 3).ValueOrDie()->ToString(), "ell");
+  ASSERT_TRUE(store->RemoveFile("b/lake/logs/p/f").ok());
+  EXPECT_FALSE(store->OpenFile("b/lake/logs/p/f").ok());
+  EXPECT_EQ(store->counters().num_failed, 1);
+}
+
+TEST(Store, SaysWhatIsRefused) {
+  const auto store = Scripted([](std::string_view, const std::string&) { return Answer::kDenied; });
+  EXPECT_THAT(store->ReadDirectories("b/lake").status().message(),
+              AllOf(HasSubstr("s3://b/lake cannot be listed"), HasSubstr("s3:ListBucket")));
+  EXPECT_THAT(store->WriteFile("b/lake/f", Bytes("x")).message(),
+              AllOf(HasSubstr("s3://b/lake/f cannot be written"), HasSubstr("s3:PutObject")));
+  EXPECT_THAT(store->OpenFile("b/lake/f").status().message(), HasSubstr("cannot be opened"));
+}
+
+TEST(Store, OfAFolderKeepsItsPath) {
+  const auto store = Store::Make({.path = "/data"}).ValueOrDie();
+  EXPECT_EQ(store->uri().path, "/data");
+  EXPECT_EQ(store->Describe(store->uri().path), "/data");
+}
+
+TEST(Store, StopsAtOnce) {
+  const auto store = Scripted([](std::string_view, const std::string&) { return Answer::kFails; });
+  store->Stop();
+  EXPECT_TRUE(store->OpenFile("b/lake/f").status().IsIOError());
+}
+
+struct BadStore {
+  const char* uri;
+  StoreOptions options;
+  const char* words;
+};
+
+class BadOptions : public ::testing::TestWithParam<BadStore> {};
+
+TEST_P(BadOptions, AreRefused) {
+  const auto store = Store::Make(ParseStoreUri(GetParam().uri).ValueOrDie(), GetParam().options);
+  ASSERT_FALSE(store.ok());
+  EXPECT_THAT(store.status().message(), HasSubstr(GetParam().words));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadOptions,
+    ::testing::Values(
+        BadStore{"s3://b?zone=1", {}, "unknown key 'zone', expected region, endpoint"},
+        BadStore{"s3://b?region=a", {.s3 = S3Options{.region = "b"}}, "storage.s3.region says"},
+        BadStore{"s3://b", {.s3 = S3Options{.endpoint = "127.0.0.1:9000"}}, "http:// or https://"},
+        BadStore{"s3://b", {.s3 = S3Options{.endpoint = "http://127.0.0.1:9000"}}, "allow_http"},
+        BadStore{"s3://b", {.s3 = S3Options{.endpoint = "https://h/path"}}, "without a path"},
+        BadStore{"s3://b?anonymous=perhaps", {}, "expected true or false"},
+        BadStore{"gs://b?region=x", {}, "unknown key 'region'"},
+        BadStore{"gs://b",
+                 {.gcs = GcsOptions{.auth = {.kind = GcsAuth::Kind::kServiceAccount,
+                                             .service_account_file = "/nowhere"}}},
+                 "'/nowhere' cannot be read"},
+        BadStore{"az://c/p", {}, "no account is named"},
+        BadStore{"abfs://c@a.dfs.core.windows.net",
+                 {.azure = AzureOptions{.account = "other"}},
+                 "storage.azure.account says other"}));
+
+}  // namespace
+}  // namespace df::storage

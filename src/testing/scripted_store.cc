@@ -1,0 +1,96 @@
+#include "testing/scripted_store.h"
+
+#include <utility>
+
+#include <arrow/buffer.h>
+#include <arrow/util/key_value_metadata.h>
+#include <fmt/format.h>
+
+namespace df::testing {
+namespace {
+
+class ScriptedFile final : public arrow::io::RandomAccessFile {
+ public:
+  ScriptedFile(ScriptedStore* store, std::string path,
+               std::shared_ptr<arrow::io::RandomAccessFile> file)
+      : store_(store), path_(std::move(path)), file_(std::move(file)), version_(store->version()) {}
+
+  arrow::Result<int64_t> ReadAt(int64_t position, int64_t num_bytes, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const bool is_short, store_->Ask("read", path_));
+    store_->Record({path_, position, num_bytes});
+    return file_->ReadAt(position, is_short ? num_bytes / 2 : num_bytes, out);
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t, int64_t) override {
+    return arrow::Status::NotImplemented("not asked for");
+  }
+  arrow::Result<int64_t> Read(int64_t, void*) override {
+    return arrow::Status::NotImplemented("not asked for");
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t) override {
+    return arrow::Status::NotImplemented("not asked for");
+  }
+  arrow::Result<std::shared_ptr<const arrow::KeyValueMetadata>> ReadMetadata() override {
+    return arrow::key_value_metadata({{"ETag", fmt::format("{}", version_)}});
+  }
+  arrow::Result<int64_t> GetSize() override { return file_->GetSize(); }
+  arrow::Result<int64_t> Tell() const override { return file_->Tell(); }
+  arrow::Status Seek(int64_t position) override { return file_->Seek(position); }
+  arrow::Status Close() override { return file_->Close(); }
+  bool closed() const override { return file_->closed(); }
+
+ private:
+  ScriptedStore* store_;
+  std::string path_;
+  std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  int version_;
+};
+
+}  // namespace
+
+arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::string& path) {
+  switch (script_(operation, path)) {
+    case Answer::kWhole:
+      return false;
+    case Answer::kFails:
+      return arrow::Status::IOError("AWS Error NETWORK_CONNECTION during a scripted request");
+    case Answer::kThrottled:
+      return arrow::Status::IOError("AWS Error SLOW_DOWN during a scripted request");
+    case Answer::kDenied:
+      return arrow::Status::IOError("AWS Error ACCESS_DENIED during a scripted request");
+    case Answer::kShort:
+      break;
+  }
+  return true;
+}
+
+void ScriptedStore::Record(RangeRequest request) {
+  const std::lock_guard lock(mutex_);
+  requests_.push_back(std::move(request));
+}
+
+std::vector<RangeRequest> ScriptedStore::requests() const {
+  const std::lock_guard lock(mutex_);
+  return requests_;
+}
+
+arrow::Result<arrow::fs::FileInfoVector> ScriptedStore::GetFileInfo(
+    const arrow::fs::FileSelector& selector) {
+  ARROW_RETURN_NOT_OK(Ask("list", selector.base_dir));
+  return MockFileSystem::GetFileInfo(selector);
+}
+
+arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> ScriptedStore::OpenInputFile(
+    const std::string& path) {
+  ARROW_RETURN_NOT_OK(Ask("open", path));
+  ARROW_ASSIGN_OR_RAISE(auto file, MockFileSystem::OpenInputFile(path));
+  return std::make_shared<ScriptedFile>(this, path, std::move(file));
+}
+
+arrow::Result<std::shared_ptr<arrow::io::OutputStream>> ScriptedStore::OpenOutputStream(
+    const std::string& path, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  ARROW_RETURN_NOT_OK(Ask("write", path));
+  ARROW_RETURN_NOT_OK(CreateDir(path.substr(0, path.find_last_of('/')), true));
+  return MockFileSystem::OpenOutputStream(path, metadata);
+}
+
+}  // namespace df::testing
