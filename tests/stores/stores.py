@@ -1,0 +1,270 @@
+"""Replays the known answers from object stores and writes them there, item by item, on one and two cores, also through
+a proxy that spoils requests.
+
+Usage: stores.py --build DIR --work DIR [--store NAME] [--seed N] [--azurite FILE] [--gcs FILE] [--versitygw FILE]
+A store whose server is not there is named and left out.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import proxy
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SHARED = pathlib.Path(os.environ.get("OTAP_SHARED_DATA", ROOT.parent / "shared/data"))
+SIGNALS = ("logs", "traces", "metrics")
+AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # Azurite's own
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A server of a store that runs while this object lives."""
+
+    def start(self, command, log, environment=None):
+        self.log = open(log, "wb")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **(environment or {})})
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        raise SystemExit(f"{command[0]} did not start: see {log}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+
+class Moto(Server):
+    name = "moto"
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+    def __init__(self, work, _):
+        self.port = free_port()
+        self.start([str(pathlib.Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(self.port)],
+                   work / "moto.log")
+
+    def client(self):
+        import boto3
+        from botocore.config import Config
+        return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", region_name="us-east-1",
+                            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+                            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+                            config=Config(max_pool_connections=16))
+
+    def prepare(self):
+        self.client().create_bucket(Bucket="lake")
+
+    def upload(self, files):
+        client = self.client()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda item: client.put_object(Bucket="lake", Key=item[0], Body=item[1].read_bytes()), files))
+
+    def storage(self, prefix, port):
+        return (f'{{s3: {{base_uri: "s3://lake/{prefix}", endpoint: "http://127.0.0.1:{port}", allow_http: true}}, '
+                'retry: {init_backoff: 10ms, max_backoff: 1s}}')
+
+
+class Versitygw(Moto):
+    name = "versitygw"
+    environment = {"AWS_ACCESS_KEY_ID": "rootkey", "AWS_SECRET_ACCESS_KEY": "rootsecret"}
+
+    def __init__(self, work, program):
+        self.port = free_port()
+        data = work / "versitygw"
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir()
+        self.start([program, "--access", "rootkey", "--secret", "rootsecret", "--port", f"127.0.0.1:{self.port}",
+                    "posix", str(data)], work / "versitygw.log")
+
+
+class Azurite(Server):
+    name = "azurite"
+    environment = {"AZURITE_KEY": AZURE_KEY}
+
+    def __init__(self, work, program):
+        self.port = free_port()
+        data = work / "azurite"
+        shutil.rmtree(data, ignore_errors=True)
+        self.start([program, "--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort", str(self.port),
+                    "-l", str(data)], work / "azurite.log")
+
+    def client(self):
+        from azure.storage.blob import BlobServiceClient
+        return BlobServiceClient(f"http://127.0.0.1:{self.port}/devstoreaccount1", credential=AZURE_KEY,
+                                 api_version="2024-11-04")
+
+    def prepare(self):
+        self.client().create_container("lake")
+
+    def upload(self, files):
+        container = self.client().get_container_client("lake")
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda item: container.upload_blob(item[0], item[1].read_bytes(), overwrite=True), files))
+
+    def storage(self, prefix, port):
+        return (f'{{azure: {{base_uri: "az://lake/{prefix}", account: devstoreaccount1, '
+                f'endpoint: "http://127.0.0.1:{port}", allow_http: true, '
+                'auth: {type: account_key, account_key: "${env:AZURITE_KEY}"}}, retry: {init_backoff: 10ms, max_backoff: 1s}}')
+
+
+class FakeGcs(Server):
+    name = "fake-gcs-server"
+    environment = {}
+
+    def __init__(self, work, program):
+        self.port = free_port()
+        self.start([program, "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(self.port),
+                    "-public-host", f"127.0.0.1:{self.port}"], work / "gcs.log")
+
+    def request(self, method, path, body, kind):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method,
+                                         headers={"Content-Type": kind})
+        urllib.request.urlopen(request).read()
+
+    def prepare(self):
+        self.request("POST", "/storage/v1/b?project=p", b'{"name": "lake"}', "application/json")
+
+    def upload(self, files):
+        for name, path in files:
+            quoted = urllib.request.quote(name, safe="")
+            self.request("POST", f"/upload/storage/v1/b/lake/o?uploadType=media&name={quoted}", path.read_bytes(),
+                         "application/octet-stream")
+
+    def storage(self, prefix, port):
+        return (f'{{gcs: {{base_uri: "gs://lake/{prefix}", endpoint: "http://127.0.0.1:{port}", allow_http: true, '
+                'auth: {type: anonymous}}, retry: {init_backoff: 10ms, max_backoff: 1s, retry_timeout: 60s}}')
+
+
+class Checks:
+    def __init__(self, options):
+        self.build = pathlib.Path(options.build)
+        self.work = pathlib.Path(options.work)
+        self.num_failed = 0
+
+    def run(self, name, receiver, exporter, cores, environment):
+        """Runs a pipeline; returns its last lines when it did not end well."""
+        out = self.work / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        document = self.work / "pipeline.yaml"
+        document.write_text(f"""version: otel_dataflow/v1
+groups:
+  default:
+    pipelines:
+      main:
+        nodes:
+          receiver: {{type: "receiver:parquet", config: {{storage: {receiver}, polling_interval: once}}}}
+          exporter: {exporter}
+        connections:
+          - {{from: receiver, to: exporter}}
+""")
+        begin = time.monotonic()
+        done = subprocess.run([self.build / "df_engine", "--num-cores", str(cores), "-c", document],
+                              capture_output=True, text=True, timeout=1200, env={**os.environ, **environment})
+        self.seconds = time.monotonic() - begin
+        if done.returncode != 0:
+            return f"exit code {done.returncode}: " + (done.stdout + done.stderr)[-1500:]
+        return None
+
+    def compare(self, answers):
+        out = self.work / "out"
+        for signal in SIGNALS:
+            if not (answers / f"{signal}.otlp").exists():
+                continue
+            done = subprocess.run([self.build / "otlp_compare", signal, answers / f"{signal}.otlp",
+                                   *sorted(out.glob(f"{signal}-*.otlp")), "--upstream-losses"], capture_output=True, text=True)
+            if done.returncode != 0:
+                return done.stdout[-1500:] + done.stderr[-500:]
+        return None
+
+    def say(self, name, problem, more=""):
+        self.num_failed += problem is not None
+        print(f"{'ok    ' if problem is None else 'FAILED'} {name} ({self.seconds:.1f} s{more})"
+              + (f"\n{problem}" if problem else ""), flush=True)
+
+    def file_exporter(self):
+        return f'{{type: "exporter:file", config: {{path: "{self.work}/out/{{signal}}-{{core_id}}.otlp", format: otlp_proto}}}}'
+
+
+def sets():
+    yield "corner", ROOT / "examples/data/corner"
+    yield "logs-2025", ROOT / "examples/data/logs-2025"
+    if (SHARED / "upstream-steady").exists():
+        yield "steady", SHARED / "upstream-steady"
+    else:
+        print(f"left out: {SHARED / 'upstream-steady'} is not there", flush=True)
+
+
+def check(store, checks, seed):
+    store.prepare()
+    for name, folder in sets():
+        tree = folder / "parquet"
+        store.upload([(f"{name}/{path.relative_to(tree)}", path) for path in sorted(tree.rglob("*")) if path.is_file()])
+        for cores in (1, 2):
+            problem = checks.run(name, store.storage(name, store.port), checks.file_exporter(), cores, store.environment)
+            checks.say(f"{store.name}: {name}, {cores} cores", problem or checks.compare(folder))
+    folder = ROOT / "examples/data/corner"
+    for what, port, counts in (("", store.port, None), (" through a bad network", *proxy.start(store.port, seed))):
+        more = lambda: "".join(f", {v} {k}" for k, v in counts.items()) if counts else ""
+        if counts:
+            problem = checks.run("corner", store.storage("corner", port), checks.file_exporter(), 2, store.environment)
+            checks.say(f"{store.name}: corner{what}, seed {seed}", problem or checks.compare(folder), more())
+        copy = f"copy{len(what)}"
+        exporter = f'{{type: "exporter:parquet", config: {{storage: {store.storage(copy, port)}}}}}'
+        problem = checks.run("write", store.storage("corner", store.port), exporter, 1, store.environment)
+        checks.say(f"{store.name}: writing corner{what}, seed {seed}", problem, more())
+        problem = checks.run("read", store.storage(copy, store.port), checks.file_exporter(), 1, store.environment)
+        checks.say(f"{store.name}: reading back what was written{what}", problem or checks.compare(folder))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--store")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--azurite")
+    parser.add_argument("--gcs")
+    parser.add_argument("--versitygw")
+    options = parser.parse_args()
+    os.environ.update(AWS_EC2_METADATA_DISABLED="true")
+    work = pathlib.Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    checks = Checks(options)
+    for kind, program in ((Moto, "-"), (Versitygw, options.versitygw), (Azurite, options.azurite), (FakeGcs, options.gcs)):
+        if options.store and options.store != kind.name:
+            continue
+        if not program:
+            print(f"left out: {kind.name} is not there", flush=True)
+            continue
+        store = kind(work, program)
+        try:
+            check(store, checks, options.seed)
+        finally:
+            store.stop()
+    print(f"{checks.num_failed} failed", flush=True)
+    sys.exit(checks.num_failed > 0)
+
+
+if __name__ == "__main__":
+    main()
