@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "lake/copied_files.h"
+#include "lake/footer_announcer.h"
 
 namespace df::lake {
 namespace {
@@ -432,8 +433,10 @@ PartitionFiles LoadPartition(storage::Store& store, const std::string& base,
   PartitionFiles files;
   files.partition = listing.partition;
   files.has_unreadable = listing.is_incomplete;
+  FooterAnnouncer announcer(&store, base, listing, [](const FileEntry&) { return true; });
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
+      announcer.Next(entry);
       auto summary = Summarise(store, base, entry, table.kind, listing.partition);
       if (!summary.ok()) {
         report->AddUnlisted(summary.status());

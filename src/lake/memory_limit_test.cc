@@ -12,7 +12,6 @@
 
 #include <arrow/builder.h>
 #include <arrow/compute/api.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <arrow/table.h>
 #include <gtest/gtest.h>
@@ -139,7 +138,8 @@ class MemoryLimit : public ::testing::Test {
   /// Reads one signal; `limit` is that of the receiver, of which a reader may hold two fifths.
   std::vector<otap::BatchPtr> Read(otap::Signal signal, int64_t limit, int64_t budget_bytes,
                                    const TableAssembler& assemble = AssembleTable) {
-    arrow::fs::LocalFileSystem local;
+    const auto local_store = storage::Store::Local();
+    storage::Store& local = *local_store;
     report_ = {};
     ReadOptions options;
     options.memory_limit_bytes = limit;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <arrow/builder.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <arrow/io/memory.h>
 #include <arrow/table.h>
@@ -111,7 +110,8 @@ class SplitPages : public ::testing::Test {
   }
 
   Result<DecodedRows> Read(const PageLimits& limits) {
-    arrow::fs::LocalFileSystem local;
+    const auto local_store = storage::Store::Local();
+    storage::Store& local = *local_store;
     ARROW_ASSIGN_OR_RAISE(const auto file,
                           TableFile::Open(local, path(), otap::TableKind::kLogs, {}));
     ARROW_ASSIGN_OR_RAISE(

@@ -57,6 +57,7 @@ Result<std::shared_ptr<TableFile>> TableFile::Open(storage::Store& store, const 
   auto file = store.OpenFile(path);
   ARROW_RETURN_NOT_OK(WithContext(file.status(), ErrorKind::kIo, location, true));
   table->file_ = std::move(*file);
+  table->is_remote_ = !store.is_local();
   ARROW_ASSIGN_OR_RAISE(table->footer_, ReadFooter(table->file_.get(), location));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->MapColumns(); }));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->CheckRowGroups(); }));
@@ -156,26 +157,55 @@ std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
   }
 }
 
+Result<arrow::io::ReadRange> TableFile::ChunkRange(int row_group, int column) const {
+  const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+  int64_t start = chunk->data_page_offset();
+  if (chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0) {
+    start = std::min(start, chunk->dictionary_page_offset());
+  }
+  const int64_t size = chunk->total_compressed_size();
+  if (start < 0 || size < 0 || start > footer_.file_size_bytes ||
+      size > footer_.file_size_bytes - start) {
+    Location where = location_;
+    where.row_group = row_group;
+    return MakeError(
+        ErrorKind::kParquet,
+        fmt::format("column {}: its bytes {}+{} lie outside the file of {}",
+                    chunk->path_in_schema()->ToDotString(), start, size, footer_.file_size_bytes),
+        where);
+  }
+  return arrow::io::ReadRange{start, size};
+}
+
+Status TableFile::AnnounceColumns(int row_group, const std::vector<bool>& wanted) {
+  Location where = location_;
+  where.row_group = row_group;
+  return CatchParquet(where, [&]() -> Status {
+    std::vector<arrow::io::ReadRange> ranges;
+    for (size_t leaf = 0; leaf < wanted.size(); ++leaf) {
+      for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
+        if (!wanted[leaf] || column < 0) {
+          continue;
+        }
+        ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, column));
+        if (range.length <= kWholeChunkBytes) {  // larger ones are read piece by piece
+          ranges.push_back(range);
+        }
+      }
+    }
+    return file_->WillNeed(ranges);
+  });
+}
+
 Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column,
                                                                   const PageLimits& limits,
                                                                   int64_t* buffer_bytes) {
   Location where = location_;
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
+    ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, column));
+    const auto [start, size] = range;
     const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
-    int64_t start = chunk->data_page_offset();
-    if (chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0) {
-      start = std::min(start, chunk->dictionary_page_offset());
-    }
-    const int64_t size = chunk->total_compressed_size();
-    if (start < 0 || size < 0 || start > footer_.file_size_bytes ||
-        size > footer_.file_size_bytes - start) {
-      return MakeError(
-          ErrorKind::kParquet,
-          fmt::format("column {}: its bytes {}+{} lie outside the file of {}",
-                      chunk->path_in_schema()->ToDotString(), start, size, footer_.file_size_bytes),
-          where);
-    }
     std::shared_ptr<arrow::io::InputStream> stream;
     if (size <= kWholeChunkBytes) {
       auto bytes = file_->ReadAt(start, size);
@@ -294,6 +324,9 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
 Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
                                                                 const std::vector<bool>& wanted,
                                                                 const ReadLimits& limits) {
+  if (is_remote_) {
+    ARROW_RETURN_NOT_OK(AnnounceColumns(row_group, wanted));
+  }
   ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
   const std::span<const Leaf> leaves = LeavesOf(kind_);
   LeafStream::Parts parts;

@@ -131,6 +131,10 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Status CheckRowGroups();
   /// Looks into the columns that stand for leaves and must hold nothing: those of one leaf, or all.
   Status CheckEmptyColumns(int row_group, int leaf = -1);
+  /// Returns where the pages of a column chunk stand. Errors: parquet.
+  Result<arrow::io::ReadRange> ChunkRange(int row_group, int column) const;
+  /// Tells a store that is far away what will be read of a row group.
+  Status AnnounceColumns(int row_group, const std::vector<bool>& wanted);
   Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column,
                                                          const PageLimits& limits,
                                                          int64_t* buffer_bytes);
@@ -141,6 +145,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   otap::TableKind kind_ = otap::TableKind::kLogs;
   Location location_;
   std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  bool is_remote_ = false;
   Footer footer_;
   Layout layout_;
   std::vector<int64_t> num_rows_;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "lake/absent_tables.h"
 #include "lake/copied_files.h"
+#include "lake/footer_announcer.h"
 #include "lake/parquet_exceptions.h"
 #include "lake/readiness.h"
 
@@ -406,6 +407,14 @@ void WorkList::NameLateChildren(const PartitionFiles& files) {
   }
 }
 
+bool WorkList::IsSummaryKnown(const FileEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(entry.path);
+  return known != known_.end() &&
+         (known->second.summary != nullptr ||
+          (!known->second.problem.ok() && clock_() < known->second.retry_at));
+}
+
 FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
                                    const std::string& partition, Status* problem) {
   if (is_following()) {
@@ -441,12 +450,17 @@ FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
 
 void WorkList::LoadSummaries(Preparation* preparation) {
   preparation->files.has_unreadable = preparation->listing.is_incomplete;
+  FooterAnnouncer announcer(store_.get(), base_, preparation->listing, [this](const auto& entry) {
+    const bool is_young = read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age;
+    return !is_young && !(is_following() && IsSummaryKnown(entry));
+  });
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
       if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
         preparation->young.insert(entry.path);
         continue;
       }
+      announcer.Next(entry);
       Status problem;
       FileSummaryPtr summary =
           SummaryOf(entry, table.kind, preparation->listing.partition, &problem);

@@ -201,6 +201,7 @@ class WorkList {
   std::optional<PartitionTask> PrepareSignal(otap::Signal signal,
                                              const std::shared_ptr<PartitionFiles>& files,
                                              Preparation* preparation);
+  bool IsSummaryKnown(const FileEntry& entry);
   FileSummaryPtr SummaryOf(const FileEntry& entry, otap::TableKind kind,
                            const std::string& partition, Status* problem);
   SignalFacts FactsOf(otap::Signal signal, const Preparation& preparation) const;

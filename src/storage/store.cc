@@ -6,7 +6,9 @@
 
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/filesystem/localfs.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/util/key_value_metadata.h>
+#include <arrow/util/thread_pool.h>
 #include <fmt/format.h>
 
 #include "storage/object_stores.h"
@@ -26,6 +28,12 @@ Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clo
           .tails = TailCache(options_.read.cache_bytes)}) {
   context_->retry = std::make_unique<Retry>(uri_.kind, options_.retry, context_->clock.get(),
                                             &context_->counters, std::random_device()());
+}
+
+Store::~Store() {
+  for (const auto& [path, file] : prepared_) {
+    file.Wait();
+  }
 }
 
 Result<std::shared_ptr<Store>> Store::Make(StoreUri uri, StoreOptions options) {
@@ -109,10 +117,45 @@ Status Store::RemoveFile(const std::string& path) {
   return ExplainFailure(uri_, Operation::kRemove, path, status);
 }
 
+void Store::Prepare(const std::vector<std::string>& paths) {
+  if (is_local()) {
+    return;
+  }
+  std::unordered_map<std::string, FileFuture> prepared;
+  for (const std::string& path : paths) {
+    auto begun = arrow::io::default_io_context().executor()->Submit(
+        [this, path]() -> Result<std::shared_ptr<arrow::io::RandomAccessFile>> {
+          ARROW_ASSIGN_OR_RAISE(auto file, OpenNow(path));
+          ARROW_ASSIGN_OR_RAISE(const int64_t size_bytes, file->GetSize());
+          ARROW_RETURN_NOT_OK(file->ReadAt(size_bytes, 0).status());
+          return file;
+        });
+    if (begun.ok()) {
+      prepared.emplace(path, *std::move(begun));
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    prepared_.swap(prepared);
+  }
+  for (const auto& [path, file] : prepared) {
+    file.Wait();  // they work with this store
+  }
+}
+
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::string& path) {
   if (is_local()) {
     return file_system_->OpenInputFile(path);
   }
+  std::unordered_map<std::string, FileFuture>::node_type prepared;
+  {
+    const std::lock_guard lock(mutex_);
+    prepared = prepared_.extract(path);
+  }
+  return prepared.empty() ? OpenNow(path) : prepared.mapped().result();
+}
+
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenNow(const std::string& path) {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   int64_t size_bytes = 0;
   std::string version;

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include <arrow/filesystem/type_fwd.h>
 #include <arrow/io/type_fwd.h>
 #include <arrow/type_fwd.h>
+#include <arrow/util/future.h>
 
 #include "base/error.h"
 #include "storage/directory.h"
@@ -20,6 +24,8 @@ namespace df::storage {
 /// Lists and reads. Paths are those of StoreUri::path and what lies below. Calls: from any thread.
 class Store {
  public:
+  ~Store();
+
   /// Makes the store of a URI; nothing is asked of it yet.
   /// Errors: Invalid for settings that contradict each other, NotImplemented for a store whose
   /// library is missing.
@@ -51,6 +57,11 @@ class Store {
   /// Errors: IOError.
   Result<std::vector<std::string>> ListFiles(const std::string& directory);
 
+  /// Begins to open files that will be opened next, each once, and to read their ends: with a store
+  /// that is far away, one after the other takes long. What an earlier call began and nobody has
+  /// opened is let go.
+  void Prepare(const std::vector<std::string>& paths);
+
   /// Opens a file. One of an object store is asked for its size and version. Errors: IOError.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
 
@@ -70,10 +81,16 @@ class Store {
  private:
   Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock);
 
+  using FileFuture = arrow::Future<std::shared_ptr<arrow::io::RandomAccessFile>>;
+
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
+
   StoreUri uri_;
   StoreOptions options_;
   std::shared_ptr<RemoteContext> context_;
   std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, FileFuture> prepared_;
 };
 
 }  // namespace df::storage
