@@ -94,13 +94,19 @@ Status RetriedFile::Seek(int64_t position) {
 Status RetriedFile::Close() { return file_->Close(); }
 
 RemoteFile::RemoteFile(std::shared_ptr<RemoteContext> context, std::string path,
-                       std::string version, std::shared_ptr<RetriedFile> file, int64_t size_bytes)
+                       std::string version, std::shared_ptr<RetriedFile> file, int64_t size_bytes,
+                       int64_t listing)
     : context_(std::move(context)),
       key_(version.empty() ? "" : fmt::format("{}\n{}\n{}", path, size_bytes, version)),
+      whole_key_(size_bytes <= context_->options.tail_bytes ? KeyOf(path, listing) : ""),
       file_(std::move(file)),
       size_bytes_(size_bytes) {}
 
 RemoteFile::~RemoteFile() { static_cast<void>(Close()); }
+
+std::string RemoteFile::KeyOf(const std::string& path, int64_t listing) {
+  return fmt::format("{}\n{}", path, listing);
+}
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::Tail() {
   const std::lock_guard lock(mutex_);
@@ -113,6 +119,9 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::Tail() {
     if (!key_.empty()) {
       context_->tails.Add(key_, tail_);
     }
+  }
+  if (!whole_key_.empty()) {
+    context_->files.Add(std::exchange(whole_key_, ""), tail_);
   }
   return tail_;
 }

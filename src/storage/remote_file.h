@@ -27,6 +27,8 @@ struct RemoteContext {
   std::unique_ptr<RetryClock> clock;
   std::unique_ptr<Retry> retry;
   TailCache tails;
+  /// Whole files, by path and listing.
+  TailCache files;
 };
 
 /// Makes every read again as the store's RetryOptions say, an answer that ends early like a failed
@@ -60,10 +62,14 @@ class RetriedFile final : public arrow::io::RandomAccessFile {
 /// nothing twice.
 class RemoteFile final : public arrow::io::RandomAccessFile {
  public:
-  /// `version` tells contents of one path apart, "" where the store does not say.
+  /// `version` tells contents of one path apart, "" where the store does not say; `listing` is the
+  /// one that the file was opened after.
   RemoteFile(std::shared_ptr<RemoteContext> context, std::string path, std::string version,
-             std::shared_ptr<RetriedFile> file, int64_t size_bytes);
+             std::shared_ptr<RetriedFile> file, int64_t size_bytes, int64_t listing);
   ~RemoteFile() override;
+
+  /// Returns the key of a whole file in RemoteContext::files.
+  static std::string KeyOf(const std::string& path, int64_t listing);
 
   /// Begins to fetch ranges that will be read. They stay in memory until later ones are announced.
   Status WillNeed(const std::vector<arrow::io::ReadRange>& ranges) override;
@@ -91,7 +97,8 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
                                                                arrow::io::ReadRange* whole);
 
   std::shared_ptr<RemoteContext> context_;
-  std::string key_;  ///< of the tail cache; "" where it cannot be kept
+  std::string key_;        ///< of the tail cache; "" where it cannot be kept
+  std::string whole_key_;  ///< of the cache of whole files; "" where it is longer than its end
   std::shared_ptr<RetriedFile> file_;
   int64_t size_bytes_;
   int64_t position_ = 0;

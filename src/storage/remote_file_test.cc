@@ -70,6 +70,61 @@ TEST_F(RemoteFileTest, TheEndIsReadOnceHoweverOftenAFileIsOpened) {
   EXPECT_EQ(store->counters().bytes_fetched, 512);
 }
 
+TEST_F(RemoteFileTest, ASmallFileIsAskedForOnceAfterEachListing) {
+  const std::string first = RandomBytes(400, 1);
+  const std::string second = RandomBytes(400, 2);
+  Put("b/f", first);
+  const auto store = MakeStore(kSmall);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), first);
+  }
+  EXPECT_EQ(store->counters().num_opens, 1);
+  Put("b/f", second);
+  objects_->Touch();
+  ASSERT_TRUE(store->ReadDirectories("b").ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), second);
+  }
+  EXPECT_EQ(store->counters().num_opens, 2);
+}
+
+TEST_F(RemoteFileTest, WhatWasReadDuringAListingIsNotKept) {
+  const std::string first = RandomBytes(400, 1);
+  const std::string second = RandomBytes(400, 2);
+  Put("b/f", first);
+  const auto store = MakeStore(kSmall);
+  script_ = [&](std::string_view operation, const std::string&) {
+    if (operation == "list") {
+      // The listing shows the second version; the first is read while it is made.
+      EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), first);
+      Put("b/f", second);
+      objects_->Touch();
+    }
+    return Answer::kWhole;
+  };
+  ASSERT_TRUE(store->ReadDirectories("b").ok());
+  EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), second);
+}
+
+TEST_F(RemoteFileTest, FilesThatArePreparedAreOpenedTogetherAndEachOnce) {
+  const std::string bytes = RandomBytes(2'000, 4);
+  std::vector<std::string> paths;
+  for (int i = 0; i < 40; ++i) {
+    paths.push_back(fmt::format("b/{}", i));
+    Put(paths.back(), bytes);
+  }
+  const auto store = MakeStore(kSmall);
+  store->Prepare(paths);
+  for (const std::string& path : paths) {
+    EXPECT_EQ(ReadAt(store->OpenFile(path).ValueOrDie().get(), 1'990, 10), bytes.substr(1'990));
+  }
+  EXPECT_EQ(store->counters().num_opens, 40);
+  EXPECT_EQ(objects_->requests().size(), 40U);
+  store->Prepare({"b/0", "b/nowhere"});
+  EXPECT_FALSE(store->OpenFile("b/nowhere").ok());
+  EXPECT_TRUE(store->OpenFile("b/1").ok());
+}
+
 TEST_F(RemoteFileTest, ANewVersionIsNotReadFromTheOldEnd) {
   const std::string first = RandomBytes(600, 1);
   const std::string second = RandomBytes(600, 2);

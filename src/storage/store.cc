@@ -7,6 +7,7 @@
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/filesystem/localfs.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/io/memory.h>
 #include <arrow/util/key_value_metadata.h>
 #include <arrow/util/thread_pool.h>
 #include <fmt/format.h>
@@ -25,7 +26,8 @@ Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clo
           .counters = {},
           .clock = clock != nullptr ? std::move(clock) : std::make_unique<RetryClock>(),
           .retry = nullptr,
-          .tails = TailCache(options_.read.cache_bytes)}) {
+          .tails = TailCache(options_.read.cache_bytes),
+          .files = TailCache(options_.read.cache_bytes)}) {
   context_->retry = std::make_unique<Retry>(uri_.kind, options_.retry, context_->clock.get(),
                                             &context_->counters, std::random_device()());
 }
@@ -66,11 +68,14 @@ Result<std::unique_ptr<DirectoryReader>> Store::ReadDirectories(const std::strin
   selector.base_dir = base;
   selector.recursive = true;
   std::vector<arrow::fs::FileInfo> objects;
+  // A file that was read before the end of a listing may be older than what the listing shows.
+  ++listing_;
   const Status status = context_->retry->Run([&]() -> Status {
     ++context_->counters.num_lists;
     ARROW_ASSIGN_OR_RAISE(objects, file_system_->GetFileInfo(selector));
     return Status::OK();
   });
+  ++listing_;
   ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, base, status));
   return std::make_unique<ListedObjects>(base, objects);
 }
@@ -109,11 +114,13 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
     ARROW_RETURN_NOT_OK(file->Write(bytes));
     return file->Close();
   });
+  ++listing_;
   return ExplainFailure(uri_, Operation::kWrite, path, status);
 }
 
 Status Store::RemoveFile(const std::string& path) {
   const Status status = context_->retry->Run([&] { return file_system_->DeleteFile(path); });
+  ++listing_;
   return ExplainFailure(uri_, Operation::kRemove, path, status);
 }
 
@@ -152,13 +159,20 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::
     const std::lock_guard lock(mutex_);
     prepared = prepared_.extract(path);
   }
-  return prepared.empty() ? OpenNow(path) : prepared.mapped().result();
+  if (!prepared.empty()) {
+    return prepared.mapped().result();
+  }
+  if (auto bytes = context_->files.Find(RemoteFile::KeyOf(path, listing_)); bytes != nullptr) {
+    return std::make_shared<arrow::io::BufferReader>(std::move(bytes));
+  }
+  return OpenNow(path);
 }
 
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenNow(const std::string& path) {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   int64_t size_bytes = 0;
   std::string version;
+  const int64_t listing = listing_;
   const Status status = context_->retry->Run([&]() -> Status {
     ++context_->counters.num_opens;
     ARROW_ASSIGN_OR_RAISE(file, file_system_->OpenInputFile(path));
@@ -172,7 +186,7 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenNow(const std::s
   ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path, status));
   auto retried = std::make_shared<RetriedFile>(context_, path, std::move(file), size_bytes);
   return std::make_shared<RemoteFile>(context_, path, std::move(version), std::move(retried),
-                                      size_bytes);
+                                      size_bytes, listing);
 }
 
 }  // namespace df::storage

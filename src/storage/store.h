@@ -1,6 +1,7 @@
 // A place where files lie: a local file system or an object store.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -62,7 +63,8 @@ class Store {
   /// opened is let go.
   void Prepare(const std::vector<std::string>& paths);
 
-  /// Opens a file. One of an object store is asked for its size and version. Errors: IOError.
+  /// Opens a file. One of an object store is asked for its size and version, unless it is small and
+  /// was read whole since the last listing: all of it is of one version then. Errors: IOError.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
 
   /// Writes a whole file, which nobody sees before the store has all of it (Azure shows it empty
@@ -89,6 +91,8 @@ class Store {
   StoreOptions options_;
   std::shared_ptr<RemoteContext> context_;
   std::shared_ptr<arrow::fs::FileSystem> file_system_;
+  std::atomic<int64_t> listing_{
+      0};  ///< rises when a listing begins and when it ends, and with every change
   std::mutex mutex_;
   std::unordered_map<std::string, FileFuture> prepared_;
 };

@@ -29,10 +29,16 @@ class TailCache {
     return found->second->second;
   }
 
+  /// Takes the place of what it has for the key.
   void Add(const std::string& key, std::shared_ptr<arrow::Buffer> tail) {
     const std::lock_guard lock(mutex_);
-    if (tail->size() > capacity_bytes_ || by_key_.contains(key)) {
+    if (tail->size() > capacity_bytes_) {
       return;
+    }
+    if (const auto found = by_key_.find(key); found != by_key_.end()) {
+      num_bytes_ -= found->second->second->size();
+      entries_.erase(found->second);
+      by_key_.erase(found);
     }
     num_bytes_ += tail->size();
     entries_.emplace_front(key, std::move(tail));
