@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <arrow/buffer.h>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/store.h"
+#include "storage/store_failure.h"
 #include "testing/scripted_store.h"
 
 namespace df::storage {
@@ -225,6 +227,111 @@ TEST_F(RemoteFileTest, ReadsBeyondTheEndGiveWhatIsThere) {
   EXPECT_EQ(ReadAt(file.get(), 10, 1), "");
   EXPECT_FALSE(file->ReadAt(11, 1).ok());
   EXPECT_FALSE(file->ReadAt(-1, 1).ok());
+}
+
+/// Reads a file of 10,000 bytes in some order; another version of it is there at some time.
+class ReplacedFile : public RemoteFileTest {
+ protected:
+  ReplacedFile() { Put("b/f", first_); }
+
+  /// Before request number `at` (opening is 0) the file is replaced. Returns what was read, or the
+  /// first error.
+  Result<std::string> Read(Store* store, int64_t at, const std::string& second,
+                           const std::vector<arrow::io::ReadRange>& announced,
+                           const std::vector<arrow::io::ReadRange>& read) {
+    Put("b/f", first_);
+    int64_t num_requests = 0;
+    std::mutex mutex;
+    script_ = [&](std::string_view operation, const std::string&) {
+      if (operation == "write") {
+        return Answer::kWhole;
+      }
+      const std::lock_guard lock(mutex);
+      if (num_requests++ == at) {
+        Put("b/f", second);
+      }
+      return Answer::kWhole;
+    };
+    ARROW_ASSIGN_OR_RAISE(const auto file, store->OpenFile("b/f"));
+    ARROW_RETURN_NOT_OK(file->WillNeed(announced));
+    std::string all;
+    for (const auto& range : read) {
+      ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(range.offset, range.length));
+      all += bytes->ToString();
+    }
+    return all;
+  }
+  static std::string Of(const std::string& bytes, const std::vector<arrow::io::ReadRange>& read) {
+    std::string all;
+    for (const auto& range : read) {
+      all += bytes.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length));
+    }
+    return all;
+  }
+
+  const std::string first_ = RandomBytes(10'000, 1);
+};
+
+TEST_F(ReplacedFile, NeverGivesBytesOfTwoVersions) {
+  const std::vector<std::vector<arrow::io::ReadRange>> orders = {
+      {{9'900, 100}, {0, 500}, {3'000, 500}},
+      {{0, 500}, {3'000, 500}, {9'900, 100}},
+      {{0, 500}, {500, 500}, {9'000, 800}, {9'700, 300}},
+      {{9'900, 100}, {100, 800}, {950, 50}, {4'000, 1'000}, {7'000, 1'500}}};
+  const std::vector<std::vector<arrow::io::ReadRange>> announcements = {
+      {}, {{0, 1'000}}, {{100, 800}, {950, 50}, {3'000, 2'000}, {7'000, 1'500}}};
+  for (const size_t size : {10'000, 9'000, 20'000}) {
+    const std::string second = RandomBytes(size, 2);
+    for (const auto& read : orders) {
+      for (const auto& announced : announcements) {
+        int64_t num_named = 0;
+        for (int64_t at = size < first_.size() ? 1 : 0; at < 16; ++at) {
+          const auto store = MakeStore(kSmall);
+          const auto got = Read(store.get(), at, second, announced, read);
+          if (got.ok()) {
+            // Before the file was opened, or behind the last request.
+            EXPECT_EQ(*got, Of(at == 0 ? second : first_, read)) << "at request " << at;
+          } else {
+            EXPECT_TRUE(IsReplaced(got.status())) << got.status();
+            ++num_named;
+          }
+        }
+        EXPECT_GT(num_named, 0);
+      }
+    }
+  }
+}
+
+TEST_F(ReplacedFile, IsNamedWithWhatIsThereNow) {
+  const auto got = Read(MakeStore(kSmall).get(), 2, "short", {}, {{9'900, 100}, {0, 500}});
+  EXPECT_THAT(got.status().message(),
+              ::testing::AllOf(HasSubstr("s3://b/f cannot be read"),
+                               HasSubstr("the file was replaced while it was read: found 5 bytes"),
+                               HasSubstr("opened with 10000 bytes and the ETag")));
+  EXPECT_EQ(FailureOf(StoreKind::kS3, got.status()), Failure::kReplaced);
+}
+
+TEST_F(ReplacedFile, CostsOneLookForWhatWasAnnouncedTogether) {
+  const auto store = MakeStore(kSmall);
+  const std::vector<arrow::io::ReadRange> ranges = {{0, 500}, {3'000, 500}, {6'000, 500}};
+  EXPECT_EQ(Read(store.get(), 1'000, "", ranges, ranges).ValueOrDie(), Of(first_, ranges));
+  EXPECT_EQ(store->counters().num_opens, 2);
+  EXPECT_EQ(Read(store.get(), 1'000, "", {}, {{9'900, 100}}).ValueOrDie(), first_.substr(9'900));
+  EXPECT_EQ(store->counters().num_opens, 3) << "one answer has everything";
+}
+
+TEST_F(RemoteFileTest, WhatWasPreparedBeforeAListingIsNotGivenOut) {
+  const std::string first = RandomBytes(2'000, 1);
+  const std::string second = RandomBytes(2'000, 2);
+  Put("b/f", first);
+  const auto store = MakeStore(kSmall);
+  store->Prepare({"b/f"});
+  while (store->counters().num_reads == 0) {
+    std::this_thread::yield();
+  }
+  Put("b/f", second);
+  ASSERT_TRUE(store->ReadDirectories("b").ok());
+  EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 1'900, 100), second.substr(1'900));
 }
 
 TEST_F(RemoteFileTest, EndsThatAreNotUsedAreForgotten) {

@@ -16,6 +16,32 @@
 #include "storage/store_failure.h"
 
 namespace df::storage {
+namespace {
+
+/// Opens a file of an object store, which takes one request that gives its facts too.
+Result<FileFacts> OpenOnce(RemoteContext* context, arrow::fs::FileSystem* file_system,
+                           const std::string& path,
+                           std::shared_ptr<arrow::io::RandomAccessFile>* file) {
+  FileFacts facts;
+  const Status status = context->retry->Run([&]() -> Status {
+    ++context->counters.num_opens;
+    facts = {};
+    ARROW_ASSIGN_OR_RAISE(*file, file_system->OpenInputFile(path));
+    ARROW_ASSIGN_OR_RAISE(facts.size_bytes, (*file)->GetSize());
+    ARROW_ASSIGN_OR_RAISE(const auto metadata, (*file)->ReadMetadata());
+    if (metadata != nullptr) {
+      for (const char* key : {"ETag", "etag", "Etag"}) {
+        facts.etag = facts.etag.empty() ? metadata->Get(key).ValueOr("") : facts.etag;
+      }
+      facts.modified = metadata->Get("Last-Modified").ValueOr("");
+    }
+    return Status::OK();
+  });
+  ARROW_RETURN_NOT_OK(ExplainFailure(context->uri, Operation::kOpen, path, status));
+  return facts;
+}
+
+}  // namespace
 
 Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock)
     : uri_(std::move(uri)),
@@ -33,8 +59,8 @@ Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clo
 }
 
 Store::~Store() {
-  for (const auto& [path, file] : prepared_) {
-    file.Wait();
+  for (const auto& [path, prepared] : prepared_) {
+    prepared.file.Wait();
   }
 }
 
@@ -128,8 +154,9 @@ void Store::Prepare(const std::vector<std::string>& paths) {
   if (is_local()) {
     return;
   }
-  std::unordered_map<std::string, FileFuture> prepared;
+  std::unordered_map<std::string, Prepared> prepared;
   for (const std::string& path : paths) {
+    const int64_t listing = listing_;
     auto begun = arrow::io::default_io_context().executor()->Submit(
         [this, path]() -> Result<std::shared_ptr<arrow::io::RandomAccessFile>> {
           ARROW_ASSIGN_OR_RAISE(auto file, OpenNow(path));
@@ -138,15 +165,15 @@ void Store::Prepare(const std::vector<std::string>& paths) {
           return file;
         });
     if (begun.ok()) {
-      prepared.emplace(path, *std::move(begun));
+      prepared.emplace(path, Prepared{.file = *std::move(begun), .listing = listing});
     }
   }
   {
     const std::lock_guard lock(mutex_);
     prepared_.swap(prepared);
   }
-  for (const auto& [path, file] : prepared) {
-    file.Wait();  // they work with this store
+  for (const auto& [path, earlier] : prepared) {
+    earlier.file.Wait();  // they work with this store
   }
 }
 
@@ -154,13 +181,16 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::
   if (is_local()) {
     return file_system_->OpenInputFile(path);
   }
-  std::unordered_map<std::string, FileFuture>::node_type prepared;
+  std::unordered_map<std::string, Prepared>::node_type prepared;
   {
     const std::lock_guard lock(mutex_);
     prepared = prepared_.extract(path);
   }
   if (!prepared.empty()) {
-    return prepared.mapped().result();
+    const auto& file = prepared.mapped().file.result();
+    if (prepared.mapped().listing == listing_) {
+      return file;
+    }
   }
   if (auto bytes = context_->files.Find(RemoteFile::KeyOf(path, listing_)); bytes != nullptr) {
     return std::make_shared<arrow::io::BufferReader>(std::move(bytes));
@@ -170,23 +200,18 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::
 
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenNow(const std::string& path) {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
-  int64_t size_bytes = 0;
-  std::string version;
   const int64_t listing = listing_;
-  const Status status = context_->retry->Run([&]() -> Status {
-    ++context_->counters.num_opens;
-    ARROW_ASSIGN_OR_RAISE(file, file_system_->OpenInputFile(path));
-    ARROW_ASSIGN_OR_RAISE(size_bytes, file->GetSize());
-    ARROW_ASSIGN_OR_RAISE(const auto metadata, file->ReadMetadata());
-    for (const char* key : {"ETag", "etag", "Etag"}) {
-      version = version.empty() && metadata != nullptr ? metadata->Get(key).ValueOr("") : version;
-    }
-    return Status::OK();
-  });
-  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path, status));
-  auto retried = std::make_shared<RetriedFile>(context_, path, std::move(file), size_bytes);
-  return std::make_shared<RemoteFile>(context_, path, std::move(version), std::move(retried),
-                                      size_bytes, listing);
+  ARROW_ASSIGN_OR_RAISE(FileFacts facts, OpenOnce(context_.get(), file_system_.get(), path, &file));
+  FactsNow now;
+  if (uri_.kind != StoreKind::kGcs) {  // there the client asks for bytes of one generation
+    now = [context = context_, file_system = file_system_, path] {
+      std::shared_ptr<arrow::io::RandomAccessFile> again;
+      return OpenOnce(context.get(), file_system.get(), path, &again);
+    };
+  }
+  auto retried = std::make_shared<RetriedFile>(context_, path, std::move(file), std::move(facts),
+                                               std::move(now));
+  return std::make_shared<RemoteFile>(context_, path, std::move(retried), listing);
 }
 
 }  // namespace df::storage

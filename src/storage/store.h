@@ -60,11 +60,12 @@ class Store {
 
   /// Begins to open files that will be opened next, each once, and to read their ends: with a store
   /// that is far away, one after the other takes long. What an earlier call began and nobody has
-  /// opened is let go.
+  /// opened is let go, and so is what a later listing may show another version of.
   void Prepare(const std::vector<std::string>& paths);
 
   /// Opens a file. One of an object store is asked for its size and version, unless it is small and
-  /// was read whole since the last listing: all of it is of one version then. Errors: IOError.
+  /// was read whole since the last listing. All bytes that it gives out are of one version; where
+  /// the store has another one by then, reading fails (IsReplaced). Errors: IOError.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
 
   /// Writes a whole file, which nobody sees before the store has all of it (Azure shows it empty
@@ -83,7 +84,11 @@ class Store {
  private:
   Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock);
 
-  using FileFuture = arrow::Future<std::shared_ptr<arrow::io::RandomAccessFile>>;
+  /// A file that was opened ahead, after a listing.
+  struct Prepared {
+    arrow::Future<std::shared_ptr<arrow::io::RandomAccessFile>> file;
+    int64_t listing = 0;
+  };
 
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
 
@@ -94,7 +99,7 @@ class Store {
   std::atomic<int64_t> listing_{
       0};  ///< rises when a listing begins and when it ends, and with every change
   std::mutex mutex_;
-  std::unordered_map<std::string, FileFuture> prepared_;
+  std::unordered_map<std::string, Prepared> prepared_;
 };
 
 }  // namespace df::storage

@@ -18,6 +18,7 @@ struct Sign {
 
 // The first sign that a message has decides.
 constexpr std::array kSigns = {
+    Sign{kReplacedText, Failure::kReplaced},
     Sign{"REQUEST_TIME_TOO_SKEWED", Failure::kClock},
     Sign{"RequestTimeTooSkewed", Failure::kClock},
     Sign{"SSL peer certificate", Failure::kTls},
@@ -62,6 +63,8 @@ constexpr std::array kSigns = {
     Sign{"ContainerNotFound", Failure::kNotFound},
     Sign{"Path does not exist", Failure::kNotFound},
     Sign{"HTTP status 400", Failure::kPermanent},
+    Sign{"HTTP status 416", Failure::kPermanent},
+    Sign{"InvalidRange", Failure::kPermanent},
     Sign{"INVALID_ARGUMENT", Failure::kPermanent},
     Sign{"InvalidUri", Failure::kPermanent},
 };
@@ -194,6 +197,7 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
     case Failure::kThrottled:
       return Status::IOError(
           fmt::format("{} {}: the store asks for fewer requests ({})", where, verb, cause));
+    case Failure::kReplaced:
     case Failure::kMayPass:
     case Failure::kPermanent:
       break;

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "storage/store_uri.h"
 
 namespace df::storage {
+
+/// What a status says of a file of which there is another version by now.
+inline constexpr std::string_view kReplacedText = "the file was replaced while it was read";
 
 enum class Operation : uint8_t { kList, kOpen, kRead, kWrite, kRemove };
 
@@ -18,6 +22,7 @@ enum class Failure : uint8_t {
   kNotFound,   ///< no such bucket or object
   kDenied,     ///< the keys are wrong, or may not do this
   kRegion,     ///< the bucket is in another region, or behind another endpoint
+  kReplaced,   ///< there is another version of the object than the one that was opened
   kClock,      ///< the clock of this machine differs too much from the store's
   kTls,        ///< the certificate does not fit
   kPermanent,  ///< anything else that stays as it is
@@ -29,6 +34,12 @@ Failure FailureOf(StoreKind kind, const Status& status);
 
 inline bool MayPass(Failure failure) {
   return failure == Failure::kMayPass || failure == Failure::kThrottled;
+}
+
+/// Tells whether a status says that a file was replaced while it was read, whatever was added to
+/// it.
+inline bool IsReplaced(const Status& status) {
+  return status.message().find(kReplacedText) != std::string::npos;
 }
 
 /// Returns an IOError that says what was refused and what to do: the permission that is missing,

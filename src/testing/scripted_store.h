@@ -51,9 +51,11 @@ class ScriptedStore final : public arrow::fs::internal::MockFileSystem {
   void Record(RangeRequest request);
   /// Returns an error, or whether the answer is to be short.
   arrow::Result<bool> Ask(std::string_view operation, const std::string& path);
-  /// Gives contents of a path another version.
+  /// Opens what is at a path, without a request.
+  arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenBytes(const std::string& path);
+  /// Returns the ETag of a file that is there: of its bytes, and of how often all were touched.
+  std::string VersionOf(const std::string& path);
   void Touch() { ++version_; }
-  int version() const { return version_; }
 
  private:
   AnswerScript script_;
