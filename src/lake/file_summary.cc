@@ -6,6 +6,9 @@
 #include <utility>
 
 #include <arrow/util/key_value_metadata.h>
+#include <fmt/format.h>
+
+#include "storage/store_failure.h"
 
 namespace df::lake {
 namespace {
@@ -109,6 +112,19 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
     summary->row_groups.push_back(group);
   }
   return std::static_pointer_cast<const FileSummary>(summary);
+}
+
+Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
+                                                  const FileSummary& summary,
+                                                  const Location& location) {
+  ARROW_ASSIGN_OR_RAISE(auto file, TableFile::Open(store, FullPath(base, summary.entry.path),
+                                                   summary.kind, location));
+  if (file->footer().digest != summary.digest) {
+    return MakeError(ErrorKind::kIo,
+                     fmt::format("{}: it has another footer now", storage::kReplacedText), location,
+                     /*retryable=*/true);
+  }
+  return file;
 }
 
 }  // namespace df::lake

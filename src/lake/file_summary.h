@@ -96,6 +96,12 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition);
 
+/// Opens a file whose footer was read before, for what the summary says of it. Errors: as
+/// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer now.
+Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
+                                                  const FileSummary& summary,
+                                                  const Location& location);
+
 /// Adds what the layout of a file has to say, and its repairs, to a report.
 void ReportLayout(const FileSummary& file, ReadReport* report);
 

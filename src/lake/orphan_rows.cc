@@ -43,11 +43,10 @@ Status ForEachId(storage::Store& store, const std::string& base, const std::stri
                  const FileSummary& summary, std::string_view column, Wants&& wants,
                  Visit&& visit) {
   ARROW_ASSIGN_OR_RAISE(
-      const auto file,
-      TableFile::Open(store, FullPath(base, summary.entry.path), summary.kind,
-                      {.partition = partition,
-                       .table = std::string(otap::GetTable(summary.kind).directory),
-                       .file = summary.entry.path}));
+      const auto file, OpenSummarised(store, base, summary,
+                                      {.partition = partition,
+                                       .table = std::string(otap::GetTable(summary.kind).directory),
+                                       .file = summary.entry.path}));
   const auto num_groups =
       std::min(file->num_row_groups(), static_cast<int>(summary.row_groups.size()));
   for (int group = 0; group < num_groups; ++group) {

@@ -119,10 +119,8 @@ void PartitionJoins::ReadParents(otap::TableKind kind, const PartitionFiles& fil
     std::vector<uint32_t> found;
     IdRange range = kEmptyIdRange;
     auto read = [&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(
-          const auto file,
-          TableFile::Open(*context->store, FullPath(context->base, summary->entry.path), kind,
-                          location));
+      ARROW_ASSIGN_OR_RAISE(const auto file,
+                            OpenSummarised(*context->store, context->base, *summary, location));
       for (int group = 0; group < file->num_row_groups(); ++group) {
         ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
                               file->ReadIds(group, LeafIndex(kind, "parent_id")));
@@ -191,12 +189,11 @@ RootFileSource PartitionJoins::SourceOf(FileOfSignal which, const PartitionFiles
                  num_groups](int group) -> Result<RootIds> {
     auto read = [&]() -> Result<RootIds> {
       if (*opened == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(
-            *opened,
-            TableFile::Open(*context->store, FullPath(context->base, summary->entry.path), root,
-                            {.partition = context->partition,
-                             .table = std::string(otap::GetTable(root).directory),
-                             .file = summary->entry.path}));
+        ARROW_ASSIGN_OR_RAISE(*opened,
+                              OpenSummarised(*context->store, context->base, *summary,
+                                             {.partition = context->partition,
+                                              .table = std::string(otap::GetTable(root).directory),
+                                              .file = summary->entry.path}));
       }
       const std::shared_ptr<TableFile> file = *opened;
       if (group + 1 >= num_groups) {

@@ -80,9 +80,8 @@ class GroupReader {
       location.row_group = -1;
       const FileSummary& summary = *files_[group.file];
       file_ = nullptr;
-      ARROW_ASSIGN_OR_RAISE(
-          file_, TableFile::Open(*context_->store, FullPath(context_->base, summary.entry.path),
-                                 kind_, location));
+      ARROW_ASSIGN_OR_RAISE(file_,
+                            OpenSummarised(*context_->store, context_->base, summary, location));
       file_index_ = group.file;
     }
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group.row_group, LeafIndex(kind_, "id")));

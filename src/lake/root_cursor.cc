@@ -126,13 +126,9 @@ Status RootCursor::OpenNextFile() {
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
   auto open = [&]() -> Status {
-    ARROW_ASSIGN_OR_RAISE(
-        file_, TableFile::Open(*context_->store, FullPath(context_->base, summary()->entry.path),
-                               kind_, location));
+    ARROW_ASSIGN_OR_RAISE(file_,
+                          OpenSummarised(*context_->store, context_->base, *summary(), location));
     ++counts().files_opened;
-    if (file_->footer().digest != summary()->digest) {
-      return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
-    }
     return Status::OK();
   };
   if (const Status status = CatchParquet(location, open); !status.ok()) {

@@ -72,7 +72,7 @@ bool HaveIdsInCommon(const std::map<std::string, Files>& sets) {
 /// Whether a file is as our exporter wrote it: who writes it anew may keep the name of the set, and
 /// put rows of others into it.
 bool IsAsWritten(storage::Store* store, const std::string& base, const FileSummary& file) {
-  const auto opened = TableFile::Open(*store, FullPath(base, file.entry.path), file.kind, {});
+  const auto opened = OpenSummarised(*store, base, file, {});
   return opened.ok() && (**opened).footer().metadata->created_by() == kOwnWriter;
 }
 

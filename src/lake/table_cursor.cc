@@ -74,13 +74,9 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
                                                          Location location) {
   location.row_group = -1;
   return files_.Get(summary, [&]() -> Result<std::shared_ptr<TableFile>> {
-    ARROW_ASSIGN_OR_RAISE(
-        auto file, TableFile::Open(*context_->store, FullPath(context_->base, summary.entry.path),
-                                   kind_, location));
+    ARROW_ASSIGN_OR_RAISE(auto file,
+                          OpenSummarised(*context_->store, context_->base, summary, location));
     ++counts().files_opened;
-    if (file->footer().digest != summary.digest) {
-      return MakeError(ErrorKind::kIo, "the file was rewritten while it was read", location, true);
-    }
     return file;
   });
 }

@@ -181,8 +181,7 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = ""};
   for (const FileSummaryPtr& summary : files.of(kind)) {
-    auto opened = TableFile::Open(*context.store, FullPath(context.base, summary->entry.path), kind,
-                                  location);
+    auto opened = OpenSummarised(*context.store, context.base, *summary, location);
     for (int group = 0; opened.ok() && group < (**opened).num_row_groups(); ++group) {
       // What cannot be read is reported by the cursor of the table.
       const auto parents = reader.Read(opened->get(), group, LeafIndex(kind, "parent_id"));
@@ -200,12 +199,11 @@ Result<UnreferredAttributes> FindUnreferredAttributes(const PartitionFiles& file
 
 Result<bool> HasNestedIds(const FileSummary& file, std::string_view name,
                           const ReadContext& context) {
-  ARROW_ASSIGN_OR_RAISE(
-      const auto opened,
-      TableFile::Open(*context.store, FullPath(context.base, file.entry.path), file.kind,
-                      {.partition = context.partition,
-                       .table = std::string(otap::GetTable(file.kind).directory),
-                       .file = file.entry.path}));
+  ARROW_ASSIGN_OR_RAISE(const auto opened,
+                        OpenSummarised(*context.store, context.base, file,
+                                       {.partition = context.partition,
+                                        .table = std::string(otap::GetTable(file.kind).directory),
+                                        .file = file.entry.path}));
   for (int group = 0; group < opened->num_row_groups(); ++group) {
     ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
                           opened->ReadIds(group, LeafIndex(file.kind, name, "id")));

@@ -219,6 +219,7 @@ class WorkList {
   /// How long to wait before the next attempt: 1 s, 2 s, 4 s.. 64 s.
   static std::chrono::seconds RetryDelay(int attempts);
   bool RetryFile(const RootOutcome& outcome);
+  void ForgetContent(const FileSummary& root);
   std::optional<PartitionWork> TakeReturned();
   std::string ContentKey(const FileSummary& root, const std::string& partition);
   std::map<const FileSummary*, int64_t> CountContents(const std::vector<FileSummaryPtr>& roots,

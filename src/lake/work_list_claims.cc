@@ -6,6 +6,7 @@
 
 #include "lake/content_hash.h"
 #include "lake/work_list.h"
+#include "storage/store_failure.h"
 
 namespace df::lake {
 namespace {
@@ -168,7 +169,7 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
 /// Without polling: whether a file that the file system refused is to be opened once more.
 bool WorkList::TryLater(const FileEntry& entry, const Status& problem, Preparation* preparation) {
   if (is_following() || KindOf(problem) != ErrorKind::kIo || !IsRetryable(problem) ||
-      ++once_attempts_[entry.path] >= kMaxAttempts) {
+      store_->Stays(problem) || ++once_attempts_[entry.path] >= kMaxAttempts) {
     return false;
   }
   const Time when = clock_() + ShortBackoff(once_attempts_[entry.path]);
@@ -202,9 +203,16 @@ ReadReport WorkList::Done(const std::vector<RootOutcome>& outcomes, ReadReport r
     if (outcome.claim != nullptr) {
       outcome.claim->GiveUp(outcome.dropped);
     }
+    // Of a file that was replaced behind its first rows the others are gone; what is there now is
+    // another file, which the next listing offers.
+    const bool is_torn = storage::IsReplaced(outcome.status) && outcome.rows_emitted > 0;
     const bool may_pass = !outcome.status.ok() && IsRetryable(outcome.status) &&
                           (!outcome.unread.empty() || outcome.rows_emitted == 0);
-    if (!may_pass || RetryFile(outcome) || outcome.unread.empty()) {
+    const bool is_again = may_pass && !is_torn && RetryFile(outcome);
+    if (storage::IsReplaced(outcome.status)) {
+      ForgetContent(*outcome.file);
+    }
+    if (!may_pass || is_again || outcome.unread.empty()) {
       continue;
     }
     outcome.claim->GiveUp(outcome.unread);
@@ -218,11 +226,23 @@ ReadReport WorkList::Done(const std::vector<RootOutcome>& outcomes, ReadReport r
   return report;
 }
 
+/// Has a file of a followed tree looked at anew: what is known of it is of another content.
+void WorkList::ForgetContent(const FileSummary& root) {
+  const auto known = known_.find(root.entry.path);
+  if (known == known_.end() || known->second.summary.get() != &root) {
+    return;
+  }
+  known->second.summary = nullptr;
+  known->second.content_key.clear();
+  known->second.content = nullptr;
+  known->second.is_settled = false;
+}
+
 /// Lets a root file be taken once more, after a while; false when its attempts are used up. One
 /// that got further than before has all of them again.
 bool WorkList::RetryFile(const RootOutcome& outcome) {
   if (!is_following()) {
-    if (outcome.claim == nullptr) {
+    if (outcome.claim == nullptr || store_->Stays(outcome.status)) {
       return false;
     }
     OnceRoot& state = once_roots_[outcome.claim->record()];

@@ -198,6 +198,14 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenFile(const std::
   return OpenNow(path);
 }
 
+bool Store::Stays(const Status& status) const {
+  if (is_local() || status.ok() || !status.IsIOError()) {
+    return false;
+  }
+  const Failure failure = FailureOf(uri_.kind, status);
+  return !MayPass(failure) && failure != Failure::kReplaced;
+}
+
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> Store::OpenNow(const std::string& path) {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   const int64_t listing = listing_;

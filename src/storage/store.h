@@ -75,6 +75,10 @@ class Store {
   /// Removes a file. Errors: IOError.
   Status RemoveFile(const std::string& path);
 
+  /// Tells whether a status of this store, whatever was added to it, stays as it is while nobody
+  /// mends it: denied, not there, a wrong certificate. Of local files that is not told.
+  bool Stays(const Status& status) const;
+
   /// Ends waits for requests that are to be made again; requests fail from now on.
   void Stop() { context_->clock->Stop(); }
 
