@@ -157,13 +157,13 @@ std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
   }
 }
 
-Result<arrow::io::ReadRange> TableFile::ChunkRange(int row_group, int column) const {
-  const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
-  int64_t start = chunk->data_page_offset();
-  if (chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0) {
-    start = std::min(start, chunk->dictionary_page_offset());
+Result<arrow::io::ReadRange> TableFile::ChunkRange(
+    int row_group, const parquet::ColumnChunkMetaData& chunk) const {
+  int64_t start = chunk.data_page_offset();
+  if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0) {
+    start = std::min(start, chunk.dictionary_page_offset());
   }
-  const int64_t size = chunk->total_compressed_size();
+  const int64_t size = chunk.total_compressed_size();
   if (start < 0 || size < 0 || start > footer_.file_size_bytes ||
       size > footer_.file_size_bytes - start) {
     Location where = location_;
@@ -171,7 +171,7 @@ Result<arrow::io::ReadRange> TableFile::ChunkRange(int row_group, int column) co
     return MakeError(
         ErrorKind::kParquet,
         fmt::format("column {}: its bytes {}+{} lie outside the file of {}",
-                    chunk->path_in_schema()->ToDotString(), start, size, footer_.file_size_bytes),
+                    chunk.path_in_schema()->ToDotString(), start, size, footer_.file_size_bytes),
         where);
   }
   return arrow::io::ReadRange{start, size};
@@ -182,12 +182,13 @@ Status TableFile::AnnounceColumns(int row_group, const std::vector<bool>& wanted
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Status {
     std::vector<arrow::io::ReadRange> ranges;
+    const auto group = footer_.metadata->RowGroup(row_group);
     for (size_t leaf = 0; leaf < wanted.size(); ++leaf) {
       for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
         if (!wanted[leaf] || column < 0) {
           continue;
         }
-        ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, column));
+        ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *group->ColumnChunk(column)));
         if (range.length <= kWholeChunkBytes) {  // larger ones are read piece by piece
           ranges.push_back(range);
         }
@@ -203,9 +204,9 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group,
   Location where = location_;
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
-    ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, column));
-    const auto [start, size] = range;
     const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
+    const auto [start, size] = range;
     std::shared_ptr<arrow::io::InputStream> stream;
     if (size <= kWholeChunkBytes) {
       auto bytes = file_->ReadAt(start, size);

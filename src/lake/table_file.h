@@ -131,8 +131,9 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Status CheckRowGroups();
   /// Looks into the columns that stand for leaves and must hold nothing: those of one leaf, or all.
   Status CheckEmptyColumns(int row_group, int leaf = -1);
-  /// Returns where the pages of a column chunk stand. Errors: parquet.
-  Result<arrow::io::ReadRange> ChunkRange(int row_group, int column) const;
+  /// Returns where the pages of a column chunk of a row group stand. Errors: parquet.
+  Result<arrow::io::ReadRange> ChunkRange(int row_group,
+                                          const parquet::ColumnChunkMetaData& chunk) const;
   /// Tells a store that is far away what will be read of a row group.
   Status AnnounceColumns(int row_group, const std::vector<bool>& wanted);
   Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column,
