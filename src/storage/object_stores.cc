@@ -29,7 +29,13 @@ namespace {
 
 std::atomic<bool> is_s3_loaded{false};
 
-/// Leaves to the SDK how a request is made again, and decides whether and when.
+/// How long the client of GCS makes a request again by itself: long enough for one page of a
+/// listing to come after all.
+constexpr double kGcsRetrySeconds = 3.0;
+
+/// Leaves to the SDK how a request is made again, and decides whether and when: it alone sees each
+/// page of a listing and each part of an upload. Retry::LeaveToClient keeps attempts from
+/// multiplying.
 class SdkRetry final : public arrow::fs::S3RetryStrategy {
  public:
   explicit SdkRetry(Retry* retry) : retry_(retry) {}
@@ -48,11 +54,11 @@ class SdkRetry final : public arrow::fs::S3RetryStrategy {
     return true;
   }
 
+  /// Waits itself, since nobody can end a wait of the SDK.
   int64_t CalculateDelayBeforeNextRetry(const AWSErrorDetail& /*error*/,
                                         int64_t attempted_retries) override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               retry_->Backoff(attempted_retries + 1))
-        .count();
+    retry_->clock().Wait(retry_->Backoff(attempted_retries + 1));
+    return 0;
   }
 
  private:
@@ -275,7 +281,9 @@ Result<std::shared_ptr<arrow::fs::FileSystem>> MakeGcs(const StoreUri& uri, GcsO
     made.scheme = endpoint.scheme;
     made.endpoint_override = endpoint.authority;
   }
-  made.retry_limit_seconds = std::chrono::duration<double>(retry.retry_timeout).count();
+  // Short, since nobody can end a wait of the client: Retry goes on behind it.
+  made.retry_limit_seconds =
+      std::min(kGcsRetrySeconds, std::chrono::duration<double>(retry.retry_timeout).count());
   return arrow::fs::GcsFileSystem::Make(made);
 }
 

@@ -95,8 +95,8 @@ arrow::Result<int64_t> RetriedFile::ReadAt(int64_t position, int64_t num_bytes, 
       const Status version = CheckVersion();
       ARROW_RETURN_NOT_OK(IsReplaced(version) ? version : Status::OK());
     }
-    return Status::IOError(fmt::format("the answer ended early: found {} bytes at {}, expected {}",
-                                       got, position, expected));
+    return Status::IOError(
+        fmt::format("{}: found {} bytes at {}, expected {}", kCutOffText, got, position, expected));
   });
   if (IsReplaced(status)) {
     return status;

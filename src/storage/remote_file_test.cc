@@ -222,7 +222,8 @@ TEST_F(RemoteFileTest, AReadThatStaysRefusedSaysWhat) {
 
 TEST_F(RemoteFileTest, ReadsBeyondTheEndGiveWhatIsThere) {
   Put("b/f", "0123456789");
-  const auto file = MakeStore(kSmall)->OpenFile("b/f").ValueOrDie();
+  const auto store = MakeStore(kSmall);
+  const auto file = store->OpenFile("b/f").ValueOrDie();
   EXPECT_EQ(ReadAt(file.get(), 8, 100), "89");
   EXPECT_EQ(ReadAt(file.get(), 10, 1), "");
   EXPECT_FALSE(file->ReadAt(11, 1).ok());

@@ -22,6 +22,11 @@ void RetryClock::Stop() {
   changed_.notify_all();
 }
 
+void RetryClock::Resume() {
+  const std::lock_guard lock(mutex_);
+  is_stopped_ = false;
+}
+
 Retry::Retry(StoreKind kind, RetryOptions options, RetryClock* clock, StoreCounters* counters,
              uint64_t seed)
     : kind_(kind), options_(options), clock_(clock), counters_(counters), random_(seed) {}
@@ -49,7 +54,8 @@ Status Retry::Run(const std::function<Status()>& request) {
     const Failure failure = FailureOf(kind_, status);
     counters_->num_throttled += failure == Failure::kThrottled ? 1 : 0;
     const auto wait = Backoff(retry + 1);
-    if (!MayPass(failure) || retry >= options_.max_retries ||
+    const bool has_been_tried = is_left_to_client_ && failure != Failure::kCutOff;
+    if (!MayPass(failure) || has_been_tried || retry >= options_.max_retries ||
         clock_->Now() + wait - begin > options_.retry_timeout) {
       ++counters_->num_failed;
       return MayPass(failure) && retry > 0 ? status.WithMessage(fmt::format(

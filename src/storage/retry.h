@@ -35,8 +35,9 @@ class RetryClock {
   virtual std::chrono::steady_clock::time_point Now();
   /// Returns false when the wait was ended by Stop.
   virtual bool Wait(std::chrono::nanoseconds duration);
-  /// Ends all waits, now and later. Calls: from any thread.
+  /// Ends all waits, now and later, until Resume. Calls: from any thread.
   void Stop();
+  void Resume();
   bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
 
  private:
@@ -52,6 +53,10 @@ class Retry {
   Retry(StoreKind kind, RetryOptions options, RetryClock* clock, StoreCounters* counters,
         uint64_t seed);
 
+  /// Leaves attempts to the client that makes the requests: it asks Backoff and the clock for each
+  /// of them. What it does not see itself, an answer that ended early, is asked for again here.
+  void LeaveToClient() { is_left_to_client_ = true; }
+
   /// Calls `request` until it succeeds, fails for a reason that stays, or time or attempts are
   /// over. Returns its last status.
   Status Run(const std::function<Status()>& request);
@@ -65,6 +70,7 @@ class Retry {
 
  private:
   StoreKind kind_;
+  bool is_left_to_client_ = false;
   RetryOptions options_;
   RetryClock* clock_;
   StoreCounters* counters_;

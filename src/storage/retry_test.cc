@@ -83,6 +83,15 @@ TEST_F(RetryTest, EndsAfterSoLong) {
   EXPECT_GE(clock_.now.time_since_epoch(), seconds(45));
 }
 
+TEST_F(RetryTest, LeavesAttemptsToAClientThatMakesThemItself) {
+  Retry retry = Make({});
+  retry.LeaveToClient();
+  EXPECT_EQ(Run(retry, 100, passing_), passing_);
+  EXPECT_EQ(num_calls_, 1);
+  EXPECT_TRUE(Run(retry, 3, Status::IOError("the answer ended early: found 5 bytes")).ok());
+  EXPECT_EQ(num_calls_, 4);
+}
+
 TEST(RetryClock, StopEndsAWait) {
   RetryClock clock;
   StoreCounters counters;
@@ -99,6 +108,8 @@ TEST(RetryClock, StopEndsAWait) {
   stopper.join();
   EXPECT_FALSE(status.ok());
   EXPECT_TRUE(retry.Run([] { return Status::OK(); }).IsCancelled());
+  clock.Resume();
+  EXPECT_TRUE(retry.Run([] { return Status::OK(); }).ok());
 }
 
 }  // namespace

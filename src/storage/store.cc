@@ -59,6 +59,7 @@ Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clo
 }
 
 Store::~Store() {
+  Stop();
   for (const auto& [path, prepared] : prepared_) {
     prepared.file.Wait();
   }
@@ -71,6 +72,9 @@ Result<std::shared_ptr<Store>> Store::Make(StoreUri uri, StoreOptions options) {
   std::shared_ptr<Store> store(new Store(std::move(uri), std::move(options), nullptr));
   ARROW_ASSIGN_OR_RAISE(store->file_system_, MakeObjectFileSystem(store->uri_, store->options_,
                                                                   store->context_->retry.get()));
+  if (store->uri_.kind == StoreKind::kS3) {
+    store->context_->retry->LeaveToClient();
+  }
   return store;
 }
 
@@ -107,7 +111,14 @@ Result<std::unique_ptr<DirectoryReader>> Store::ReadDirectories(const std::strin
 }
 
 Result<bool> Store::Exists(const std::string& path) {
-  ARROW_ASSIGN_OR_RAISE(const arrow::fs::FileInfo info, file_system_->GetFileInfo(path));
+  arrow::fs::FileInfo info;
+  const auto look = [&]() -> Status {
+    context_->counters.num_opens += is_local() ? 0 : 1;
+    ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
+    return Status::OK();
+  };
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path,
+                                     is_local() ? look() : context_->retry->Run(look)));
   return info.type() != arrow::fs::FileType::NotFound;
 }
 

@@ -25,6 +25,7 @@ namespace df::storage {
 /// Lists and reads. Paths are those of StoreUri::path and what lies below. Calls: from any thread.
 class Store {
  public:
+  /// Files that are open give no more bytes.
   ~Store();
 
   /// Makes the store of a URI; nothing is asked of it yet.
@@ -79,8 +80,9 @@ class Store {
   /// mends it: denied, not there, a wrong certificate. Of local files that is not told.
   bool Stays(const Status& status) const;
 
-  /// Ends waits for requests that are to be made again; requests fail from now on.
+  /// Ends waits for requests that are to be made again; requests fail from now on, until Resume.
   void Stop() { context_->clock->Stop(); }
+  void Resume() { context_->clock->Resume(); }
 
   /// What requests have cost; zeros where the store is local.
   const StoreCounters& counters() const { return context_->counters; }

@@ -19,6 +19,7 @@ struct Sign {
 // The first sign that a message has decides.
 constexpr std::array kSigns = {
     Sign{kReplacedText, Failure::kReplaced},
+    Sign{kCutOffText, Failure::kCutOff},
     Sign{"REQUEST_TIME_TOO_SKEWED", Failure::kClock},
     Sign{"RequestTimeTooSkewed", Failure::kClock},
     Sign{"SSL peer certificate", Failure::kTls},
@@ -198,6 +199,7 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
       return Status::IOError(
           fmt::format("{} {}: the store asks for fewer requests ({})", where, verb, cause));
     case Failure::kReplaced:
+    case Failure::kCutOff:
     case Failure::kMayPass:
     case Failure::kPermanent:
       break;

@@ -13,11 +13,15 @@ namespace df::storage {
 /// What a status says of a file of which there is another version by now.
 inline constexpr std::string_view kReplacedText = "the file was replaced while it was read";
 
+/// What a status says of an answer with fewer bytes than were asked for.
+inline constexpr std::string_view kCutOffText = "the answer ended early";
+
 enum class Operation : uint8_t { kList, kOpen, kRead, kWrite, kRemove };
 
 /// What a failed request means for the next one.
 enum class Failure : uint8_t {
-  kMayPass,    ///< the network, the server, an answer that ended early
+  kMayPass,    ///< the network, the server
+  kCutOff,     ///< an answer that ended early, as RetriedFile says it
   kThrottled,  ///< the store asks for fewer requests
   kNotFound,   ///< no such bucket or object
   kDenied,     ///< the keys are wrong, or may not do this
@@ -33,7 +37,8 @@ enum class Failure : uint8_t {
 Failure FailureOf(StoreKind kind, const Status& status);
 
 inline bool MayPass(Failure failure) {
-  return failure == Failure::kMayPass || failure == Failure::kThrottled;
+  return failure == Failure::kMayPass || failure == Failure::kCutOff ||
+         failure == Failure::kThrottled;
 }
 
 /// Tells whether a status says that a file was replaced while it was read, whatever was added to

@@ -69,6 +69,17 @@ TEST(Store, StopsAtOnce) {
   EXPECT_TRUE(store->OpenFile("b/lake/f").status().IsIOError());
 }
 
+TEST(Store, TellsWhatExistsThoughRequestsFail) {
+  int num_requests = 0;
+  const auto store = Scripted([&](std::string_view operation, const std::string&) {
+    return operation == "look" && ++num_requests % 3 != 0 ? Answer::kFails : Answer::kWhole;
+  });
+  EXPECT_FALSE(store->Exists("b/lake/f").ValueOrDie());
+  const auto denied =
+      Scripted([](std::string_view, const std::string&) { return Answer::kDenied; });
+  EXPECT_THAT(denied->Exists("b/lake/f").status().message(), HasSubstr("s3:GetObject"));
+}
+
 struct BadStore {
   const char* uri;
   StoreOptions options;

@@ -88,6 +88,11 @@ arrow::Result<arrow::fs::FileInfoVector> ScriptedStore::GetFileInfo(
   return MockFileSystem::GetFileInfo(selector);
 }
 
+arrow::Result<arrow::fs::FileInfo> ScriptedStore::GetFileInfo(const std::string& path) {
+  ARROW_RETURN_NOT_OK(Ask("look", path));
+  return MockFileSystem::GetFileInfo(path);
+}
+
 arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> ScriptedStore::OpenBytes(
     const std::string& path) {
   return MockFileSystem::OpenInputFile(path);

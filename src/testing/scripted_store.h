@@ -40,6 +40,7 @@ class ScriptedStore final : public arrow::fs::internal::MockFileSystem {
   using MockFileSystem::OpenInputFile;
   arrow::Result<arrow::fs::FileInfoVector> GetFileInfo(
       const arrow::fs::FileSelector& selector) override;
+  arrow::Result<arrow::fs::FileInfo> GetFileInfo(const std::string& path) override;
   arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenInputFile(
       const std::string& path) override;
   arrow::Result<std::shared_ptr<arrow::io::OutputStream>> OpenOutputStream(

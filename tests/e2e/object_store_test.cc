@@ -106,6 +106,21 @@ TEST_F(ObjectStore, GivesATreeBackThoughRequestsFail) {
   ExpectCorner();
 }
 
+TEST_F(ObjectStore, IsAskedAsOftenAsMaxRetriesSaysAndNoMore) {
+  ObjectServer server([](const ObjectRequest& request) {
+    return request.query.find("list-type") != std::string::npos ? Answer::kBusy : Answer::kWhole;
+  });
+  server.PutFolder(kCorner / "parquet", "bucket/lake");
+  EXPECT_NE(Run(server.Uri("bucket/lake"), OtlpFileExporter(folder_.path()), 1,
+                "      storage: {retry: {max_retries: 2, init_backoff: 1ms, max_backoff: 2ms}}\n"),
+            0);
+  int64_t num_listings = 0;
+  for (const ObjectRequest& request : server.requests()) {
+    num_listings += request.query.find("list-type") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(num_listings, 3) << output_;
+}
+
 TEST_F(ObjectStore, TakesATreeAndGivesItBack) {
   ObjectServer server;
   server.PutFolder(kCorner / "parquet", "bucket/lake");

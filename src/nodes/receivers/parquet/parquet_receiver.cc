@@ -53,15 +53,26 @@ void ParquetReceiver::Stop() {
   stopped_.notify_all();
 }
 
+bool ParquetReceiver::is_stopped() {
+  const std::lock_guard lock(mutex_);
+  return is_stopped_;
+}
+
+void ParquetReceiver::End(Channel* channel) {
+  Stop();
+  channel->Close();  // before requests fail: no batch goes out that lacks what was not read
+  if (std::exchange(has_begun_, false)) {
+    replay_->Cease();
+  }
+}
+
 runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   progress_.emplace(fmt::format("{}/{}: node '{}', instance {}", info_.group, info_.pipeline,
                                 info_.node, info_.instance_index),
                     &effects.loop());
   Channel channel(&effects.loop(), {.max_messages = kChannelMessages, .max_bytes = channel_bytes_});
-  const runtime::Cancellation::Subscription on_drain(&effects.drain(), [this, &channel] {
-    Stop();
-    channel.Close();
-  });
+  const runtime::Cancellation::Subscription on_drain(&effects.drain(),
+                                                     [this, &channel] { End(&channel); });
   rows_.listed = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsListed);
   rows_.read = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsRead);
   rows_.emitted = &effects.metrics().AddCounter(telemetry::names::kReceiverRowsEmitted);
@@ -80,6 +91,8 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   // Shared with the last worker's message: the frame may be gone when that arrives.
   auto workers_ended = std::make_shared<runtime::Wakeup>(&effects.loop());
   num_working_ = num_workers_;
+  has_begun_ = true;
+  replay_->Begin();
   std::vector<std::unique_ptr<runtime::WorkerThread>> workers;
   const Closer closer(this, &channel);
   for (int i = 0; i < num_workers_; ++i) {
@@ -109,8 +122,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
     has_room = co_await effects.Send(std::move(pdata));
   }
-  Stop();
-  channel.Close();
+  End(&channel);
   co_await workers_ended->Wait();  // a worker looks at the channel after every payload
   workers.clear();
   const std::lock_guard lock(mutex_);
@@ -180,13 +192,16 @@ bool ParquetReceiver::Work(Channel* channel) {
 
 Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
   while (true) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (is_stopped_) {
-        return Status::OK();
-      }
+    if (is_stopped()) {
+      return Status::OK();
     }
-    ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, replay_->work_list().Take());
+    auto found = replay_->work_list().Take();
+    if (!found.ok() && is_stopped()) {
+      LogWarning("parquet receiver: stopped before the tree was listed: {}",
+                 found.status().message());
+      return Status::OK();
+    }
+    ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, std::move(found));
     replay_->LogNewProblems();
     CountErrors();
     if (taken.work.has_value()) {
@@ -308,6 +323,11 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     ++passage->num_open;
     is_open = channel->Push({std::move(**payload), passage, std::move(delivery)}, size_bytes);
   }
+  // What failed because nobody waits any more has not been read as far as it can be.
+  is_open = is_open &&
+            !(is_stopped() &&
+              std::any_of((*reader)->outcomes().begin(), (*reader)->outcomes().end(),
+                          [](const lake::RootOutcome& outcome) { return !outcome.status.ok(); }));
   outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
   if (is_open) {
     EndFiles(task, passage.get());

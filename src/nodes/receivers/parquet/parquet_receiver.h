@@ -61,10 +61,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   /// Frees the workers when the frame of Run is destroyed while it waits.
   struct Closer {
     Closer(ParquetReceiver* owner, Channel* closed) : receiver(owner), channel(closed) {}
-    ~Closer() {
-      receiver->Stop();
-      channel->Close();
-    }
+    ~Closer() { receiver->End(channel); }
     ParquetReceiver* receiver;
     Channel* channel;
   };
@@ -84,6 +81,9 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   /// Gives partitions back to the list of which not everything has arrived.
   void GiveBack();
   void Stop();
+  bool is_stopped();
+  /// Has the workers end: nothing of what they read from now on goes out.
+  void End(Channel* channel);
   /// Adds what a reader has read and left out of a partition to the metrics.
   void Count(const lake::ReadReport& report);
   /// Adds the errors found since the last call, by whatever instance, to the metrics.
@@ -117,6 +117,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
 
   // Touched by the loop only.
   std::optional<ProgressLog> progress_;  // since Run
+  bool has_begun_ = false;
   uint64_t next_calldata_ = 0;
   std::unordered_map<uint64_t, Unanswered> unanswered_;
   int64_t num_acked_ = 0;

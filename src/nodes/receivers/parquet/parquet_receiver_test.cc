@@ -1,7 +1,9 @@
 // What becomes of batches under way when a node of the pipeline fails.
 #include "nodes/receivers/parquet/parquet_receiver.h"
 
+#include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,7 +12,9 @@
 
 #include "engine/graph.h"
 #include "engine/pipeline_instance.h"
+#include "nodes/receivers/parquet/replay.h"
 #include "testing/corkable_exporter.h"
+#include "testing/scripted_store.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -140,6 +144,34 @@ TEST_F(ParquetReceiverTest, WhatDidNotArriveIsSentByTheNextGeneration) {
   }
   EXPECT_EQ(num_rows, 100) << "the one batch that was refused, whatever it is cut from";
   EXPECT_EQ(Report(again).num_problems, 0);
+}
+
+TEST_F(ParquetReceiverTest, ADrainEndsTheWaitForAStore) {
+  runtime::EventLoop loop;
+  telemetry::Registry registry;
+  std::unique_ptr<engine::PipelineInstance> instance;
+  const auto objects =
+      std::make_shared<testing::ScriptedStore>([&](std::string_view, const std::string&) {
+        loop.Post([&] { instance->RequestDrain(); });
+        return testing::Answer::kFails;
+      });
+  const std::shared_ptr<storage::Store> store =
+      storage::Store::Over({.kind = storage::StoreKind::kS3, .path = "b/lake"},
+                           {.retry = {.init_backoff = std::chrono::seconds(20),
+                                      .max_backoff = std::chrono::seconds(20),
+                                      .retry_timeout = std::chrono::hours(1)}},
+                           objects);
+  ParquetReceiverConfig config;
+  config.polling_interval.interval = std::nullopt;
+  config.uri = store->uri();
+  shared_[0] = std::make_shared<Replay>(config, store);
+  instance = engine::PipelineInstance::Make(pipeline_, shared_, &loop, &registry, {}).ValueOrDie();
+  instance->Start([&loop] { loop.Stop(); });
+  loop.Run();
+  EXPECT_EQ(store->counters().num_lists, 1) << "the wait of 20 s was not waited for";
+  const engine::InstanceResult result = instance->TakeResult();
+  EXPECT_THAT(result.errors, IsEmpty());
+  EXPECT_THAT(Report(result).lines, Contains(HasSubstr("the tree was not listed")));
 }
 
 TEST_F(ParquetReceiverTest, ABatchThatIsRefusedIsNamedAndNotReadAgain) {

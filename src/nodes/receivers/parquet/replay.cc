@@ -49,6 +49,20 @@ void Replay::Attach(const engine::InstanceInfo& info) {
   });
 }
 
+void Replay::Begin() {
+  const std::lock_guard lock(mutex_);
+  if (num_reading_++ == 0) {
+    store_->Resume();
+  }
+}
+
+void Replay::Cease() {
+  const std::lock_guard lock(mutex_);
+  if (--num_reading_ == 0) {
+    store_->Stop();
+  }
+}
+
 void Replay::LogNewProblems() {
   const lake::ReadReport report = work_list_.Report();
   const std::lock_guard lock(mutex_);

@@ -22,6 +22,11 @@ class Replay final : public engine::NodeShared {
   /// in the life of the process is not sent again. Called by each instance; the first counts.
   void Attach(const engine::InstanceInfo& info);
 
+  /// An instance begins or ceases to read. When the last one ceases, waits for the store end, so
+  /// that no drain takes as long as they do.
+  void Begin();
+  void Cease();
+
   const ParquetReceiverConfig& config() const { return config_; }
   /// The path of the base in its store.
   const std::string& base() const { return base_; }
@@ -49,6 +54,7 @@ class Replay final : public engine::NodeShared {
   lake::ErrorCounts num_counted_{};
   bool has_logged_empty_base_ = false;
   std::once_flag attached_;
+  int num_reading_ = 0;
 };
 
 /// Writes the numbers of a replay for people: what went out per signal, what did not and why.
