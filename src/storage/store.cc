@@ -1,5 +1,6 @@
 #include "storage/store.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 #include <vector>
@@ -166,7 +167,13 @@ void Store::Prepare(const std::vector<std::string>& paths) {
     return;
   }
   std::unordered_map<std::string, Prepared> prepared;
+  // Their ends are held beside the cache: as many as fit into as much again.
+  const size_t most = static_cast<size_t>(
+      std::max<int64_t>(1, options_.read.cache_bytes / options_.read.tail_bytes));
   for (const std::string& path : paths) {
+    if (prepared.size() == most) {
+      break;
+    }
     const int64_t listing = listing_;
     auto begun = arrow::io::default_io_context().executor()->Submit(
         [this, path]() -> Result<std::shared_ptr<arrow::io::RandomAccessFile>> {

@@ -1,5 +1,6 @@
 #include "storage/store_failure.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
@@ -142,6 +143,16 @@ std::string_view VerbOf(Operation operation) {
   return "cannot be removed";
 }
 
+/// Azure's client names URLs whole, with the signature of a SAS token.
+std::string WithoutSignature(std::string message) {
+  constexpr std::string_view kKey = "sig=";
+  for (size_t at = message.find(kKey); at != std::string::npos; at = message.find(kKey, at)) {
+    at += kKey.size();
+    message.replace(at, std::min(message.find_first_of("&'\" ", at), message.size()) - at, "..");
+  }
+  return message;
+}
+
 }  // namespace
 
 Failure FailureOf(StoreKind kind, const Status& status) {
@@ -167,7 +178,7 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
   }
   const std::string where = uri.Describe(path);
   const std::string_view verb = VerbOf(operation);
-  const std::string& cause = status.message();
+  const std::string cause = WithoutSignature(status.message());
   switch (FailureOf(uri.kind, status)) {
     case Failure::kNotFound:
       if (path.find('/') == std::string_view::npos || cause.find("BUCKET") != std::string::npos ||
@@ -182,6 +193,10 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
           fmt::format("{} {}: access denied; this needs {}, and the keys come from {} ({})", where,
                       verb, PermissionOf(uri.kind, operation), KeysOf(uri.kind), cause));
     case Failure::kRegion:
+      if (uri.kind != StoreKind::kS3) {
+        return Status::IOError(
+            fmt::format("{} {}: the store sends the request elsewhere ({})", where, verb, cause));
+      }
       return Status::IOError(
           fmt::format("{} {}: the bucket is in another region; set storage.s3.region or AWS_REGION "
                       "({})",
@@ -191,6 +206,10 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
           fmt::format("{} {}: the clock of this machine differs too much from the store's ({})",
                       where, verb, cause));
     case Failure::kTls:
+      if (uri.kind != StoreKind::kS3) {
+        return Status::IOError(fmt::format(
+            "{} {}: the certificate of the endpoint does not fit ({})", where, verb, cause));
+      }
       return Status::IOError(
           fmt::format("{} {}: the certificate of the endpoint does not fit; storage.s3.tls_ca_file "
                       "names the authorities to trust ({})",

@@ -63,6 +63,25 @@ TEST(StoreFailure, NamesThePermissionThatIsMissing) {
               HasSubstr("s3:PutObject"));
 }
 
+TEST(StoreFailure, GivesHintsOfSettingsThatTheStoreHas) {
+  for (const char* cause : {"curlCode: 60, SSL peer certificate", "HTTP status 301"}) {
+    for (const StoreKind kind : {StoreKind::kGcs, StoreKind::kAzure}) {
+      EXPECT_THAT(ExplainFailure({.kind = kind, .path = "b"}, Operation::kOpen, "b/f",
+                                 Status::IOError(cause))
+                      .message(),
+                  ::testing::Not(HasSubstr("s3")));
+    }
+  }
+}
+
+TEST(StoreFailure, NeverPrintsASignature) {
+  const Status status = ExplainFailure(
+      {.kind = StoreKind::kAzure, .path = "c"}, Operation::kOpen, "c/f",
+      Status::IOError("GetProperties failed for 'https://a/c/f?sv=1&sig=SECRET%3D&se=2'. 403"));
+  EXPECT_THAT(status.message(), ::testing::Not(HasSubstr("SECRET")));
+  EXPECT_THAT(status.message(), HasSubstr("sig=..&se=2'"));
+}
+
 TEST(StoreFailure, LeavesLocalErrorsAlone) {
   const Status status = Status::IOError("No space left on device");
   EXPECT_EQ(ExplainFailure({}, Operation::kWrite, "f", status).message(), status.message());

@@ -52,7 +52,7 @@ Result<std::map<std::string, std::string>> ParseQuery(std::string_view text) {
     text.remove_prefix(std::min(text.size(), pair.size() + 1));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return Status::Invalid(fmt::format("found '{}' behind '?', expected key=value", pair));
+      return Status::Invalid("expected key=value behind '?', found something else");
     }
     const auto [at, is_new] =
         query.emplace(std::string(pair.substr(0, equals)), std::string(pair.substr(equals + 1)));
@@ -83,6 +83,13 @@ Status ParseAzure(std::string_view rest, StoreUri* uri) {
   const std::string_view authority = rest.substr(0, slash);
   const std::string_view path = rest.substr(slash);
   const size_t at = authority.find('@');
+  if (at != std::string_view::npos && authority.find(':') < at) {
+    // Not printed: "container:key@account.." is how Arrow takes a key.
+    return Status::Invalid(
+        "found ':' before the account; keys do not belong into a URI: give them by the "
+        "environment, "
+        "or by storage.azure.auth");
+  }
   if (at != std::string_view::npos) {
     uri->host = std::string(authority.substr(at + 1));
     uri->path = CleanPath(fmt::format("{}/{}", authority.substr(0, at), path));

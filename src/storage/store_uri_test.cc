@@ -90,5 +90,14 @@ TEST(StoreUri, DoesNotPrintKeys) {
               AllOf(HasSubstr("storage.s3.auth"), Not(HasSubstr("hush")), Not(HasSubstr("AKIA"))));
 }
 
+TEST(StoreUri, NeverPrintsAKey) {
+  for (const char* uri : {"abfs://c:SECRET@a.dfs.core.windows.net/p", "abfs://:SECRET@a/c",
+                          "abfs://c@a.dfs.core.windows.net/p?SECRET", "s3://k:SECRET@b/p"}) {
+    const auto parsed = ParseStoreUri(uri);
+    ASSERT_FALSE(parsed.ok()) << uri;
+    EXPECT_EQ(parsed.status().message().find("SECRET"), std::string::npos) << parsed.status();
+  }
+}
+
 }  // namespace
 }  // namespace df::storage
