@@ -25,6 +25,11 @@ using storage::FileNumber;
 
 constexpr int kMaxDepth = 16;
 
+/// Names of objects may have parts that no directory has: "", "." and "..".
+constexpr std::string_view kUnwalkable =
+    "a part of the name is empty, '.' or '..': the object is not read";
+bool IsUnwalkable(const std::string& name) { return name.find('/') != std::string::npos; }
+
 std::string_view BaseName(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
 
 /// Walks one table folder: real directories first, then what links lead to.
@@ -157,7 +162,16 @@ class TableWalk {
   }
 
   void AddUnknown(const Directory& directory, const DirectoryEntry& entry) {
-    if (entry.is_directory ? IsSkipped(entry.name) : !IsTableFile(entry.name)) {
+    const bool is_unwalkable = IsUnwalkable(entry.name);
+    if (is_unwalkable        ? !entry.name.ends_with(".parquet")
+        : entry.is_directory ? IsSkipped(entry.name)
+                             : !IsTableFile(entry.name)) {
+      return;
+    }
+    if (is_unwalkable) {
+      listing_->problems.push_back(Problem(ErrorKind::kFileDiscovery, std::string(kUnwalkable),
+                                           directory.partition, directory.path + "/" + entry.name));
+      is_incomplete_ = true;
       return;
     }
     listing_->problems.push_back(Problem(
@@ -360,6 +374,11 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                     "the base is a Delta table, not a folder of tables: nothing is read",
                     {.partition = "", .table = "", .file = name}));
       return listing;
+    }
+    if (IsUnwalkable(name) && name.ends_with(".parquet")) {
+      listing.problems.push_back(
+          MakeError(ErrorKind::kFileDiscovery, std::string(kUnwalkable), {.file = name}));
+      continue;
     }
     if (name.front() == '.' || name.front() == '_' || !entry.is_directory) {
       if (entry.error != 0 && otap::FindTable(name) != nullptr) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/filesystem/mockfs.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,6 +19,21 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+
+/// A store with objects of names that no directory has.
+class Listed final : public arrow::fs::internal::MockFileSystem {
+ public:
+  Listed() : MockFileSystem(arrow::fs::TimePoint{}) {}
+  using MockFileSystem::GetFileInfo;
+  arrow::Result<arrow::fs::FileInfoVector> GetFileInfo(const arrow::fs::FileSelector&) override {
+    arrow::fs::FileInfoVector found;
+    for (const char* path : {"b/logs/p=1/good.parquet", "b/logs/p=1//x.parquet",
+                             "b/logs/../y.parquet", "b//logs/z.parquet", "b//note.txt"}) {
+      found.emplace_back(path, arrow::fs::FileType::File);
+    }
+    return found;
+  }
+};
 
 /// A tree whose files have a name and no content: listing opens none.
 class CatalogTest : public ::testing::Test {
@@ -142,6 +158,22 @@ TEST_F(CatalogTest, AFolderNamedLikeAFileIsNoPartition) {
   EXPECT_THAT(listing.problems, IsEmpty());
   ASSERT_THAT(listing.notices, SizeIs(1));
   EXPECT_THAT(listing.notices[0].message(), HasSubstr("logs/p=1/x.parquet"));
+}
+
+TEST(CatalogOfObjects, NamesThatCannotBeWalkedAreNamed) {
+  const auto objects = std::make_shared<Listed>();
+  const auto store =
+      storage::Store::Over({.kind = storage::StoreKind::kS3, .path = "b"}, {}, objects);
+  const LakeListing listing = ListLake(*store, "b", {otap::Signal::kLogs}).ValueOrDie();
+  ASSERT_THAT(listing.problems, SizeIs(3));
+  std::string messages;
+  for (const Status& problem : listing.problems) {
+    messages += problem.message() + "\n";
+  }
+  EXPECT_THAT(messages, HasSubstr("logs/p=1//x.parquet"));
+  EXPECT_THAT(messages, HasSubstr("logs/../y.parquet"));
+  EXPECT_THAT(messages, HasSubstr("/logs/z.parquet"));
+  EXPECT_EQ(listing.num_files, 1);
 }
 
 TEST_F(CatalogTest, ALinkToNothingIsAProblem) {

@@ -121,6 +121,19 @@ ListedObjects::ListedObjects(const std::string& base,
     const size_t slash = path.find_last_of('/');
     if (!AddDirectories(is_directory ? path : path.substr(0, slash)) || path.size() == slash + 1) {
       ++num_unusable_;
+      // Told of where a walk comes by, with all that no walk reaches as its name.
+      size_t end = base_.size();
+      for (size_t next = path.find('/', end + 1);
+           next != std::string_view::npos && directories_.contains(path.substr(0, next));
+           next = path.find('/', end + 1)) {
+        end = next;
+      }
+      DirectoryEntry entry;
+      entry.name = std::string(path.substr(end + 1));
+      entry.error = EINVAL;
+      if (!entry.name.empty()) {
+        directories_.find(path.substr(0, end))->second.push_back(std::move(entry));
+      }
       continue;
     }
     if (!is_directory) {

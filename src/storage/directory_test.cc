@@ -56,11 +56,15 @@ TEST(ListedObjects, KnowsADirectoryOnceHoweverOftenItIsToldOf) {
   EXPECT_EQ(objects.num_unusable(), 0);
 }
 
-TEST(ListedObjects, LeavesOutNamesThatCannotBeWalked) {
+TEST(ListedObjects, TellsOfNamesThatCannotBeWalked) {
   ListedObjects objects(
       "b", {Object("b//f", 1), Object("b/../f", 1), Object("b/./f", 1), Object("b/a/", 1),
             Object("b/a/../../etc/f", 1), Object("b/good", 1)});
-  EXPECT_THAT(Names(&objects, "b"), ElementsAre("a/", "good"));
+  EXPECT_THAT(Names(&objects, "b"), ElementsAre("../f", "./f", "/f", "a/", "good"));
+  EXPECT_THAT(Names(&objects, "b/a"), ElementsAre("../../etc/f"));
+  for (const DirectoryEntry& entry : objects.List("b").ValueOrDie()) {
+    EXPECT_EQ(entry.error != 0, entry.name.find('/') != std::string::npos) << entry.name;
+  }
   EXPECT_EQ(objects.num_unusable(), 5);
 }
 
