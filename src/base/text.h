@@ -39,6 +39,9 @@ bool IsValidUtf8(std::string_view text);
 /// Appends the text to `out` with U+FFFD in place of each byte that is not part of valid UTF-8.
 void AppendReplacingInvalidUtf8(std::string_view text, std::string* out);
 
+/// Appends a character of Unicode, which is not a surrogate, as UTF-8.
+void AppendUtf8(uint32_t code_point, std::string* out);
+
 /// Tells whether two texts are equal but for the case of the letters of ASCII.
 bool EqualsIgnoringCase(std::string_view left, std::string_view right);
 

@@ -14,6 +14,7 @@
 #include "engine/checked_engine.h"
 #include "engine/node_registry.h"
 #include "linearity/families.h"
+#include "select/condition.h"
 
 namespace df::linearity {
 namespace {
@@ -138,6 +139,15 @@ std::vector<Shape> DocumentShapes() {
        wrong},
       {"document/nodes without connections", 200,
        Text([](int64_t n) { return Pipeline(Exporters(n), ""); }), wrong},
+      {"document/terms of a condition", 300, Text([](int64_t n) {
+         return "true" + Repeat(n, [](int64_t i) {
+                  return fmt::format(" and attributes[\"k{}\"] != {}", i, i);
+                });
+       }),
+       TextRead([](const std::string& text) -> arrow::Result<int64_t> {
+         ARROW_RETURN_NOT_OK(select::Condition::Compile(text, otap::Signal::kLogs));
+         return static_cast<int64_t>(text.size());
+       })},
       {"document/one connection to many", 200, Text([](int64_t n) {
          return Pipeline(Exporters(n), "{from: r, to: [" + Repeat(n, [](int64_t i) {
                                          return fmt::format("e{}, ", i);

@@ -1,0 +1,122 @@
+#include "select/condition.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "otap/filter.h"
+#include "otap/rows.h"
+#include "otlp/decode.h"
+
+namespace df::select {
+namespace {
+
+otap::BatchPtr Decode(otap::Signal signal, const std::string& json) {
+  otlp::Decoder decoder;
+  auto batches = decoder.DecodeJson(signal, json);
+  EXPECT_TRUE(batches.ok()) << batches.status();
+  EXPECT_EQ(batches->size(), 1U);
+  return batches->front();
+}
+
+/// Two log records, of which the first has everything and the second nothing.
+otap::BatchPtr TwoLogs() {
+  return Decode(otap::Signal::kLogs, R"({"resourceLogs":[{
+    "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"cart"}}]},
+    "scopeLogs":[{"scope":{"name":"s"},"logRecords":[
+      {"timeUnixNano":"1000","severityNumber":17,"severityText":"ERROR",
+       "body":{"stringValue":"it failed"},"traceId":"0102030405060708090a0b0c0d0e0f10",
+       "attributes":[{"key":"code","value":{"intValue":"500"}},
+                     {"key":"path","value":{"stringValue":"/cart"}},
+                     {"key":"path","value":{"stringValue":"second"}}]},
+      {}]}]}]})");
+}
+
+/// Returns one character a record: t, f, or e where there is no answer.
+std::string Ask(const std::string& text, const otap::BatchPtr& batch) {
+  const auto condition = Condition::Compile(text, batch->signal());
+  if (!condition.ok()) {
+    return condition.status().message();
+  }
+  const otap::RowSet all(batch->num_root_rows(), true);
+  const Answer answer = condition->Ask(*batch, otap::RootTable(batch->signal()), all);
+  std::string found;
+  for (int64_t row = 0; row < batch->num_root_rows(); ++row) {
+    found += answer.failed.Has(row) ? 'e' : answer.yes.Has(row) ? 't' : 'f';
+  }
+  return found;
+}
+
+TEST(Condition, AFieldThatWasNotSetIsEmptyAndAnAttributeIsNil) {
+  const auto logs = TwoLogs();
+  EXPECT_EQ(Ask(R"(severity_text == "")", logs), "ft");
+  EXPECT_EQ(Ask("severity_number == 0", logs), "ft");
+  EXPECT_EQ(Ask(R"(attributes["code"] == nil)", logs), "ft");
+  EXPECT_EQ(Ask("body == nil", logs), "ft");
+  EXPECT_EQ(Ask("trace_id == TraceID(0x00000000000000000000000000000000)", logs), "ft");
+}
+
+TEST(Condition, OfTwoAttributesWithOneKeyTheFirstCounts) {
+  EXPECT_EQ(Ask(R"(attributes["path"] == "/cart")", TwoLogs()), "tf");
+  EXPECT_EQ(Ask(R"(attributes["path"] == "second")", TwoLogs()), "ff");
+}
+
+TEST(Condition, WhatEarlierPartsSettleIsNotAsked) {
+  const auto logs = TwoLogs();
+  EXPECT_EQ(Ask(R"(HasPrefix(attributes["path"], "/"))", logs), "te");
+  EXPECT_EQ(Ask(R"(attributes["path"] != nil and HasPrefix(attributes["path"], "/"))", logs), "tf");
+  EXPECT_EQ(Ask(R"(attributes["path"] == nil or HasPrefix(attributes["path"], "x"))", logs), "ft");
+  EXPECT_EQ(Ask(R"(not HasPrefix(attributes["path"], "/"))", logs), "fe");
+}
+
+/// As the Collector writes them: the shortest digits, and zeros for the others.
+TEST(Condition, DoublesHaveTheShortestText) {
+  const auto logs = TwoLogs();
+  for (const char* test :
+       {"String(9223372036854775808.0) == \"9223372036854776000\"", "String(-0.5) == \"-0.5\"",
+        "String(100.0) == \"100\"", "String(0.000001) == \"0.000001\"", "String(0.0) == \"0\"",
+        "String(1234.5) == \"1234.5\"", "String(0.0000001) == \"1e-07\"",
+        "String(100000000000000000000.0) == \"100000000000000000000\"",
+        "String(1000000000000000000000.0) == \"1e+21\"", "Double(\"0x1p4\") == 16",
+        "SpanID(258) == SpanID(0x0000000000000102)", "IsEmpty(-0.0)"}) {
+    EXPECT_EQ(Ask(test, logs), "tt") << test;
+  }
+  EXPECT_EQ(Ask("Double(\"0x10\") == 16", logs), "1:1: Double: found '0x10', which is no number");
+}
+
+/// A mistake is told where it stands, with what was meant.
+TEST(Condition, MistakesAreToldBeforeAnyDataIsRead) {
+  const auto logs = TwoLogs();
+  EXPECT_EQ(Ask("severity_numbr > 3", logs),
+            "1:1: found 'severity_numbr', expected a field of a log; did you mean "
+            "'severity_number'?");
+  EXPECT_EQ(Ask("true and\n severity_number == SEVERITY_NUMBER_WARNING", logs),
+            "2:21: found 'SEVERITY_NUMBER_WARNING', which is no enum of a log; did you mean "
+            "'SEVERITY_NUMBER_WARN'?");
+  EXPECT_EQ(Ask("severity_number == \"ERROR\"", logs),
+            "1:1: found an integer compared with text, which are never equal");
+  EXPECT_EQ(Ask(R"(IsMatch(body, "("))", logs).substr(0, 24), "1:1: found the pattern '");
+  EXPECT_EQ(Ask("severity_text != nil", logs),
+            "1:1: found text compared with nil; where it was not set it is \"\", never nil");
+  EXPECT_EQ(Ask(R"(HasPrefx(body, "a"))", logs),
+            "1:1: found 'HasPrefx', which is no function; did you mean 'HasPrefix'?");
+  EXPECT_EQ(Ask(R"(HasPrefix(body))", logs), "1:1: expected HasPrefix(target, prefix)");
+  EXPECT_EQ(Ask("severity_number >", logs), "1:18: found the end, expected a value");
+  EXPECT_EQ(Ask("body == 'a'", logs), "1:9: found ''', expected text in double quotes");
+}
+
+TEST(Condition, NestingAndLengthAreBounded) {
+  EXPECT_EQ(Ask(std::string(20'000, '(') + "true" + std::string(20'000, ')'), TwoLogs()),
+            "1:65: found more than 64 levels of nesting");
+  EXPECT_EQ(Ask(std::string(70'000, ' ') + "true", TwoLogs()),
+            "1:1: found 70004 bytes, expected at most 65536");
+  std::string sum = "severity_number == 1";
+  for (int i = 0; i < 300; ++i) {
+    sum += " + 1";
+  }
+  EXPECT_EQ(Ask(sum, TwoLogs()), "1:1050: found more than 256 operations");
+}
+
+}  // namespace
+}  // namespace df::select

@@ -1,0 +1,167 @@
+#include "select/selector.h"
+
+#include <utility>
+
+#include <arrow/api.h>
+#include <arrow/util/checked_cast.h>
+
+#include "otap/filter.h"
+#include "otap/rows.h"
+
+namespace df::select {
+namespace {
+
+using arrow::internal::checked_cast;
+using otap::RowSet;
+using otap::TableKind;
+
+/// Puts the times of a column where there is none yet.
+void FillTimes(const arrow::RecordBatch& rows, const std::string& name,
+               std::vector<int64_t>* times) {
+  const auto column = rows.GetColumnByName(name);
+  if (column == nullptr) {
+    return;
+  }
+  const auto& values = checked_cast<const arrow::TimestampArray&>(*column);
+  for (int64_t row = 0; row < values.length(); ++row) {
+    int64_t& time = (*times)[static_cast<size_t>(row)];
+    time = time != 0 || values.IsNull(row) ? time : values.Value(row);
+  }
+}
+
+RowSet WithTraceId(const arrow::RecordBatch& rows, const std::unordered_set<std::string>& wanted) {
+  RowSet found(rows.num_rows());
+  const auto column = rows.GetColumnByName("trace_id");
+  if (column == nullptr) {
+    return found;
+  }
+  const bool is_coded = column->type_id() == arrow::Type::DICTIONARY;
+  const auto* coded = is_coded ? &checked_cast<const arrow::DictionaryArray&>(*column) : nullptr;
+  const auto& ids =
+      checked_cast<const arrow::FixedSizeBinaryArray&>(is_coded ? *coded->dictionary() : *column);
+  std::vector<uint8_t> is_wanted(static_cast<size_t>(ids.length()));
+  for (int64_t i = 0; i < ids.length(); ++i) {
+    is_wanted[static_cast<size_t>(i)] =
+        !ids.IsNull(i) && wanted.contains(std::string(ids.GetView(i))) ? 1 : 0;
+  }
+  found.SetWhere([&](int64_t row) {
+    return !column->IsNull(row) &&
+           is_wanted[static_cast<size_t>(is_coded ? coded->GetValueIndex(row) : row)] != 0;
+  });
+  return found;
+}
+
+bool IsPoints(const otap::TableInfo& info) {
+  return info.parent == TableKind::kUnivariateMetrics && !info.is_attributes;
+}
+
+}  // namespace
+
+std::vector<int64_t> EventTimes(const arrow::RecordBatch& rows, TableKind table) {
+  std::vector<int64_t> times(static_cast<size_t>(rows.num_rows()));
+  if (table == TableKind::kSpans) {
+    FillTimes(rows, "start_time_unix_nano", &times);
+  } else {
+    FillTimes(rows, "time_unix_nano", &times);
+    if (table == TableKind::kLogs) {
+      FillTimes(rows, "observed_time_unix_nano", &times);
+    }
+  }
+  return times;
+}
+
+bool Selector::TakesAll(otap::Signal signal) const {
+  return wishes_.time.is_everything() && !wishes_.trace_ids.has_value() &&
+         !wishes_.where[static_cast<size_t>(signal)].has_value();
+}
+
+bool Selector::CanScreen(otap::Signal signal) const {
+  const auto& where = wishes_.where[static_cast<size_t>(signal)];
+  return signal != otap::Signal::kMetrics &&
+         (!wishes_.time.is_everything() || wishes_.trace_ids.has_value() ||
+          (where.has_value() && where->reads_root_only()));
+}
+
+bool Selector::Screen(const otap::Batch& batch) const {
+  const TableKind root = otap::RootTable(batch.signal());
+  const RowSet wanted = InTimeAndTraces(*batch.root(), root);
+  if (wanted.Count() == 0) {
+    return false;
+  }
+  const auto& where = wishes_.where[static_cast<size_t>(batch.signal())];
+  if (!where.has_value() || !where->reads_root_only()) {
+    return true;
+  }
+  const Answer answer = where->Ask(batch, root, wanted);
+  // Rows without an answer are counted where the payload is put together.
+  return answer.yes.Count() > 0 || answer.failed.Count() > 0;
+}
+
+RowSet Selector::InTimeAndTraces(const arrow::RecordBatch& rows, TableKind table) const {
+  RowSet wanted(rows.num_rows(), true);
+  if (!wishes_.time.is_everything()) {
+    const std::vector<int64_t> times = EventTimes(rows, table);
+    RowSet in_time(rows.num_rows());
+    in_time.SetWhere(
+        [&](int64_t row) { return wishes_.time.Has(times[static_cast<size_t>(row)]); });
+    wanted.Intersect(in_time);
+  }
+  if (wishes_.trace_ids.has_value()) {
+    wanted.Intersect(WithTraceId(rows, *wishes_.trace_ids));
+  }
+  return wanted;
+}
+
+RowSet Selector::Ask(const otap::Batch& batch, TableKind table, Selected* selected) const {
+  RowSet wanted = InTimeAndTraces(*batch.table(table), table);
+  const auto& where = wishes_.where[static_cast<size_t>(batch.signal())];
+  if (where.has_value() && wanted.Count() > 0) {
+    Answer answer = where->Ask(batch, table, wanted);
+    wanted = std::move(answer.yes);
+    selected->num_failed += answer.failed.Count();
+    if (selected->first_failure.empty()) {
+      selected->first_failure = std::move(answer.first_failure);
+    }
+  }
+  return wanted;
+}
+
+Result<Selected> Selector::Select(const otap::BatchPtr& batch) const {
+  Selected selected{
+      .batch = batch, .num_roots = batch->num_root_rows(), .num_failed = 0, .first_failure = ""};
+  if (TakesAll(batch->signal()) || batch->root() == nullptr) {
+    return selected;
+  }
+  const TableKind root = otap::RootTable(batch->signal());
+  otap::Selection rows;
+  if (batch->signal() != otap::Signal::kMetrics) {
+    RowSet wanted = Ask(*batch, root, &selected);
+    selected.num_roots = wanted.Count();
+    rows.Set(root, std::move(wanted));
+  } else {
+    RowSet metrics(batch->num_root_rows());
+    const auto ids = otap::FindArray(batch->root(), "id");
+    for (const otap::TableInfo& info : otap::AllTables()) {
+      const auto& points = batch->table(info.kind);
+      if (!IsPoints(info) || points == nullptr) {
+        continue;
+      }
+      RowSet wanted = Ask(*batch, info.kind, &selected);
+      if (ids != nullptr) {
+        const auto parents = otap::FindArray(points, "parent_id");
+        metrics.Unite(otap::RowsWithIds(*ids, otap::CollectIds(parents.get(), wanted)));
+      }
+      rows.Set(info.kind, std::move(wanted));
+    }
+    selected.num_roots = metrics.Count();
+    rows.Set(root, std::move(metrics));
+  }
+  if (selected.num_roots == 0) {
+    selected.batch = nullptr;
+    return selected;
+  }
+  ARROW_ASSIGN_OR_RAISE(selected.batch, otap::Filter(batch, rows));
+  return selected;
+}
+
+}  // namespace df::select
