@@ -41,7 +41,7 @@ Json ToJson(const engine::SignalAccount& signal) {
             {"refused", signal.refused},
             {"in_flight", signal.in_flight},
             {"left_out", ToJson(signal.left_out)},
-            {"missing", signal.listed - signal.delivered}}},
+            {"missing", signal.listed - signal.selected_out - signal.delivered}}},
           {"items",
            {{"sent", signal.items_sent},
             {"delivered", signal.items_delivered},

@@ -26,7 +26,8 @@ struct SignalAccount {
   int64_t sent = 0;
   int64_t delivered = 0;  ///< acknowledged
   int64_t refused = 0;
-  int64_t in_flight = 0;  ///< sent, and without an outcome: they may have arrived
+  int64_t in_flight = 0;     ///< sent, and without an outcome: they may have arrived
+  int64_t selected_out = 0;  ///< of those left out: not of the selection, so nobody misses them
   Reasons left_out;
   int64_t items_sent = 0;
   int64_t items_delivered = 0;

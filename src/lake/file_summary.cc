@@ -8,6 +8,7 @@
 #include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
 
+#include "lake/event_times.h"
 #include "storage/store_failure.h"
 
 namespace df::lake {
@@ -108,6 +109,8 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
       const int scope_id = LeafIndex(kind, "scope", "id");
       group.resource_ids = resource_id < 0 ? std::nullopt : file->Statistics(i, resource_id);
       group.scope_ids = scope_id < 0 ? std::nullopt : file->Statistics(i, scope_id);
+      group.times =
+          kind == otap::TableKind::kUnivariateMetrics ? std::nullopt : EventTimesOf(*file, i);
     }
     summary->row_groups.push_back(group);
   }

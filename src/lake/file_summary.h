@@ -27,6 +27,12 @@ struct FileEntry {
   storage::FileNumber number;  ///< when the file system tells
 };
 
+/// Nanoseconds since 1970, both ends included.
+struct EventTimeRange {
+  int64_t least = 0;
+  int64_t most = 0;
+};
+
 struct RowGroupSummary {
   int64_t num_rows = 0;
   std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id; a hint
@@ -34,9 +40,10 @@ struct RowGroupSummary {
   std::optional<IdRange> ids;           ///< by the statistics of id
   std::optional<IdRange> resource_ids;  ///< roots: by the statistics of resource.id
   std::optional<IdRange> scope_ids;     ///< roots: by the statistics of scope.id
+  std::optional<EventTimeRange> times;  ///< logs and spans: has the times of all rows
 };
 
-/// What the footer said. Shape: about 100 bytes and 40 a row group, whatever the size of the
+/// What the footer said. Shape: about 100 bytes and 64 a row group, whatever the size of the
 /// footer.
 struct FileSummary {
   otap::TableKind kind = otap::TableKind::kLogs;

@@ -17,13 +17,16 @@
 #include "lake/lost_nested_ids.h"
 #include "lake/nested_ids.h"
 #include "lake/parquet_exceptions.h"
+#include "lake/payload_selection.h"
 #include "lake/readiness.h"
 #include "lake/root_cursor.h"
 #include "lake/rows_given_twice.h"
+#include "lake/set_reader.h"
 #include "lake/set_tasks.h"
 #include "lake/table_cursor.h"
 #include "lake/told_ids.h"
 #include "otap/validate.h"
+#include "select/selector.h"
 
 namespace df::lake {
 namespace {
@@ -64,7 +67,8 @@ class PartitionReaderImpl final : public PartitionReader {
                  .is_partial = task_.is_partial,
                  .make_room = nullptr},
         told_ids_(*task_.files, root_, &context_),
-        expected_(root_) {
+        expected_(root_),
+        selection_(options_.selector, task_.signal) {
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.make_room = [this] { MakeRoom(); };
@@ -105,7 +109,20 @@ class PartitionReaderImpl final : public PartitionReader {
         Finish();
         return std::nullopt;
       }
+      if (!selection_.MayWant(**rows, assemble_)) {
+        roots_->LeaveOut(**rows);
+        ++context_.report->payloads_skipped;
+        ReleaseUnneeded();
+        Payload nothing{.batch = nullptr, .origin = OriginOf(**rows)};
+        nothing.origin.num_selected_out = nothing.origin.num_rows;
+        return nothing;
+      }
       Result<Payload> payload = AssembleWithinLimit(&**rows);
+      if (payload.ok()) {
+        if (const Status status = selection_.Take(&*payload); !status.ok()) {
+          payload = status;
+        }
+      }
       if (payload.ok()) {
         Commit(**rows, *payload);
         ReleaseUnneeded();
@@ -217,22 +234,34 @@ class PartitionReaderImpl final : public PartitionReader {
 
     Payload payload;
     payload.batch = builder.Build();
-    payload.origin = {.partition = context_.partition,
-                      .file = rows.file->entry.path,
-                      .row_group = rows.row_group,
-                      .first_row = rows.first_row_of_group,
-                      .num_rows = rows.num_rows};
+    payload.origin = OriginOf(rows);
     return payload;
   }
 
+  Origin OriginOf(const RootRows& rows) const {
+    return {.partition = context_.partition,
+            .file = rows.file->entry.path,
+            .row_group = rows.row_group,
+            .first_row = rows.first_row_of_group,
+            .num_rows = rows.num_rows};
+  }
+
   void Commit(const RootRows& rows, const Payload& payload) {
-    roots_->Commit(rows);
+    if (payload.batch == nullptr) {
+      roots_->LeaveOut(rows);
+    } else {
+      roots_->Commit(rows, payload.origin.num_selected_out);
+    }
     for (auto& table : cursors_) {
       if (table != nullptr) {
         table->Commit();
       }
     }
+    selection_.Commit(context_.report);
     expected_.Commit();
+    if (payload.batch == nullptr) {
+      return;
+    }
     ++context_.report->payloads;
     context_.report->items += payload.batch->num_items();
     context_.report->rows_without_resource += num_ambiguous_rows_;
@@ -433,6 +462,7 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
+    selection_.Name(context_.partition, context_.report);
     told_ids_.Name();
     for (const auto& [kind, rows] : given_twice_) {
       if (const Status status = rows.Describe(context_.partition); !status.ok()) {
@@ -498,6 +528,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::vector<std::pair<otap::TableKind, ChildRows>> built_;      ///< of the payload in hand
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
   ExpectedChildren expected_;
+  PayloadSelection selection_;
   LostNestedIds lost_ids_;
   int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
   int64_t max_held_bytes_ = 0;
@@ -513,65 +544,6 @@ class PartitionReaderImpl final : public PartitionReader {
   bool is_finished_ = false;
 };
 
-/// Reads the tasks that one was cut into, one after the other.
-class SetReader final : public PartitionReader {
- public:
-  using Open = std::function<std::unique_ptr<PartitionReader>(PartitionTask)>;
-
-  SetReader(std::vector<PartitionTask> tasks, Open open)
-      : tasks_(std::move(tasks)), open_(std::move(open)) {}
-
-  ~SetReader() override { LeaveRest(); }
-
-  Result<std::optional<Payload>> Next() override {
-    while (true) {
-      if (reader_ == nullptr) {
-        if (next_ == tasks_.size()) {
-          return std::nullopt;
-        }
-        reader_ = open_(std::move(tasks_[next_++]));
-      }
-      Result<std::optional<Payload>> payload = reader_->Next();
-      if (payload.ok() && payload->has_value()) {
-        return payload;
-      }
-      Close();
-      if (!payload.ok()) {  // nothing follows
-        LeaveRest();
-        return payload;
-      }
-    }
-  }
-
-  const std::vector<RootOutcome>& outcomes() const override {
-    outcomes_ = closed_;
-    if (reader_ != nullptr) {
-      outcomes_.insert(outcomes_.end(), reader_->outcomes().begin(), reader_->outcomes().end());
-    }
-    return outcomes_;
-  }
-
- private:
-  void Close() {
-    closed_.insert(closed_.end(), reader_->outcomes().begin(), reader_->outcomes().end());
-    reader_ = nullptr;
-  }
-
-  /// Counts the rows of the tasks that are not begun as left.
-  void LeaveRest() {
-    while (next_ < tasks_.size()) {
-      open_(std::move(tasks_[next_++]));
-    }
-  }
-
-  std::vector<PartitionTask> tasks_;
-  Open open_;
-  size_t next_ = 0;
-  std::unique_ptr<PartitionReader> reader_;
-  std::vector<RootOutcome> closed_;
-  mutable std::vector<RootOutcome> outcomes_;  ///< what outcomes() returned last
-};
-
 }  // namespace
 
 Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
@@ -579,13 +551,16 @@ Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
     MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
   std::vector<PartitionTask> tasks = SplitBySets(store, base, std::move(task), report);
   auto open = [=](PartitionTask one) -> std::unique_ptr<PartitionReader> {
+    // Rows that no wanted record asks for are not read, so what they point to is not known.
+    one.is_partial =
+        one.is_partial || (options.selector != nullptr && !options.selector->TakesAll(one.signal));
     return std::make_unique<PartitionReaderImpl>(store, base, std::move(one), options, budget,
                                                  report, assemble);
   };
   if (tasks.size() == 1) {
     return open(std::move(tasks.front()));
   }
-  return std::make_unique<SetReader>(std::move(tasks), std::move(open));
+  return ReadOneByOne(std::move(tasks), std::move(open));
 }
 
 }  // namespace df::lake

@@ -46,11 +46,14 @@ struct RootOutcome {
   std::shared_ptr<FileClaim> claim;  ///< of a task that has claims
   RowRanges unread;                  ///< left, for a reason that may pass: `status`
   RowRanges dropped;                 ///< read or not, they will not go out
+  RowRanges selected_out;            ///< runs of rows that nobody wants, read or not
 };
 
 /// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported
 /// and skipped, a child row group too (its parents go out without those rows). Child rows that no
-/// root row asks for, and root rows that should have children and have none, are named. Shape: as
+/// root row asks for, and root rows that should have children and have none, are named; the former
+/// not under a selection, which asks for less than all. Rows that are not of the selection
+/// are left out of payloads and counted; a payload of which nothing is left has no batch. Shape: as
 /// Batch in canonical form; at most batch_size root rows; root rows keep their order. Calls: from
 /// one thread, blocking on the file system. Cost: every needed byte is fetched and decoded once
 /// unless the memory limit forces more (ReadReport::slices_decoded_again).

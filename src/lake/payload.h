@@ -15,11 +15,12 @@ struct Origin {
   int row_group = 0;
   int64_t first_row = 0;  ///< inside the row group
   int64_t num_rows = 0;
+  int64_t num_selected_out = 0;  ///< of these rows: not of the selection, and not in the batch
 };
 
 /// One batch in canonical form and where it came from.
 struct Payload {
-  otap::BatchPtr batch;
+  otap::BatchPtr batch;  ///< null where nobody wants any of the rows
   Origin origin;
 };
 

@@ -3,12 +3,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/units.h"
 #include "otap/schema.h"
+
+namespace df::select {
+class Selector;
+}
 
 namespace df::lake {
 
@@ -38,6 +44,12 @@ struct ReadOptions {
   bool validate_relations = false;
 
   ResourceJoin resource_join = ResourceJoin::kInfer;
+
+  /// Which records are wanted; null: all of them.
+  std::shared_ptr<const select::Selector> selector;
+
+  /// Which partitions are looked at, by their paths; unset: all of them.
+  std::function<bool(const std::string& partition)> wants_partition;
 
   /// Bound on decoded columns, pages and payloads in flight, for the whole receiver.
   int64_t memory_limit_bytes = 256_MiB;

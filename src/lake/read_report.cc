@@ -66,6 +66,9 @@ void ReadReport::Merge(const ReadReport& other) {
   partitions += other.partitions;
   partitions_stopped += other.partitions_stopped;
   files_replayed += other.files_replayed;
+  files_skipped += other.files_skipped;
+  row_groups_skipped += other.row_groups_skipped;
+  payloads_skipped += other.payloads_skipped;
   files_failed += other.files_failed;
   files_unlisted += other.files_unlisted;
   repaired_columns += other.repaired_columns;

@@ -20,9 +20,11 @@ enum class DropReason : uint8_t {
   kLostParent,       ///< the row that it belongs to was dropped
   kWrongStatistics,  ///< the statistics of its row group hid it until its parent was sent
   kRefused,          ///< a setting forbids to send it: resource_join is 'fail'
+  kSelectedOut,      ///< nobody wants it: it is not of the selection, which is no fault
 };
-inline constexpr std::array<std::string_view, 6> kDropReasonNames = {
-    "orphan", "null_parent", "unreadable", "lost_parent", "wrong_statistics", "refused"};
+inline constexpr std::array<std::string_view, 7> kDropReasonNames = {
+    "orphan",           "null_parent", "unreadable",  "lost_parent",
+    "wrong_statistics", "refused",     "selected_out"};
 
 /// What became of the rows of one table. A row counts once, also where it goes out more than once
 /// (the attributes of a resource with every batch that refers to it).
@@ -52,6 +54,11 @@ struct TableCounts {
     rows_read += rows;
     rows_dropped[static_cast<size_t>(reason)] += rows;
   }
+  /// Rows that count as emitted were left out of the batch that they were read for.
+  void MoveToSelectedOut(int64_t rows) {
+    rows_emitted -= rows;
+    rows_dropped[static_cast<size_t>(DropReason::kSelectedOut)] += rows;
+  }
   int64_t dropped(DropReason reason) const { return rows_dropped[static_cast<size_t>(reason)]; }
   int64_t num_dropped() const;
 };
@@ -75,6 +82,9 @@ struct ReadReport {
   int64_t partitions = 0;          ///< replayed to the end
   int64_t partitions_stopped = 0;  ///< left in the middle because of a drain
   int64_t files_replayed = 0;      ///< main files
+  int64_t files_skipped = 0;       ///< main files: statistics show that nobody wants a row of them
+  int64_t row_groups_skipped = 0;  ///< of main files, those of skipped files included
+  int64_t payloads_skipped = 0;    ///< stretches of root rows whose children were not looked for
   int64_t files_failed = 0;        ///< main and child files that could not be read whole
   int64_t files_unlisted = 0;  ///< of these: not opened, so rows_listed does not have their rows
   int64_t repaired_columns = 0;

@@ -6,6 +6,7 @@
 
 #include "lake/parquet_exceptions.h"
 #include "lake/slice_report.h"
+#include "select/selector.h"
 
 namespace df::lake {
 namespace {
@@ -38,6 +39,7 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       claims_(task.claims),
       taken_(task.taken),
       batch_size_(options.batch_size),
+      selector_(options.selector),
       context_(context),
       resources_(*task.files, task.signal, options.resource_join, context),
       min_id_from_file_(task.root_files.size() + 1, kNoId),
@@ -84,9 +86,15 @@ void RootCursor::Shorten(RootRows* rows, int64_t num_rows) {
   rows->num_rows = num_rows;
 }
 
-void RootCursor::Commit(const RootRows& rows) {
-  counts().AddEmitted(rows.num_rows);
-  outcomes_.back().rows_emitted += rows.num_rows;
+void RootCursor::Commit(const RootRows& rows, int64_t num_selected_out) {
+  counts().AddEmitted(rows.num_rows - num_selected_out);
+  counts().AddDropped(DropReason::kSelectedOut, num_selected_out);
+  outcomes_.back().rows_emitted += rows.num_rows - num_selected_out;
+}
+
+void RootCursor::LeaveOut(const RootRows& rows) {
+  counts().AddDropped(DropReason::kSelectedOut, rows.num_rows);
+  outcomes_.back().selected_out.Add(rows.row_group, rows.first_row_of_group, rows.num_rows);
 }
 
 void RootCursor::Drop(const RootRows& rows, DropReason reason, const Status& error) {
@@ -262,7 +270,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       CloseGroup();
     } else if (file_ != nullptr) {
       if (next_group_ < file_->num_row_groups()) {
-        if (!SkipTakenGroup()) {
+        if (!SkipTakenGroup() && !SkipUnwantedGroup()) {
           ARROW_RETURN_NOT_OK(OpenNextGroup());
         }
         continue;
@@ -272,7 +280,9 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       if (next_file_ == root_files_.size()) {
         return std::nullopt;
       }
-      ARROW_RETURN_NOT_OK(OpenNextFile());
+      if (!SkipUnwantedFile()) {
+        ARROW_RETURN_NOT_OK(OpenNextFile());
+      }
     }
   }
 }
@@ -335,6 +345,53 @@ bool RootCursor::SkipTakenGroup() {
   group_first_row_ += rows;
   ++next_group_;
   return true;
+}
+
+/// Tells whether the statistics show that nobody wants a row of a row group.
+bool RootCursor::IsUnwanted(const RowGroupSummary& group) const {
+  return selector_ != nullptr && group.times.has_value() &&
+         !selector_->wishes().time.MayHave(group.times->least, group.times->most);
+}
+
+/// Passes over the next file when nobody wants a row of it.
+bool RootCursor::SkipUnwantedFile() {
+  const FileSummaryPtr& file = files_->of(kind_)[root_files_[next_file_]];
+  const auto& groups = file->row_groups;
+  if (groups.empty() || !std::all_of(groups.begin(), groups.end(),
+                                     [this](const auto& group) { return IsUnwanted(group); })) {
+    return false;
+  }
+  ++next_file_;
+  outcomes_.push_back({.file = file, .status = Status::OK()});
+  if (!claims_.empty()) {
+    outcomes_.back().claim = claims_[next_file_ - 1];
+  }
+  for (int group = 0; group < static_cast<int>(groups.size()); ++group) {
+    LeaveOutGroup(group);
+  }
+  ++context_->report->files_skipped;
+  return true;
+}
+
+/// Passes over the next row group when nobody wants a row of it.
+bool RootCursor::SkipUnwantedGroup() {
+  if (!IsUnwanted(summary()->row_groups[static_cast<size_t>(next_group_)])) {
+    return false;
+  }
+  LeaveOutGroup(next_group_);
+  group_first_row_ += file_->num_rows(next_group_);
+  ++next_group_;
+  return true;
+}
+
+/// Counts the rows of a row group that nobody wants; of those, what is taken is left.
+void RootCursor::LeaveOutGroup(int group) {
+  const int64_t num_rows = summary()->row_groups[static_cast<size_t>(group)].num_rows;
+  const RowRanges rows = RowsFrom(group, group, 0);
+  outcomes_.back().selected_out.Add(rows);
+  counts().AddDropped(DropReason::kSelectedOut, rows.num_rows());
+  counts().rows_left += num_rows - rows.num_rows();
+  ++context_->report->row_groups_skipped;
 }
 
 /// Passes over taken rows of the slice.

@@ -50,8 +50,11 @@ class RootCursor {
   /// again.
   void Shorten(RootRows* rows, int64_t num_rows);
 
-  /// The rows that Next returned last have gone out.
-  void Commit(const RootRows& rows);
+  /// The rows that Next returned last have gone out, but for some that nobody wants.
+  void Commit(const RootRows& rows, int64_t num_selected_out = 0);
+
+  /// Nobody wants the rows that Next returned last.
+  void LeaveOut(const RootRows& rows);
 
   /// The rows that Next returned last have not gone out because of an error.
   void Drop(const RootRows& rows, DropReason reason, const Status& error);
@@ -83,6 +86,10 @@ class RootCursor {
   RowRanges RowsFrom(int first_group, int last_group, int64_t first_row) const;
   const RowRanges* taken() const;
   bool SkipTakenGroup();
+  bool SkipUnwantedFile();
+  bool SkipUnwantedGroup();
+  bool IsUnwanted(const RowGroupSummary& group) const;
+  void LeaveOutGroup(int group);
   bool SkipTakenRows();
   bool DropRefusedRows();
   int64_t NextRefused() const;
@@ -97,6 +104,7 @@ class RootCursor {
   std::vector<std::shared_ptr<FileClaim>> claims_;  ///< as in the task
   std::vector<RowRanges> taken_;
   int64_t batch_size_;
+  std::shared_ptr<const select::Selector> selector_;  ///< null: everything is wanted
   ReadContext* context_;
   PartitionResources resources_;
   std::vector<uint32_t> min_id_from_group_;  ///< by row group of the file: as by file

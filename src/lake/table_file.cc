@@ -119,6 +119,41 @@ parquet::Type::type TableFile::physical_type(int leaf) const {
       ->physical_type();
 }
 
+std::optional<TimeStatistics> TableFile::Times(int row_group, int leaf) const {
+  const auto index = static_cast<size_t>(leaf);
+  const int column = layout_.columns[index];
+  // Coarser times are read with a companion or multiplied: their statistics are not of what is
+  // read.
+  if (column < 0 || layout_.companions[index] >= 0 || layout_.nanos_per_unit[index] != 1) {
+    return std::nullopt;
+  }
+  try {
+    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    const auto statistics = chunk->statistics();
+    if (statistics == nullptr || statistics->physical_type() != parquet::Type::INT64) {
+      return std::nullopt;
+    }
+    const bool has_no_nulls =
+        is_required(leaf) || (statistics->HasNullCount() && statistics->null_count() == 0);
+    if (!statistics->HasMinMax()) {
+      const bool is_all_null = num_rows(row_group) > 0 && statistics->HasNullCount() &&
+                               statistics->null_count() == num_rows(row_group);
+      return is_all_null ? std::optional(TimeStatistics{.may_be_unset = true, .is_all_unset = true})
+                         : std::nullopt;
+    }
+    const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+    if (typed.min() > typed.max()) {
+      return std::nullopt;
+    }
+    return TimeStatistics{.least = typed.min(),
+                          .most = typed.max(),
+                          .may_be_unset = !has_no_nulls || typed.min() <= 0,
+                          .is_all_unset = false};
+  } catch (const std::exception&) {
+    return std::nullopt;  // statistics only ever save work
+  }
+}
+
 std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
   const int column = layout_.columns[static_cast<size_t>(leaf)];
   if (column < 0) {

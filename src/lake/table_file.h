@@ -55,6 +55,14 @@ struct DecodedRows {
   std::vector<RefusedRows> refused;  ///< of any leaf, ascending, without overlap
 };
 
+/// Nanoseconds since 1970 of a column in a row group.
+struct TimeStatistics {
+  int64_t least = 0;
+  int64_t most = 0;
+  bool may_be_unset = false;  ///< a row may hold null or 0
+  bool is_all_unset = false;  ///< all rows hold null
+};
+
 /// Decodes slices of all wanted leaves of a row group, front to back.
 class RowGroupStream {
  public:
@@ -109,6 +117,10 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Returns what the statistics say of an integer leaf; kEmptyIdRange when every row is null,
   /// nothing when they are absent or unusable.
   std::optional<IdRange> Statistics(int row_group, int leaf) const;
+
+  /// Returns what the statistics say of a leaf of times that the file has; nothing when they are
+  /// absent or unusable.
+  std::optional<TimeStatistics> Times(int row_group, int leaf) const;
 
   /// Reads a whole id column of a row group; an absent column reads as all null.
   Result<IdColumn> ReadIds(int row_group, int leaf);

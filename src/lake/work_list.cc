@@ -169,6 +169,14 @@ Status WorkList::Scan(Result<LakeListing> listing) {
   listed_ = std::move(listed);
   std::set<std::string> have_roots;
   absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
+  if (read_.wants_partition) {
+    const size_t num_listed = listing->partitions.size();
+    std::erase_if(listing->partitions, [this](const PartitionListing& partition) {
+      return !read_.wants_partition(partition.partition);
+    });
+    num_unwanted_ = static_cast<int64_t>(num_listed - listing->partitions.size());
+    has_found_files_ = has_found_files_ || num_unwanted_ > 0;
+  }
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     NameClockAhead(partition);

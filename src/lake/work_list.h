@@ -109,6 +109,9 @@ class WorkList {
   /// Calls `visit` with each of them; it does not call the list.
   void VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const;
 
+  /// Partitions of the last listing that the selection leaves out by their paths.
+  int64_t num_unwanted() const;
+
   /// Whether a listing has shown any file of a table that the signals need.
   bool has_found_files() const;
 
@@ -295,6 +298,7 @@ class WorkList {
   ReadReport report_;
   std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;
+  int64_t num_unwanted_ = 0;
   bool has_found_files_ = false;
 };
 

@@ -202,6 +202,7 @@ ReadReport WorkList::Done(const std::vector<RootOutcome>& outcomes, ReadReport r
   for (const RootOutcome& outcome : outcomes) {
     if (outcome.claim != nullptr) {
       outcome.claim->GiveUp(outcome.dropped);
+      outcome.claim->GiveUp(outcome.selected_out);
     }
     // Of a file that was replaced behind its first rows the others are gone; what is there now is
     // another file, which the next listing offers.

@@ -130,6 +130,11 @@ int64_t WorkList::num_held_back() const {
   return num_held_back_;
 }
 
+int64_t WorkList::num_unwanted() const {
+  const std::lock_guard lock(mutex_);
+  return num_unwanted_;
+}
+
 int64_t WorkList::num_delivered_before() const {
   const std::lock_guard lock(mutex_);
   return num_delivered_before_;

@@ -94,7 +94,7 @@ inline constexpr Instrument kReceiverRowsRefused = {
     "Rows of root tables in the batches that were refused"};
 inline constexpr Instrument kReceiverRowsDropped = {
     kCounter, "df.receiver.rows.dropped", "{row}",
-    "Rows of root tables that were read and could not be sent", "reason"};
+    "Rows of root tables that could not be sent, or that nobody wanted", "reason"};
 inline constexpr Instrument kReceiverErrors = {
     kCounter, "df.receiver.errors", "{error}",
     "What could not be read, or was found to be missing, by kind", "kind"};

@@ -107,6 +107,58 @@ INSTANTIATE_TEST_SUITE_P(All, KnownAnswer,
                                            Case{kSteady, 65'535}),
                          NameOf);
 
+/// What is wanted of the corner set, and how many items of the known answer that is, as a reader of
+/// its protobuf counted them.
+struct Wanted {
+  std::string name;
+  std::string select;  ///< lines, indented by eight
+  int64_t num_logs = 0;
+  int64_t num_spans = 0;
+  int64_t num_points = 0;
+};
+
+class KnownSelection : public ::testing::TestWithParam<Wanted> {};
+
+TEST_P(KnownSelection, IsPartOfTheKnownAnswerAndAllOfIt) {
+  const Wanted& wanted = GetParam();
+  TemporaryFolder folder;
+  ReplaySettings settings;
+  settings.base = FolderOf(kCorner) / "parquet";
+  settings.more_receiver_config = "      select:\n" + wanted.select;
+  settings.exporter = OtlpFileExporter(folder.path());
+  const fs::path pipeline = WritePipeline(folder.path(), settings);
+  EngineProcess engine(folder.path(),
+                       {.arguments = {"--num-cores", "2", "--pipeline", pipeline.string()}});
+  ASSERT_EQ(engine.Wait(), 0) << engine.Output() << engine.Log();
+  for (const auto& [signal, num_items] :
+       {std::pair("logs", wanted.num_logs), std::pair("traces", wanted.num_spans),
+        std::pair("metrics", wanted.num_points)}) {
+    const auto comparison = otlp::CompareFiles(
+        *otap::FindSignal(signal), (FolderOf(kCorner) / fmt::format("{}.otlp", signal)).string(),
+        OtlpFiles(folder.path(), signal), {.upstream_losses = true});
+    ASSERT_TRUE(comparison.ok()) << comparison.status();
+    EXPECT_EQ(comparison->extra, 0) << signal;
+    EXPECT_EQ(comparison->expected - comparison->missing, num_items) << signal;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Corner, KnownSelection,
+    ::testing::Values(Wanted{"where",
+                             "        where:\n"
+                             "          logs: severity_number >= SEVERITY_NUMBER_ERROR\n"
+                             "          traces: IsRootSpan() and kind == SPAN_KIND_SERVER\n"
+                             "          metrics: metric.type == METRIC_DATA_TYPE_SUM\n",
+                             607, 91, 1111},
+                      Wanted{"time",
+                             "        time: {from: 1790001000621776380, to: 1790001001205357664}\n",
+                             647, 604, 580},
+                      Wanted{"traces",
+                             "        trace_ids: [e9e7fcb536d1f262a9ec8422d0b79441, "
+                             "0d9ee4c2b23d0c4c248b01b0a92cee75]\n",
+                             2, 2, 0}),
+    [](const auto& test) { return test.param.name; });
+
 /// The set has row counts for an answer; --strict fails when the resource of any row is ambiguous.
 TEST(Generator, EveryRecordIsThereAndNoResourceIsAmbiguous) {
   const fs::path set = FolderOf({"upstream-generator", {}, false});

@@ -73,6 +73,8 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
       config::Integer("max_concurrent_partitions",
                       &ParquetReceiverConfig::max_concurrent_partitions, {1, 64},
                       "partitions read at the same time on each core"),
+      config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
+                            "which records are wanted; all of them without it"),
   };
   return kTable;
 }
@@ -82,10 +84,15 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
   if (auto uri = storage::ReadStoreUri(section, config.base_uri, config.storage)) {
     config.uri = *std::move(uri);
   }
+  if (config.select.has_value()) {
+    config.selection =
+        select::ReadSelection(*section.Find("select"), *config.select, config.signal_types);
+  }
   return config;
 }
 
-lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config) {
+lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
+                                  std::chrono::system_clock::time_point now) {
   lake::ReadOptions options;
   options.signals = config.signal_types;
   options.batch_size = config.processing_options.batch_size;
@@ -93,6 +100,13 @@ lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config) {
   options.validate_relations = config.processing_options.validate_relations;
   options.resource_join = config.resource_join;
   options.memory_limit_bytes = config.memory_limit;
+  if (config.selection.has_value()) {
+    options.selector = std::make_shared<const select::Selector>(config.selection->Begin(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count()));
+    options.wants_partition = [partitions = config.select->partitions](const std::string& path) {
+      return partitions.Wants(path);
+    };
+  }
   return options;
 }
 

@@ -11,6 +11,7 @@
 #include "config/field_table.h"
 #include "lake/read_options.h"
 #include "lake/work_list.h"
+#include "select/fields.h"
 #include "storage/store_options.h"
 #include "storage/store_uri.h"
 
@@ -40,6 +41,8 @@ struct ParquetReceiverConfig {
   lake::ResourceJoin resource_join = lake::ResourceJoin::kInfer;
   int64_t memory_limit = 256_MiB;
   int64_t max_concurrent_partitions = 1;  ///< on each core
+  std::optional<select::SelectSettings> select;
+  std::optional<select::Selection> selection;  ///< what `select` says, checked
 };
 
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
@@ -47,7 +50,9 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
 /// Reads the configuration of a node; what does not fit together is added to its problems.
 ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section);
 
-lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config);
+/// `now` is what times in `select` are relative to.
+lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
+                                  std::chrono::system_clock::time_point now);
 lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config);
 
 }  // namespace df::nodes::receivers::parquet

@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/document_source.h"
 #include "engine/node_registry.h"
+#include "select/selector.h"
 #include "testing/pipeline_harness.h"
 
 namespace df::nodes::receivers::parquet {
@@ -109,7 +111,63 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"base_uri: a, memory_limit: 1KiB", {"memory_limit"}},
         BadCase{"base_uri: a, memory_limit: lots", {"memory_limit", "lots"}},
         BadCase{"base_uri: a, max_concurrent_partitions: 0", {"max_concurrent_partitions"}},
+        BadCase{"base_uri: a, select: {where: severity_numbr > 3}",
+                {"select.where", "for logs: 1:1: found 'severity_numbr'",
+                 "did you mean 'severity_number'"}},
+        BadCase{"base_uri: a, select: {where: {traces: 'kind ='}}",
+                {"select.where.traces", "1:6: found '='", "a comparison"}},
+        BadCase{"base_uri: a, select: {where: {span: 'true'}}", {"span", "traces"}},
+        BadCase{"base_uri: a, select: {time: {from: '2025-01-31T12:00:00'}}",
+                {"select.time.from", "2025-01-31T12:00:00Z"}},
+        BadCase{"base_uri: a, select: {time: {from: 5s, to: 4s}}",
+                {"select.time", "nothing can be wanted"}},
+        BadCase{"base_uri: a, select: {time: {from: -1h, to: -2h}}", {"nothing can be wanted"}},
+        BadCase{"base_uri: a, select: {trace_ids: [abc]}", {"abc", "32 hexadecimal digits"}},
+        BadCase{"base_uri: a, select: {trace_ids: []}", {"found no id"}},
+        BadCase{"base_uri: a, select: {trace_ids_file: /no/such/file}", {"cannot be opened"}},
+        BadCase{"base_uri: a, select: {times: {}}", {"times", "time"}},
         BadCase{"base_uri: a, base_uri: b", {"base_uri"}}));
+
+ParquetReceiverConfig Read(const std::string& config) {
+  config::Problems problems("f");
+  const config::ValuePtr root = config::ReadDocument(
+      {.name = "f", .text = "{" + config + "}"}, {},
+      [](const std::string&) -> std::optional<std::string> { return std::nullopt; }, &problems);
+  ParquetReceiverConfig read = ReadParquetReceiverConfig(config::Section(*root, "", &problems));
+  EXPECT_TRUE(problems.empty()) << problems.Lines().front();
+  return read;
+}
+
+/// Times that are written as so long ago are fixed when a replay begins.
+TEST(Config, ASelectionBeginsWithItsReplay) {
+  const ParquetReceiverConfig config = Read(
+      "base_uri: a, signal_types: [logs], select: {time: {from: -1h, to: 5000s}, "
+      "partitions: {include: ['day=1*'], exclude: ['*/tenant=x']}, "
+      "where: severity_number > 8, trace_ids: [0102030405060708090a0b0c0d0e0f10]}");
+  ASSERT_TRUE(config.selection.has_value());
+  const auto options =
+      MakeReadOptions(config, std::chrono::system_clock::time_point(std::chrono::seconds(4000)));
+  ASSERT_NE(options.selector, nullptr);
+  const select::Wishes& wishes = options.selector->wishes();
+  EXPECT_EQ(wishes.time.from, 400'000'000'000);
+  EXPECT_EQ(wishes.time.to, 5'000'000'000'000);
+  EXPECT_TRUE(wishes.where[0].has_value());
+  EXPECT_FALSE(wishes.where[1].has_value());
+  EXPECT_EQ(wishes.trace_ids->size(), 1U);
+  EXPECT_TRUE(options.wants_partition("day=12/tenant=y"));
+  EXPECT_FALSE(options.wants_partition("day=12/tenant=x"));
+  EXPECT_FALSE(options.wants_partition("day=2/tenant=y"));
+}
+
+TEST(Config, SelectionsThatWantTheSameHaveOneFingerprint) {
+  const auto fingerprint = [](const std::string& select) {
+    return Read("base_uri: a, select: {" + select + "}").selection->Fingerprint();
+  };
+  EXPECT_EQ(fingerprint("time: {from: -1h}"), fingerprint("time: {from: -60m}"));
+  EXPECT_NE(fingerprint("time: {from: -1h}"), fingerprint("time: {from: -2h}"));
+  EXPECT_NE(fingerprint("trace_ids: [0102030405060708090a0b0c0d0e0f10]"),
+            fingerprint("trace_ids: [0102030405060708090a0b0c0d0e0f11]"));
+}
 
 TEST(Config, AllProblemsAreReportedAtOnceWithTheirPlaces) {
   const std::string problems = Problems("resource_join: guess, polling_interval: 0s, zzz: 1");
@@ -120,9 +178,9 @@ TEST(Config, AllProblemsAreReportedAtOnceWithTheirPlaces) {
 TEST(Config, DefaultsAreThoseOfTheReadme) {
   const ParquetReceiverConfig config;
   EXPECT_EQ(config.polling_interval.interval, std::chrono::seconds(5));
-  EXPECT_EQ(MakeReadOptions(config).batch_size, 8192);
-  EXPECT_EQ(MakeReadOptions(config).signals.size(), 3U);
-  EXPECT_EQ(MakeReadOptions(config).memory_limit_bytes, 256_MiB);
+  EXPECT_EQ(MakeReadOptions(config, {}).batch_size, 8192);
+  EXPECT_EQ(MakeReadOptions(config, {}).signals.size(), 3U);
+  EXPECT_EQ(MakeReadOptions(config, {}).memory_limit_bytes, 256_MiB);
   EXPECT_EQ(MakeFollowOptions(config).completeness_grace, std::chrono::seconds(10));
 }
 

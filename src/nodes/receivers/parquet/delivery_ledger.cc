@@ -37,7 +37,34 @@ struct DeliveryLedger::File {
   int64_t FirstRow(const lake::Origin& origin) const {
     return group_first_row[static_cast<size_t>(origin.row_group)] + origin.first_row;
   }
-  bool is_delivered() const { return states.Count(RowState::kDelivered) == states.num_rows(); }
+  bool is_delivered() const {
+    return states.Count(RowState::kDelivered) + states.Count(RowState::kSelectedOut) ==
+           states.num_rows();
+  }
+
+  /// Rows by state; of a batch that lacks rows which nobody wants, these count as selected out.
+  std::array<int64_t, kNumRowStates> Counts() const {
+    std::array<int64_t, kNumRowStates> counts{};
+    for (size_t state = 0; state < kNumRowStates; ++state) {
+      counts[state] = states.Count(static_cast<RowState>(state));
+    }
+    for (const auto& [first, batch] : thinned) {
+      counts[static_cast<size_t>(states.StateAt(first))] -= batch.num_selected_out;
+      counts[static_cast<size_t>(RowState::kSelectedOut)] += batch.num_selected_out;
+    }
+    return counts;
+  }
+
+  /// Forgets what was known of batches that have rows of a range: they are cut anew.
+  void ForgetThinned(int64_t first, int64_t count) {
+    auto batch = thinned.lower_bound(first);
+    if (batch != thinned.begin() && std::prev(batch)->second.end > first) {
+      --batch;
+    }
+    while (batch != thinned.end() && batch->first < first + count) {
+      batch = thinned.erase(batch);
+    }
+  }
   std::string_view ReasonOf(RowState state) const {
     switch (state) {
       case RowState::kUnread:
@@ -49,6 +76,7 @@ struct DeliveryLedger::File {
       case RowState::kRefused:
         return "refused";
       case RowState::kDelivered:
+      case RowState::kSelectedOut:
         break;
     }
     return "";
@@ -61,6 +89,12 @@ struct DeliveryLedger::File {
   otap::Signal signal;
   std::vector<int64_t> group_first_row;  ///< by row group
   RowStates states;
+  /// A batch without some of the rows that it was read from, which share a state.
+  struct Thinned {
+    int64_t end = 0;
+    int64_t num_selected_out = 0;
+  };
+  std::map<int64_t, Thinned> thinned;  ///< by first row
   bool is_ended = false;
   bool is_released = false;
 };
@@ -87,7 +121,21 @@ void DeliveryLedger::OnDeliveredBefore(File* file, const lake::RowRanges& rows) 
 
 void DeliveryLedger::OnRead(File* file, const lake::Origin& origin) {
   const std::lock_guard lock(mutex_);
-  file->states.Set(file->FirstRow(origin), origin.num_rows, RowState::kRead);
+  const int64_t first = file->FirstRow(origin);
+  file->states.Set(first, origin.num_rows, RowState::kRead);
+  file->ForgetThinned(first, origin.num_rows);
+  if (origin.num_selected_out > 0) {
+    file->thinned[first] = {first + origin.num_rows, origin.num_selected_out};
+  }
+}
+
+void DeliveryLedger::OnSelectedOut(File* file, const lake::RowRanges& rows) {
+  const std::lock_guard lock(mutex_);
+  rows.VisitRuns([&](int row_group, int64_t first_of_group, int64_t count) {
+    const int64_t first = file->group_first_row[static_cast<size_t>(row_group)] + first_of_group;
+    file->ForgetThinned(first, count);
+    file->states.Set(first, count, RowState::kSelectedOut);
+  });
 }
 
 void DeliveryLedger::OnSent(File* file, const lake::Origin& origin, int64_t num_items) {
@@ -131,8 +179,9 @@ void DeliveryLedger::Forget(const FilePtr& file) {
 }
 
 void DeliveryLedger::AddTo(const File& file, Totals* totals) {
+  const std::array<int64_t, kNumRowStates> counts = file.Counts();
   for (size_t state = 0; state < kNumRowStates; ++state) {
-    totals->rows[state] += file.states.Count(static_cast<RowState>(state));
+    totals->rows[state] += counts[state];
   }
   totals->unreadable += file.is_ended ? file.states.Count(RowState::kUnread) : 0;
   ++totals->files;
@@ -144,7 +193,7 @@ void DeliveryLedger::AddTo(const File& file, Totals* totals) {
 void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account) {
   std::string_view first_reason;
   file.states.VisitRuns([&](int64_t first, int64_t count, RowState state) {
-    if (state == RowState::kDelivered) {
+    if (state == RowState::kDelivered || state == RowState::kSelectedOut) {
       return;
     }
     first_reason = first_reason.empty() ? file.ReasonOf(state) : first_reason;
@@ -168,12 +217,13 @@ void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account
     }
   });
   if (++account->num_unfinished <= static_cast<int64_t>(engine::SourceAccount::kMaxListed)) {
-    account->unfinished.push_back({.partition = file.partition,
-                                   .file = file.path,
-                                   .size_bytes = file.size_bytes,
-                                   .num_records = file.states.num_rows(),
-                                   .num_delivered = file.states.Count(RowState::kDelivered),
-                                   .reason = std::string(first_reason)});
+    account->unfinished.push_back(
+        {.partition = file.partition,
+         .file = file.path,
+         .size_bytes = file.size_bytes,
+         .num_records = file.states.num_rows(),
+         .num_delivered = file.Counts()[static_cast<size_t>(RowState::kDelivered)],
+         .reason = std::string(first_reason)});
   }
 }
 
@@ -196,10 +246,11 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     told.in_flight = rows(RowState::kInFlight);
     told.sent = told.delivered + told.refused + told.in_flight;
     told.read = told.sent + rows(RowState::kRead);
-    told.listed = told.read + rows(RowState::kUnread);
+    told.selected_out = rows(RowState::kSelectedOut);
+    told.listed = told.read + rows(RowState::kUnread) + told.selected_out;
     for (const auto& [reason, count] :
          {std::pair("read_not_sent", rows(RowState::kRead)),
-          std::pair("unreadable", sum.unreadable),
+          std::pair("unreadable", sum.unreadable), std::pair("selected_out", told.selected_out),
           std::pair("not_read", rows(RowState::kUnread) - sum.unreadable)}) {
       if (count > 0) {
         told.left_out[reason] = count;

@@ -38,6 +38,9 @@ class DeliveryLedger {
   void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
                  int64_t num_refused);
 
+  /// Nobody wants these rows.
+  void OnSelectedOut(File* file, const lake::RowRanges& rows);
+
   /// The reader has come to the end of the file: rows that it has not given out cannot be read.
   void OnEnd(File* file);
 

@@ -64,6 +64,41 @@ class DeliveryLedgerTest : public ::testing::Test {
   bool is_new_ = false;
 };
 
+/// Rows that nobody wants are no loss, and those of a batch go where the batch goes.
+TEST_F(DeliveryLedgerTest, RowsThatNobodyWantsAreLeftOut) {
+  const auto file = Open(FileOf("a", {100, 50}));
+  lake::RowRanges unwanted;
+  unwanted.Add(1, 0, 50);
+  ledger_.OnSelectedOut(file.get(), unwanted);
+  lake::Origin thin = Rows(0, 0, 40);
+  thin.num_selected_out = 30;
+  Send(file, thin, Fate::kDelivered);
+  thin = Rows(0, 40, 60);
+  thin.num_selected_out = 15;
+  Send(file, thin, Fate::kRefused);
+  const engine::SourceAccount account = Describe();
+  const engine::SignalAccount& spans = Spans(account);
+  EXPECT_EQ(spans.listed, 150);
+  EXPECT_EQ(spans.selected_out, 95);
+  EXPECT_EQ(spans.delivered, 10);
+  EXPECT_EQ(spans.refused, 45);
+  EXPECT_EQ(account.num_send_again, 1);
+  EXPECT_THAT(spans.left_out, ElementsAre(Pair("selected_out", 95)));
+  // Read again, and cut otherwise.
+  thin = Rows(0, 40, 20);
+  thin.num_selected_out = 5;
+  Send(file, thin, Fate::kDelivered);
+  thin = Rows(0, 60, 40);
+  thin.num_selected_out = 10;
+  Send(file, thin, Fate::kDelivered);
+  EXPECT_EQ(Spans(Describe()).selected_out, 95);
+  EXPECT_EQ(Spans(Describe()).delivered, 55);
+  EXPECT_EQ(Describe().num_files_delivered, 1);
+  ledger_.Release(file);
+  EXPECT_EQ(Spans(Describe()).selected_out, 95);
+  EXPECT_EQ(Spans(Describe()).delivered, 55);
+}
+
 TEST_F(DeliveryLedgerTest, EveryRowIsInOnePlace) {
   const auto file = Open(FileOf("a", {100, 50}));
   Send(file, Rows(0, 0, 40), Fate::kDelivered);

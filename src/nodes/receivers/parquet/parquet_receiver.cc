@@ -114,7 +114,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     progress_->Sent(message->payload.batch->num_items());
     const lake::Origin& origin = message->payload.origin;
     const int64_t num_items = message->payload.batch->num_items();
-    rows_.emitted->Add(origin.num_rows);
+    rows_.emitted->Add(origin.num_rows - origin.num_selected_out);
     replay_->ledger().OnSent(message->passage->files.at(origin.file).get(), origin, num_items);
     unanswered_.emplace(calldata,
                         Unanswered{std::move(message->payload.origin), num_items,
@@ -153,7 +153,7 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   }
   if (num_refused > 0) {
     ++num_nacked_;
-    rows_.refused->Add(origin.num_rows);
+    rows_.refused->Add(origin.num_rows - origin.num_selected_out);
     if (nacks_.size() < kMaxNacksNamed) {
       nacks_.push_back(
           fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
@@ -164,7 +164,7 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
     }
   } else if (outcome.is_ack) {
     ++num_acked_;
-    rows_.acked->Add(origin.num_rows);
+    rows_.acked->Add(origin.num_rows - origin.num_selected_out);
   }
   --passage.num_open;
   unanswered_.erase(found);
@@ -294,7 +294,7 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
                                  lake::MemoryBudget* budget, lake::ReadReport* report,
                                  std::vector<lake::RootOutcome>* outcomes) {
   auto reader = lake::PartitionReader::Make(replay_->store(), replay_->base(), task,
-                                            MakeReadOptions(replay_->config()), budget, report);
+                                            replay_->read_options(), budget, report);
   if (!reader.ok()) {
     report->Add(reader.status());
     EndFiles(task, passage.get());
@@ -315,6 +315,10 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     if (!payload->has_value()) {
       break;
     }
+    if ((*payload)->batch == nullptr) {
+      is_open = !is_stopped();
+      continue;
+    }
     const int64_t size_bytes = (*payload)->batch->size_bytes();
     const lake::Origin& origin = (*payload)->origin;
     replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
@@ -324,11 +328,16 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     is_open = channel->Push({std::move(**payload), passage, std::move(delivery)}, size_bytes);
   }
   // What failed because nobody waits any more has not been read as far as it can be.
-  is_open = is_open &&
-            !(is_stopped() &&
-              std::any_of((*reader)->outcomes().begin(), (*reader)->outcomes().end(),
-                          [](const lake::RootOutcome& outcome) { return !outcome.status.ok(); }));
-  outcomes->insert(outcomes->end(), (*reader)->outcomes().begin(), (*reader)->outcomes().end());
+  const std::vector<lake::RootOutcome>& ended = (*reader)->outcomes();
+  is_open = is_open && !(is_stopped() && std::any_of(ended.begin(), ended.end(),
+                                                     [](const lake::RootOutcome& outcome) {
+                                                       return !outcome.status.ok();
+                                                     }));
+  for (const lake::RootOutcome& outcome : ended) {
+    replay_->ledger().OnSelectedOut(passage->files.at(outcome.file->entry.path).get(),
+                                    outcome.selected_out);
+  }
+  outcomes->insert(outcomes->end(), ended.begin(), ended.end());
   if (is_open) {
     EndFiles(task, passage.get());
   }

@@ -39,13 +39,15 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
     : config_(std::move(config)),
       base_(store->uri().path),
       store_(std::move(store)),
-      work_list_(store_, base_, MakeReadOptions(config_), MakeFollowOptions(config_),
+      read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
+      work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {}
 
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
     work_list_.UseLedger(
-        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(store_->uri())}));
+        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(store_->uri()),
+                               config_.selection ? config_.selection->Fingerprint() : ""}));
   });
 }
 
@@ -225,7 +227,7 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
     }
     delivered += fmt::format("{}{} of {}{} {}", delivered.empty() ? "delivered " : ", ",
                              signal.delivered, account.has_listed_all ? "" : "at least ",
-                             signal.listed, RecordName(signal.signal));
+                             signal.listed - signal.selected_out, RecordName(signal.signal));
     std::string text;
     const auto add = [&](int64_t count, std::string_view what) {
       if (count > 0) {
@@ -235,6 +237,9 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
     add(signal.refused, "refused");
     add(signal.in_flight, "sent without an outcome");
     for (const auto& [reason, count] : signal.left_out) {
+      if (reason == "selected_out") {
+        continue;
+      }
       add(count, reason);
       // What cannot be read is counted as such already, and refusals by their batches.
       report->num_problems += reason == "unreadable" ? 0 : count;
@@ -257,11 +262,48 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
   report->lines.insert(report->lines.end(), short_of.begin(), short_of.end());
 }
 
+/// What a store that is no folder was asked for.
+void DescribeRequests(const storage::Store& store, engine::NodeReport* lines) {
+  if (store.is_local()) {
+    return;
+  }
+  const storage::StoreCounters& counters = store.counters();
+  lines->lines.push_back(fmt::format(
+      "asked the store for {} listings, {} versions of files and {} ranges with {} bytes; made {} "
+      "requests again, of which {} because it asked for less, and gave up {}",
+      counters.num_lists.load(), counters.num_opens.load(), counters.num_reads.load(),
+      counters.bytes_fetched.load(), counters.num_retries.load(), counters.num_throttled.load(),
+      counters.num_failed.load()));
+}
+
+/// What a selection has left out, and how much of that was not even read.
+void DescribeSelection(const Replay& replay, const lake::ReadReport& report,
+                       engine::NodeReport* lines) {
+  if (!replay.config().selection.has_value()) {
+    return;
+  }
+  std::string selected;
+  for (const engine::SignalAccount& signal : lines->source->signals) {
+    if (signal.listed > 0) {
+      selected += fmt::format("{}{} of {} {}", selected.empty() ? "selected " : ", ",
+                              signal.listed - signal.selected_out, signal.listed,
+                              RecordName(signal.signal));
+    }
+  }
+  lines->lines.push_back(selected.empty() ? "selected nothing: no record was listed" : selected);
+  lines->lines.push_back(fmt::format(
+      "left out without reading: {} partitions by path, {} main files and {} row groups "
+      "by statistics; without looking for children: {} stretches of rows",
+      replay.work_list().num_unwanted(), report.files_skipped, report.row_groups_skipped,
+      report.payloads_skipped));
+}
+
 void DescribeReading(const lake::ReadReport& report, engine::NodeReport* lines) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     const lake::TableCounts& counts = report.table(table.kind);
     for (size_t reason = 0; reason < counts.rows_dropped.size(); ++reason) {
-      if (counts.rows_dropped[reason] > 0) {
+      const bool is_wish = reason == static_cast<size_t>(lake::DropReason::kSelectedOut);
+      if (counts.rows_dropped[reason] > 0 && !is_wish) {
         lines->lines.push_back(fmt::format("dropped {} rows of {}: {}", counts.rows_dropped[reason],
                                            table.directory, lake::kDropReasonNames[reason]));
         lines->num_problems += counts.rows_dropped[reason];
@@ -314,6 +356,8 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
     lines.lines.push_back(fmt::format(
         "left out {} files that this process had delivered before, as the same node", before));
   }
+  DescribeRequests(*replay.store(), &lines);
+  DescribeSelection(replay, report, &lines);
   DescribeReading(report, &lines);
   DescribeLeft(replay, &lines);
   if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {

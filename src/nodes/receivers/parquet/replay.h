@@ -33,6 +33,9 @@ class Replay final : public engine::NodeShared {
   storage::Store* store() const { return store_.get(); }
   lake::WorkList& work_list() { return work_list_; }
   const lake::WorkList& work_list() const { return work_list_; }
+  /// What readers are told; times that were written as so long ago are fixed since the replay
+  /// began.
+  const lake::ReadOptions& read_options() const { return read_options_; }
   DeliveryLedger& ledger() { return ledger_; }
   const DeliveryLedger& ledger() const { return ledger_; }
 
@@ -47,6 +50,7 @@ class Replay final : public engine::NodeShared {
   ParquetReceiverConfig config_;
   std::string base_;
   std::shared_ptr<storage::Store> store_;
+  lake::ReadOptions read_options_;
   lake::WorkList work_list_;
   DeliveryLedger ledger_;
   std::mutex mutex_;

@@ -12,8 +12,8 @@
 
 namespace df::nodes::receivers::parquet {
 
-/// Group, pipeline, node and folder.
-using ReplayName = std::array<std::string, 4>;
+/// Group, pipeline, node, folder and selection: what one selection left out another may want.
+using ReplayName = std::array<std::string, 5>;
 
 /// Keeps the ledger of a replay when its pipeline is replaced, stopped or started anew. Of the
 /// names that no replay uses any more only the last kMostUnused are kept: a process that is given

@@ -3,18 +3,20 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 
 namespace df::nodes::receivers::parquet {
 
 enum class RowState : uint8_t {
-  kUnread,     ///< not given out by a reader
-  kRead,       ///< given out, and not sent
-  kInFlight,   ///< sent, and without an outcome, or whoever had it has ended
-  kRefused,    ///< sent, and refused
-  kDelivered,  ///< sent, and acknowledged
+  kUnread,       ///< not given out by a reader
+  kRead,         ///< given out, and not sent
+  kInFlight,     ///< sent, and without an outcome, or whoever had it has ended
+  kRefused,      ///< sent, and refused
+  kDelivered,    ///< sent, and acknowledged
+  kSelectedOut,  ///< not of the selection
 };
-inline constexpr size_t kNumRowStates = 5;
+inline constexpr size_t kNumRowStates = 6;
 
 /// Cost: memory and time by the number of runs. Not safe for several threads.
 class RowStates {
@@ -22,10 +24,12 @@ class RowStates {
   explicit RowStates(int64_t num_rows);
 
   /// Puts rows into a state. Rows that were delivered stay delivered, and rows that were sent are
-  /// not read or unread again: both have happened. Rows outside the file are left out.
+  /// not read, unread or left out again: both have happened. Rows outside the file are left out.
   void Set(int64_t first, int64_t count, RowState state);
 
   int64_t num_rows() const { return num_rows_; }
+  /// Returns the state of a row of the file.
+  RowState StateAt(int64_t row) const { return std::prev(runs_.upper_bound(row))->second; }
   int64_t Count(RowState state) const { return counts_[static_cast<size_t>(state)]; }
 
   /// Calls visit(first, count, state) for every run in the order of the rows.
