@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "otap/match.h"
+#include "select/condition.h"
 
 namespace df::nodes::processors::filter {
 namespace {
@@ -78,9 +79,10 @@ Result<std::optional<int64_t>> ParseTime(std::string_view text) {
   return Status::Invalid(fmt::format("found '{}'", text));
 }
 
-config::Field<LogMatch> Time(std::string name, std::optional<int64_t> LogMatch::* member,
-                             std::string description) {
-  return config::Custom<LogMatch, std::optional<int64_t>>(
+template <typename Match>
+config::Field<Match> Time(std::string name, std::optional<int64_t> Match::* member,
+                          std::string description) {
+  return config::Custom<Match, std::optional<int64_t>>(
              std::move(name), "a time like 2025-01-31T12:00:00Z, or nanoseconds since 1970", member,
              ParseTime,
              [](const std::optional<int64_t>& time) {
@@ -88,6 +90,21 @@ config::Field<LogMatch> Time(std::string name, std::optional<int64_t> LogMatch::
              },
              std::move(description))
       .PrintedWhenGiven();
+}
+
+template <typename Match>
+config::Field<Match> WhereField(std::string description) {
+  return config::Structured<Match, std::optional<std::string>>(
+      "where", "a condition", &Match::where,
+      [](const Section& section) -> std::optional<std::optional<std::string>> {
+        auto text = section.ReadString();
+        return text.has_value() ? std::optional(std::move(text)) : std::nullopt;
+      },
+      [](const std::optional<std::string>& text) {
+        return text.has_value() ? config::MakeText(*text) : nullptr;
+      },
+      [](const std::optional<std::string>&) { return "none"; }, config::ScalarSchema(),
+      std::move(description));
 }
 
 template <typename Match>
@@ -117,6 +134,7 @@ const config::FieldTable<LogMatch>& LogFields() {
                          "texts, one of which must match a body that is a text"),
       Time("min_time", &LogMatch::min_time, "earliest time of a record that matches"),
       Time("max_time", &LogMatch::max_time, "latest time of a record that matches"),
+      WhereField<LogMatch>("a condition that must hold for the record (docs/conditions.md)"),
   };
   return table;
 }
@@ -134,6 +152,9 @@ const config::FieldTable<TraceMatch>& TraceFields() {
                         "attributes, one of which an event of the span must match"),
       config::GroupList("link_attributes", &TraceMatch::link_attributes, AttributeFields(),
                         "attributes, one of which a link of the span must match"),
+      Time("min_time", &TraceMatch::min_time, "earliest start of a span that matches"),
+      Time("max_time", &TraceMatch::max_time, "latest start of a span that matches"),
+      WhereField<TraceMatch>("a condition that must hold for the span (docs/conditions.md)"),
   };
   return table;
 }
@@ -148,6 +169,9 @@ const config::FieldTable<MetricMatch>& MetricFields() {
                         AttributeFields(),
                         "attributes, one of which a data point must match; single data points are "
                         "kept or dropped then"),
+      Time("min_time", &MetricMatch::min_time, "earliest time of a data point that matches"),
+      Time("max_time", &MetricMatch::max_time, "latest time of a data point that matches"),
+      WhereField<MetricMatch>("a condition that must hold for the data point (docs/conditions.md)"),
   };
   return table;
 }
@@ -158,6 +182,13 @@ void CheckPattern(const Section& section) {
     section.Add(fmt::format("found {}, expected a regular expression: {}",
                             section.value().Describe(), pattern.status().message()));
   }
+}
+
+template <typename Match>
+otap::Signal SignalOf() {
+  return std::is_same_v<Match, LogMatch>     ? otap::Signal::kLogs
+         : std::is_same_v<Match, TraceMatch> ? otap::Signal::kTraces
+                                             : otap::Signal::kMetrics;
 }
 
 /// Every text that match_type makes a pattern is one.
@@ -187,10 +218,14 @@ void CheckMatch(const Section& section, const Match& match) {
       }
     }
   }
-  if constexpr (std::is_same_v<Match, LogMatch>) {
-    if (match.min_time.has_value() && match.max_time.has_value() &&
-        *match.min_time > *match.max_time) {
-      section.Add("min_time is later than max_time, so nothing can match");
+  if (match.min_time.has_value() && match.max_time.has_value() &&
+      *match.min_time > *match.max_time) {
+    section.Add("min_time is later than max_time, so nothing can match");
+  }
+  if (match.where.has_value()) {
+    const auto condition = select::Condition::Compile(*match.where, SignalOf<Match>());
+    if (!condition.ok()) {
+      section.Find("where")->Add(condition.status().message());
     }
   }
 }

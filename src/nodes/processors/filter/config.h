@@ -35,8 +35,9 @@ struct LogMatch {
   std::vector<std::string> severity_texts;
   std::optional<SeverityMatch> severity_number;
   std::vector<std::string> bodies;
-  std::optional<int64_t> min_time;  ///< nanoseconds since 1970, first that matches
-  std::optional<int64_t> max_time;  ///< last that matches
+  std::optional<int64_t> min_time;   ///< nanoseconds since 1970, first that matches
+  std::optional<int64_t> max_time;   ///< last that matches
+  std::optional<std::string> where;  ///< a condition (docs/conditions.md)
 };
 
 struct TraceMatch {
@@ -47,6 +48,9 @@ struct TraceMatch {
   std::vector<std::string> event_names;
   std::vector<AttributeMatch> event_attributes;
   std::vector<AttributeMatch> link_attributes;
+  std::optional<int64_t> min_time;  ///< of the start, as for logs
+  std::optional<int64_t> max_time;
+  std::optional<std::string> where;
 };
 
 struct MetricMatch {
@@ -54,6 +58,9 @@ struct MetricMatch {
   std::vector<std::string> metric_names;
   std::vector<AttributeMatch> resource_attributes;
   std::vector<AttributeMatch> datapoint_attributes;
+  std::optional<int64_t> min_time;  ///< of the data point, as for logs
+  std::optional<int64_t> max_time;
+  std::optional<std::string> where;  ///< of data points
 };
 
 template <typename Match>

@@ -18,12 +18,14 @@ class FilterProcessor final : public engine::OneToOneProcessor {
   Status Start(engine::Effects& effects) override;
   Result<otap::BatchPtr> Transform(const otap::BatchPtr& batch) override;
 
-  /// One line: how many items of each signal were dropped.
+  /// How many items of each signal were dropped, and for how many the condition had no answer.
   engine::NodeReport Report() override;
 
  private:
   RecordFilter filter_;
+  Unanswered unanswered_;
   std::array<telemetry::Counter*, otap::kAllSignals.size()> dropped_items_{};
+  std::array<telemetry::Counter*, otap::kAllSignals.size()> unanswered_items_{};
 };
 
 }  // namespace df::nodes::processors::filter

@@ -135,7 +135,8 @@ void ExpectRoots(const BatchPtr& batch, const FilterConfig& config,
   otap::RowSet rows(batch->num_root_rows());
   rows.SetWhere(keeps);
   const BatchPtr expected = otap::FilterRoots(batch, rows).ValueOrDie();
-  const auto filtered = RecordFilter::Make(config).ValueOrDie().Apply(batch);
+  Unanswered unanswered;
+  const auto filtered = RecordFilter::Make(config).ValueOrDie().Apply(batch, &unanswered);
   ASSERT_TRUE(filtered.ok()) << filtered.status();
   ASSERT_EQ(*filtered == nullptr, expected == nullptr);
   if (expected != nullptr) {
@@ -287,11 +288,12 @@ TEST_F(FilterTest, ChoosesDataPointsByAttribute) {
       }
     }
     FilterConfig config;
+    Unanswered unanswered;
     config.metrics.include = match;
-    const BatchPtr kept = RecordFilter::Make(config)->Apply(batch).ValueOrDie();
+    const BatchPtr kept = RecordFilter::Make(config)->Apply(batch, &unanswered).ValueOrDie();
     config = {};
     config.metrics.exclude = match;
-    const BatchPtr rest = RecordFilter::Make(config)->Apply(batch).ValueOrDie();
+    const BatchPtr rest = RecordFilter::Make(config)->Apply(batch, &unanswered).ValueOrDie();
     EXPECT_EQ(kept == nullptr ? 0 : kept->num_items(), num_matching);
     EXPECT_EQ(rest == nullptr ? 0 : rest->num_items(), batch->num_items() - num_matching);
     std::vector<std::string> together;
@@ -328,6 +330,69 @@ TEST_F(FilterTest, DropsByNameAndCountsAndAcksWhatIsEmpty) {
   EXPECT_EQ(dropped("logs"), 0);
 }
 
+/// Items whose time a test holds for, counted row by row.
+int64_t CountTimes(const BatchPtr& batch, TableKind table, const std::string& column,
+                   const std::function<bool(int64_t)>& test) {
+  NaiveBatch naive(*batch);
+  int64_t count = 0;
+  for (int64_t row = 0; row < naive.table(table).num_rows; ++row) {
+    const Cell cell = naive.At(table, column, row);
+    count += test(IsNull(cell) ? 0 : std::get<int64_t>(cell)) ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_F(FilterTest, ChoosesSpansAndDataPointsByTime) {
+  for (uint64_t seed = FirstSeed(); seed < FirstSeed() + 20; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    RandomEngine rng(seed);
+    const BatchPtr spans = testing::RandomBatch(Signal::kTraces, {}, rng);
+    const BatchPtr metrics = testing::RandomBatch(Signal::kMetrics, {}, rng);
+    NaiveBatch naive(*spans);
+    const Cell some = naive.At(TableKind::kSpans, "start_time_unix_nano",
+                               testing::Between(rng, 0, spans->num_root_rows() - 1));
+    const int64_t border = IsNull(some) ? 0 : std::get<int64_t>(some);
+    const auto is_later = [border](int64_t time) { return time >= border; };
+    FilterConfig config;
+    config.traces.include = TraceMatch{.min_time = border};
+    config.metrics.exclude = MetricMatch{.max_time = border - 1};
+    const RecordFilter filter = RecordFilter::Make(config).ValueOrDie();
+    Unanswered unanswered;
+    const BatchPtr kept_spans = filter.Apply(spans, &unanswered).ValueOrDie();
+    EXPECT_EQ(kept_spans == nullptr ? 0 : kept_spans->num_items(),
+              CountTimes(spans, TableKind::kSpans, "start_time_unix_nano", is_later));
+    const BatchPtr kept = filter.Apply(metrics, &unanswered).ValueOrDie();
+    int64_t num_later = 0;
+    for (const TableKind points :
+         {TableKind::kNumberDataPoints, TableKind::kSummaryDataPoints,
+          TableKind::kHistogramDataPoints, TableKind::kExpHistogramDataPoints}) {
+      num_later += CountTimes(metrics, points, "time_unix_nano", is_later);
+    }
+    EXPECT_EQ(kept == nullptr ? 0 : kept->num_items(), num_later);
+  }
+}
+
+TEST_F(FilterTest, AConditionWithoutAnAnswerMatchesNothingAndIsCounted) {
+  for (const auto& [side, num_kept] : {std::pair("include", 0), std::pair("exclude", 3)}) {
+    testing::PipelineHarness harness(
+        Document(fmt::format(
+            "logs: {{{}: {{where: 'HasPrefix(attributes[\"no such key\"], \"a\")'}}}}", side)),
+        {&kDescriptor});
+    ASSERT_TRUE(harness.status().ok()) << harness.status();
+    harness.source().Send(testing::SmallLogs(3));
+    harness.source().End();
+    harness.RunUntilIdle();
+    int64_t num_items = 0;
+    for (const BatchPtr& batch : harness.sink().taken) {
+      num_items += batch->num_items();
+    }
+    EXPECT_EQ(num_items, num_kept) << side;
+    EXPECT_EQ(
+        harness.metric("filter", "df.processor.filter.items.unanswered", {{"signal", "logs"}}), 3)
+        << side;
+  }
+}
+
 BatchPtr LogsAt(const std::vector<int64_t>& times) {
   arrow::TimestampBuilder builder(arrow::timestamp(arrow::TimeUnit::NANO),
                                   arrow::default_memory_pool());
@@ -362,6 +427,9 @@ TEST_F(FilterTest, RefusesBadDocumentsWithTheirPlace) {
                       "span_attributes: [{key: a, value: '[z-a]'}]}}"),
               ::testing::AllOf(HasSubstr("span_attributes[0].value"), HasSubstr("at character 2")));
   EXPECT_THAT(Problem("logs: {include: {bodies: ['b(']}}"), "");
+  EXPECT_THAT(Problem("traces: {include: {where: 'knd == 1'}}"),
+              ::testing::AllOf(HasSubstr("traces.include.where"), HasSubstr("1:1: found 'knd'"),
+                               HasSubstr("did you mean 'kind'?")));
   EXPECT_THAT(Problem("logs: {include: {}}"), HasSubstr("no criterion"));
   EXPECT_THAT(Problem("logs: {include: {span_names: [a]}}"), HasSubstr("unknown key"));
   EXPECT_THAT(Problem("logs: {include: {min_time: yesterday}}"), HasSubstr("a time like"));

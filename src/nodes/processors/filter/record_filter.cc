@@ -7,6 +7,8 @@
 #include <arrow/util/checked_cast.h>
 #include <fmt/format.h>
 
+#include "select/selector.h"
+
 namespace df::nodes::processors::filter {
 namespace {
 
@@ -56,26 +58,35 @@ Result<std::optional<otap::TextMatcher>> CompileTexts(const std::vector<std::str
   return otap::TextMatcher(std::move(patterns));
 }
 
+/// What every signal has.
+template <typename Match>
+Status CompileCommon(const Match& match, otap::Signal signal, CompiledMatch* compiled) {
+  ARROW_ASSIGN_OR_RAISE(compiled->resource_attributes,
+                        CompileAttributes(match.resource_attributes, match.match_type));
+  compiled->min_time = match.min_time;
+  compiled->max_time = match.max_time;
+  if (match.where.has_value()) {
+    ARROW_ASSIGN_OR_RAISE(compiled->where, select::Condition::Compile(*match.where, signal));
+  }
+  return Status::OK();
+}
+
 Result<CompiledMatch> CompileMatch(const LogMatch& match) {
   CompiledMatch compiled;
+  ARROW_RETURN_NOT_OK(CompileCommon(match, otap::Signal::kLogs, &compiled));
   const MatchType type = match.match_type;
-  ARROW_ASSIGN_OR_RAISE(compiled.resource_attributes,
-                        CompileAttributes(match.resource_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.record_attributes,
                         CompileAttributes(match.record_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.severity_texts, CompileTexts(match.severity_texts, type));
   ARROW_ASSIGN_OR_RAISE(compiled.bodies, CompileTexts(match.bodies, type));
   compiled.severity_number = match.severity_number;
-  compiled.min_time = match.min_time;
-  compiled.max_time = match.max_time;
   return compiled;
 }
 
 Result<CompiledMatch> CompileMatch(const TraceMatch& match) {
   CompiledMatch compiled;
+  ARROW_RETURN_NOT_OK(CompileCommon(match, otap::Signal::kTraces, &compiled));
   const MatchType type = match.match_type;
-  ARROW_ASSIGN_OR_RAISE(compiled.resource_attributes,
-                        CompileAttributes(match.resource_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.record_attributes, CompileAttributes(match.span_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.event_attributes, CompileAttributes(match.event_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.link_attributes, CompileAttributes(match.link_attributes, type));
@@ -86,9 +97,8 @@ Result<CompiledMatch> CompileMatch(const TraceMatch& match) {
 
 Result<CompiledMatch> CompileMatch(const MetricMatch& match) {
   CompiledMatch compiled;
+  ARROW_RETURN_NOT_OK(CompileCommon(match, otap::Signal::kMetrics, &compiled));
   const MatchType type = match.match_type;
-  ARROW_ASSIGN_OR_RAISE(compiled.resource_attributes,
-                        CompileAttributes(match.resource_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.point_attributes,
                         CompileAttributes(match.datapoint_attributes, type));
   ARROW_ASSIGN_OR_RAISE(compiled.names, CompileTexts(match.metric_names, type));
@@ -117,11 +127,34 @@ TableKind AttributesOf(TableKind parent) {
   return parent;
 }
 
+/// Narrows log records, spans or data points by their time and the condition.
+void NarrowItems(const Batch& batch, TableKind table, const CompiledMatch& match, RowSet* rows,
+                 Unanswered* unanswered) {
+  if (match.min_time.has_value() || match.max_time.has_value()) {
+    const std::vector<int64_t> times = select::EventTimes(*batch.table(table), table);
+    RowSet in_time(rows->num_rows());
+    in_time.SetWhere([&](int64_t row) {
+      const int64_t time = times[static_cast<size_t>(row)];
+      return time >= match.min_time.value_or(INT64_MIN) &&
+             time <= match.max_time.value_or(INT64_MAX);
+    });
+    rows->Intersect(in_time);
+  }
+  if (match.where.has_value()) {
+    select::Answer answer = match.where->Ask(batch, table, *rows);
+    *rows = std::move(answer.yes);
+    unanswered->num_items += answer.failed.Count();
+    if (unanswered->first_reason.empty()) {
+      unanswered->first_reason = std::move(answer.first_failure);
+    }
+  }
+}
+
 /// Narrows the root rows of a batch by one criterion after the other.
 class RootMatch {
  public:
-  RootMatch(const Batch& batch, const CompiledMatch& match)
-      : batch_(batch), match_(match), rows_(batch.num_root_rows(), true) {}
+  RootMatch(const Batch& batch, const CompiledMatch& match, Unanswered* unanswered)
+      : batch_(batch), match_(match), unanswered_(unanswered), rows_(batch.num_root_rows(), true) {}
 
   RowSet Run() {
     for (const otap::AttributePredicate& predicate : match_.resource_attributes) {
@@ -137,7 +170,9 @@ class RootMatch {
     NarrowByText("severity_text", match_.severity_texts);
     NarrowByBody();
     NarrowBySeverity();
-    NarrowByTime();
+    if (batch_.signal() != otap::Signal::kMetrics) {
+      NarrowItems(batch_, otap::RootTable(batch_.signal()), match_, &rows_, unanswered_);
+    }
     NarrowByChildren(TableKind::kSpanEvents, match_.event_names, match_.event_attributes);
     NarrowByChildren(TableKind::kSpanLinks, std::nullopt, match_.link_attributes);
     return std::move(rows_);
@@ -194,28 +229,6 @@ class RootMatch {
     rows_.Intersect(rows);
   }
 
-  /// A record without a time has that of its observation.
-  void NarrowByTime() {
-    if (!match_.min_time.has_value() && !match_.max_time.has_value()) {
-      return;
-    }
-    const ArrayPtr times = Root("time_unix_nano");
-    const ArrayPtr observed = Root("observed_time_unix_nano");
-    const auto time_at = [](const ArrayPtr& column, int64_t row) -> int64_t {
-      return column == nullptr || column->IsNull(row)
-                 ? 0
-                 : checked_cast<const arrow::TimestampArray&>(*column).Value(row);
-    };
-    RowSet rows(rows_.num_rows());
-    rows.SetWhere([&](int64_t row) {
-      int64_t time = time_at(times, row);
-      time = time == 0 ? time_at(observed, row) : time;
-      return time >= match_.min_time.value_or(INT64_MIN) &&
-             time <= match_.max_time.value_or(INT64_MAX);
-    });
-    rows_.Intersect(rows);
-  }
-
   /// Keeps the rows with a child that has one of the names, and a child with one of the attributes.
   void NarrowByChildren(TableKind kind, const std::optional<otap::TextMatcher>& names,
                         const Predicates& attributes) {
@@ -242,12 +255,14 @@ class RootMatch {
 
   const Batch& batch_;
   const CompiledMatch& match_;
+  Unanswered* unanswered_;
   RowSet rows_;
 };
 
 /// Keeps or drops the data points that match, and metrics that lose all of theirs.
-Result<BatchPtr> FilterPoints(const BatchPtr& batch, const CompiledMatch& match, bool is_include) {
-  const RowSet metrics = RootMatch(*batch, match).Run();
+Result<BatchPtr> FilterPoints(const BatchPtr& batch, const CompiledMatch& match, bool is_include,
+                              Unanswered* unanswered) {
+  const RowSet metrics = RootMatch(*batch, match, unanswered).Run();
   const ArrayPtr ids = FindArray(batch->root(), "id");
   const otap::IdSet metric_ids = CollectIds(ids.get(), metrics);
   otap::Selection selection;
@@ -258,9 +273,12 @@ Result<BatchPtr> FilterPoints(const BatchPtr& batch, const CompiledMatch& match,
       continue;
     }
     const ArrayPtr parents = FindArray(table, "parent_id");
-    RowSet points = RowsWithAny(*batch, FindArray(table, "id"), table->num_rows(),
-                                AttributesOf(info.kind), match.point_attributes);
-    points.Intersect(RowsWithIds(*parents, metric_ids));
+    RowSet points = RowsWithIds(*parents, metric_ids);
+    if (!match.point_attributes.empty()) {
+      points.Intersect(RowsWithAny(*batch, FindArray(table, "id"), table->num_rows(),
+                                   AttributesOf(info.kind), match.point_attributes));
+    }
+    NarrowItems(*batch, info.kind, match, &points, unanswered);
     with_match.Unite(RowsWithIds(*ids, CollectIds(parents.get(), points)));
     if (!is_include) {
       points.Invert();
@@ -273,11 +291,12 @@ Result<BatchPtr> FilterPoints(const BatchPtr& batch, const CompiledMatch& match,
   return Filter(batch, selection, otap::EmptiedMetrics::kDrop);
 }
 
-Result<BatchPtr> ApplySide(const BatchPtr& batch, const CompiledMatch& match, bool is_include) {
-  if (!match.point_attributes.empty()) {
-    return FilterPoints(batch, match, is_include);
+Result<BatchPtr> ApplySide(const BatchPtr& batch, const CompiledMatch& match, bool is_include,
+                           Unanswered* unanswered) {
+  if (batch->signal() == otap::Signal::kMetrics && match.asks_points()) {
+    return FilterPoints(batch, match, is_include, unanswered);
   }
-  RowSet rows = RootMatch(*batch, match).Run();
+  RowSet rows = RootMatch(*batch, match, unanswered).Run();
   if (!is_include) {
     rows.Invert();
   }
@@ -309,14 +328,14 @@ Result<RecordFilter> RecordFilter::Make(const FilterConfig& config) {
   return filter;
 }
 
-Result<BatchPtr> RecordFilter::Apply(const BatchPtr& batch) const {
+Result<BatchPtr> RecordFilter::Apply(const BatchPtr& batch, Unanswered* unanswered) const {
   const Sides& sides = sides_[static_cast<size_t>(batch->signal())];
   BatchPtr kept = batch;
   if (sides.include.has_value() && batch->num_root_rows() > 0) {
-    ARROW_ASSIGN_OR_RAISE(kept, ApplySide(kept, *sides.include, true));
+    ARROW_ASSIGN_OR_RAISE(kept, ApplySide(kept, *sides.include, true, unanswered));
   }
   if (sides.exclude.has_value() && kept != nullptr && kept->num_root_rows() > 0) {
-    ARROW_ASSIGN_OR_RAISE(kept, ApplySide(kept, *sides.exclude, false));
+    ARROW_ASSIGN_OR_RAISE(kept, ApplySide(kept, *sides.exclude, false, unanswered));
   }
   return kept;
 }

@@ -10,6 +10,7 @@
 #include "nodes/processors/filter/config.h"
 #include "otap/filter.h"
 #include "otap/match.h"
+#include "select/condition.h"
 
 namespace df::nodes::processors::filter {
 
@@ -31,6 +32,19 @@ struct CompiledMatch {
   std::optional<SeverityMatch> severity_number;
   std::optional<int64_t> min_time;
   std::optional<int64_t> max_time;
+  std::optional<select::Condition> where;
+
+  /// Tells whether data points are kept or dropped one by one.
+  bool asks_points() const {
+    return !point_attributes.empty() || min_time.has_value() || max_time.has_value() ||
+           where.has_value();
+  }
+};
+
+/// Items for which a condition had no answer: they match nothing.
+struct Unanswered {
+  int64_t num_items = 0;
+  std::string first_reason;
 };
 
 /// Keeps what include names, then drops what exclude names, of each signal.
@@ -39,8 +53,9 @@ class RecordFilter {
   /// Errors: Invalid for a pattern that is none; a checked configuration has no such.
   static Result<RecordFilter> Make(const FilterConfig& config);
 
-  /// Returns the batch itself when everything is kept, null when nothing is. Errors: Arrow's.
-  Result<otap::BatchPtr> Apply(const otap::BatchPtr& batch) const;
+  /// Returns the batch itself when everything is kept, null when nothing is. Adds to `unanswered`.
+  /// Errors: Arrow's.
+  Result<otap::BatchPtr> Apply(const otap::BatchPtr& batch, Unanswered* unanswered) const;
 
  private:
   struct Sides {
