@@ -551,9 +551,11 @@ Result<std::unique_ptr<PartitionReader>> PartitionReader::Make(
     MemoryBudget* budget, ReadReport* report, TableAssembler assemble) {
   std::vector<PartitionTask> tasks = SplitBySets(store, base, std::move(task), report);
   auto open = [=](PartitionTask one) -> std::unique_ptr<PartitionReader> {
-    // Rows that no wanted record asks for are not read, so what they point to is not known.
-    one.is_partial =
-        one.is_partial || (options.selector != nullptr && !options.selector->TakesAll(one.signal));
+    // Rows that no wanted record asks for are not read, so what they point to is not known. Where
+    // there is no root file they point nowhere.
+    const bool has_roots = !one.files->of(otap::RootTable(one.signal)).empty();
+    one.is_partial = one.is_partial || (has_roots && options.selector != nullptr &&
+                                        !options.selector->TakesAll(one.signal));
     return std::make_unique<PartitionReaderImpl>(store, base, std::move(one), options, budget,
                                                  report, assemble);
   };

@@ -204,6 +204,22 @@ TEST(Selection, SlicesOfTimeAreTheWhole) {
   df::testing::ExpectSameRecords(whole, together);
 }
 
+TEST(Selection, ARootFileThatIsGoneIsNamedAllTheSame) {
+  RandomEngine random(5);
+  const auto sent = df::testing::RandomBatches(2, otap::Signal::kLogs, {}, random);
+  TemporaryFolder folder;
+  ASSERT_TRUE(
+      df::testing::WriteLake(folder.path(), sent, {.layout = df::testing::LakeLayout::kOwn}, 3)
+          .ok());
+  std::filesystem::remove_all(folder.path() / "logs");
+  ReadOptions options;
+  Wishes wishes;
+  wishes.time.from = 1;
+  options.selector = std::make_shared<const select::Selector>(wishes);
+  EXPECT_THAT(df::testing::Messages(ReplayTree(folder.path(), options)),
+              ::testing::HasSubstr("no file of logs"));
+}
+
 TEST(Selection, ItemsWithoutAnAnswerAreLeftOutAndNamed) {
   RandomEngine random(5);
   df::testing::RandomBatchOptions shape;

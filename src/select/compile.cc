@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -234,12 +235,11 @@ class Compiler {
   }
 
   size_t Number(Path path) {
-    const auto found = std::find(paths_.begin(), paths_.end(), path);
-    const auto number = static_cast<size_t>(found - paths_.begin());
-    if (found == paths_.end()) {
+    const auto [known, is_new] = numbers_.try_emplace({path.info, path.keys}, paths_.size());
+    if (is_new) {
       paths_.push_back(std::move(path));
     }
-    return number;
+    return known->second;
   }
 
   Result<OperandPtr> CompileCall(const CallSyntax& call, Position position) {
@@ -348,6 +348,7 @@ class Compiler {
 
   Context context_;
   std::vector<Path> paths_;
+  std::map<std::pair<const PathInfo*, std::vector<KeySyntax>>, size_t> numbers_;
 };
 
 }  // namespace

@@ -108,7 +108,7 @@ TEST(Condition, MistakesAreToldBeforeAnyDataIsRead) {
 
 TEST(Condition, NestingAndLengthAreBounded) {
   EXPECT_EQ(Ask(std::string(20'000, '(') + "true" + std::string(20'000, ')'), TwoLogs()),
-            "1:65: found more than 64 levels of nesting");
+            "1:67: found more than 64 levels of nesting");
   EXPECT_EQ(Ask(std::string(70'000, ' ') + "true", TwoLogs()),
             "1:1: found 70004 bytes, expected at most 65536");
   std::string sum = "severity_number == 1";

@@ -20,7 +20,10 @@ constexpr size_t kMaxTraceIds = 10'000'000;
 config::Field<TimeSettings> Time(std::string name, std::optional<TimePoint> TimeSettings::* member,
                                  std::string description) {
   return config::Custom<TimeSettings, std::optional<TimePoint>>(
-             std::move(name), "a time", member,
+             std::move(name),
+             "a time like 2025-01-31T12:00:00Z (of 1678 to 2262), 1738324800s (or ms, us, ns since "
+             "1970), -2h or now",
+             member,
              [](std::string_view text) -> Result<std::optional<TimePoint>> {
                ARROW_ASSIGN_OR_RAISE(const TimePoint point, ParseTimePoint(text));
                return std::optional(point);
@@ -49,6 +52,18 @@ const config::FieldTable<PartitionSettings>& PartitionFields() {
                          "patterns, none of which the path of a partition may match"),
   };
   return table;
+}
+
+/// A list that is printed only where it was given: an empty one wants nothing and is refused.
+config::Field<SelectSettings> TraceIdsField() {
+  config::Field<SelectSettings> field =
+      config::StringList("trace_ids", &SelectSettings::trace_ids,
+                         "log records and spans of these traces, in hexadecimal; no metrics then")
+          .PrintedWhenGiven();
+  field.effective = [](const Section* section) {
+    return section == nullptr ? nullptr : std::make_shared<const config::Value>(section->value());
+  };
+  return field;
 }
 
 std::optional<WhereSettings> ReadWhere(const Section& section) {
@@ -84,7 +99,7 @@ config::ValuePtr WriteWhere(const WhereSettings& where) {
   return config::MakeMap(std::move(entries));
 }
 
-/// 32 hexadecimal digits; nothing for anything else.
+/// 32 hexadecimal digits, not all of them 0; nothing for anything else.
 std::optional<std::string> ParseTraceId(std::string_view text) {
   std::string id;
   for (size_t i = 0; text.size() == 32 && i < text.size(); i += 2) {
@@ -95,16 +110,17 @@ std::optional<std::string> ParseTraceId(std::string_view text) {
     }
     id.push_back(static_cast<char>(byte));
   }
-  return id.size() == 16 ? std::optional(std::move(id)) : std::nullopt;
+  const bool is_id = id.size() == 16 && id.find_first_not_of('\0') != std::string::npos;
+  return is_id ? std::optional(std::move(id)) : std::nullopt;
 }
 
-/// Adds the ids of a file, one a line.
-void ReadTraceIdFile(const Section& section, const std::string& path,
+/// Adds the ids of a file, one a line; false where that fails, which is told.
+bool ReadTraceIdFile(const Section& section, const std::string& path,
                      std::unordered_set<std::string>* ids) {
   std::ifstream file(path);
   if (!file) {
     section.Add(fmt::format("found '{}', which cannot be opened", path));
-    return;
+    return false;
   }
   std::string line;
   for (size_t number = 1; std::getline(file, line); ++number) {
@@ -117,15 +133,17 @@ void ReadTraceIdFile(const Section& section, const std::string& path,
     auto id = ParseTraceId(line);
     if (!id.has_value() || ids->size() >= kMaxTraceIds) {
       section.Add(fmt::format(
-          "{}:{}: found '{}', expected 32 hexadecimal digits, and at most {} of them", path, number,
-          PrintableText(std::string_view(line).substr(0, 64)), kMaxTraceIds));
-      return;
+          "{}:{}: found '{}', expected 32 hexadecimal digits, not all 0, and at most {} of them",
+          path, number, PrintableText(std::string_view(line).substr(0, 64)), kMaxTraceIds));
+      return false;
     }
     ids->insert(*std::move(id));
   }
   if (!file.eof()) {
     section.Add(fmt::format("found '{}', which cannot be read", path));
+    return false;
   }
+  return true;
 }
 
 bool Matches(const std::vector<std::string>& patterns, const std::string& partition) {
@@ -181,14 +199,15 @@ class Reader {
     for (const std::string& text : settings.trace_ids) {
       auto id = ParseTraceId(text);
       if (!id.has_value()) {
-        Refuse(*listed,
-               fmt::format("found '{}', expected 32 hexadecimal digits", PrintableText(text)));
+        Refuse(*listed, fmt::format("found '{}', expected 32 hexadecimal digits, not all 0",
+                                    PrintableText(text)));
         return;
       }
       ids.insert(*std::move(id));
     }
-    if (file.has_value()) {
-      ReadTraceIdFile(*file, settings.trace_ids_file, &ids);
+    if (file.has_value() && !ReadTraceIdFile(*file, settings.trace_ids_file, &ids)) {
+      is_right_ = false;
+      return;
     }
     if (ids.empty()) {
       Refuse(listed.has_value() ? *listed : *file, "found no id, so nothing can be wanted");
@@ -227,8 +246,7 @@ const config::FieldTable<SelectSettings>& SelectFields() {
           "where", "a condition, or logs, traces and metrics with one each", &SelectSettings::where,
           ReadWhere, WriteWhere, [](const WhereSettings&) { return "everything"; }, nullptr,
           "what must hold for a log record, a span or a data point (docs/conditions.md)"),
-      config::StringList("trace_ids", &SelectSettings::trace_ids,
-                         "log records and spans of these traces, in hexadecimal; no metrics then"),
+      TraceIdsField(),
       config::String("trace_ids_file", &SelectSettings::trace_ids_file,
                      "a file with such ids, one a line")
           .PrintedWhenGiven(),

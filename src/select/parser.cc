@@ -77,7 +77,7 @@ class Parser {
     return Take(kind) ? Status::OK() : Unexpected(name);
   }
   Status CheckDepth() const {
-    return depth_ <= kMaxDepth
+    return depth_ <= kMaxDepth + 2  // the innermost test and its first value
                ? Status::OK()
                : SyntaxError(Peek().position,
                              fmt::format("found more than {} levels of nesting", kMaxDepth));

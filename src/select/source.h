@@ -28,8 +28,6 @@ class Source {
 struct Path {
   const PathInfo* info = nullptr;
   std::vector<KeySyntax> keys;
-
-  bool operator==(const Path&) const = default;
 };
 
 /// The rows that a condition is asked about: of a root table, or of a table of data points.

@@ -14,10 +14,7 @@ namespace df::select {
 namespace {
 
 Status Refuse(std::string_view text) {
-  return Status::Invalid(fmt::format(
-      "found '{}', expected a time like 2025-01-31T12:00:00Z, 1738324800s (or ms, us, ns "
-      "since 1970), -2h or now",
-      PrintableText(text)));
+  return Status::Invalid(fmt::format("found '{}'", PrintableText(text)));
 }
 
 /// A whole number with the unit behind it; without one it is nanoseconds.

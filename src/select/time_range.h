@@ -19,7 +19,7 @@ struct TimePoint {
 };
 
 /// Reads "2025-01-31T12:00:00Z" (RFC 3339, with a zone), "1738324800s" (or ms, us, ns since 1970),
-/// plain nanoseconds since 1970, "now", or "-2h". Errors: Invalid naming these forms.
+/// plain nanoseconds since 1970, "now", or "-2h". Errors: Invalid with what was found.
 Result<TimePoint> ParseTimePoint(std::string_view text);
 
 /// Writes a time so that it reads back as the same.

@@ -160,7 +160,11 @@ class Tokeniser {
   /// Letters right behind a number would begin another word, which no grammar has there.
   Result<TokenKind> CheckEnd(TokenKind kind) {
     if (IsName(Peek())) {
-      return SyntaxError(position_, fmt::format("found a number that ends with '{}'", Peek()));
+      return SyntaxError(position_,
+                         fmt::format("found a number that ends with '{}'{}", Peek(),
+                                     Peek() == 'e' && kind == TokenKind::kInteger
+                                         ? "; an exponent needs a point before it, as in 1.0e3"
+                                         : ""));
     }
     return kind;
   }
