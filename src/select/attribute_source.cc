@@ -37,8 +37,8 @@ Value ReadValue(const ValueColumns& values, int64_t row) {
     case ValueType::kBytes:
       return {Bytes{Chars::Borrow(values.bytes().At(row))}};
   }
-  return Fail(
-      fmt::format("found the value type {}, which is none", static_cast<int>(values.TypeAt(row))));
+  return Fail(fmt::format("found the value type {}, expected 0 to 7",
+                          static_cast<int>(values.TypeAt(row))));
 }
 
 /// Follows keys into a value; nil where a map has no such member.

@@ -20,14 +20,6 @@ namespace {
 /// 2^63, the first double that does not fit.
 constexpr double kBeyondInteger = 9223372036854775808.0;
 
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char byte : bytes) {
-    text += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  }
-  return text;
-}
-
 std::string BigEndian(uint64_t bits) {
   std::string bytes(8, '\0');
   for (size_t i = 0; i < 8; ++i) {
@@ -203,16 +195,16 @@ Value WriteHex(const Value& value) {
     return MakeText("");
   }
   if (const auto* text = value.As<Text>()) {
-    return MakeText(Hex(text->view()));
+    return MakeText(ToHex(text->view()));
   }
   if (const auto* bytes = value.As<Bytes>()) {
-    return MakeText(Hex(bytes->view()));
+    return MakeText(ToHex(bytes->view()));
   }
   if (const auto* integer = value.As<int64_t>()) {
-    return MakeText(Hex(BigEndian(static_cast<uint64_t>(*integer))));
+    return MakeText(ToHex(BigEndian(static_cast<uint64_t>(*integer))));
   }
   if (const auto* number = value.As<double>()) {
-    return MakeText(Hex(BigEndian(std::bit_cast<uint64_t>(*number))));
+    return MakeText(ToHex(BigEndian(std::bit_cast<uint64_t>(*number))));
   }
   if (const auto* truth = value.As<bool>()) {
     return MakeText(*truth ? "01" : "00");

@@ -1,7 +1,6 @@
 #include "select/fields.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include <fnmatch.h>
 
 #include "base/text.h"
+#include "select/conversions.h"
 
 namespace df::select {
 namespace {
@@ -101,17 +101,13 @@ config::ValuePtr WriteWhere(const WhereSettings& where) {
 
 /// 32 hexadecimal digits, not all of them 0; nothing for anything else.
 std::optional<std::string> ParseTraceId(std::string_view text) {
-  std::string id;
-  for (size_t i = 0; text.size() == 32 && i < text.size(); i += 2) {
-    uint8_t byte = 0;
-    if (std::from_chars(text.data() + i, text.data() + i + 2, byte, 16).ptr !=
-        text.data() + i + 2) {
-      return std::nullopt;
-    }
-    id.push_back(static_cast<char>(byte));
+  const Value read = ReadId({Text{Chars::Borrow(text)}}, 16, "TraceID");
+  const Id* id = read.As<Id>();
+  if (text.size() != 32 || id == nullptr ||
+      id->view().find_first_not_of('\0') == std::string::npos) {
+    return std::nullopt;
   }
-  const bool is_id = id.size() == 16 && id.find_first_not_of('\0') != std::string::npos;
-  return is_id ? std::optional(std::move(id)) : std::nullopt;
+  return std::string(id->view());
 }
 
 /// Adds the ids of a file, one a line; false where that fails, which is told.

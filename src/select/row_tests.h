@@ -9,7 +9,7 @@ namespace df::select {
 
 TestPtr MakeConstantTest(bool constant);
 TestPtr MakeComparison(OperandPtr left, Comparison comparison, OperandPtr right);
-/// True where a value is the truth value true; fails where it is none.
+/// True for a row whose value is true, false for one whose value is false. Any other value fails.
 TestPtr MakeTruth(OperandPtr value);
 TestPtr MakeNot(TestPtr test);
 /// True where all of them, or one of them, are true. Later ones are not asked about rows that

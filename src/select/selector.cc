@@ -15,7 +15,7 @@ using arrow::internal::checked_cast;
 using otap::RowSet;
 using otap::TableKind;
 
-/// Puts the times of a column where there is none yet.
+/// Fills each entry that is still 0 with the time of its row in a column.
 void FillTimes(const arrow::RecordBatch& rows, const std::string& name,
                std::vector<int64_t>* times) {
   const auto column = rows.GetColumnByName(name);

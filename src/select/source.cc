@@ -117,14 +117,6 @@ Value DefaultOf(otap::ColumnType type) {
   }
 }
 
-Value HexOf(const Value& id) {
-  std::string text;
-  for (const char byte : id.As<Id>()->view()) {
-    text += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  }
-  return MakeText(std::move(text));
-}
-
 constexpr std::array<std::string_view, 6> kKinds = {"Unspecified", "Internal", "Server",
                                                     "Client",      "Producer", "Consumer"};
 constexpr std::array<std::string_view, 6> kOldKinds = {
@@ -159,7 +151,7 @@ class ColumnSource final : public Source {
       case Reading::kTime:
         return {Time{*value.As<int64_t>()}};
       case Reading::kIdText:
-        return HexOf(value);
+        return MakeText(ToHex(value.As<Id>()->view()));
       case Reading::kKindText:
       case Reading::kOldKindText:
         return KindOf(value, reading_);

@@ -78,6 +78,9 @@ struct Value {
 Value Fail(std::string reason);
 inline Value MakeText(std::string text) { return {Text{Chars::Own(std::move(text))}}; }
 
+/// Returns bytes as lower-case hexadecimal digits, two for each.
+std::string ToHex(std::string_view bytes);
+
 /// Returns what people call the kind of a value: "text", "integer", "nil".
 std::string_view KindName(const Value& value);
 

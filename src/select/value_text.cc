@@ -12,14 +12,6 @@
 namespace df::select {
 namespace {
 
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char byte : bytes) {
-    text += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  }
-  return text;
-}
-
 /// The Collector writes bodies with one encoder of JSON and arguments of functions with another:
 /// the former writes 1e-7 and "<", the latter 1e-07 and "\\u003c".
 enum class Encoder : uint8_t { kOfBodies, kOfArguments };
@@ -166,12 +158,20 @@ Value WriteJson(const Value& value, Encoder encoder) {
 
 }  // namespace
 
+std::string ToHex(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    text += fmt::format("{:02x}", static_cast<uint8_t>(byte));
+  }
+  return text;
+}
+
 Value ToText(const Value& value) {
   if (value.is_nil() || value.As<Text>() != nullptr || value.As<Failure>() != nullptr) {
     return value;
   }
   if (const auto* bytes = value.As<Bytes>()) {
-    return MakeText(Hex(bytes->view()));
+    return MakeText(ToHex(bytes->view()));
   }
   return WriteJson(value, Encoder::kOfArguments);
 }

@@ -235,7 +235,7 @@ func run(folder string, showErrors bool) error {
 		}
 		got := decide(condition)
 		if got.result == "panic" {
-			return fmt.Errorf("conditions.txt:%d: OTTL panics, so no answer is to be had: %s",
+			return fmt.Errorf("conditions.txt:%d: OTTL panics on this condition, so it has no answer: %s",
 				number+1, condition)
 		}
 		fmt.Fprintf(writer, "%s\t%s\t%s\n", name, condition, got.result)

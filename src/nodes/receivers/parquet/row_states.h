@@ -11,7 +11,7 @@ namespace df::nodes::receivers::parquet {
 enum class RowState : uint8_t {
   kUnread,       ///< not given out by a reader
   kRead,         ///< given out, and not sent
-  kInFlight,     ///< sent, and without an outcome, or whoever had it has ended
+  kInFlight,     ///< sent, and no outcome has come; its node may have ended
   kRefused,      ///< sent, and refused
   kDelivered,    ///< sent, and acknowledged
   kSelectedOut,  ///< not of the selection
