@@ -345,6 +345,7 @@ TEST(Condition, AnswersLikeARowByRowSearch) {
         const Answer answer = condition->Ask(*batch, info.kind, otap::RowSet(num_rows, true));
         for (int64_t row = 0; row < num_rows; ++row) {
           const Truth expected = drawn.ask(row);
+          ASSERT_FALSE(answer.failed.Has(row) && answer.yes.Has(row)) << drawn.text;
           const Truth found = answer.failed.Has(row) ? Truth::kNone : Of(answer.yes.Has(row));
           ASSERT_EQ(found, expected) << info.directory << " row " << row << ": " << drawn.text;
           ++num_found[static_cast<size_t>(found)];

@@ -99,6 +99,22 @@ TEST_F(DeliveryLedgerTest, RowsThatNobodyWantsAreLeftOut) {
   EXPECT_EQ(Spans(Describe()).delivered, 55);
 }
 
+/// What was known of batches that were cut otherwise does not count a second time.
+TEST_F(DeliveryLedgerTest, ABatchThatIsCutAnewCountsOnce) {
+  const auto file = Open(FileOf("a", {60}));
+  lake::Origin thin = Rows(0, 0, 30);
+  thin.num_selected_out = 10;
+  Send(file, thin, Fate::kRefused);
+  thin = Rows(0, 30, 30);
+  thin.num_selected_out = 5;
+  Send(file, thin, Fate::kRefused);
+  thin = Rows(0, 0, 60);
+  thin.num_selected_out = 15;
+  Send(file, thin, Fate::kDelivered);
+  EXPECT_EQ(Spans(Describe()).selected_out, 15);
+  EXPECT_EQ(Spans(Describe()).delivered, 45);
+}
+
 TEST_F(DeliveryLedgerTest, EveryRowIsInOnePlace) {
   const auto file = Open(FileOf("a", {100, 50}));
   Send(file, Rows(0, 0, 40), Fate::kDelivered);
