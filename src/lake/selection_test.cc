@@ -111,6 +111,16 @@ Replayed ExpectSelected(const std::vector<otap::BatchPtr>& sent, const std::stri
   Replayed replayed = ReplayTree(folder, options);
   EXPECT_EQ(replayed.report.num_errors(), 0) << df::testing::Messages(replayed);
   df::testing::ExpectSameRecords(SelectInMemory(sent, *options.selector), replayed);
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    int64_t num_rows = 0;
+    for (const otap::BatchPtr& batch : replayed.batches) {
+      num_rows += batch->table(table.kind) == nullptr ? 0 : batch->table(table.kind)->num_rows();
+    }
+    // Attributes of resources and scopes count once, and go out with each batch that needs them.
+    if (table.parent.has_value()) {
+      EXPECT_EQ(replayed.report.table(table.kind).rows_emitted, num_rows) << table.directory;
+    }
+  }
   return replayed;
 }
 
@@ -242,27 +252,32 @@ TEST(Selection, ItemsWithoutAnAnswerAreLeftOutAndNamed) {
                   sent[0]->num_items() + sent[1]->num_items())));
 }
 
-/// Statistics of times that do not tell what a row has must not leave it out.
-TEST(Selection, RowsWithoutATimeAreFoundByThatOfTheirObservation) {
-  const auto times = [](const std::vector<std::optional<int64_t>>& values) {
-    arrow::TimestampBuilder builder(arrow::timestamp(arrow::TimeUnit::NANO),
-                                    arrow::default_memory_pool());
-    for (const auto& value : values) {
-      EXPECT_TRUE((value.has_value() ? builder.Append(*value) : builder.AppendNull()).ok());
-    }
-    return builder.Finish().ValueOrDie();
-  };
-  const auto time = times({1000, std::nullopt, 0, 3000});
-  const auto observed = times({9000, 2000, 2500, std::nullopt});
+std::shared_ptr<arrow::Array> TimeColumn(const std::vector<std::optional<int64_t>>& values) {
+  arrow::TimestampBuilder builder(arrow::timestamp(arrow::TimeUnit::NANO),
+                                  arrow::default_memory_pool());
+  for (const auto& value : values) {
+    EXPECT_TRUE((value.has_value() ? builder.Append(*value) : builder.AppendNull()).ok());
+  }
+  return builder.Finish().ValueOrDie();
+}
+
+otap::BatchPtr LogsAt(const std::shared_ptr<arrow::Array>& time,
+                      const std::shared_ptr<arrow::Array>& observed) {
   otap::BatchBuilder builder(otap::Signal::kLogs);
-  ASSERT_TRUE(builder
+  EXPECT_TRUE(builder
                   .Set(otap::TableKind::kLogs,
                        arrow::RecordBatch::Make(
                            arrow::schema({arrow::field("time_unix_nano", time->type()),
                                           arrow::field("observed_time_unix_nano", time->type())}),
-                           4, {time, observed}))
+                           time->length(), {time, observed}))
                   .ok());
-  const std::vector<otap::BatchPtr> sent = {builder.Build()};
+  return builder.Build();
+}
+
+/// Statistics of times that do not tell what a row has must not leave it out.
+TEST(Selection, RowsWithoutATimeAreFoundByThatOfTheirObservation) {
+  const std::vector<otap::BatchPtr> sent = {LogsAt(TimeColumn({1000, std::nullopt, 0, 3000}),
+                                                   TimeColumn({9000, 2000, 2500, std::nullopt}))};
   TemporaryFolder folder;
   ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent,
                                      {.layout = df::testing::LakeLayout::kOwn, .row_group_rows = 1},
@@ -277,6 +292,25 @@ TEST(Selection, RowsWithoutATimeAreFoundByThatOfTheirObservation) {
     const Replayed replayed = ExpectSelected(sent, folder.path(), {}, wishes);
     EXPECT_EQ(replayed.report.items, num_items);
     EXPECT_EQ(replayed.report.row_groups_skipped, num_skipped);
+  }
+}
+
+/// Of a row group in which only some rows have a time of their own, both columns count.
+TEST(Selection, TheStatisticsOfBothTimesCountWhereOneIsNotSet) {
+  const std::vector<otap::BatchPtr> sent = {
+      LogsAt(TimeColumn({5000, std::nullopt, 6000}), TimeColumn({9000, 100, 9000})),
+      LogsAt(TimeColumn({5000, std::nullopt, 6000}), TimeColumn({10, 8000, 10}))};
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent,
+                                     {.layout = df::testing::LakeLayout::kOwn, .row_group_rows = 3},
+                                     3)
+                  .ok());
+  for (const auto& [from, to, num_items] :
+       {std::tuple(100, 101, 1), std::tuple(8000, 8001, 1), std::tuple(5000, 6001, 4)}) {
+    SCOPED_TRACE(from);
+    Wishes wishes;
+    wishes.time = {from, to};
+    EXPECT_EQ(ExpectSelected(sent, folder.path(), {}, wishes).report.items, num_items);
   }
 }
 
