@@ -110,11 +110,11 @@ class PartitionReaderImpl final : public PartitionReader {
         return std::nullopt;
       }
       if (!selection_.MayWant(**rows, assemble_)) {
-        roots_->LeaveOut(**rows);
-        ++context_.report->payloads_skipped;
-        ReleaseUnneeded();
         Payload nothing{.batch = nullptr, .origin = OriginOf(**rows)};
         nothing.origin.num_selected_out = nothing.origin.num_rows;
+        roots_->LeaveOut(**rows, nothing.origin);
+        ++context_.report->payloads_skipped;
+        ReleaseUnneeded();
         return nothing;
       }
       Result<Payload> payload = AssembleWithinLimit(&**rows);
@@ -248,9 +248,9 @@ class PartitionReaderImpl final : public PartitionReader {
 
   void Commit(const RootRows& rows, const Payload& payload) {
     if (payload.batch == nullptr) {
-      roots_->LeaveOut(rows);
+      roots_->LeaveOut(rows, payload.origin);
     } else {
-      roots_->Commit(rows, payload.origin.num_selected_out);
+      roots_->Commit(rows, payload.origin);
     }
     for (auto& table : cursors_) {
       if (table != nullptr) {

@@ -46,7 +46,8 @@ struct RootOutcome {
   std::shared_ptr<FileClaim> claim;  ///< of a task that has claims
   RowRanges unread;                  ///< left, for a reason that may pass: `status`
   RowRanges dropped;                 ///< read or not, they will not go out
-  RowRanges selected_out;            ///< runs of rows that nobody wants, read or not
+  RowRanges selected_out;  ///< runs of rows of which none goes out, read or not: not wanted, or
+                           ///< unanswered
 };
 
 /// Pulls payloads. Errors inside are contained: a root row group that cannot be read is reported

@@ -16,6 +16,10 @@ struct Origin {
   int64_t first_row = 0;  ///< inside the row group
   int64_t num_rows = 0;
   int64_t num_selected_out = 0;  ///< of these rows: not of the selection, and not in the batch
+  int64_t num_unanswered = 0;    ///< of these rows: the condition has no answer; not in the batch
+
+  /// Rows that are in the batch.
+  int64_t num_emitted() const { return num_rows - num_selected_out - num_unanswered; }
 };
 
 /// One batch in canonical form and where it came from.

@@ -30,7 +30,9 @@ Status PayloadSelection::Take(Payload* payload) {
   }
   ARROW_ASSIGN_OR_RAISE(select::Selected selected, selector_->Select(payload->batch));
   const otap::BatchPtr whole = std::exchange(payload->batch, std::move(selected.batch));
-  payload->origin.num_selected_out = payload->origin.num_rows - selected.num_roots;
+  payload->origin.num_unanswered = selected.num_roots_failed;
+  payload->origin.num_selected_out =
+      payload->origin.num_rows - selected.num_roots - selected.num_roots_failed;
   num_without_answer_ += selected.num_failed;
   if (first_failure_.empty()) {
     first_failure_ = std::move(selected.first_failure);

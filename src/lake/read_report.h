@@ -21,10 +21,11 @@ enum class DropReason : uint8_t {
   kWrongStatistics,  ///< the statistics of its row group hid it until its parent was sent
   kRefused,          ///< a setting forbids to send it: resource_join is 'fail'
   kSelectedOut,      ///< nobody wants it: it is not of the selection, which is no fault
+  kUnanswered,       ///< the condition of the selection has no answer for it
 };
-inline constexpr std::array<std::string_view, 7> kDropReasonNames = {
-    "orphan",           "null_parent", "unreadable",  "lost_parent",
-    "wrong_statistics", "refused",     "selected_out"};
+inline constexpr std::array<std::string_view, 8> kDropReasonNames = {
+    "orphan",           "null_parent", "unreadable",   "lost_parent",
+    "wrong_statistics", "refused",     "selected_out", "unanswered"};
 
 /// What became of the rows of one table. A row counts once, also where it goes out more than once
 /// (the attributes of a resource with every batch that refers to it).

@@ -86,14 +86,15 @@ void RootCursor::Shorten(RootRows* rows, int64_t num_rows) {
   rows->num_rows = num_rows;
 }
 
-void RootCursor::Commit(const RootRows& rows, int64_t num_selected_out) {
-  counts().AddEmitted(rows.num_rows - num_selected_out);
-  counts().AddDropped(DropReason::kSelectedOut, num_selected_out);
-  outcomes_.back().rows_emitted += rows.num_rows - num_selected_out;
+void RootCursor::Commit(const RootRows& /*rows*/, const Origin& origin) {
+  counts().AddEmitted(origin.num_emitted());
+  counts().AddDropped(DropReason::kSelectedOut, origin.num_selected_out);
+  counts().AddDropped(DropReason::kUnanswered, origin.num_unanswered);
+  outcomes_.back().rows_emitted += origin.num_emitted();
 }
 
-void RootCursor::LeaveOut(const RootRows& rows) {
-  counts().AddDropped(DropReason::kSelectedOut, rows.num_rows);
+void RootCursor::LeaveOut(const RootRows& rows, const Origin& origin) {
+  Commit(rows, origin);
   outcomes_.back().selected_out.Add(rows.row_group, rows.first_row_of_group, rows.num_rows);
 }
 

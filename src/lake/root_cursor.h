@@ -50,11 +50,13 @@ class RootCursor {
   /// again.
   void Shorten(RootRows* rows, int64_t num_rows);
 
-  /// The rows that Next returned last have gone out, but for some that nobody wants.
-  void Commit(const RootRows& rows, int64_t num_selected_out = 0);
+  /// The rows that Next returned last have gone out, but for those that `origin` says were left
+  /// out.
+  void Commit(const RootRows& rows, const Origin& origin);
 
-  /// Nobody wants the rows that Next returned last.
-  void LeaveOut(const RootRows& rows);
+  /// None of the rows that Next returned last goes out: nobody wants them, or the condition has no
+  /// answer, as `origin` says.
+  void LeaveOut(const RootRows& rows, const Origin& origin);
 
   /// The rows that Next returned last have not gone out because of an error.
   void Drop(const RootRows& rows, DropReason reason, const Status& error);

@@ -245,6 +245,9 @@ TEST(Selection, ItemsWithoutAnAnswerAreLeftOutAndNamed) {
   options.selector = std::make_shared<const select::Selector>(wishes);
   const Replayed replayed = ReplayTree(folder.path(), options);
   EXPECT_TRUE(replayed.batches.empty());
+  const TableCounts& logs = replayed.report.table(otap::TableKind::kLogs);
+  EXPECT_EQ(logs.dropped(DropReason::kUnanswered), sent[0]->num_items() + sent[1]->num_items());
+  EXPECT_EQ(logs.dropped(DropReason::kSelectedOut), 0);
   EXPECT_THAT(df::testing::Messages(replayed),
               ::testing::HasSubstr(fmt::format(
                   "left out {} items for which the condition of select.where has no answer: "

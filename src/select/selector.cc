@@ -112,13 +112,16 @@ RowSet Selector::InTimeAndTraces(const arrow::RecordBatch& rows, TableKind table
   return wanted;
 }
 
-RowSet Selector::Ask(const otap::Batch& batch, TableKind table, Selected* selected) const {
+/// Sets `failed` to the rows for which the condition has no answer.
+RowSet Selector::Ask(const otap::Batch& batch, TableKind table, RowSet* failed,
+                     Selected* selected) const {
   RowSet wanted = InTimeAndTraces(*batch.table(table), table);
   const auto& where = wishes_.where[static_cast<size_t>(batch.signal())];
   if (where.has_value() && wanted.Count() > 0) {
     Answer answer = where->Ask(batch, table, wanted);
     wanted = std::move(answer.yes);
-    selected->num_failed += answer.failed.Count();
+    *failed = std::move(answer.failed);
+    selected->num_failed += failed->Count();
     if (selected->first_failure.empty()) {
       selected->first_failure = std::move(answer.first_failure);
     }
@@ -127,33 +130,43 @@ RowSet Selector::Ask(const otap::Batch& batch, TableKind table, Selected* select
 }
 
 Result<Selected> Selector::Select(const otap::BatchPtr& batch) const {
-  Selected selected{
-      .batch = batch, .num_roots = batch->num_root_rows(), .num_failed = 0, .first_failure = ""};
+  Selected selected{.batch = batch,
+                    .num_roots = batch->num_root_rows(),
+                    .num_roots_failed = 0,
+                    .num_failed = 0,
+                    .first_failure = ""};
   if (TakesAll(batch->signal()) || batch->root() == nullptr) {
     return selected;
   }
   const TableKind root = otap::RootTable(batch->signal());
   otap::Selection rows;
   if (batch->signal() != otap::Signal::kMetrics) {
-    RowSet wanted = Ask(*batch, root, &selected);
+    RowSet failed(batch->num_root_rows());
+    RowSet wanted = Ask(*batch, root, &failed, &selected);
     selected.num_roots = wanted.Count();
+    selected.num_roots_failed = failed.Count();
     rows.Set(root, std::move(wanted));
   } else {
     RowSet metrics(batch->num_root_rows());
+    RowSet unanswered(batch->num_root_rows());
     const auto ids = otap::FindArray(batch->root(), "id");
     for (const otap::TableInfo& info : otap::AllTables()) {
       const auto& points = batch->table(info.kind);
       if (!IsPoints(info) || points == nullptr) {
         continue;
       }
-      RowSet wanted = Ask(*batch, info.kind, &selected);
+      RowSet failed(points->num_rows());
+      RowSet wanted = Ask(*batch, info.kind, &failed, &selected);
       if (ids != nullptr) {
         const auto parents = otap::FindArray(points, "parent_id");
         metrics.Unite(otap::RowsWithIds(*ids, otap::CollectIds(parents.get(), wanted)));
+        unanswered.Unite(otap::RowsWithIds(*ids, otap::CollectIds(parents.get(), failed)));
       }
       rows.Set(info.kind, std::move(wanted));
     }
     selected.num_roots = metrics.Count();
+    unanswered.Unite(metrics);
+    selected.num_roots_failed = unanswered.Count() - selected.num_roots;
     rows.Set(root, std::move(metrics));
   }
   if (selected.num_roots == 0) {

@@ -26,10 +26,11 @@ struct Wishes {
 
 /// What is left of a batch.
 struct Selected {
-  otap::BatchPtr batch;  ///< null where nothing is
-  /// Rows of the root table that stay, and of these that were left out because the condition had no
-  /// answer.
-  int64_t num_roots = 0;
+  otap::BatchPtr batch;   ///< null where nothing is
+  int64_t num_roots = 0;  ///< rows of the root table that stay
+  /// Rows of the root table that do not stay, and might if the condition had an answer for them, or
+  /// for a data point of theirs.
+  int64_t num_roots_failed = 0;
   int64_t num_failed = 0;  ///< items for which the condition had no answer; they are left out
   std::string first_failure;
 };
@@ -58,7 +59,8 @@ class Selector {
 
  private:
   otap::RowSet InTimeAndTraces(const arrow::RecordBatch& rows, otap::TableKind table) const;
-  otap::RowSet Ask(const otap::Batch& batch, otap::TableKind table, Selected* selected) const;
+  otap::RowSet Ask(const otap::Batch& batch, otap::TableKind table, otap::RowSet* failed,
+                   Selected* selected) const;
 
   Wishes wishes_;
 };

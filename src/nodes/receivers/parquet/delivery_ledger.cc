@@ -42,15 +42,24 @@ struct DeliveryLedger::File {
            states.num_rows();
   }
 
-  /// Rows by state; of a batch that lacks rows which nobody wants, these count as selected out.
-  std::array<int64_t, kNumRowStates> Counts() const {
-    std::array<int64_t, kNumRowStates> counts{};
+  /// Rows by state, and those for which the condition had no answer.
+  struct Counts {
+    std::array<int64_t, kNumRowStates> rows{};
+    int64_t unanswered = 0;
+    int64_t of(RowState state) const { return rows[static_cast<size_t>(state)]; }
+  };
+
+  /// Rows that a batch lacks do not count with the rest of their range.
+  Counts Count() const {
+    Counts counts;
     for (size_t state = 0; state < kNumRowStates; ++state) {
-      counts[state] = states.Count(static_cast<RowState>(state));
+      counts.rows[state] = states.Count(static_cast<RowState>(state));
     }
     for (const auto& [first, batch] : thinned) {
-      counts[static_cast<size_t>(states.StateAt(first))] -= batch.num_selected_out;
-      counts[static_cast<size_t>(RowState::kSelectedOut)] += batch.num_selected_out;
+      counts.rows[static_cast<size_t>(states.StateAt(first))] -=
+          batch.num_selected_out + batch.num_unanswered;
+      counts.rows[static_cast<size_t>(RowState::kSelectedOut)] += batch.num_selected_out;
+      counts.unanswered += batch.num_unanswered;
     }
     return counts;
   }
@@ -93,6 +102,7 @@ struct DeliveryLedger::File {
   struct Thinned {
     int64_t end = 0;
     int64_t num_selected_out = 0;
+    int64_t num_unanswered = 0;
   };
   std::map<int64_t, Thinned> thinned;  ///< by first row
   bool is_ended = false;
@@ -124,8 +134,20 @@ void DeliveryLedger::OnRead(File* file, const lake::Origin& origin) {
   const int64_t first = file->FirstRow(origin);
   file->states.Set(first, origin.num_rows, RowState::kRead);
   file->ForgetThinned(first, origin.num_rows);
-  if (origin.num_selected_out > 0) {
-    file->thinned[first] = {first + origin.num_rows, origin.num_selected_out};
+  if (origin.num_emitted() < origin.num_rows) {
+    file->thinned[first] = {first + origin.num_rows, origin.num_selected_out,
+                            origin.num_unanswered};
+  }
+}
+
+void DeliveryLedger::OnLeftOut(File* file, const lake::Origin& origin) {
+  const std::lock_guard lock(mutex_);
+  const int64_t first = file->FirstRow(origin);
+  file->ForgetThinned(first, origin.num_rows);
+  file->states.Set(first, origin.num_rows, RowState::kSelectedOut);
+  if (origin.num_unanswered > 0) {
+    file->thinned[first] = {first + origin.num_rows, origin.num_selected_out,
+                            origin.num_unanswered};
   }
 }
 
@@ -133,7 +155,6 @@ void DeliveryLedger::OnSelectedOut(File* file, const lake::RowRanges& rows) {
   const std::lock_guard lock(mutex_);
   rows.VisitRuns([&](int row_group, int64_t first_of_group, int64_t count) {
     const int64_t first = file->group_first_row[static_cast<size_t>(row_group)] + first_of_group;
-    file->ForgetThinned(first, count);
     file->states.Set(first, count, RowState::kSelectedOut);
   });
 }
@@ -179,10 +200,11 @@ void DeliveryLedger::Forget(const FilePtr& file) {
 }
 
 void DeliveryLedger::AddTo(const File& file, Totals* totals) {
-  const std::array<int64_t, kNumRowStates> counts = file.Counts();
+  const File::Counts counts = file.Count();
   for (size_t state = 0; state < kNumRowStates; ++state) {
-    totals->rows[state] += counts[state];
+    totals->rows[state] += counts.rows[state];
   }
+  totals->unanswered += counts.unanswered;
   totals->unreadable += file.is_ended ? file.states.Count(RowState::kUnread) : 0;
   ++totals->files;
   totals->files_delivered += file.is_delivered() ? 1 : 0;
@@ -217,13 +239,12 @@ void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account
     }
   });
   if (++account->num_unfinished <= static_cast<int64_t>(engine::SourceAccount::kMaxListed)) {
-    account->unfinished.push_back(
-        {.partition = file.partition,
-         .file = file.path,
-         .size_bytes = file.size_bytes,
-         .num_records = file.states.num_rows(),
-         .num_delivered = file.Counts()[static_cast<size_t>(RowState::kDelivered)],
-         .reason = std::string(first_reason)});
+    account->unfinished.push_back({.partition = file.partition,
+                                   .file = file.path,
+                                   .size_bytes = file.size_bytes,
+                                   .num_records = file.states.num_rows(),
+                                   .num_delivered = file.Count().of(RowState::kDelivered),
+                                   .reason = std::string(first_reason)});
   }
 }
 
@@ -247,10 +268,11 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     told.sent = told.delivered + told.refused + told.in_flight;
     told.read = told.sent + rows(RowState::kRead);
     told.selected_out = rows(RowState::kSelectedOut);
-    told.listed = told.read + rows(RowState::kUnread) + told.selected_out;
+    told.listed = told.read + rows(RowState::kUnread) + told.selected_out + sum.unanswered;
     for (const auto& [reason, count] :
          {std::pair("read_not_sent", rows(RowState::kRead)),
           std::pair("unreadable", sum.unreadable), std::pair("selected_out", told.selected_out),
+          std::pair("unanswered", sum.unanswered),
           std::pair("not_read", rows(RowState::kUnread) - sum.unreadable)}) {
       if (count > 0) {
         told.left_out[reason] = count;

@@ -38,7 +38,9 @@ class DeliveryLedger {
   void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
                  int64_t num_refused);
 
-  /// Nobody wants these rows.
+  /// A stretch of rows was read of which none goes out.
+  void OnLeftOut(File* file, const lake::Origin& origin);
+  /// None of these rows goes out, read or not; of those that were read, OnLeftOut has said more.
   void OnSelectedOut(File* file, const lake::RowRanges& rows);
 
   /// The reader has come to the end of the file: rows that it has not given out cannot be read.
@@ -63,6 +65,7 @@ class DeliveryLedger {
   /// Of one signal: rows of files that are not kept, and items of all.
   struct Totals {
     std::array<int64_t, kNumRowStates> rows{};
+    int64_t unanswered = 0;  ///< in none of the states
     int64_t unreadable = 0;  ///< of the unread ones
     int64_t files = 0;
     int64_t files_delivered = 0;

@@ -99,6 +99,30 @@ TEST_F(DeliveryLedgerTest, RowsThatNobodyWantsAreLeftOut) {
   EXPECT_EQ(Spans(Describe()).delivered, 55);
 }
 
+/// Rows for which the condition has no answer are missed, unlike those that nobody wants.
+TEST_F(DeliveryLedgerTest, RowsWithoutAnAnswerHaveAReasonOfTheirOwn) {
+  const auto file = Open(FileOf("a", {100}));
+  lake::Origin thin = Rows(0, 0, 40);
+  thin.num_selected_out = 20;
+  thin.num_unanswered = 5;
+  Send(file, thin, Fate::kDelivered);
+  lake::Origin nothing = Rows(0, 40, 60);
+  nothing.num_selected_out = 50;
+  nothing.num_unanswered = 10;
+  ledger_.OnLeftOut(file.get(), nothing);
+  lake::RowRanges unwanted;
+  unwanted.Add(0, 40, 60);
+  ledger_.OnSelectedOut(file.get(), unwanted);  // as the reader says of it at the end
+  const engine::SignalAccount spans = Spans(Describe());
+  EXPECT_EQ(spans.listed, 100);
+  EXPECT_EQ(spans.delivered, 15);
+  EXPECT_EQ(spans.selected_out, 70);
+  EXPECT_THAT(spans.left_out, ElementsAre(Pair("selected_out", 70), Pair("unanswered", 15)));
+  ledger_.Release(file);
+  EXPECT_THAT(Spans(Describe()).left_out,
+              ElementsAre(Pair("selected_out", 70), Pair("unanswered", 15)));
+}
+
 /// What was known of batches that were cut otherwise does not count a second time.
 TEST_F(DeliveryLedgerTest, ABatchThatIsCutAnewCountsOnce) {
   const auto file = Open(FileOf("a", {60}));

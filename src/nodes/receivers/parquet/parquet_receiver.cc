@@ -114,7 +114,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     progress_->Sent(message->payload.batch->num_items());
     const lake::Origin& origin = message->payload.origin;
     const int64_t num_items = message->payload.batch->num_items();
-    rows_.emitted->Add(origin.num_rows - origin.num_selected_out);
+    rows_.emitted->Add(origin.num_emitted());
     replay_->ledger().OnSent(message->passage->files.at(origin.file).get(), origin, num_items);
     unanswered_.emplace(calldata,
                         Unanswered{std::move(message->payload.origin), num_items,
@@ -153,7 +153,7 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   }
   if (num_refused > 0) {
     ++num_nacked_;
-    rows_.refused->Add(origin.num_rows - origin.num_selected_out);
+    rows_.refused->Add(origin.num_emitted());
     if (nacks_.size() < kMaxNacksNamed) {
       nacks_.push_back(
           fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
@@ -164,7 +164,7 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
     }
   } else if (outcome.is_ack) {
     ++num_acked_;
-    rows_.acked->Add(origin.num_rows - origin.num_selected_out);
+    rows_.acked->Add(origin.num_emitted());
   }
   --passage.num_open;
   unanswered_.erase(found);
@@ -316,6 +316,8 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
       break;
     }
     if ((*payload)->batch == nullptr) {
+      replay_->ledger().OnLeftOut(passage->files.at((*payload)->origin.file).get(),
+                                  (*payload)->origin);
       is_open = !is_stopped();
       continue;
     }

@@ -302,7 +302,9 @@ void DescribeReading(const lake::ReadReport& report, engine::NodeReport* lines) 
   for (const otap::TableInfo& table : otap::AllTables()) {
     const lake::TableCounts& counts = report.table(table.kind);
     for (size_t reason = 0; reason < counts.rows_dropped.size(); ++reason) {
-      const bool is_wish = reason == static_cast<size_t>(lake::DropReason::kSelectedOut);
+      // What has no answer is told with the delivery.
+      const bool is_wish = reason == static_cast<size_t>(lake::DropReason::kSelectedOut) ||
+                           reason == static_cast<size_t>(lake::DropReason::kUnanswered);
       if (counts.rows_dropped[reason] > 0 && !is_wish) {
         lines->lines.push_back(fmt::format("dropped {} rows of {}: {}", counts.rows_dropped[reason],
                                            table.directory, lake::kDropReasonNames[reason]));

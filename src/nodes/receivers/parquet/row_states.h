@@ -14,7 +14,7 @@ enum class RowState : uint8_t {
   kInFlight,     ///< sent, and no outcome has come; its node may have ended
   kRefused,      ///< sent, and refused
   kDelivered,    ///< sent, and acknowledged
-  kSelectedOut,  ///< not of the selection
+  kSelectedOut,  ///< left out by the selection
 };
 inline constexpr size_t kNumRowStates = 6;
 
