@@ -176,6 +176,11 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     });
     num_unwanted_ = static_cast<int64_t>(num_listed - listing->partitions.size());
     has_found_files_ = has_found_files_ || num_unwanted_ > 0;
+    if (listing->partitions.empty() && num_unwanted_ > 0 && !is_following()) {
+      report_.Add(MakeError(ErrorKind::kQuery, fmt::format("select.partitions wants none of {} "
+                                                           "partitions",
+                                                           num_unwanted_)));
+    }
   }
   for (PartitionListing& partition : listing->partitions) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);

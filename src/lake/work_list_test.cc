@@ -124,6 +124,21 @@ TEST_F(WorkListTest, OnceGivesEverythingAndEnds) {
   EXPECT_FALSE(end.wait_until.has_value());
 }
 
+/// A pattern that was written wrongly must not look like an empty archive.
+TEST_F(WorkListTest, OnceNamesPatternsThatWantNoPartition) {
+  Arrive(logs_[0]);
+  ReadOptions read;
+  read.wants_partition = [](const std::string&) { return false; };
+  WorkList list(storage::Store::Local(), base().string(), read, {}, [this] { return now_; });
+  EXPECT_THAT(TakeAll(&list), IsEmpty());
+  EXPECT_EQ(list.num_unwanted(), 1);
+  ASSERT_EQ(list.Report().problems.size(), 1U);
+  EXPECT_EQ(list.Report().problems[0].message, "select.partitions wants none of 1 partitions");
+  const auto following = Following(read);
+  EXPECT_THAT(TakeAll(following.get()), IsEmpty());
+  EXPECT_EQ(following->Report().num_errors(), 0) << "a partition may still come";
+}
+
 TEST_F(WorkListTest, OnceRefusesABaseThatIsNotThere) {
   WorkList list(storage::Store::Local(), (root_ / "nowhere").string(), {}, {},
                 [this] { return now_; });
