@@ -10,7 +10,7 @@
 #include <parquet/file_reader.h>
 #include <parquet/schema.h>
 
-#include "lake/footer.h"
+#include "lake/format/footer.h"
 
 namespace df::bench {
 namespace {

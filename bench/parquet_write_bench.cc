@@ -18,8 +18,8 @@
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
 
-#include "lake/catalog.h"
-#include "lake/partition_reader.h"
+#include "lake/catalog/catalog.h"
+#include "lake/read/partition_reader.h"
 #include "lake/write/batch_rows.h"
 #include "lake/write/file_schema.h"
 #include "lake/write/signal_writer.h"

@@ -1,5 +1,6 @@
 # otap_library(NAME SOURCES .. [DEPS ..] [TESTS ..]), otap_node(..), otap_test(..), otap_bench(..).
-# A library is one layer of cmake/layers.txt; it links to exactly the layers named there.
+# A library is one layer of cmake/layers.txt; it links to exactly the layers named there. The room lake/format is the
+# target otap_lake_format.
 include(GoogleTest OPTIONAL)
 
 file(STRINGS ${CMAKE_SOURCE_DIR}/cmake/layers.txt OTAP_LAYER_LINES REGEX "^[a-z]")
@@ -12,6 +13,7 @@ function(otap_layer_dependencies layer result)
       string(STRIP "${CMAKE_MATCH_1}" dependencies)
       string(REGEX REPLACE "[ ]+" ";" dependencies "${dependencies}")
       list(FILTER dependencies EXCLUDE REGEX "^[+]")
+      list(TRANSFORM dependencies REPLACE "/" "_")
       set(found TRUE)
     endif()
   endforeach()
@@ -34,15 +36,16 @@ endfunction()
 
 function(otap_library layer)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
-  add_library(otap_${layer} STATIC ${ARG_SOURCES})
-  otap_apply(otap_${layer})
+  string(REPLACE "/" "_" name ${layer})
+  add_library(otap_${name} STATIC ${ARG_SOURCES})
+  otap_apply(otap_${name})
   otap_layer_dependencies(${layer} dependencies)
   foreach(dependency IN LISTS dependencies)
-    target_link_libraries(otap_${layer} PUBLIC otap_${dependency})
+    target_link_libraries(otap_${name} PUBLIC otap_${dependency})
   endforeach()
-  target_link_libraries(otap_${layer} PUBLIC ${ARG_DEPS})
+  target_link_libraries(otap_${name} PUBLIC ${ARG_DEPS})
   if(ARG_TESTS AND OTAP_BUILD_TESTS)
-    otap_test(${layer}_test LABEL unit SOURCES ${ARG_TESTS} DEPS otap_${layer} ${ARG_TEST_DEPS})
+    otap_test(${name}_test LABEL unit SOURCES ${ARG_TESTS} DEPS otap_${name} ${ARG_TEST_DEPS})
   endif()
 endfunction()
 

@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "lake/catalog.h"
-#include "lake/partition_reader.h"
+#include "lake/catalog/catalog.h"
+#include "lake/read/partition_reader.h"
 #include "otap/validate.h"
 #include "testing/naive_join.h"
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "lake/footer.h"
+#include "lake/format/footer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string footer(reinterpret_cast<const char*>(data), size);

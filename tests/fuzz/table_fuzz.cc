@@ -7,7 +7,7 @@
 #include <arrow/filesystem/mockfs.h>
 #include <arrow/util/io_util.h>
 
-#include "lake/table_file.h"
+#include "lake/format/table_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace df;  // NOLINT: a fuzz target is a main function

@@ -73,8 +73,8 @@ std::vector<std::string> LinksOf(std::string_view line) {
   return links;
 }
 
-// What the quoted includes of the tree end with, as whole path parts: "lake/footer.h" gives that
-// and "footer.h".
+// What the quoted includes of the tree end with, as whole path parts: "lake/format/footer.h" gives
+// that and "footer.h".
 std::set<std::string> IncludedHeaders(const SourceTree& tree) {
   std::set<std::string> included;
   for (const SourceFile& file : tree) {

@@ -55,6 +55,12 @@ std::string_view LeadingFolders(std::string_view path, int count) {
   return path.substr(0, end);
 }
 
+// The layer that a path belongs to: a room of a folder where the layers name one, else the folder.
+std::string_view LayerOf(std::string_view path, const LayerMap& layers) {
+  const std::string_view room = LeadingFolders(path, 2);
+  return layers.Contains(room) ? room : LeadingFolders(path, 1);
+}
+
 // "nodes/<kinds>/<name>" for a file of a node, else empty.
 std::string_view NodeOf(std::string_view path_in_source) {
   return LeadingFolders(path_in_source, 1) == "nodes" ? LeadingFolders(path_in_source, 3)
@@ -77,8 +83,8 @@ std::string CheckQuotedInclude(std::string_view path, std::string_view target,
   if (target.ends_with(".cc")) {
     return fmt::format("\"{}\": a source file is never included", target);
   }
-  const std::string_view from = LeadingFolders(path, 1);
-  const std::string_view to = LeadingFolders(target, 1);
+  const std::string_view from = LayerOf(path, layers);
+  const std::string_view to = LayerOf(target, layers);
   if (!layers.Contains(to)) {
     return fmt::format("\"{}\" does not start with a layer: quoted includes are written from src/",
                        target);
@@ -109,7 +115,7 @@ std::vector<Violation> CheckIncludes(const SourceTree& tree, const LayerMap& lay
       continue;
     }
     const std::string_view path_in_source = path.substr(kSourceFolder.size());
-    const std::string_view layer = LeadingFolders(path_in_source, 1);
+    const std::string_view layer = LayerOf(path_in_source, layers);
     if (!layers.Contains(layer)) {
       violations.push_back({file.path, 0, "its folder is no layer of cmake/layers.txt"});
       continue;

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 
 constexpr const char* kLayers =
     "base:\nruntime: base\notap: base\nengine: runtime otap base\nnodes: engine otap base\n"
-    "admin: base\ntesting: otap base\n";
+    "admin: base\ntesting: otap base\nlake/format: base\nlake/read: lake/format base\n";
 
 std::vector<Violation> Check(const std::string& path, const std::string& text) {
   return CheckIncludes({{path, text}}, LayerMap::Parse(kLayers).ValueOrDie());
@@ -39,6 +39,13 @@ TEST(CheckIncludes, AcceptsTheEdgesOfTheMap) {
 TEST(CheckIncludes, RefusesAnEdgeUpwardsWithItsLine) {
   ExpectRefused("src/otap/batch.cc", "\n#include \"engine/node.h\"\n", 2,
                 "layer 'otap' may not include layer 'engine'");
+}
+
+TEST(CheckIncludes, KnowsTheRoomsOfAFolder) {
+  ExpectFine("src/lake/read/a.cc", "#include \"lake/format/b.h\"\n#include \"lake/read/a.h\"\n");
+  ExpectRefused("src/lake/format/b.cc", "#include \"lake/read/a.h\"\n", 1,
+                "layer 'lake/format' may not include layer 'lake/read'");
+  ExpectRefused("src/lake/a.cc", "", 0, "no layer");
 }
 
 TEST(CheckIncludes, SeesSpacesAroundTheWord) {

@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
 
-#include "lake/catalog.h"
-#include "lake/work_list.h"
+#include "lake/catalog/catalog.h"
+#include "lake/queue/work_list.h"
 #include "linearity/families.h"
 #include "otlp/decode.h"
 #include "testing/lake_writer.h"

@@ -9,8 +9,8 @@
 #include <arrow/type.h>
 #include <parquet/types.h>
 
-#include "lake/leaf.h"
-#include "lake/own_writer.h"
+#include "lake/format/leaf.h"
+#include "lake/format/own_writer.h"
 
 namespace df::lake {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "lake/file_summary.h"
+#include "lake/catalog/file_summary.h"
 #include "lake/write/partition_ids.h"
 
 namespace df::lake {

@@ -22,11 +22,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lake/file_summary.h"
-#include "lake/leaf.h"
-#include "lake/readiness.h"
-#include "lake/table_file.h"
-#include "lake/work_list.h"
+#include "lake/catalog/file_summary.h"
+#include "lake/catalog/readiness.h"
+#include "lake/format/leaf.h"
+#include "lake/format/table_file.h"
+#include "lake/queue/work_list.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
 

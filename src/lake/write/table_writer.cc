@@ -8,7 +8,7 @@
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 
-#include "lake/parquet_exceptions.h"
+#include "lake/format/parquet_exceptions.h"
 #include "lake/write/file_schema.h"
 
 namespace df::lake {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/durable_file.h"
-#include "lake/file_summary.h"
-#include "lake/footer.h"
+#include "lake/catalog/file_summary.h"
+#include "lake/format/footer.h"
 #include "otap/schema.h"
 
 namespace df::lake {

@@ -9,8 +9,8 @@
 
 #include "base/units.h"
 #include "config/field_table.h"
-#include "lake/read_options.h"
-#include "lake/work_list.h"
+#include "lake/queue/work_list.h"
+#include "lake/scan/read_options.h"
 #include "select/fields.h"
 #include "storage/store_options.h"
 #include "storage/store_uri.h"

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "engine/account.h"
-#include "lake/file_summary.h"
-#include "lake/payload.h"
-#include "lake/row_ranges.h"
+#include "lake/catalog/file_summary.h"
+#include "lake/ledger/row_ranges.h"
+#include "lake/read/payload.h"
 #include "nodes/receivers/parquet/row_states.h"
 
 namespace df::nodes::receivers::parquet {

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
-#include "lake/partition_reader.h"
+#include "lake/read/partition_reader.h"
 #include "runtime/worker_thread.h"
 #include "telemetry/names.h"
 

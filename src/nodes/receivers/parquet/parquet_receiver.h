@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "engine/node.h"
-#include "lake/payload.h"
-#include "lake/read_report.h"
-#include "lake/work_list.h"
+#include "lake/queue/work_list.h"
+#include "lake/read/payload.h"
+#include "lake/report/read_report.h"
 #include "nodes/receivers/parquet/progress_log.h"
 #include "nodes/receivers/parquet/replay.h"
 #include "runtime/thread_channel.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/node_registry.h"
-#include "lake/work_list.h"
+#include "lake/queue/work_list.h"
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/delivery_ledger.h"
 

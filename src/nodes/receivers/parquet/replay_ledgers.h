@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "lake/file_ledger.h"
+#include "lake/ledger/file_ledger.h"
 
 namespace df::nodes::receivers::parquet {
 

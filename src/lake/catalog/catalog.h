@@ -1,0 +1,62 @@
+// What files a lake has.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "lake/catalog/file_summary.h"
+#include "lake/report/read_report.h"
+#include "otap/schema.h"
+#include "storage/store.h"
+
+namespace df::lake {
+
+/// The files of one partition as the listing shows them, each table sorted by path.
+struct PartitionListing {
+  std::string partition;  ///< directories between table folder and file, "" when there are none
+  std::array<std::vector<FileEntry>, otap::kTableCount> tables;
+  /// By table: files of it may exist that are not listed, so what the others say may not be all.
+  std::array<bool, otap::kTableCount> is_incomplete{};
+};
+
+struct LakeListing {
+  std::vector<PartitionListing> partitions;  ///< sorted by partition
+  std::vector<Status>
+      problems;  ///< kinds file_discovery and invalid_partition; each names its directory
+  /// Named, but nothing is missing: links to what is read under another name, folders named like
+  /// files.
+  std::vector<Status> notices;
+  int64_t num_files = 0;
+  bool has_table_folders = false;  ///< any folder of the base is named as a table
+};
+
+/// Lists the tables that the signals need.
+/// Shape: paths under <base>/<table>/**; only files named *.parquet; names that start with '.' or
+/// '_' are skipped, except key=value directories. A folder named *.parquet is no level of the
+/// partition: its files are those of the folder above. A directory that cannot be read, or whose
+/// partition value is empty or Hive's default, costs itself only. Folders that are no tables are
+/// problems beside tables only. Errors: file_discovery when the
+/// base itself cannot be listed. Cost: one listing per directory, no file is opened.
+///
+/// Links: a file with several names in one table (symbolic or hard links) is listed once, a real
+/// name before a link; a directory is walked once for each table, by its real path where it has
+/// one, and never when it is the base, a table folder or above them. So circles end.
+Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
+                             const std::vector<otap::Signal>& signals);
+
+/// Reads the footers of a partition. Files that cannot be read are reported and left out.
+/// Root files are put in the order of their names' time, then of their first id, then of their
+/// names.
+PartitionFiles LoadPartition(storage::Store& store, const std::string& base,
+                             const PartitionListing& listing, ReadReport* report);
+
+/// Puts the files of each table in reading order. Files must have been summarised.
+void SortFiles(PartitionFiles* files);
+
+/// Returns the milliseconds in a name of the form part-<millis>-..., or 0.
+int64_t NameMillis(std::string_view path);
+
+}  // namespace df::lake

@@ -1,0 +1,15 @@
+// Times of the rows of a root file, as its statistics tell them.
+#pragma once
+
+#include <optional>
+
+#include "lake/catalog/file_summary.h"
+#include "lake/format/table_file.h"
+
+namespace df::lake {
+
+/// Returns a range that has the event time (select/selector.h) of every row of a row group of logs
+/// or spans; nothing where statistics do not tell. Times that were not set are 0.
+std::optional<EventTimeRange> EventTimesOf(const TableFile& file, int row_group);
+
+}  // namespace df::lake

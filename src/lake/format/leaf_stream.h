@@ -1,0 +1,49 @@
+// The leaves of one row group behind one call. Private to lake/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lake/format/exemplar_values.h"
+#include "lake/format/list_reader.h"
+#include "lake/format/table_file.h"
+
+namespace df::lake {
+
+/// Keeps the decoders of a row group in step: where one of them stops early, what the others have
+/// decoded beyond that waits for the next call.
+class LeafStream final : public RowGroupStream {
+ public:
+  /// The whole nanoseconds of a time that is stored coarser.
+  struct Companion {
+    size_t leaf = 0;
+    std::unique_ptr<LeafDecoder> decoder;
+    int64_t nanos_per_unit = 1;
+  };
+  struct Parts {
+    otap::TableKind kind = otap::TableKind::kLogs;
+    Location location;
+    ReadLimits limits;
+    std::vector<std::unique_ptr<LeafDecoder>> decoders;  ///< by leaf; null: not read here
+    std::vector<Companion> companions;
+    std::unique_ptr<ListReader> lists;  ///< null where no list is read
+    ExemplarValues exemplar_values;
+    int64_t buffer_bytes = 0;  ///< that the decoders read the file through
+  };
+
+  explicit LeafStream(Parts parts) : parts_(std::move(parts)), waiting_(parts_.decoders.size()) {}
+
+  Result<DecodedRows> Next(int64_t num_rows) override;
+  int64_t held_bytes() const override;
+  int64_t large_bytes() const override;
+
+ private:
+  Status DecodeFlat(int64_t num_rows, DecodedRows* rows);
+  Status TakeNanos(std::vector<LeafSlice>* slices);
+
+  Parts parts_;
+  std::vector<LeafSlice> waiting_;  ///< by leaf
+};
+
+}  // namespace df::lake

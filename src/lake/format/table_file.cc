@@ -1,0 +1,402 @@
+#include "lake/format/table_file.h"
+
+#include <limits>
+#include <utility>
+
+#include <arrow/buffer_builder.h>
+#include <arrow/io/buffered.h>
+#include <arrow/io/memory.h>
+#include <fmt/format.h>
+#include <parquet/properties.h>
+#include <parquet/schema.h>
+#include <parquet/statistics.h>
+
+#include "base/units.h"
+#include "lake/format/column_levels.h"
+#include "lake/format/leaf_stream.h"
+#include "lake/format/parquet_exceptions.h"
+
+namespace df::lake {
+namespace {
+
+/// A column chunk up to this size is fetched with one read; larger ones stream through a buffer of
+/// this size.
+constexpr int64_t kWholeChunkBytes = 1_MiB;
+
+/// Ids of a row group are kept whole, so a row group must be of a size that somebody meant.
+constexpr int64_t kMaxRowGroupRows = 100'000'000;
+constexpr int64_t kIdPieceRows = 256 << 10;
+
+/// No codec and no encoding of real telemetry makes more of a byte: larger claims would only cut
+/// slices too small.
+constexpr int64_t kMostExpansion = 256;
+
+/// Of ids, and of columns that must be empty: none of their pages is passed over.
+constexpr PageLimits kIdPages = {.piece_bytes = 4_MiB, .page_bytes = 1_GiB};
+
+constexpr otap::Column kWideId = {"id", otap::ColumnType::kUInt32};
+
+parquet::ReaderProperties MakeReaderProperties() {
+  parquet::ReaderProperties properties;
+  properties.set_page_checksum_verification(true);
+  return properties;
+}
+
+const parquet::ReaderProperties& Properties() {
+  static const parquet::ReaderProperties kProperties = MakeReaderProperties();
+  return kProperties;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TableFile>> TableFile::Open(storage::Store& store, const std::string& path,
+                                                   otap::TableKind kind, const Location& location) {
+  std::shared_ptr<TableFile> table(new TableFile);
+  table->kind_ = kind;
+  table->location_ = location;
+  auto file = store.OpenFile(path);
+  ARROW_RETURN_NOT_OK(WithContext(file.status(), ErrorKind::kIo, location, true));
+  table->file_ = std::move(*file);
+  table->is_remote_ = !store.is_local();
+  ARROW_ASSIGN_OR_RAISE(table->footer_, ReadFooter(table->file_.get(), location));
+  ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->MapColumns(); }));
+  ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->CheckRowGroups(); }));
+  return table;
+}
+
+Status TableFile::MapColumns() {
+  const parquet::FileMetaData& metadata = *footer_.metadata;
+  is_parquet_rs_ = metadata.created_by().rfind("parquet-rs", 0) == 0;
+  if (const auto& keys = metadata.key_value_metadata(); keys != nullptr) {
+    has_partition_scope_ids_ = keys->Get("otap.id_scope").ValueOr("") == "partition";
+    const std::string version = keys->Get("otap.format_version").ValueOr("1");
+    if (version != "1") {
+      return MakeError(ErrorKind::kSchemaReconstruction,
+                       fmt::format("otap.format_version: found '{}', expected '1'", version),
+                       location_);
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(layout_, ProbeLayout(kind_, footer_, location_));
+  return Status::OK();
+}
+
+Status TableFile::CheckRowGroups() {
+  const parquet::FileMetaData& metadata = *footer_.metadata;
+  for (int i = 0; i < metadata.num_row_groups(); ++i) {
+    const auto row_group = metadata.RowGroup(i);
+    if (row_group->num_rows() < 0 || row_group->num_rows() > kMaxRowGroupRows ||
+        row_group->num_columns() != metadata.num_columns()) {
+      Location where = location_;
+      where.row_group = i;
+      return MakeError(ErrorKind::kParquet,
+                       fmt::format("found {} rows and {} columns, expected 0 to {} and exactly {}",
+                                   row_group->num_rows(), row_group->num_columns(),
+                                   kMaxRowGroupRows, metadata.num_columns()),
+                       where);
+    }
+    num_rows_.push_back(row_group->num_rows());
+    bytes_.push_back(std::clamp<int64_t>(row_group->total_byte_size(), 0,
+                                         footer_.file_size_bytes * kMostExpansion));
+  }
+  return Status::OK();
+}
+
+bool TableFile::is_required(int leaf) const {
+  return footer_.metadata->schema()
+             ->Column(layout_.columns[static_cast<size_t>(leaf)])
+             ->max_definition_level() == 0;
+}
+
+int64_t TableFile::num_items(int row_group, int leaf) const {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  return std::max<int64_t>(footer_.metadata->RowGroup(row_group)->ColumnChunk(column)->num_values(),
+                           0);
+}
+
+parquet::Type::type TableFile::physical_type(int leaf) const {
+  return footer_.metadata->schema()
+      ->Column(layout_.columns[static_cast<size_t>(leaf)])
+      ->physical_type();
+}
+
+std::optional<TimeStatistics> TableFile::Times(int row_group, int leaf) const {
+  const auto index = static_cast<size_t>(leaf);
+  const int column = layout_.columns[index];
+  // Coarser times are read with a companion or multiplied: their statistics are not of what is
+  // read.
+  if (column < 0 || layout_.companions[index] >= 0 || layout_.nanos_per_unit[index] != 1) {
+    return std::nullopt;
+  }
+  try {
+    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    const auto statistics = chunk->statistics();
+    if (statistics == nullptr || statistics->physical_type() != parquet::Type::INT64) {
+      return std::nullopt;
+    }
+    const bool has_no_nulls =
+        is_required(leaf) || (statistics->HasNullCount() && statistics->null_count() == 0);
+    if (!statistics->HasMinMax()) {
+      const bool is_all_null = num_rows(row_group) > 0 && statistics->HasNullCount() &&
+                               statistics->null_count() == num_rows(row_group);
+      return is_all_null ? std::optional(TimeStatistics{.may_be_unset = true, .is_all_unset = true})
+                         : std::nullopt;
+    }
+    const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+    if (typed.min() > typed.max()) {
+      return std::nullopt;
+    }
+    return TimeStatistics{.least = typed.min(),
+                          .most = typed.max(),
+                          .may_be_unset = !has_no_nulls || typed.min() <= 0,
+                          .is_all_unset = false};
+  } catch (const std::exception&) {
+    return std::nullopt;  // statistics only ever save work
+  }
+}
+
+std::optional<IdRange> TableFile::Statistics(int row_group, int leaf) const {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  if (column < 0) {
+    return std::nullopt;
+  }
+  try {
+    const auto statistics =
+        footer_.metadata->RowGroup(row_group)->ColumnChunk(column)->statistics();
+    if (statistics == nullptr) {
+      return std::nullopt;
+    }
+    if (!statistics->HasMinMax()) {
+      const bool is_all_null =
+          statistics->HasNullCount() && statistics->null_count() == num_rows(row_group);
+      return is_all_null ? std::optional(kEmptyIdRange) : std::nullopt;
+    }
+    int64_t min = 0;
+    int64_t max = 0;
+    if (statistics->physical_type() == parquet::Type::INT32) {
+      const auto& typed = static_cast<const parquet::Int32Statistics&>(*statistics);
+      min = static_cast<uint32_t>(typed.min());
+      max = static_cast<uint32_t>(typed.max());
+    } else if (statistics->physical_type() == parquet::Type::INT64) {
+      const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+      min = typed.min();
+      max = typed.max();
+    } else {
+      return std::nullopt;
+    }
+    if (min < 0 || max > std::numeric_limits<uint32_t>::max() || min > max) {
+      return std::nullopt;
+    }
+    return IdRange{static_cast<uint32_t>(min), static_cast<uint32_t>(max)};
+  } catch (const std::exception&) {
+    return std::nullopt;  // statistics only ever save work
+  }
+}
+
+Result<arrow::io::ReadRange> TableFile::ChunkRange(
+    int row_group, const parquet::ColumnChunkMetaData& chunk) const {
+  int64_t start = chunk.data_page_offset();
+  if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0) {
+    start = std::min(start, chunk.dictionary_page_offset());
+  }
+  const int64_t size = chunk.total_compressed_size();
+  if (start < 0 || size < 0 || start > footer_.file_size_bytes ||
+      size > footer_.file_size_bytes - start) {
+    Location where = location_;
+    where.row_group = row_group;
+    return MakeError(
+        ErrorKind::kParquet,
+        fmt::format("column {}: its bytes {}+{} lie outside the file of {}",
+                    chunk.path_in_schema()->ToDotString(), start, size, footer_.file_size_bytes),
+        where);
+  }
+  return arrow::io::ReadRange{start, size};
+}
+
+Status TableFile::AnnounceColumns(int row_group, const std::vector<bool>& wanted) {
+  Location where = location_;
+  where.row_group = row_group;
+  return CatchParquet(where, [&]() -> Status {
+    std::vector<arrow::io::ReadRange> ranges;
+    const auto group = footer_.metadata->RowGroup(row_group);
+    for (size_t leaf = 0; leaf < wanted.size(); ++leaf) {
+      for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
+        if (!wanted[leaf] || column < 0) {
+          continue;
+        }
+        ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *group->ColumnChunk(column)));
+        if (range.length <= kWholeChunkBytes) {  // larger ones are read piece by piece
+          ranges.push_back(range);
+        }
+      }
+    }
+    return file_->WillNeed(ranges);
+  });
+}
+
+Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column,
+                                                                  const PageLimits& limits,
+                                                                  int64_t* buffer_bytes) {
+  Location where = location_;
+  where.row_group = row_group;
+  return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
+    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
+    const auto [start, size] = range;
+    std::shared_ptr<arrow::io::InputStream> stream;
+    if (size <= kWholeChunkBytes) {
+      auto bytes = file_->ReadAt(start, size);
+      ARROW_RETURN_NOT_OK(WithContext(bytes.status(), ErrorKind::kIo, where, true));
+      stream = std::make_shared<arrow::io::BufferReader>(std::move(*bytes));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto raw, arrow::io::RandomAccessFile::GetStream(file_, start, size));
+      ARROW_ASSIGN_OR_RAISE(stream, arrow::io::BufferedInputStream::Create(
+                                        kWholeChunkBytes, arrow::default_memory_pool(), raw, size));
+    }
+    if (buffer_bytes != nullptr) {
+      *buffer_bytes += std::min(size, kWholeChunkBytes);
+    }
+    if (chunk->compression() == parquet::Compression::UNCOMPRESSED &&
+        size <= std::min({kWholeChunkBytes, limits.piece_bytes, limits.page_bytes})) {
+      return parquet::PageReader::Open(std::move(stream), chunk->num_values(), chunk->compression(),
+                                       Properties(), *footer_.metadata->schema()->Column(column));
+    }
+    return OpenGatedPages({.stream = std::move(stream),
+                           .file = file_,
+                           .position = start,
+                           .num_values = chunk->num_values(),
+                           .codec = chunk->compression(),
+                           .descriptor = footer_.metadata->schema()->Column(column)},
+                          Properties(), limits);
+  });
+}
+
+Result<std::unique_ptr<LeafDecoder>> TableFile::OpenLeaf(int row_group, int leaf,
+                                                         const otap::Column& target,
+                                                         const PageLimits& limits,
+                                                         int64_t* buffer_bytes) {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  Location where = location_;
+  where.row_group = row_group;
+  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
+  return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column), target,
+                           where, layout_.nanos_per_unit[static_cast<size_t>(leaf)]);
+}
+
+Result<std::unique_ptr<LeafDecoder>> TableFile::OpenCompanion(int row_group, int leaf,
+                                                              const PageLimits& limits,
+                                                              int64_t* buffer_bytes) {
+  const int column = layout_.companions[static_cast<size_t>(leaf)];
+  Location where = location_;
+  where.row_group = row_group;
+  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
+  return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column),
+                           *LeavesOf(kind_)[static_cast<size_t>(leaf)].column, where, 1);
+}
+
+Status TableFile::CheckEmptyColumns(int row_group, int leaf) {
+  Location where = location_;
+  where.row_group = row_group;
+  for (const EmptyColumn& empty : layout_.empty_columns) {
+    if (leaf >= 0 && (leaf < empty.first_leaf || leaf >= empty.first_leaf + empty.num_leaves)) {
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, empty.column, kIdPages, nullptr));
+    ARROW_ASSIGN_OR_RAISE(
+        const bool has_values, CatchParquet(where, [&]() -> Result<bool> {
+          auto found = HasLevel(std::move(pages), *footer_.metadata->schema()->Column(empty.column),
+                                empty.level, num_rows(row_group));
+          ARROW_RETURN_NOT_OK(WithContext(found.status(), ErrorKind::kParquet, where));
+          return found;
+        }));
+    if (has_values) {
+      return MakeError(ErrorKind::kSchemaReconstruction, empty.refusal, where);
+    }
+  }
+  return Status::OK();
+}
+
+Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
+  IdColumn ids;
+  const int64_t rows = num_rows(row_group);
+  if (!has_leaf(leaf)) {
+    ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group, leaf));
+    ids.values.assign(static_cast<size_t>(rows), 0);
+    ARROW_ASSIGN_OR_RAISE(ids.validity, arrow::AllocateEmptyBitmap(rows));
+    return ids;
+  }
+  // In pieces: what the footer claims is only believed as far as pages bear it out.
+  ARROW_ASSIGN_OR_RAISE(const auto decoder, OpenLeaf(row_group, leaf, kWideId, kIdPages));
+  arrow::TypedBufferBuilder<bool> validity;
+  for (int64_t row = 0; row < rows; row += kIdPieceRows) {
+    const int64_t count = std::min(kIdPieceRows, rows - row);
+    ARROW_ASSIGN_OR_RAISE(const LeafSlice slice, decoder->Next(count));
+    if (!slice.refused.empty()) {
+      Location where = location_;
+      where.row_group = row_group;
+      return MakeError(ErrorKind::kParquet, slice.refused.front().why.message(), where);
+    }
+    const size_t begin = ids.values.size();
+    ids.values.resize(begin + static_cast<size_t>(count), 0);
+    ARROW_RETURN_NOT_OK(validity.Reserve(count));
+    if (slice.values == nullptr) {
+      validity.UnsafeAppend(count, false);
+      continue;
+    }
+    const auto& values = static_cast<const arrow::UInt32Array&>(*slice.values);
+    std::copy_n(values.raw_values(), count, ids.values.data() + begin);
+    ids.num_valid += count - values.null_count();
+    if (values.null_count() == 0) {
+      validity.UnsafeAppend(count, true);
+    } else {
+      validity.UnsafeAppend(values.null_bitmap_data(), values.offset(), count);
+    }
+  }
+  if (ids.num_valid < rows) {
+    ARROW_ASSIGN_OR_RAISE(ids.validity, validity.Finish());
+  }
+  return ids;
+}
+
+Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
+                                                                const std::vector<bool>& wanted,
+                                                                const ReadLimits& limits) {
+  if (is_remote_) {
+    ARROW_RETURN_NOT_OK(AnnounceColumns(row_group, wanted));
+  }
+  ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
+  const std::span<const Leaf> leaves = LeavesOf(kind_);
+  LeafStream::Parts parts;
+  parts.kind = kind_;
+  parts.location = location_;
+  parts.location.row_group = row_group;
+  parts.limits = limits;
+  parts.decoders.resize(leaves.size());
+  std::vector<int> list_leaves;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (!wanted[leaf] || layout_.columns[leaf] < 0) {
+      continue;
+    }
+    if (leaves[leaf].is_list()) {
+      list_leaves.push_back(static_cast<int>(leaf));
+      continue;
+    }
+    const bool is_id = leaves[leaf].column->role != otap::ColumnRole::kData;
+    ARROW_ASSIGN_OR_RAISE(parts.decoders[leaf], OpenLeaf(row_group, static_cast<int>(leaf),
+                                                         is_id ? kWideId : *leaves[leaf].column,
+                                                         limits.pages, &parts.buffer_bytes));
+    if (layout_.companions[leaf] >= 0) {
+      ARROW_ASSIGN_OR_RAISE(auto decoder, OpenCompanion(row_group, static_cast<int>(leaf),
+                                                        limits.pages, &parts.buffer_bytes));
+      parts.companions.push_back({leaf, std::move(decoder), layout_.nanos_per_unit[leaf]});
+    }
+  }
+  if (!list_leaves.empty()) {
+    ARROW_ASSIGN_OR_RAISE(parts.lists,
+                          ListReader::Make(file_, footer_.metadata, kind_, row_group, list_leaves,
+                                           parts.location, limits.slice_bytes));
+  }
+  parts.exemplar_values = ExemplarValues::Make(*this);
+  return std::make_unique<LeafStream>(std::move(parts));
+}
+
+}  // namespace df::lake

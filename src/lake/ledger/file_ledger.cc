@@ -1,0 +1,218 @@
+#include "lake/ledger/file_ledger.h"
+
+#include <algorithm>
+
+namespace df::lake {
+size_t ListedFiles::Hash::operator()(const Key& key) const {
+  const auto& [table, number, size] = key;
+  size_t hash = static_cast<size_t>(table);
+  for (const uint64_t part : {number.device, number.inode, static_cast<uint64_t>(size)}) {
+    hash = (hash ^ part) * 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+void ListedFiles::Add(otap::TableKind table, const FileEntry& entry) {
+  ++size_;
+  if (entry.number.is_known()) {
+    numbers_.insert({table, entry.number, entry.size_bytes});
+  } else {
+    sizes_[entry.path] = entry.size_bytes;
+  }
+}
+
+bool ListedFiles::Has(otap::TableKind table, const storage::FileNumber& number,
+                      const std::string& path, int64_t size_bytes) const {
+  if (number.is_known()) {
+    return numbers_.contains({table, number, size_bytes});
+  }
+  const auto found = sizes_.find(path);
+  return found != sizes_.end() && found->second == size_bytes;
+}
+
+Delivery& Delivery::operator=(Delivery&& other) noexcept {
+  if (this != &other) {
+    End(Outcome::kLost);
+    claim_ = std::move(other.claim_);
+    row_group_ = other.row_group_;
+    first_row_ = other.first_row_;
+    num_rows_ = other.num_rows_;
+  }
+  return *this;
+}
+
+void Delivery::End(Outcome outcome) {
+  if (const auto claim = std::move(claim_); claim != nullptr) {
+    claim->End(outcome, row_group_, first_row_, num_rows_);
+  }
+}
+
+FileClaim::FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
+                     std::shared_ptr<void> keeps_alive)
+    : record_(std::move(record)),
+      owner_(owner),
+      mutex_(mutex),
+      keeps_alive_(std::move(keeps_alive)),
+      taken_(record_->acked_) {}
+
+RowRanges FileClaim::Taken() const {
+  const std::lock_guard lock(*mutex_);
+  return taken_;
+}
+
+int64_t FileClaim::num_taken() const {
+  const std::lock_guard lock(*mutex_);
+  return taken_.num_rows();
+}
+
+int64_t FileClaim::num_given_up() const {
+  const std::lock_guard lock(*mutex_);
+  return given_up_.num_rows();
+}
+
+Delivery FileClaim::Send(int row_group, int64_t first_row, int64_t num_rows) {
+  {
+    const std::lock_guard lock(*mutex_);
+    taken_.Add(row_group, first_row, num_rows);
+  }
+  Delivery delivery;
+  delivery.claim_ = shared_from_this();
+  delivery.row_group_ = row_group;
+  delivery.first_row_ = first_row;
+  delivery.num_rows_ = num_rows;
+  return delivery;
+}
+
+void FileClaim::GiveUp(const RowRanges& rows) {
+  const std::lock_guard lock(*mutex_);
+  taken_.Add(rows);
+  given_up_.Add(rows);
+}
+
+void FileClaim::End(Delivery::Outcome outcome, int row_group, int64_t first_row, int64_t num_rows) {
+  const std::lock_guard lock(*mutex_);
+  switch (outcome) {
+    case Delivery::Outcome::kAcked:
+      if (!record_->is_whole_) {
+        record_->acked_.Add(row_group, first_row, num_rows);
+        if (record_->acked_.num_rows() >= record_->num_rows_) {
+          record_->is_whole_ = true;
+          record_->acked_ = {};
+        }
+      }
+      break;
+    case Delivery::Outcome::kRefused:
+      given_up_.Add(row_group, first_row, num_rows);
+      break;
+    case Delivery::Outcome::kLost:
+      taken_.Remove(row_group, first_row, num_rows);
+      break;
+  }
+}
+
+bool FileLedger::IsListed(const FileRecord& record, const ListedFiles& listed) {
+  return listed.Has(record.id_.table, record.id_.number, record.id_.path, record.id_.size_bytes);
+}
+
+FileRecordPtr FileLedger::Find(const FileId& id, const ListedFiles& listed) const {
+  const auto found = records_.find({id.table, id.digest});
+  if (found == records_.end()) {
+    return nullptr;
+  }
+  const auto has_same_bytes = [&](const FileId& known) {
+    return known.content.has_value() && id.content.has_value()
+               ? *known.content == *id.content
+               : known.modified_nanos == id.modified_nanos;
+  };
+  // The same file, if need be under another name.
+  for (const FileRecordPtr& record : found->second) {
+    const FileId& known = record->id_;
+    const bool is_same_file = id.number.is_known() && known.number.is_known()
+                                  ? known.number == id.number
+                                  : known.path == id.path;
+    if (is_same_file && has_same_bytes(known)) {
+      return record;
+    }
+  }
+  // One that is not there any more: put back, or moved by way of a copy.
+  for (const FileRecordPtr& record : found->second) {
+    if (record->id_.partition == id.partition && has_same_bytes(record->id_) &&
+        !IsListed(*record, listed)) {
+      return record;
+    }
+  }
+  return nullptr;
+}
+
+FileRecordPtr FileLedger::Recognise(const FileId& id, int64_t num_rows, const ListedFiles& listed) {
+  const std::lock_guard lock(mutex_);
+  FileRecordPtr record = Find(id, listed);
+  if (record == nullptr) {
+    record = std::make_shared<FileRecord>();
+    record->num_rows_ = num_rows;
+    records_[{id.table, id.digest}].push_back(record);
+    ++num_records_;
+  }
+  std::optional<std::string> content = id.content.has_value() ? id.content : record->id_.content;
+  record->id_ = id;
+  record->id_.content = content;
+  if (record->is_gone_) {
+    gone_.erase(record->gone_);
+    record->is_gone_ = false;
+  }
+  return record;
+}
+
+std::shared_ptr<FileClaim> FileLedger::Claim(const FileRecordPtr& record, const void* owner) {
+  const std::lock_guard lock(mutex_);
+  if (auto claim = record->claim_.lock(); claim != nullptr) {
+    return claim->owner() == owner ? claim : nullptr;
+  }
+  auto claim = std::make_shared<FileClaim>(record, owner, &mutex_, shared_from_this());
+  record->claim_ = claim;
+  return claim;
+}
+
+bool FileLedger::IsDelivered(const FileRecordPtr& record) const {
+  const std::lock_guard lock(mutex_);
+  return record->is_whole_;
+}
+
+void FileLedger::OnListed(const ListedFiles& listed) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, records] : records_) {
+    for (const FileRecordPtr& record : records) {
+      const bool is_gone = !IsListed(*record, listed);
+      if (is_gone && !record->is_gone_) {
+        record->gone_ = gone_.insert(gone_.end(), record);
+      } else if (!is_gone && record->is_gone_) {
+        gone_.erase(record->gone_);
+      }
+      record->is_gone_ = is_gone;
+    }
+  }
+  most_listed_ = std::max(most_listed_, listed.size());
+  while (gone_.size() > std::max(most_listed_, kMinGone)) {
+    Forget(gone_.front());
+  }
+}
+
+void FileLedger::Forget(const FileRecordPtr& record) {
+  const FileRecordPtr forgotten = record;
+  gone_.erase(forgotten->gone_);
+  forgotten->is_gone_ = false;
+  const auto found = records_.find({forgotten->id_.table, forgotten->id_.digest});
+  std::erase(found->second, forgotten);
+  if (found->second.empty()) {
+    records_.erase(found);
+  }
+  --num_records_;
+}
+
+size_t FileLedger::num_records() const {
+  const std::lock_guard lock(mutex_);
+  return num_records_;
+}
+
+}  // namespace df::lake

@@ -1,0 +1,172 @@
+// What was delivered of which root file, whatever the file is called by now.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "lake/catalog/file_summary.h"
+#include "lake/ledger/row_ranges.h"
+
+namespace df::lake {
+
+/// What a file is known by. Table, size and digest of the footer must be equal for two files to be
+/// one; partition, path, time and number are hints that tell which of several it is.
+struct FileId {
+  otap::TableKind table = otap::TableKind::kLogs;
+  std::string partition;
+  std::string path;    ///< below the base
+  std::string digest;  ///< of the footer
+  int64_t size_bytes = 0;
+  int64_t modified_nanos = 0;
+  storage::FileNumber number;
+  /// A hash of all its bytes. Nothing: not known, and another time then means other bytes.
+  std::optional<std::string> content;
+};
+
+/// The root files that a listing found, as far as identity goes.
+class ListedFiles {
+ public:
+  void Add(otap::TableKind table, const FileEntry& entry);
+  /// Whether a file of that number, or without numbers of that path, and of that size is there.
+  bool Has(otap::TableKind table, const storage::FileNumber& number, const std::string& path,
+           int64_t size_bytes) const;
+  size_t size() const { return size_; }
+
+ private:
+  using Key = std::tuple<otap::TableKind, storage::FileNumber, int64_t>;
+  struct Hash {
+    size_t operator()(const Key& key) const;
+  };
+  std::unordered_set<Key, Hash> numbers_;
+  std::unordered_map<std::string, int64_t> sizes_;  ///< by path, of files without number
+  size_t size_ = 0;
+};
+
+class FileRecord;
+
+/// Rows that were sent and have no outcome yet. One that is destroyed before Ack or Refuse counts
+/// as not delivered.
+class Delivery {
+ public:
+  Delivery() = default;
+  Delivery(Delivery&& other) noexcept { *this = std::move(other); }
+  Delivery& operator=(Delivery&& other) noexcept;
+  ~Delivery() { End(Outcome::kLost); }
+
+  /// They have arrived.
+  void Ack() { End(Outcome::kAcked); }
+  /// They were refused: not delivered, and not to be sent again by the one who claims the file.
+  void Refuse() { End(Outcome::kRefused); }
+
+ private:
+  friend class FileClaim;
+  enum class Outcome : uint8_t { kAcked, kRefused, kLost };
+  void End(Outcome outcome);
+
+  std::shared_ptr<class FileClaim> claim_;
+  int row_group_ = 0;
+  int64_t first_row_ = 0;
+  int64_t num_rows_ = 0;
+};
+
+/// The right to send a file; nobody else has it as long as one of its owners lives. Calls: from any
+/// thread.
+class FileClaim : public std::enable_shared_from_this<FileClaim> {
+ public:
+  FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
+            std::shared_ptr<void> keeps_alive);
+
+  /// Rows that the owner must not send: they were delivered, sent without an outcome so far, or
+  /// given up.
+  RowRanges Taken() const;
+  int64_t num_taken() const;
+  /// Rows that were given up by this claim: refused, or unreadable.
+  int64_t num_given_up() const;
+  /// Says that rows are sent now.
+  Delivery Send(int row_group, int64_t first_row, int64_t num_rows);
+  /// Says that rows will not be sent.
+  void GiveUp(const RowRanges& rows);
+
+  const void* owner() const { return owner_; }
+  const std::shared_ptr<FileRecord>& record() const { return record_; }
+
+ private:
+  friend class Delivery;
+  void End(Delivery::Outcome outcome, int row_group, int64_t first_row, int64_t num_rows);
+
+  std::shared_ptr<FileRecord> record_;
+  const void* owner_;
+  std::mutex* mutex_;
+  std::shared_ptr<void> keeps_alive_;
+  RowRanges taken_;
+  RowRanges given_up_;
+};
+
+/// A root file and the rows of it that have arrived. Only FileLedger and FileClaim look inside.
+class FileRecord {
+ private:
+  friend class FileLedger;
+  friend class FileClaim;
+  FileId id_;
+  int64_t num_rows_ = 0;
+  bool is_whole_ = false;  ///< all rows are delivered; `acked_` is empty then
+  RowRanges acked_;
+  std::weak_ptr<FileClaim> claim_;
+  std::list<std::shared_ptr<FileRecord>>::iterator gone_;  ///< place among those gone
+  bool is_gone_ = false;
+};
+using FileRecordPtr = std::shared_ptr<FileRecord>;
+
+/// Remembers as long as it lives, in memory only. Calls: from any thread.
+///
+/// A file that was touched, renamed, moved to another partition (where the file system numbers
+/// files), or taken away and brought back is the one that it was. A file rewritten with other bytes
+/// is new, also when its footer and its size are what they were (told by a hash of its content). A
+/// copy beside its original is one more.
+///
+/// Memory: one record a file that is listed. Files that are not listed any more are remembered as
+/// long as they are no more than the most that were ever listed at a time, or kMinGone; those that
+/// have been gone longest are forgotten first.
+class FileLedger : public std::enable_shared_from_this<FileLedger> {
+ public:
+  static constexpr size_t kMinGone = 10'000;
+
+  /// Returns the record of a file as it stands in the listing, a new one when it was never seen.
+  FileRecordPtr Recognise(const FileId& id, int64_t num_rows, const ListedFiles& listed);
+
+  /// Returns the claim of `owner` on a file; null while another owner has one. What was delivered
+  /// counts as taken.
+  std::shared_ptr<FileClaim> Claim(const FileRecordPtr& record, const void* owner);
+
+  /// Tells whether every row has been delivered.
+  bool IsDelivered(const FileRecordPtr& record) const;
+
+  /// Says what is listed now. Files that are gone may be forgotten.
+  void OnListed(const ListedFiles& listed);
+
+  size_t num_records() const;
+
+ private:
+  using Key = std::pair<otap::TableKind, std::string>;
+  static bool IsListed(const FileRecord& record, const ListedFiles& listed);
+  FileRecordPtr Find(const FileId& id, const ListedFiles& listed) const;
+  void Forget(const FileRecordPtr& record);
+
+  mutable std::mutex mutex_;
+  std::map<Key, std::vector<FileRecordPtr>> records_;
+  std::list<FileRecordPtr> gone_;  ///< longest gone first
+  size_t num_records_ = 0;
+  size_t most_listed_ = 0;
+};
+
+}  // namespace df::lake

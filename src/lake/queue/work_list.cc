@@ -1,0 +1,596 @@
+#include "lake/queue/work_list.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "lake/catalog/absent_tables.h"
+#include "lake/catalog/copied_files.h"
+#include "lake/catalog/footer_announcer.h"
+#include "lake/catalog/readiness.h"
+#include "lake/format/parquet_exceptions.h"
+
+namespace df::lake {
+namespace {
+
+bool HasChildren(const PartitionFiles& files, otap::Signal signal) {
+  return std::any_of(otap::AllTables().begin(), otap::AllTables().end(),
+                     [&](const otap::TableInfo& table) {
+                       return table.has_signal(signal) && table.parent.has_value() &&
+                              !files.of(table.kind).empty();
+                     });
+}
+
+bool HasRoots(const PartitionListing& listing) {
+  return std::any_of(otap::kAllSignals.begin(), otap::kAllSignals.end(), [&](otap::Signal signal) {
+    return !listing.tables[otap::TableIndex(otap::RootTable(signal))].empty();
+  });
+}
+
+/// A clock that is this far behind another one is set well enough.
+constexpr std::chrono::seconds kClockSlack(2);
+
+bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>& signals) {
+  return std::any_of(
+      otap::AllTables().begin(), otap::AllTables().end(), [&](const otap::TableInfo& table) {
+        return !listing.tables[otap::TableIndex(table.kind)].empty() &&
+               std::any_of(signals.begin(), signals.end(),
+                           [&](otap::Signal signal) { return table.has_signal(signal); });
+      });
+}
+
+}  // namespace
+
+WorkList::WorkList(std::shared_ptr<storage::Store> store, std::string base, ReadOptions read,
+                   FollowOptions follow, Clock clock)
+    : store_(std::move(store)),
+      base_(std::move(base)),
+      read_(std::move(read)),
+      follow_(follow),
+      clock_(std::move(clock)) {}
+
+std::chrono::seconds WorkList::RetryDelay(int attempts) {
+  return std::chrono::seconds(1) * (1 << std::clamp(attempts - 1, 0, 6));
+}
+
+void WorkList::UseLedger(std::shared_ptr<FileLedger> ledger) {
+  const std::lock_guard lock(mutex_);
+  ledger_ = std::move(ledger);
+}
+
+/// A file whose time is ahead of the clock is as old as what has passed since it was seen first.
+std::chrono::nanoseconds WorkList::Age(const FileEntry& entry) const {
+  const auto now = clock_().time_since_epoch();
+  const std::chrono::nanoseconds age = now - std::chrono::nanoseconds(entry.modified_nanos);
+  if (age.count() >= 0 || !is_following()) {
+    return age;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(entry.path);
+  return known == known_.end() ? age : now - known->second.arrived.time_since_epoch();
+}
+
+Result<WorkList::Taken> WorkList::Take() {
+  std::unique_lock lock(mutex_);
+  if (auto work = TakeReturned(); work.has_value()) {
+    return Taken{.work = std::move(work), .wait_until = std::nullopt};
+  }
+  for (size_t i = later_.size(); i-- > 0;) {
+    Later later = std::move(later_.front());
+    later_.pop_front();
+    if (later.due <= clock_()) {
+      queue_.push_back(std::move(later.listing));
+    } else {
+      later_.push_back(std::move(later));
+    }
+  }
+  listed_once_more_.wait(lock, [this] { return !queue_.empty() || !is_listing_; });
+  if (queue_.empty() && IsScanDue()) {
+    ARROW_RETURN_NOT_OK(ScanUnlocked(&lock));
+  }
+  while (!queue_.empty()) {
+    const PartitionListing listing = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    std::optional<PartitionWork> work = Prepare(listing);
+    if (work.has_value()) {
+      return Taken{.work = std::move(work), .wait_until = std::nullopt};
+    }
+    lock.lock();
+  }
+  if (is_following()) {
+    return Taken{.work = std::nullopt, .wait_until = next_scan_};
+  }
+  Taken taken;
+  for (const Later& later : later_) {
+    taken.wait_until = std::min(taken.wait_until.value_or(later.due), later.due);
+  }
+  return taken;
+}
+
+/// A clock that was set back must not keep the next poll away.
+bool WorkList::IsScanDue() const {
+  const auto now = clock_();
+  return !has_scanned_ || (is_following() && (now >= next_scan_ || now < last_scan_));
+}
+
+/// Lists without the lock: others report and give back meanwhile.
+Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
+  is_listing_ = true;
+  lock->unlock();
+  auto listing = CatchParquet({}, [this] { return ListLake(*store_, base_, read_.signals); });
+  lock->lock();
+  is_listing_ = false;
+  listed_once_more_.notify_all();
+  return Scan(std::move(listing));
+}
+
+Status WorkList::Scan(Result<LakeListing> listing) {
+  has_scanned_ = true;
+  ++scan_number_;
+  num_held_back_ = 0;
+  last_scan_ = clock_();
+  next_scan_ = last_scan_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                follow_.polling_interval.value_or(std::chrono::nanoseconds(0)));
+  if (!listing.ok()) {
+    if (!is_following()) {
+      has_scanned_ = false;
+      return listing.status();
+    }
+    if (reported_.insert(listing.status().message()).second) {
+      report_.Add(listing.status());
+    }
+    return Status::OK();
+  }
+  first_scan_ = first_scan_ == 0 ? scan_number_ : first_scan_;
+  for (const Status& problem : listing->problems) {
+    if (reported_.insert(problem.message()).second) {
+      report_.Add(problem);
+    }
+  }
+  for (const Status& notice : listing->notices) {
+    if (reported_.insert(notice.message()).second) {
+      report_.AddNotice(notice);
+    }
+  }
+  auto listed = std::make_shared<ListedFiles>();
+  for (const PartitionListing& partition : listing->partitions) {
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
+        if (table.is_root()) {
+          listed->Add(table.kind, entry);
+        }
+      }
+    }
+  }
+  ledger_->OnListed(*listed);
+  listed_ = std::move(listed);
+  std::set<std::string> have_roots;
+  absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
+  if (read_.wants_partition) {
+    const size_t num_listed = listing->partitions.size();
+    std::erase_if(listing->partitions, [this](const PartitionListing& partition) {
+      return !read_.wants_partition(partition.partition);
+    });
+    num_unwanted_ = static_cast<int64_t>(num_listed - listing->partitions.size());
+    has_found_files_ = has_found_files_ || num_unwanted_ > 0;
+    if (listing->partitions.empty() && num_unwanted_ > 0 && !is_following()) {
+      report_.Add(MakeError(ErrorKind::kQuery, fmt::format("select.partitions wants none of {} "
+                                                           "partitions",
+                                                           num_unwanted_)));
+    }
+  }
+  for (PartitionListing& partition : listing->partitions) {
+    has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
+    NameClockAhead(partition);
+    if (is_following()) {
+      Remember(partition);
+    }
+    // Child rows without any root file are counted and named: at once, or after the grace.
+    const bool has_roots = HasRoots(partition) || have_roots_.contains(partition.partition);
+    const bool is_bare = is_following() && !has_roots;
+    if (has_roots) {
+      have_roots.insert(partition.partition);
+      bare_.erase(partition.partition);
+    }
+    if (!is_following() || HasNewFiles(partition) || IsToBeJudged(partition) ||
+        (is_bare && IsBareSince(partition, clock_() - follow_.completeness_grace))) {
+      queue_.push_back(std::move(partition));
+    }
+  }
+  have_roots_ = std::move(have_roots);
+  Forget();
+  return Status::OK();
+}
+
+void WorkList::NameClockAhead(const PartitionListing& partition) {
+  const auto limit = std::chrono::nanoseconds((clock_() + kClockSlack).time_since_epoch()).count();
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
+      if (entry.modified_nanos > limit &&
+          reported_.insert(fmt::format("ahead {}/{}", table.directory, partition.partition))
+              .second) {
+        report_.AddNotice(MakeError(
+            ErrorKind::kFileDiscovery,
+            fmt::format("modified {} s ahead of the clock of this machine; the age of such files "
+                        "counts from when they are seen first",
+                        (entry.modified_nanos - limit) / 1'000'000'000 + kClockSlack.count()),
+            {.partition = partition.partition,
+             .table = std::string(table.directory),
+             .file = entry.path}));
+      }
+    }
+  }
+}
+
+void WorkList::Remember(const PartitionListing& partition) {
+  const Time now = clock_();
+  for (const auto& table : partition.tables) {
+    for (const FileEntry& entry : table) {
+      KnownFile& known = known_[entry.path];
+      const bool is_same = known.seen_in != 0 && known.entry.size_bytes == entry.size_bytes &&
+                           known.entry.modified_nanos == entry.modified_nanos &&
+                           known.entry.number == entry.number &&
+                           (known.problem.ok() || known.entry.changed_nanos == entry.changed_nanos);
+      if (!is_same) {
+        // Of files that were there before the first listing, their times say since when.
+        const Time changed{std::chrono::duration_cast<Time::duration>(
+            std::chrono::nanoseconds(std::max(entry.modified_nanos, entry.changed_nanos)))};
+        known = {.entry = entry,
+                 .arrived = scan_number_ == first_scan_ ? std::min(changed, now) : now,
+                 .first_seen = scan_number_};
+      }
+      known.seen_in = scan_number_;
+      if (known.content != nullptr) {
+        known.content->seen_in = scan_number_;
+      }
+      if (known.presence != nullptr) {
+        known.presence->seen_in = scan_number_;
+      }
+    }
+  }
+}
+
+/// Whether every file of a partition was there as it is at that time already, and one of them was
+/// not counted as bare.
+bool WorkList::IsBareSince(const PartitionListing& listing, Time when) const {
+  int64_t num_files = 0;
+  for (const auto& table : listing.tables) {
+    num_files += static_cast<int64_t>(table.size());
+    for (const FileEntry& entry : table) {
+      if (known_.at(entry.path).arrived > when) {
+        return false;
+      }
+    }
+  }
+  const auto known = bare_.find(listing.partition);
+  int64_t num_known = 0;
+  if (known != bare_.end()) {
+    for (const BareTable& table : known->second) {
+      num_known += table.num_files;
+    }
+  }
+  return num_files != num_known;
+}
+
+void WorkList::Forget() {
+  std::erase_if(bare_, [&](const auto& partition) {
+    return std::none_of(partition.second.begin(), partition.second.end(),
+                        [&](const BareTable& table) {
+                          const auto known = known_.find(table.first_file);
+                          return known != known_.end() && known->second.seen_in == scan_number_;
+                        });
+  });
+  std::erase_if(known_, [&](const auto& entry) {
+    const KnownFile& known = entry.second;
+    if (known.seen_in == scan_number_) {
+      return false;
+    }
+    if (const auto open = open_problems_.find(entry.first); open != open_problems_.end()) {
+      report_.AddUnlisted(open->second);  // it was never read
+      open_problems_.erase(open);
+    }
+    return true;
+  });
+  // One listing back: the footer of a renamed file is read after this.
+  std::erase_if(presences_,
+                [&](const auto& entry) { return entry.second.seen_in + 1 < scan_number_; });
+  const Time now = clock_();
+  for (auto& [partition, sent] : sent_) {
+    std::erase_if(sent, [&](const Sent& root) { return now - root.at > follow_.late_window; });
+  }
+  std::erase_if(sent_, [](const auto& entry) { return entry.second.empty(); });
+  std::vector<uint64_t> gone;
+  for (const auto& [key, content] : contents_) {
+    if (content.seen_in != scan_number_) {
+      gone.push_back(content.seen_in);
+    }
+  }
+  if (gone.size() > kMostContentsGone) {
+    const auto oldest_kept = gone.end() - static_cast<ptrdiff_t>(kMostContentsGone);
+    std::nth_element(gone.begin(), oldest_kept, gone.end());
+    std::erase_if(contents_, [&](const auto& entry) {
+      return entry.second.seen_in != scan_number_ && entry.second.seen_in < *oldest_kept;
+    });
+  }
+}
+
+/// Whether there are root files to send, or other files that may have come too late.
+bool WorkList::HasNewFiles(const PartitionListing& listing) const {
+  const bool has_sent = sent_.contains(listing.partition);
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (!table.is_root() && !has_sent) {
+      continue;
+    }
+    for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
+      const KnownFile& known = known_.at(entry.path);
+      const bool is_new = !known.is_settled && (table.is_root() || known.first_seen > first_scan_);
+      const bool is_wanted =
+          std::any_of(read_.signals.begin(), read_.signals.end(),
+                      [&](otap::Signal signal) { return table.has_signal(signal); });
+      if (is_new && is_wanted) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Returns the files that some listing up to `scan` has shown as they are.
+std::vector<FileSummaryPtr> WorkList::KnownBefore(const std::vector<FileSummaryPtr>& files,
+                                                  uint64_t scan) const {
+  std::vector<FileSummaryPtr> before;
+  std::copy_if(files.begin(), files.end(), std::back_inserter(before),
+               [&](const FileSummaryPtr& file) {
+                 const auto known = known_.find(file->entry.path);
+                 return known != known_.end() && known->second.first_seen <= scan;
+               });
+  return before;
+}
+
+/// A child file that was touched or renamed came when it was there first.
+void WorkList::RecallPresence(KnownFile* file) {
+  const FileEntry& entry = file->entry;
+  const std::string name = entry.number.is_known()
+                               ? fmt::format("{}/{}", entry.number.device, entry.number.inode)
+                               : entry.path;
+  Presence& presence =
+      presences_[fmt::format("{}/{}/{}", name, entry.size_bytes, file->summary->digest)];
+  if (presence.first_seen == 0 || presence.seen_in + 1 < file->first_seen) {
+    presence.first_seen = file->first_seen;
+  }
+  presence.seen_in = std::max(presence.seen_in, file->seen_in);
+  file->first_seen = std::min(file->first_seen, presence.first_seen);
+  file->presence = &presence;
+}
+
+/// Whether rows of a child file may belong to a root file that went out before the child came.
+bool WorkList::IsLate(const FileSummary& child, uint64_t first_seen, const PartitionFiles& files,
+                      const std::vector<Sent>& sent) const {
+  // The tables between were looked at as they were then. Roots stand in the order of listings.
+  std::optional<std::pair<otap::TableKind, uint64_t>> asked;
+  IdRanges found;
+  return std::any_of(sent.begin(), sent.end(), [&](const Sent& root) {
+    if (root.scan >= first_seen) {
+      return false;
+    }
+    if (const std::pair now{root.root->kind, root.scan}; asked != now) {
+      asked = now;
+      found = FindRootIds(child, root.root->kind, [&](otap::TableKind kind) {
+        return KnownBefore(files.of(kind), root.scan);
+      });
+    }
+    return MayBelongTo(child, *root.root, found);
+  });
+}
+
+void WorkList::NameLateChildren(const PartitionFiles& files) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sent_.find(files.partition);
+  if (found == sent_.end()) {
+    return;
+  }
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileSummaryPtr& child : files.of(table.kind)) {
+      const auto known = known_.find(child->entry.path);
+      if (table.is_root() || known == known_.end() ||
+          std::exchange(known->second.is_settled, true)) {
+        continue;
+      }
+      const bool is_late = IsLate(*child, known->second.first_seen, files, found->second);
+      Presence* presence = known->second.presence;
+      const bool is_told = presence != nullptr && presence->is_told_late;
+      if (is_late && !is_told && child->num_rows() > 0) {
+        if (presence != nullptr) {
+          presence->is_told_late = true;  // under whatever name it stands later
+        }
+        report_.late_rows += child->num_rows();
+        report_.Add(MakeError(
+            ErrorKind::kMissingFile,
+            fmt::format("the file came after records that its {} rows may belong to had been sent; "
+                        "they were not sent with these",
+                        child->num_rows()),
+            {.partition = files.partition,
+             .table = std::string(table.directory),
+             .file = child->entry.path}));
+      }
+    }
+  }
+}
+
+bool WorkList::IsSummaryKnown(const FileEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(entry.path);
+  return known != known_.end() &&
+         (known->second.summary != nullptr ||
+          (!known->second.problem.ok() && clock_() < known->second.retry_at));
+}
+
+FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
+                                   const std::string& partition, Status* problem) {
+  if (is_following()) {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = known_.find(entry.path); known != known_.end()) {
+      const KnownFile& file = known->second;
+      if (file.summary != nullptr || (!file.problem.ok() && clock_() < file.retry_at)) {
+        *problem = file.problem;
+        return file.summary;
+      }
+    }
+  }
+  auto summary = Summarise(*store_, base_, entry, kind, partition);
+  *problem = summary.status();
+  const std::lock_guard lock(mutex_);
+  if (summary.ok()) {
+    ReportLayout(**summary, &report_);
+  }
+  if (const auto known = known_.find(entry.path); known != known_.end()) {
+    KnownFile& file = known->second;
+    file.summary = summary.ok() ? *summary : nullptr;
+    file.problem = summary.status();
+    open_problems_.erase(entry.path);
+    if (summary.ok() && !otap::GetTable(kind).is_root()) {
+      RecallPresence(&file);
+    }
+    if (!summary.ok()) {
+      file.retry_at = IsRetryable(*problem) ? clock_() + RetryDelay(++file.attempts) : Time::max();
+    }
+  }
+  return summary.ok() ? std::move(*summary) : nullptr;
+}
+
+void WorkList::LoadSummaries(Preparation* preparation) {
+  preparation->files.has_unreadable = preparation->listing.is_incomplete;
+  FooterAnnouncer announcer(store_.get(), base_, preparation->listing, [this](const auto& entry) {
+    const bool is_young = read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age;
+    return !is_young && !(is_following() && IsSummaryKnown(entry));
+  });
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
+      if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
+        preparation->young.insert(entry.path);
+        continue;
+      }
+      announcer.Next(entry);
+      Status problem;
+      FileSummaryPtr summary =
+          SummaryOf(entry, table.kind, preparation->listing.partition, &problem);
+      if (summary != nullptr) {
+        preparation->files.of(table.kind).push_back(std::move(summary));
+        continue;
+      }
+      preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
+      const std::lock_guard lock(mutex_);
+      const auto known = known_.find(entry.path);
+      if (known == known_.end()) {
+        if (TryLater(entry, problem, preparation)) {
+          continue;
+        }
+        if (reported_.insert(problem.message()).second) {
+          report_.AddUnlisted(problem);
+        }
+      } else if (IsRetryable(problem) &&
+                 clock_() - known->second.arrived < follow_.completeness_grace) {
+        preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
+      } else {
+        open_problems_.insert_or_assign(entry.path, problem);
+        known->second.is_settled = !IsRetryable(problem);
+      }
+    }
+  }
+  SortFiles(&preparation->files);
+  const std::vector<CopiedFile> copies = TakeOutCopies(*store_, base_, &preparation->files);
+  const std::lock_guard lock(mutex_);
+  for (const CopiedFile& copy : copies) {
+    if (reported_.insert(copy.notice.message()).second) {
+      report_.AddNotice(copy.notice);
+    }
+    if (const auto known = known_.find(copy.file->entry.path); known != known_.end()) {
+      known->second.is_settled = true;
+    }
+  }
+}
+
+std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) {
+  Preparation preparation{.listing = listing,
+                          .files = {},
+                          .has_pending_child = false,
+                          .young = {},
+                          .again = std::nullopt,
+                          .copy = nullptr};
+  preparation.files.partition = listing.partition;
+  LoadSummaries(&preparation);
+  if (preparation.again.has_value()) {
+    const std::lock_guard lock(mutex_);
+    later_.push_back({.listing = listing, .due = *preparation.again});
+    return std::nullopt;
+  }
+  auto files = std::make_shared<PartitionFiles>(std::move(preparation.files));
+  if (is_following() && !HasRoots(listing)) {
+    CountBareChildren(*files);
+    return std::nullopt;
+  }
+  NameLateChildren(*files);
+  PartitionWork work{.files = files, .tasks = {}};
+  for (const otap::Signal signal : read_.signals) {
+    std::optional<PartitionTask> task = PrepareSignal(signal, files, &preparation);
+    if (task.has_value()) {
+      work.tasks.push_back(std::move(*task));
+    }
+  }
+  if (preparation.again.has_value()) {
+    const std::lock_guard lock(mutex_);
+    later_.push_back({.listing = listing, .due = *preparation.again});
+  }
+  if (!work.tasks.empty()) {
+    return work;
+  }
+  std::unique_lock lock(mutex_);
+  if (preparation.young.empty() && !preparation.has_pending_child && IsToBeJudged(listing)) {
+    lock.unlock();
+    Judge(*files);
+  }
+  return std::nullopt;
+}
+
+std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
+                                                     const std::shared_ptr<PartitionFiles>& files,
+                                                     Preparation* preparation) {
+  const otap::TableKind root_kind = otap::RootTable(signal);
+  const auto& roots = files->of(root_kind);
+  PartitionTask task{.signal = signal, .files = files, .root_files = {}, .is_partial = false};
+  const auto num_present = CountContents(roots, files->partition);
+  int64_t num_held = 0;
+  for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(root_kind)]) {
+    num_held += preparation->young.contains(entry.path) ? 1 : 0;
+  }
+  const SetCensus census(*files);
+  const SignalFacts facts = FactsOf(signal, *preparation);
+  for (size_t i = 0; i < roots.size(); ++i) {
+    if (IsHeldBack(*roots[i], census, facts, *preparation)) {
+      ++num_held;
+      continue;
+    }
+    const auto present = num_present.find(roots[i].get());
+    auto claim = Claim(roots[i], files->partition,
+                       present == num_present.end() ? 1 : present->second, preparation);
+    if (claim != nullptr) {
+      task.root_files.push_back(i);
+      task.taken.push_back(claim->Taken());
+      task.is_partial = task.is_partial || !task.taken.back().empty();
+      task.claims.push_back(std::move(claim));
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  num_held_back_ += num_held;
+  // While a tree is followed, rows may belong to root files that are still to come.
+  task.is_partial =
+      task.is_partial || is_following() || task.root_files.size() < roots.size() || num_held > 0;
+  const bool has_children_only = !task.is_partial && HasChildren(*files, signal);
+  return task.root_files.empty() && !has_children_only ? std::nullopt
+                                                       : std::optional(std::move(task));
+}
+
+}  // namespace df::lake
