@@ -22,7 +22,11 @@ namespace {
 /// In memory a footer takes some ten times as much. 10,000 row groups of a log table take 25 MB.
 constexpr int64_t kMaxFooterBytes = 64 << 20;
 constexpr int64_t kTailBytes = 8;  // footer length (4) and magic (4)
-constexpr int64_t kFirstReadBytes = 64 << 10;
+
+/// Holds the footers of most child tables. A larger one would read the data of small files with
+/// their footers; what is missing costs one more read, which stores that are far away answer from
+/// the end of the file that they have fetched already.
+constexpr int64_t kFirstReadBytes = 2 << 10;
 constexpr char kTypeFixedLenByteArray = 0x0E;  // zigzag(7)
 constexpr char kTypeByteArray = 0x0C;          // zigzag(6)
 constexpr int64_t kNoOffset = -1;
@@ -252,12 +256,14 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   if (static_cast<int64_t>(length) + kTailBytes <= first_read) {
     bytes.assign(end - kTailBytes - length, length);
   } else {
-    auto whole = file->ReadAt(footer.file_size_bytes - kTailBytes - length, length);
-    ARROW_RETURN_NOT_OK(WithContext(whole.status(), ErrorKind::kIo, location, true));
-    bytes = (*whole)->ToString();
-    if (bytes.size() != length) {
+    const int64_t rest = static_cast<int64_t>(length) + kTailBytes - first_read;
+    auto front = file->ReadAt(footer.file_size_bytes - first_read - rest, rest);
+    ARROW_RETURN_NOT_OK(WithContext(front.status(), ErrorKind::kIo, location, true));
+    if ((*front)->size() != rest) {
       return not_parquet("the file shrank while it was read");
     }
+    bytes = (*front)->ToString();
+    bytes.append(end - first_read, static_cast<size_t>(first_read - kTailBytes));
   }
   footer.digest = fmt::format("{:016x}-{}", parquet::XxHasher().Hash(std::string_view(bytes)),
                               footer.file_size_bytes);

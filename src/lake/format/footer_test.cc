@@ -8,12 +8,14 @@
 #include <arrow/array.h>
 #include <arrow/io/memory.h>
 #include <arrow/table.h>
+#include <arrow/util/key_value_metadata.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/metadata.h>
 
 #include "lake/format/table_file.h"
+#include "testing/counted_reads.h"
 
 namespace df::lake {
 namespace {
@@ -63,6 +65,44 @@ std::string FooterBytes(const std::string& path) {
   uint32_t length = 0;
   std::memcpy(&length, bytes.data() + bytes.size() - 8, sizeof(length));
   return bytes.substr(bytes.size() - 8 - length, length);
+}
+
+/// A file with so many bytes of data and a footer with a text of its own.
+std::string FileWith(int64_t num_values, size_t text_bytes) {
+  arrow::DoubleBuilder values;
+  for (int64_t i = 0; i < num_values; ++i) {
+    EXPECT_TRUE(values.Append(static_cast<double>(i)).ok());
+  }
+  const auto table =
+      arrow::Table::Make(arrow::schema({arrow::field("double", values.type())}),
+                         std::vector<std::shared_ptr<arrow::Array>>{values.Finish().ValueOrDie()});
+  auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+  const auto writer =
+      parquet::arrow::FileWriter::Open(*table->schema(), arrow::default_memory_pool(), sink)
+          .ValueOrDie();
+  EXPECT_TRUE(writer->WriteTable(*table).ok());
+  EXPECT_TRUE(
+      writer
+          ->AddKeyValueMetadata(arrow::key_value_metadata({"text"}, {std::string(text_bytes, 'x')}))
+          .ok());
+  EXPECT_TRUE(writer->Close().ok());
+  return sink->Finish().ValueOrDie()->ToString();
+}
+
+TEST(Footer, LittleOfTheDataIsReadWithIt) {
+  for (size_t text_bytes = 1; text_bytes < 20'000; text_bytes += text_bytes < 2'200 ? 7 : 1'500) {
+    const std::string bytes = FileWith(10'000, text_bytes);
+    uint32_t length = 0;
+    std::memcpy(&length, bytes.data() + bytes.size() - 8, sizeof(length));
+    const auto num_bytes = std::make_shared<std::atomic<int64_t>>(0);
+    df::testing::CountedFile file(
+        std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(bytes)), num_bytes);
+    const auto footer = ReadFooter(&file, {.file = "f.parquet"});
+    ASSERT_TRUE(footer.ok()) << text_bytes << ": " << footer.status();
+    EXPECT_EQ(footer->metadata->num_rows(), 10'000);
+    EXPECT_EQ(footer->metadata->key_value_metadata()->Get("text").ValueOrDie().size(), text_bytes);
+    EXPECT_LE(*num_bytes, std::max<int64_t>(length + 8, 2 << 10)) << text_bytes;
+  }
 }
 
 TEST(Footer, LeavesCorrectFilesAlone) {
@@ -138,7 +178,7 @@ TEST(Footer, EveryTruncationIsAnErrorThatMayPass) {
     const auto footer = Read(good.substr(0, size));
     ASSERT_FALSE(footer.ok()) << size;
     EXPECT_EQ(KindOf(footer.status()), ErrorKind::kParquet);
-    EXPECT_THAT(footer.status().message(), testing::HasSubstr("file=f.parquet"));
+    EXPECT_THAT(footer.status().message(), ::testing::HasSubstr("file=f.parquet"));
   }
   EXPECT_TRUE(IsRetryable(Read(good.substr(0, good.size() / 2)).status()));
 }
@@ -158,7 +198,7 @@ TEST(Footer, FlippedBytesNeverCrash) {
 
 TEST(Footer, RandomBytesAreRefused) {
   for (uint32_t seed = 0; seed < 200; ++seed) {
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
     std::string bytes(random() % 300, '\0');
     for (char& byte : bytes) {
@@ -175,7 +215,7 @@ TEST(Footer, ALengthPastTheFileIsRefused) {
   std::string bytes = GoodFile();
   const uint32_t length = 0x7FFFFFFF;
   std::memcpy(bytes.data() + bytes.size() - 8, &length, sizeof(length));
-  EXPECT_THAT(Read(bytes).status().message(), testing::HasSubstr("claims"));
+  EXPECT_THAT(Read(bytes).status().message(), ::testing::HasSubstr("claims"));
 }
 
 TEST(Footer, TheDigestTellsContentsApart) {
