@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "otap/batch.h"
@@ -32,8 +33,16 @@ class Condition {
   const std::string& text() const { return text_; }
   otap::Signal signal() const { return signal_; }
 
-  /// Tells whether all that it reads stands in the root table: no attributes, no data points.
-  bool reads_root_only() const;
+  /// Tells whether some of it reads the root table alone, and no ids: where AskRootPart says no of
+  /// a row, Ask says no of it, or of every data point of it.
+  bool has_root_part() const { return root_part_ != nullptr; }
+
+  /// Returns the columns of the root table that the part reads, as "name" or "status.code"; the
+  /// name of a struct stands for all of it.
+  std::vector<std::string_view> RootPartColumns() const;
+
+  /// Asks the part about some rows of the root table. Other tables need not be there.
+  Answer AskRootPart(const otap::Batch& batch, const otap::RowSet& asked) const;
 
   /// Asks about some rows of a table: the root table, or for metrics one of data points. Needs
   /// plain ids. Cost: O(rows of the table and of the attribute tables that it names); conditions on
@@ -46,6 +55,7 @@ class Condition {
   std::string text_;
   otap::Signal signal_ = otap::Signal::kLogs;
   std::shared_ptr<const Program> program_;
+  std::shared_ptr<const Program> root_part_;  ///< null: there is none
 };
 
 }  // namespace df::select

@@ -1,5 +1,7 @@
 #include "select/selector.h"
 
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include <arrow/api.h>
@@ -51,6 +53,17 @@ RowSet WithTraceId(const arrow::RecordBatch& rows, const std::unordered_set<std:
   return found;
 }
 
+/// Columns of the time that selection goes by: a later one counts where those before are not set.
+std::span<const std::string_view> TimeColumns(TableKind table) {
+  static constexpr std::array<std::string_view, 1> kStart = {"start_time_unix_nano"};
+  static constexpr std::array<std::string_view, 2> kTimes = {"time_unix_nano",
+                                                             "observed_time_unix_nano"};
+  if (table == TableKind::kSpans) {
+    return kStart;
+  }
+  return std::span(kTimes).first(table == TableKind::kLogs ? 2 : 1);
+}
+
 bool IsPoints(const otap::TableInfo& info) {
   return info.parent == TableKind::kUnivariateMetrics && !info.is_attributes;
 }
@@ -59,13 +72,8 @@ bool IsPoints(const otap::TableInfo& info) {
 
 std::vector<int64_t> EventTimes(const arrow::RecordBatch& rows, TableKind table) {
   std::vector<int64_t> times(static_cast<size_t>(rows.num_rows()));
-  if (table == TableKind::kSpans) {
-    FillTimes(rows, "start_time_unix_nano", &times);
-  } else {
-    FillTimes(rows, "time_unix_nano", &times);
-    if (table == TableKind::kLogs) {
-      FillTimes(rows, "observed_time_unix_nano", &times);
-    }
+  for (const std::string_view column : TimeColumns(table)) {
+    FillTimes(rows, std::string(column), &times);
   }
   return times;
 }
@@ -77,24 +85,43 @@ bool Selector::TakesAll(otap::Signal signal) const {
 
 bool Selector::CanScreen(otap::Signal signal) const {
   const auto& where = wishes_.where[static_cast<size_t>(signal)];
-  return signal != otap::Signal::kMetrics &&
-         (!wishes_.time.is_everything() || wishes_.trace_ids.has_value() ||
-          (where.has_value() && where->reads_root_only()));
+  const bool has_part = where.has_value() && where->has_root_part();
+  return has_part || wishes_.trace_ids.has_value() ||
+         (signal != otap::Signal::kMetrics && !wishes_.time.is_everything());
 }
 
-bool Selector::Screen(const otap::Batch& batch) const {
+std::vector<std::string_view> Selector::ScreenColumns(otap::Signal signal) const {
+  std::vector<std::string_view> columns;
+  if (signal == otap::Signal::kMetrics && wishes_.trace_ids.has_value()) {
+    return columns;  // none is wanted
+  }
+  const auto& where = wishes_.where[static_cast<size_t>(signal)];
+  if (where.has_value() && where->has_root_part()) {
+    columns = where->RootPartColumns();
+  }
+  if (signal != otap::Signal::kMetrics && wishes_.trace_ids.has_value()) {
+    columns.emplace_back("trace_id");
+  }
+  if (signal != otap::Signal::kMetrics && !wishes_.time.is_everything()) {
+    for (const std::string_view column : TimeColumns(otap::RootTable(signal))) {
+      columns.push_back(column);
+    }
+  }
+  return columns;
+}
+
+RowSet Selector::Screen(const otap::Batch& batch) const {
   const TableKind root = otap::RootTable(batch.signal());
-  const RowSet wanted = InTimeAndTraces(*batch.root(), root);
-  if (wanted.Count() == 0) {
-    return false;
-  }
+  const bool is_metrics = batch.signal() == otap::Signal::kMetrics;
+  RowSet wanted = is_metrics ? RowSet(batch.num_root_rows(), !wishes_.trace_ids.has_value())
+                             : InTimeAndTraces(*batch.root(), root);
   const auto& where = wishes_.where[static_cast<size_t>(batch.signal())];
-  if (!where.has_value() || !where->reads_root_only()) {
-    return true;
+  if (wanted.Count() == 0 || !where.has_value() || !where->has_root_part()) {
+    return wanted;
   }
-  const Answer answer = where->Ask(batch, root, wanted);
-  // Rows without an answer are counted where the payload is put together.
-  return answer.yes.Count() > 0 || answer.failed.Count() > 0;
+  Answer answer = where->AskRootPart(batch, wanted);
+  answer.yes.Unite(answer.failed);  // counted where the payload is put together
+  return std::move(answer.yes);
 }
 
 RowSet Selector::InTimeAndTraces(const arrow::RecordBatch& rows, TableKind table) const {

@@ -47,12 +47,15 @@ class Selector {
   /// Tells whether it leaves every batch of a signal as it is.
   bool TakesAll(otap::Signal signal) const;
 
-  /// Tells whether the root table of a signal alone may show that no row is wanted.
+  /// Tells whether the root table of a signal alone may show that a row is not wanted.
   bool CanScreen(otap::Signal signal) const;
 
-  /// Returns false where no row of a batch can be wanted, by its root table alone: other tables and
+  /// Returns the columns of the root table that screening reads, as Condition::RootPartColumns.
+  std::vector<std::string_view> ScreenColumns(otap::Signal signal) const;
+
+  /// Returns the rows of the root table that may be wanted, by that table alone: other tables and
   /// the ids need not be there. For signals that can be screened.
-  bool Screen(const otap::Batch& batch) const;
+  otap::RowSet Screen(const otap::Batch& batch) const;
 
   /// Needs plain ids. Errors: those of Arrow.
   Result<Selected> Select(const otap::BatchPtr& batch) const;

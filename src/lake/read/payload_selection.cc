@@ -21,7 +21,7 @@ bool PayloadSelection::MayWant(const RootRows& rows, const TableAssembler& assem
     return true;  // what is wrong is told where the payload is put together
   }
   otap::BatchBuilder builder(signal_);
-  return !builder.Set(root, *table).ok() || selector_->Screen(*builder.Build());
+  return !builder.Set(root, *table).ok() || selector_->Screen(*builder.Build()).Count() > 0;
 }
 
 Status PayloadSelection::Take(Payload* payload) {
