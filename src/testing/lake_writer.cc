@@ -82,6 +82,13 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(const arrow::Schema& s
       builder.set_size_statistics_level(parquet::SizeStatisticsLevel::None);
     }
   }
+  if (!options.page_index) {
+    builder.disable_write_page_index();
+  }
+  if (options.bloom_filters && schema.GetFieldIndex("trace_id") >= 0) {
+    builder.enable_bloom_filter("trace_id",
+                                {.ndv = std::min<int64_t>(options.row_group_rows, 100'000)});
+  }
   if (options.encoding != ValueEncoding::kDictionary) {
     builder.disable_dictionary();
   }

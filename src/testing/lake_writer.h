@@ -106,6 +106,8 @@ struct LakeWriterOptions {
   bool data_page_v2 = false;
   int64_t data_page_bytes = 1 << 20;
   int64_t rows_per_page = 20'000;
+  bool page_index = true;
+  bool bloom_filters = false;  ///< of trace ids
   bool store_arrow_schema = true;
 };
 

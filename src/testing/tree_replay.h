@@ -58,12 +58,13 @@ inline std::string Messages(const Replayed& replayed) {
 }
 
 /// Reads a whole tree the way a receiver does, one partition after the other.
-inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOptions& options) {
+inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOptions& options,
+                           storage::Store* store = nullptr) {
   static const arrow::Status kInitialized = arrow::compute::Initialize();
   EXPECT_TRUE(kInitialized.ok());
   Replayed replayed;
   const auto local_store = storage::Store::Local();
-  storage::Store& local = *local_store;
+  storage::Store& local = store == nullptr ? *local_store : *store;
   const auto listing = lake::ListLake(local, base.string(), options.signals);
   EXPECT_TRUE(listing.ok()) << listing.status();
   for (const Status& problem : listing->problems) {

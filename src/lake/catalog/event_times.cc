@@ -26,6 +26,12 @@ EventTimeRange WithUnset(const TimeStatistics& times) {
 
 }  // namespace
 
+bool HasEventTimes(otap::TableKind kind) {
+  const otap::TableInfo& table = otap::GetTable(kind);
+  return kind == otap::TableKind::kLogs || kind == otap::TableKind::kSpans ||
+         (table.parent == otap::TableKind::kUnivariateMetrics && !table.is_attributes);
+}
+
 std::optional<EventTimeRange> EventTimesOf(const TableFile& file, int row_group) {
   if (file.kind() == otap::TableKind::kSpans) {
     const auto start = TimesOf(file, row_group, "start_time_unix_nano");
@@ -34,6 +40,9 @@ std::optional<EventTimeRange> EventTimesOf(const TableFile& file, int row_group)
   const auto times = TimesOf(file, row_group, "time_unix_nano");
   if (!times.has_value()) {
     return std::nullopt;
+  }
+  if (file.kind() != otap::TableKind::kLogs) {
+    return WithUnset(*times);
   }
   if (!times->may_be_unset) {
     return EventTimeRange{times->least, times->most};

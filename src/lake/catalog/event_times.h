@@ -1,4 +1,4 @@
-// Times of the rows of a root file, as its statistics tell them.
+// Times of the rows of a file, as its statistics tell them.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,11 @@
 
 namespace df::lake {
 
-/// Returns a range that has the event time (select/selector.h) of every row of a row group of logs
-/// or spans; nothing where statistics do not tell. Times that were not set are 0.
+/// Tells whether the rows of a table have an event time: log records, spans and data points.
+bool HasEventTimes(otap::TableKind kind);
+
+/// Returns a range that has the event time (select/selector.h) of every row of a row group of such
+/// a table; nothing where statistics do not tell. Times that were not set are 0.
 std::optional<EventTimeRange> EventTimesOf(const TableFile& file, int row_group);
 
 }  // namespace df::lake

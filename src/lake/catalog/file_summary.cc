@@ -91,6 +91,7 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
   for (int i = 0; i < file->num_row_groups(); ++i) {
     RowGroupSummary group;
     group.num_rows = file->num_rows(i);
+    group.num_bytes = file->stored_bytes(i);
     if (id >= 0) {
       group.ids = file->Statistics(i, id);
     }
@@ -109,8 +110,9 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
       const int scope_id = LeafIndex(kind, "scope", "id");
       group.resource_ids = resource_id < 0 ? std::nullopt : file->Statistics(i, resource_id);
       group.scope_ids = scope_id < 0 ? std::nullopt : file->Statistics(i, scope_id);
-      group.times =
-          kind == otap::TableKind::kUnivariateMetrics ? std::nullopt : EventTimesOf(*file, i);
+    }
+    if (HasEventTimes(kind)) {
+      group.times = EventTimesOf(*file, i);
     }
     summary->row_groups.push_back(group);
   }

@@ -35,12 +35,13 @@ struct EventTimeRange {
 
 struct RowGroupSummary {
   int64_t num_rows = 0;
+  int64_t num_bytes = 0;                ///< of its column chunks, as stored
   std::optional<IdRange> parent_ids;    ///< by the statistics of parent_id; a hint
   bool claims_null_parents = false;     ///< the statistics of parent_id say that all are null
   std::optional<IdRange> ids;           ///< by the statistics of id
   std::optional<IdRange> resource_ids;  ///< roots: by the statistics of resource.id
   std::optional<IdRange> scope_ids;     ///< roots: by the statistics of scope.id
-  std::optional<EventTimeRange> times;  ///< logs and spans: has the times of all rows
+  std::optional<EventTimeRange> times;  ///< of records and data points: has those of all rows
 };
 
 /// What the footer said. Shape: about 100 bytes and 64 a row group, whatever the size of the

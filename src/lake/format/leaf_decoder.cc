@@ -87,7 +87,9 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows, int64_t max_bytes) {
     int64_t num_valid = count;
     if (page_refusal_.has_value()) {
       num_valid = 0;
-      refused_.push_back({row, count, *page_refusal_});
+      if (!page_refusal_->ok()) {
+        refused_.push_back({row, count, *page_refusal_});
+      }
       ARROW_RETURN_NOT_OK(AppendLevels(row, count, false, true));
       page_rows_left_ -= count;
       row += count;
@@ -155,9 +157,15 @@ Status PagedLeafDecoder::NextDataPage() {
   }
 }
 
-/// The rows of what is too large are lost; of a dictionary, those that point into it.
+/// The rows of what is too large are lost; of a dictionary, those that point into it. Those that
+/// nobody needs are null.
 void PagedLeafDecoder::PassPage(const RefusedPage& page) {
   const RefusedPage::Facts& facts = page.facts();
+  if (facts.kind == RefusedPage::Kind::kUnneeded) {
+    page_refusal_ = Status::OK();
+    page_rows_left_ = facts.num_values;
+    return;
+  }
   const std::string_view what = facts.kind == RefusedPage::Kind::kDictionary ? "dictionary"
                                 : facts.kind == RefusedPage::Kind::kValue    ? "value"
                                                                              : "page";

@@ -15,6 +15,9 @@ namespace {
 /// Pages and dictionaries of most writers have at most half as much each.
 constexpr int64_t kUsualBytes = 2 << 20;
 
+/// Rows that are passed over at once: little memory, where their pages have to be read.
+constexpr int64_t kSkippedRows = 16 << 10;
+
 bool IsBytes(const Leaf& leaf) {
   return leaf.column->type == otap::ColumnType::kUtf8 ||
          leaf.column->type == otap::ColumnType::kBinary;
@@ -53,7 +56,25 @@ Result<DecodedRows> LeafStream::Next(int64_t num_rows) {
   }
   ARROW_RETURN_NOT_OK(parts_.exemplar_values.Apply(&rows.leaves));
   rows.refused = JoinRefused(rows.leaves);
+  next_row_ += rows.num_rows;
   return rows;
+}
+
+Status LeafStream::Skip(int64_t num_rows) {
+  const int64_t end = next_row_ + num_rows;
+  parts_.passed->before = std::max(parts_.passed->before, end);
+  while (next_row_ < end) {
+    DecodedRows rows;  // not compared with each other: of some columns their pages are not read
+    ARROW_RETURN_NOT_OK(DecodeFlat(std::min(end - next_row_, kSkippedRows), &rows));
+    for (Companion& companion : parts_.companions) {
+      ARROW_RETURN_NOT_OK(companion.decoder->Next(rows.num_rows).status());
+    }
+    if (parts_.lists != nullptr) {
+      ARROW_RETURN_NOT_OK(parts_.lists->Next(rows.num_rows, &rows.leaves));
+    }
+    next_row_ += rows.num_rows;
+  }
+  return Status::OK();
 }
 
 /// Values of any length first: they say how many rows the slice has.

@@ -29,12 +29,15 @@ class LeafStream final : public RowGroupStream {
     std::vector<Companion> companions;
     std::unique_ptr<ListReader> lists;  ///< null where no list is read
     ExemplarValues exemplar_values;
-    int64_t buffer_bytes = 0;  ///< that the decoders read the file through
+    int64_t buffer_bytes = 0;            ///< that the decoders read the file through
+    std::shared_ptr<PassedRows> passed;  ///< what the decoders need not read
   };
 
   explicit LeafStream(Parts parts) : parts_(std::move(parts)), waiting_(parts_.decoders.size()) {}
 
   Result<DecodedRows> Next(int64_t num_rows) override;
+  Status Skip(int64_t num_rows) override;
+  PassedRows passed() const override { return *parts_.passed; }
   int64_t held_bytes() const override;
   int64_t large_bytes() const override;
 
@@ -44,6 +47,7 @@ class LeafStream final : public RowGroupStream {
 
   Parts parts_;
   std::vector<LeafSlice> waiting_;  ///< by leaf
+  int64_t next_row_ = 0;
 };
 
 }  // namespace df::lake

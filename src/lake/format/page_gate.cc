@@ -15,6 +15,9 @@ namespace {
 constexpr int64_t kFirstHeaderBytes = 1 << 10;
 constexpr int64_t kMaxHeaderBytes = 16 << 20;
 
+/// Of a page that nobody needs: most headers are no longer.
+constexpr int64_t kGlanceBytes = 128;
+
 /// Pages that cannot be read in pieces, of many values that are small: indices into a dictionary,
 /// or differences. Writers of one page a row group make them, so they are read, up to a bound.
 constexpr int64_t kSmallValueBytes = 1 << 10;
@@ -31,7 +34,11 @@ class PageGate final : public parquet::PageReader {
         return piece;
       }
     }
+    if (auto unneeded = PassUnneeded(); unneeded != nullptr) {
+      return unneeded;
+    }
     const std::optional<PageHeader> header = PeekHeader();
+    CheckIndex(header);
     // What is no header, or has impossible sizes, is named by the reader behind.
     if (!header.has_value() || header->compressed_bytes < 0 || header->uncompressed_bytes < 0 ||
         header->num_values < 0 || !(header->is_dictionary || header->is_data) ||
@@ -54,6 +61,64 @@ class PageGate final : public parquet::PageReader {
   void set_max_page_header_size(uint32_t size) override { pages_->set_max_page_header_size(size); }
 
  private:
+  /// Returns the page of the index at which the stream stands; null where there is none.
+  const PageIndex::Page* IndexedPage() {
+    if (column_.input == nullptr || next_page_ == column_.input->index().pages.size()) {
+      return nullptr;
+    }
+    const PageIndex::Page& page = column_.input->index().pages[next_page_];
+    return page.offset == column_.input->position() ? &page : nullptr;
+  }
+
+  static bool Agree(const PageIndex::Page& page, const PageHeader& header) {
+    return header.is_data && header.num_values == page.end_row - page.first_row &&
+           header.header_bytes + header.compressed_bytes == page.size_bytes;
+  }
+
+  void ForgetIndex() {
+    column_.input->ForgetIndex();
+    column_.input = nullptr;
+  }
+
+  /// Leaves out the next page when nobody needs its rows; null where somebody does.
+  std::shared_ptr<parquet::Page> PassUnneeded() {
+    const PageIndex::Page* page = IndexedPage();
+    if (page == nullptr || page->end_row > column_.passed->before) {
+      return nullptr;
+    }
+    PARQUET_ASSIGN_OR_THROW(const std::string_view bytes,
+                            column_.input->Glance(std::min(kGlanceBytes, page->size_bytes)));
+    auto header = ReadPageHeader(bytes);
+    if (!header.ok() && page->size_bytes > kGlanceBytes) {
+      header = PeekHeader().value_or(PageHeader{});
+    }
+    if (!header.ok() || !Agree(*page, *header)) {
+      ForgetIndex();
+      return nullptr;
+    }
+    ++next_page_;
+    ++column_.passed->num_pages;
+    column_.passed->num_bytes += page->size_bytes;
+    column_.input->Jump(page->end());
+    return std::make_shared<RefusedPage>(
+        RefusedPage::Facts{RefusedPage::Kind::kUnneeded, header->num_values, page->size_bytes, 0});
+  }
+
+  /// Compares what the index says of the next page with its header: the pages behind are found by
+  /// both in the same places.
+  void CheckIndex(const std::optional<PageHeader>& header) {
+    if (column_.input == nullptr) {
+      return;
+    }
+    const PageIndex::Page* page = IndexedPage();
+    const bool is_dictionary = header.has_value() && header->is_dictionary;
+    if (page != nullptr && header.has_value() && Agree(*page, *header)) {
+      ++next_page_;
+    } else if (page != nullptr || !is_dictionary || next_page_ > 0) {
+      ForgetIndex();
+    }
+  }
+
   std::optional<PageHeader> PeekHeader() {
     for (int64_t want = kFirstHeaderBytes; want <= kMaxHeaderBytes; want *= 4) {
       PARQUET_ASSIGN_OR_THROW(const std::string_view bytes, column_.stream->Peek(want));
@@ -119,6 +184,7 @@ class PageGate final : public parquet::PageReader {
   std::unique_ptr<parquet::PageReader> pages_;  ///< reads the same stream
   PageLimits limits_;
   std::unique_ptr<PageSplitter> splitter_;
+  size_t next_page_ = 0;  ///< of the index
 };
 
 }  // namespace

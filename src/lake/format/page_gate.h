@@ -9,6 +9,7 @@
 #include <parquet/column_reader.h>
 
 #include "lake/format/page_splitter.h"
+#include "lake/format/paged_input.h"
 
 namespace df::lake {
 
@@ -31,11 +32,15 @@ struct ColumnPages {
   int64_t num_values = 0;
   parquet::Compression::type codec = parquet::Compression::UNCOMPRESSED;
   const parquet::ColumnDescriptor* descriptor = nullptr;  ///< outlives the reader
+  /// Either both, or neither: the stream, when it can leave out pages, and rows that nobody needs.
+  std::shared_ptr<PagedInput> input = nullptr;
+  std::shared_ptr<PassedRows> passed = nullptr;
 };
 
 /// Reads pages as parquet::PageReader::Open does, but looks at the header of each first: large
 /// pages come as several small ones, and a RefusedPage comes for what is too large; nothing is
-/// allocated for it.
+/// allocated for it. Pages of rows that nobody needs come as a RefusedPage too, unread. What an
+/// index says of a page is compared with its header, so that one that is wrong costs time only.
 std::unique_ptr<parquet::PageReader> OpenGatedPages(ColumnPages column,
                                                     const parquet::ReaderProperties& properties,
                                                     const PageLimits& limits);

@@ -22,7 +22,7 @@ namespace df::lake {
 /// Stands for rows that were passed over. Its type is UNDEFINED.
 class RefusedPage final : public parquet::Page {
  public:
-  enum class Kind : uint8_t { kPage, kDictionary, kValue };
+  enum class Kind : uint8_t { kPage, kDictionary, kValue, kUnneeded };
   struct Facts {
     Kind kind = Kind::kPage;
     int64_t num_values = 0;  ///< nulls included

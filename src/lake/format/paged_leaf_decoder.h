@@ -98,7 +98,8 @@ class PagedLeafDecoder : public LeafDecoder {
   std::shared_ptr<parquet::Page> page_;  ///< keeps the bytes of the current page alive
   int64_t page_rows_ = 0;
   int64_t page_rows_left_ = 0;
-  std::optional<Status> page_refusal_;        ///< why the rows of the page cannot be read
+  std::optional<Status>
+      page_refusal_;  ///< why the rows of the page are not read; OK: nobody needs them
   std::optional<Status> dictionary_refusal_;  ///< why what points into the dictionary cannot
   std::vector<RefusedRows> refused_;          ///< of the slice
   HybridDecoder levels_;

@@ -12,6 +12,7 @@
 #include <parquet/statistics.h>
 
 #include "base/units.h"
+#include "lake/format/bloom_filter.h"
 #include "lake/format/column_levels.h"
 #include "lake/format/leaf_stream.h"
 #include "lake/format/parquet_exceptions.h"
@@ -22,6 +23,9 @@ namespace {
 /// A column chunk up to this size is fetched with one read; larger ones stream through a buffer of
 /// this size.
 constexpr int64_t kWholeChunkBytes = 1_MiB;
+
+/// So much is read at once where pages could be left out, too.
+constexpr int64_t kFewBytes = 32_KiB;
 
 /// Ids of a row group are kept whole, so a row group must be of a size that somebody meant.
 constexpr int64_t kMaxRowGroupRows = 100'000'000;
@@ -105,6 +109,41 @@ bool TableFile::is_required(int leaf) const {
   return footer_.metadata->schema()
              ->Column(layout_.columns[static_cast<size_t>(leaf)])
              ->max_definition_level() == 0;
+}
+
+int64_t TableFile::stored_bytes(int row_group) const {
+  return std::clamp<int64_t>(footer_.metadata->RowGroup(row_group)->total_compressed_size(), 0,
+                             footer_.file_size_bytes);
+}
+
+int64_t TableFile::stored_bytes(int row_group, const std::vector<bool>& leaves) const {
+  int64_t sum = 0;
+  const auto group = footer_.metadata->RowGroup(row_group);
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (const int column = layout_.columns[leaf]; leaves[leaf] && column >= 0) {
+      sum += group->ColumnChunk(column)->total_compressed_size();
+    }
+  }
+  return std::clamp<int64_t>(sum, 0, footer_.file_size_bytes);
+}
+
+bool TableFile::MayHaveAny(int row_group, int leaf, const std::vector<std::string_view>& values) {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  // Text and bytes may stand for the value in several ways.
+  if (column < 0 || physical_type(leaf) != parquet::Type::FIXED_LEN_BYTE_ARRAY) {
+    return true;
+  }
+  try {
+    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    const auto offset = chunk->bloom_filter_offset();
+    return !offset.has_value() || lake::MayHaveAny(file_.get(),
+                                                   {.offset = *offset,
+                                                    .size_bytes = chunk->bloom_filter_length(),
+                                                    .file_bytes = footer_.file_size_bytes},
+                                                   values, is_remote_);
+  } catch (const std::exception&) {
+    return true;
+  }
 }
 
 int64_t TableFile::num_items(int row_group, int leaf) const {
@@ -233,15 +272,34 @@ Status TableFile::AnnounceColumns(int row_group, const std::vector<bool>& wanted
   });
 }
 
-Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group, int column,
-                                                                  const PageLimits& limits,
-                                                                  int64_t* buffer_bytes) {
+Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
+    int row_group, int column, const PageLimits& limits, int64_t* buffer_bytes,
+    std::shared_ptr<PassedRows> passed) {
   Location where = location_;
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
     const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
     ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
     const auto [start, size] = range;
+    if (passed != nullptr && size > kFewBytes) {
+      auto index = ReadPageIndex(file_.get(), *chunk, range, num_rows(row_group));
+      if (index.has_value() && index->pages.size() > 1) {
+        passed->has_index = true;
+        const auto input = std::make_shared<PagedInput>(file_, range, *std::move(index));
+        if (buffer_bytes != nullptr) {
+          *buffer_bytes += std::min(size, kWholeChunkBytes);
+        }
+        return OpenGatedPages({.stream = input,
+                               .file = file_,
+                               .position = start,
+                               .num_values = chunk->num_values(),
+                               .codec = chunk->compression(),
+                               .descriptor = footer_.metadata->schema()->Column(column),
+                               .input = input,
+                               .passed = std::move(passed)},
+                              Properties(), limits);
+      }
+    }
     std::shared_ptr<arrow::io::InputStream> stream;
     if (size <= kWholeChunkBytes) {
       auto bytes = file_->ReadAt(start, size);
@@ -273,22 +331,26 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(int row_group,
 Result<std::unique_ptr<LeafDecoder>> TableFile::OpenLeaf(int row_group, int leaf,
                                                          const otap::Column& target,
                                                          const PageLimits& limits,
-                                                         int64_t* buffer_bytes) {
+                                                         int64_t* buffer_bytes,
+                                                         std::shared_ptr<PassedRows> passed) {
   const int column = layout_.columns[static_cast<size_t>(leaf)];
   Location where = location_;
   where.row_group = row_group;
-  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
+  ARROW_ASSIGN_OR_RAISE(auto pages,
+                        OpenPages(row_group, column, limits, buffer_bytes, std::move(passed)));
   return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column), target,
                            where, layout_.nanos_per_unit[static_cast<size_t>(leaf)]);
 }
 
 Result<std::unique_ptr<LeafDecoder>> TableFile::OpenCompanion(int row_group, int leaf,
                                                               const PageLimits& limits,
-                                                              int64_t* buffer_bytes) {
+                                                              int64_t* buffer_bytes,
+                                                              std::shared_ptr<PassedRows> passed) {
   const int column = layout_.companions[static_cast<size_t>(leaf)];
   Location where = location_;
   where.row_group = row_group;
-  ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, column, limits, buffer_bytes));
+  ARROW_ASSIGN_OR_RAISE(auto pages,
+                        OpenPages(row_group, column, limits, buffer_bytes, std::move(passed)));
   return LeafDecoder::Make(std::move(pages), *footer_.metadata->schema()->Column(column),
                            *LeavesOf(kind_)[static_cast<size_t>(leaf)].column, where, 1);
 }
@@ -300,7 +362,8 @@ Status TableFile::CheckEmptyColumns(int row_group, int leaf) {
     if (leaf >= 0 && (leaf < empty.first_leaf || leaf >= empty.first_leaf + empty.num_leaves)) {
       continue;
     }
-    ARROW_ASSIGN_OR_RAISE(auto pages, OpenPages(row_group, empty.column, kIdPages, nullptr));
+    ARROW_ASSIGN_OR_RAISE(auto pages,
+                          OpenPages(row_group, empty.column, kIdPages, nullptr, nullptr));
     ARROW_ASSIGN_OR_RAISE(
         const bool has_values, CatchParquet(where, [&]() -> Result<bool> {
           auto found = HasLevel(std::move(pages), *footer_.metadata->schema()->Column(empty.column),
@@ -359,7 +422,8 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
 
 Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
                                                                 const std::vector<bool>& wanted,
-                                                                const ReadLimits& limits) {
+                                                                const ReadLimits& limits,
+                                                                bool will_skip) {
   if (is_remote_) {
     ARROW_RETURN_NOT_OK(AnnounceColumns(row_group, wanted));
   }
@@ -371,6 +435,8 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
   parts.location.row_group = row_group;
   parts.limits = limits;
   parts.decoders.resize(leaves.size());
+  parts.passed = std::make_shared<PassedRows>();
+  const std::shared_ptr<PassedRows> passed = will_skip && !is_remote_ ? parts.passed : nullptr;
   std::vector<int> list_leaves;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     if (!wanted[leaf] || layout_.columns[leaf] < 0) {
@@ -381,12 +447,13 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
       continue;
     }
     const bool is_id = leaves[leaf].column->role != otap::ColumnRole::kData;
-    ARROW_ASSIGN_OR_RAISE(parts.decoders[leaf], OpenLeaf(row_group, static_cast<int>(leaf),
-                                                         is_id ? kWideId : *leaves[leaf].column,
-                                                         limits.pages, &parts.buffer_bytes));
+    ARROW_ASSIGN_OR_RAISE(
+        parts.decoders[leaf],
+        OpenLeaf(row_group, static_cast<int>(leaf), is_id ? kWideId : *leaves[leaf].column,
+                 limits.pages, &parts.buffer_bytes, passed));
     if (layout_.companions[leaf] >= 0) {
       ARROW_ASSIGN_OR_RAISE(auto decoder, OpenCompanion(row_group, static_cast<int>(leaf),
-                                                        limits.pages, &parts.buffer_bytes));
+                                                        limits.pages, &parts.buffer_bytes, passed));
       parts.companions.push_back({leaf, std::move(decoder), layout_.nanos_per_unit[leaf]});
     }
   }

@@ -69,6 +69,11 @@ class RowGroupStream {
   virtual ~RowGroupStream() = default;
   /// Returns the next rows: at least one, and fewer than `num_rows` where the limits say so.
   virtual Result<DecodedRows> Next(int64_t num_rows) = 0;
+  /// Passes over rows that nobody needs. Cost: pages that hold no others are not read, where the
+  /// file tells where they stand.
+  virtual Status Skip(int64_t num_rows) = 0;
+  /// Pages that were not read because of Skip, and their bytes.
+  virtual PassedRows passed() const = 0;
   /// Bytes that it holds between two calls, and what of these comes of unusual pages or
   /// dictionaries.
   virtual int64_t held_bytes() const = 0;
@@ -93,6 +98,14 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
 
   /// Bytes of the row group as stored before compression: the base of memory estimates.
   int64_t uncompressed_bytes(int row_group) const { return bytes_[static_cast<size_t>(row_group)]; }
+
+  /// Bytes of the column chunks of the row group in the file, and of those of some leaves.
+  int64_t stored_bytes(int row_group) const;
+  int64_t stored_bytes(int row_group, const std::vector<bool>& leaves) const;
+
+  /// Tells whether a row of a row group may have one of some values of 16 or 8 bytes in a leaf, by
+  /// its bloom filter, which is believed.
+  bool MayHaveAny(int row_group, int leaf, const std::vector<std::string_view>& values);
 
   /// Returns how many items the lists of a leaf have in a row group, nulls and empty lists
   /// included.
@@ -126,16 +139,19 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Result<IdColumn> ReadIds(int row_group, int leaf);
 
   /// Opens the leaves for which `wanted` is true. Root and parent ids are decoded at their width in
-  /// memory.
+  /// memory. `will_skip`: rows will be passed over, so columns are read page by page. Not those of
+  /// stores that are far away: a request costs more there than the bytes of a page.
   Result<std::unique_ptr<RowGroupStream>> OpenRowGroup(int row_group,
                                                        const std::vector<bool>& wanted,
-                                                       const ReadLimits& limits = {});
+                                                       const ReadLimits& limits = {},
+                                                       bool will_skip = false);
 
   /// Opens the pages of one flat leaf. Adds what the file is read through to `buffer_bytes`, which
   /// may be null.
   Result<std::unique_ptr<LeafDecoder>> OpenLeaf(int row_group, int leaf, const otap::Column& target,
                                                 const PageLimits& limits = {},
-                                                int64_t* buffer_bytes = nullptr);
+                                                int64_t* buffer_bytes = nullptr,
+                                                std::shared_ptr<PassedRows> passed = nullptr);
 
  private:
   TableFile() = default;
@@ -150,10 +166,12 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Status AnnounceColumns(int row_group, const std::vector<bool>& wanted);
   Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column,
                                                          const PageLimits& limits,
-                                                         int64_t* buffer_bytes);
+                                                         int64_t* buffer_bytes,
+                                                         std::shared_ptr<PassedRows> passed);
   Result<std::unique_ptr<LeafDecoder>> OpenCompanion(int row_group, int leaf,
                                                      const PageLimits& limits,
-                                                     int64_t* buffer_bytes);
+                                                     int64_t* buffer_bytes,
+                                                     std::shared_ptr<PassedRows> passed);
 
   otap::TableKind kind_ = otap::TableKind::kLogs;
   Location location_;

@@ -71,6 +71,12 @@ class PartitionReaderImpl final : public PartitionReader {
         selection_(options_.selector, task_.signal) {
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
+    context_.is_selecting = selection_.is_selecting();
+    if (context_.is_selecting && task_.signal == otap::Signal::kMetrics) {
+      context_.needs_points = [this](const EventTimeRange& times) {
+        return options_.selector->wishes().time.MayHave(times.least, times.most);
+      };
+    }
     context_.make_room = [this] { MakeRoom(); };
     const int64_t limit_bytes = budget->limit_bytes();
     context_.limits = {
@@ -368,6 +374,9 @@ class PartitionReaderImpl final : public PartitionReader {
     ChildRows rows;
     if (children != nullptr) {
       rows = children->Collect(parents);
+      if (children->has_left_out()) {
+        return rows;  // whether all are there is not known
+      }
     }
     if (expected_.Mark(table.kind, rows.parents) > 0 && children != nullptr) {
       children->LookBehindStatistics(parents, &rows);
@@ -465,7 +474,8 @@ class PartitionReaderImpl final : public PartitionReader {
     selection_.Name(context_.partition, context_.report);
     told_ids_.Name();
     for (const auto& [kind, rows] : given_twice_) {
-      if (const Status status = rows.Describe(context_.partition); !status.ok()) {
+      if (const Status status = rows.Describe(context_.partition, !selection_.is_selecting());
+          !status.ok()) {
         context_.report->Add(status);
       }
     }

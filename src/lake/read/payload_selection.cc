@@ -9,7 +9,7 @@
 namespace df::lake {
 
 bool PayloadSelection::MayWant(const RootRows& rows, const TableAssembler& assemble) const {
-  if (!is_selecting_ || !selector_->CanScreen(signal_)) {
+  if (!is_selecting_ || rows.is_screened || !selector_->CanScreen(signal_)) {
     return true;
   }
   const otap::TableKind root = otap::RootTable(signal_);

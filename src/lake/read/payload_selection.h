@@ -23,6 +23,8 @@ class PayloadSelection {
         signal_(signal),
         is_selecting_(selector_ != nullptr && !selector_->TakesAll(signal)) {}
 
+  bool is_selecting() const { return is_selecting_; }
+
   /// Tells whether a row may be wanted, by what the root table alone says: if not, its children
   /// need not be looked for.
   bool MayWant(const RootRows& rows, const TableAssembler& assemble) const;

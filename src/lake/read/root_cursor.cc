@@ -16,6 +16,10 @@ constexpr uint32_t kNoId = std::numeric_limits<uint32_t>::max();
 /// The smallest id of the rows ahead is known by blocks of so many.
 constexpr int64_t kBlockRows = 64;
 
+/// Rows that nobody wants are read where no more than so many stand between wanted ones: payloads
+/// of few rows cost more.
+constexpr int64_t kRowsBetween = 1024;
+
 /// Smallest id that the statistics of a row group allow.
 uint32_t MinId(const RowGroupSummary& group) { return group.ids.has_value() ? group.ids->min : 0; }
 
@@ -40,6 +44,7 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       taken_(task.taken),
       batch_size_(options.batch_size),
       selector_(options.selector),
+      screen_(options.selector, task.signal, std::min(options.batch_size, kRowsBetween), context),
       context_(context),
       resources_(*task.files, task.signal, options.resource_join, context),
       min_id_from_file_(task.root_files.size() + 1, kNoId),
@@ -167,7 +172,9 @@ Status RootCursor::OpenNextGroup() {
   auto open = [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
     const std::vector<bool> wanted = DataLeaves(kind_);
-    ARROW_ASSIGN_OR_RAISE(stream_, file_->OpenRowGroup(group, wanted, context_->limits));
+    ARROW_ASSIGN_OR_RAISE(
+        stream_, file_->OpenRowGroup(group, wanted, context_->limits, screened_.has_value()));
+    stream_row_ = 0;
     slice_rows_ = SliceRows(*file_, group, wanted, context_->slice_bytes);
     return Status::OK();
   };
@@ -205,12 +212,19 @@ Status RootCursor::OpenNextGroup() {
 
 Status RootCursor::DecodeSlice() {
   const int group = next_group_ - 1;
-  const int64_t rows = std::min(slice_rows_, file_->num_rows(group) - slice_first_row_);
+  int64_t rows = std::min(slice_rows_, file_->num_rows(group) - slice_first_row_);
+  if (screened_.has_value()) {
+    rows = std::min(rows, (*screened_)[next_stretch_].end - slice_first_row_);
+  }
   if (!context_->budget->Fits(context_->slice_bytes)) {
     context_->make_room();
   }
   auto slice = std::make_shared<TableSlice>();
+  if (slice_first_row_ > stream_row_) {
+    ARROW_RETURN_NOT_OK(stream_->Skip(slice_first_row_ - stream_row_));
+  }
   ARROW_ASSIGN_OR_RAISE(DecodedRows decoded, stream_->Next(rows));
+  stream_row_ = slice_first_row_ + decoded.num_rows;
   stream_held_.Set(stream_->large_bytes());
   slice->num_rows = decoded.num_rows;
   slice->leaves = std::move(decoded.leaves);
@@ -244,6 +258,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       }
       rows.first_row_of_file = group_first_row_ + rows.first_row_of_group;
       rows.row_group = next_group_ - 1;
+      rows.is_screened = screened_.has_value();
       rows.file = summary();
       rows.ids = &ids_;
       rows.stretches = &stretches_;
@@ -258,6 +273,9 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       slice_ = nullptr;
     }
     if (stream_ != nullptr) {
+      if (SkipScreenedRows()) {
+        continue;
+      }
       if (slice_first_row_ < file_->num_rows(next_group_ - 1)) {
         const Status status = CatchParquet({}, [this] { return DecodeSlice(); });
         if (!status.ok()) {
@@ -271,7 +289,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       CloseGroup();
     } else if (file_ != nullptr) {
       if (next_group_ < file_->num_row_groups()) {
-        if (!SkipTakenGroup() && !SkipUnwantedGroup()) {
+        if (!SkipTakenGroup() && !SkipUnwantedGroup() && !SkipScreenedGroup()) {
           ARROW_RETURN_NOT_OK(OpenNextGroup());
         }
         continue;
@@ -295,7 +313,13 @@ void RootCursor::CloseGroup() {
   }
   context_->budget->Release(ids_bytes_);
   ids_bytes_ = 0;
+  if (stream_ != nullptr) {
+    const PassedRows passed = stream_->passed();
+    context_->report->skipped(SkipCause::kColumns)
+        .Add({.pages = passed.num_pages, .bytes = passed.num_bytes});
+  }
   stream_ = nullptr;
+  screened_.reset();
   stream_held_.Set(0);
   ids_ = {};
   min_id_from_block_.clear();
@@ -320,14 +344,20 @@ RowRanges RootCursor::RowsFrom(int first_group, int last_group, int64_t first_ro
   RowRanges rows;
   const auto& groups = summary()->row_groups;
   for (int group = first_group; group <= last_group; ++group) {
-    int64_t row = group == first_group ? first_row : 0;
-    const int64_t end = groups[static_cast<size_t>(group)].num_rows;
-    while (row < end) {
-      row = taken() == nullptr ? row : taken()->EndOfRun(group, row);
-      const int64_t next = taken() == nullptr ? end : std::min(end, taken()->NextIn(group, row));
-      rows.Add(group, row, next - row);
-      row = next;
-    }
+    rows.Add(RowsOf(group, group == first_group ? first_row : 0,
+                    groups[static_cast<size_t>(group)].num_rows));
+  }
+  return rows;
+}
+
+/// Rows of a row group of the open file from `first` to before `end`, without those that are taken.
+RowRanges RootCursor::RowsOf(int group, int64_t first, int64_t end) const {
+  RowRanges rows;
+  for (int64_t row = first; row < end;) {
+    row = taken() == nullptr ? row : taken()->EndOfRun(group, row);
+    const int64_t next = taken() == nullptr ? end : std::min(end, taken()->NextIn(group, row));
+    rows.Add(group, row, next - row);
+    row = next;
   }
   return rows;
 }
@@ -346,53 +376,6 @@ bool RootCursor::SkipTakenGroup() {
   group_first_row_ += rows;
   ++next_group_;
   return true;
-}
-
-/// Tells whether the statistics show that nobody wants a row of a row group.
-bool RootCursor::IsUnwanted(const RowGroupSummary& group) const {
-  return selector_ != nullptr && group.times.has_value() &&
-         !selector_->wishes().time.MayHave(group.times->least, group.times->most);
-}
-
-/// Passes over the next file when nobody wants a row of it.
-bool RootCursor::SkipUnwantedFile() {
-  const FileSummaryPtr& file = files_->of(kind_)[root_files_[next_file_]];
-  const auto& groups = file->row_groups;
-  if (groups.empty() || !std::all_of(groups.begin(), groups.end(),
-                                     [this](const auto& group) { return IsUnwanted(group); })) {
-    return false;
-  }
-  ++next_file_;
-  outcomes_.push_back({.file = file, .status = Status::OK()});
-  if (!claims_.empty()) {
-    outcomes_.back().claim = claims_[next_file_ - 1];
-  }
-  for (int group = 0; group < static_cast<int>(groups.size()); ++group) {
-    LeaveOutGroup(group);
-  }
-  ++context_->report->files_skipped;
-  return true;
-}
-
-/// Passes over the next row group when nobody wants a row of it.
-bool RootCursor::SkipUnwantedGroup() {
-  if (!IsUnwanted(summary()->row_groups[static_cast<size_t>(next_group_)])) {
-    return false;
-  }
-  LeaveOutGroup(next_group_);
-  group_first_row_ += file_->num_rows(next_group_);
-  ++next_group_;
-  return true;
-}
-
-/// Counts the rows of a row group that nobody wants; of those, what is taken is left.
-void RootCursor::LeaveOutGroup(int group) {
-  const int64_t num_rows = summary()->row_groups[static_cast<size_t>(group)].num_rows;
-  const RowRanges rows = RowsFrom(group, group, 0);
-  outcomes_.back().selected_out.Add(rows);
-  counts().AddDropped(DropReason::kSelectedOut, rows.num_rows());
-  counts().rows_left += num_rows - rows.num_rows();
-  ++context_->report->row_groups_skipped;
 }
 
 /// Passes over taken rows of the slice.

@@ -9,6 +9,7 @@
 #include <arrow/result.h>
 
 #include "lake/read/partition_reader.h"
+#include "lake/read/root_screen.h"
 #include "lake/resources/partition_resources.h"
 #include "lake/scan/reservation.h"
 #include "lake/scan/table_cursor.h"
@@ -23,6 +24,7 @@ struct RootRows {
   int64_t first_row_of_group = 0;  ///< of these rows, in their row group
   int64_t first_row_of_file = 0;
   int row_group = 0;
+  bool is_screened = false;  ///< some of them may be wanted, by the root table alone
   FileSummaryPtr file;
   const IdColumn* ids = nullptr;  ///< of the whole row group; valid until the next call
   const PartitionResources* resources = nullptr;  ///< what the stretches belong to
@@ -86,12 +88,16 @@ class RootCursor {
   void DropGroup(const Status& error);
   void Fail(const Status& error);
   RowRanges RowsFrom(int first_group, int last_group, int64_t first_row) const;
+  RowRanges RowsOf(int group, int64_t first, int64_t end) const;
   const RowRanges* taken() const;
   bool SkipTakenGroup();
   bool SkipUnwantedFile();
   bool SkipUnwantedGroup();
+  void CountSkippedGroup(int group);
+  bool SkipScreenedGroup();
+  bool SkipScreenedRows();
   bool IsUnwanted(const RowGroupSummary& group) const;
-  void LeaveOutGroup(int group);
+  void LeaveOutRows(int group, int64_t first, int64_t end);
   bool SkipTakenRows();
   bool DropRefusedRows();
   int64_t NextRefused() const;
@@ -107,6 +113,7 @@ class RootCursor {
   std::vector<RowRanges> taken_;
   int64_t batch_size_;
   std::shared_ptr<const select::Selector> selector_;  ///< null: everything is wanted
+  RootScreen screen_;
   ReadContext* context_;
   PartitionResources resources_;
   std::vector<uint32_t> min_id_from_group_;  ///< by row group of the file: as by file
@@ -120,7 +127,11 @@ class RootCursor {
   uint32_t min_id_behind_file_ = 0;  ///< smallest id of the files behind the open one
   int next_group_ = 0;
   int64_t group_first_row_ = 0;  ///< in the file
+  /// Of the row group: what may be wanted, where that is known.
+  std::optional<std::vector<RowStretch>> screened_;
+  size_t next_stretch_ = 0;
   std::unique_ptr<RowGroupStream> stream_;
+  int64_t stream_row_ = 0;  ///< that it gives next
   IdColumn ids_;
   std::vector<uint32_t>
       min_id_from_block_;  ///< by block of rows: smallest id of it and the rows behind it

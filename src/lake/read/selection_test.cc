@@ -1,5 +1,8 @@
 // What a selection reads of a tree is what it takes out of the records that were written.
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,10 +12,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/file_reader.h>
 
 #include "lake/read/partition_reader.h"
 #include "otap/rows.h"
 #include "select/selector.h"
+#include "testing/counted_reads.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -315,6 +320,204 @@ TEST(Selection, TheStatisticsOfBothTimesCountWhereOneIsNotSet) {
     wishes.time = {from, to};
     EXPECT_EQ(ExpectSelected(sent, folder.path(), {}, wishes).report.items, num_items);
   }
+}
+
+/// Times, texts and ids of log records in the order of their times.
+otap::BatchPtr LogsInOrder(int64_t first, int64_t num_rows, RandomEngine& random) {
+  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::NANO),
+                                arrow::default_memory_pool());
+  arrow::FixedSizeBinaryBuilder traces(arrow::fixed_size_binary(16));
+  arrow::FixedSizeBinaryBuilder spans(arrow::fixed_size_binary(8));
+  arrow::Int32Builder severities;
+  for (int64_t row = first; row < first + num_rows; ++row) {
+    const std::array<uint64_t, 3> ids = {random(), random(), random()};
+    EXPECT_TRUE(times.Append(1'000'000 + row * 10).ok());
+    EXPECT_TRUE(traces.Append(reinterpret_cast<const uint8_t*>(ids.data())).ok());
+    EXPECT_TRUE(spans.Append(reinterpret_cast<const uint8_t*>(&ids[2])).ok());
+    EXPECT_TRUE(severities.Append(static_cast<int32_t>(random() % 24)).ok());
+  }
+  const arrow::ArrayVector columns = {times.Finish().ValueOrDie(), traces.Finish().ValueOrDie(),
+                                      spans.Finish().ValueOrDie(),
+                                      severities.Finish().ValueOrDie()};
+  const arrow::FieldVector fields = {arrow::field("time_unix_nano", columns[0]->type()),
+                                     arrow::field("trace_id", columns[1]->type()),
+                                     arrow::field("span_id", columns[2]->type()),
+                                     arrow::field("severity_number", columns[3]->type())};
+  otap::BatchBuilder builder(otap::Signal::kLogs);
+  EXPECT_TRUE(builder
+                  .Set(otap::TableKind::kLogs,
+                       arrow::RecordBatch::Make(arrow::schema(fields), num_rows, columns))
+                  .ok());
+  return builder.Build();
+}
+
+/// What each layout of the bytes is read with: pages that can be found, and found out.
+struct FileForm {
+  bool page_index = true;
+  bool statistics = true;
+  bool bloom_filters = true;
+};
+
+class FileForms : public ::testing::TestWithParam<FileForm> {};
+
+/// Of row groups of many pages all is given that is wanted, whatever the files say of themselves.
+TEST_P(FileForms, OfManyPagesGiveTheSame) {
+  for (const auto layout : {df::testing::LakeLayout::kOwn, df::testing::LakeLayout::kUpstream}) {
+    RandomEngine random(layout == df::testing::LakeLayout::kOwn ? 1 : 2);
+    df::testing::RandomBatchOptions shape;
+    shape.valueless_exemplars = false;
+    // One batch a file of upstream's: resources of several are not always told apart.
+    const bool is_upstream = layout == df::testing::LakeLayout::kUpstream;
+    shape.root_rows = is_upstream ? 2400 : 600;
+    shape.upstream_columns_only = is_upstream;
+    shape.max_attributes = 2;
+    shape.max_children = 1;
+    shape.max_resources = 1;
+    shape.missing_column = 0;
+    std::vector<otap::BatchPtr> sent;
+    for (const auto signal : {otap::Signal::kLogs, otap::Signal::kTraces}) {
+      const auto batches = df::testing::RandomBatches(is_upstream ? 1 : 4, signal, shape, random);
+      sent.insert(sent.end(), batches.begin(), batches.end());
+    }
+    df::testing::LakeWriterOptions options;
+    options.layout = layout;
+    options.rows_per_page = 100;
+    options.statistics = GetParam().statistics;
+    options.page_index = GetParam().page_index;
+    options.bloom_filters = GetParam().bloom_filters;
+    TemporaryFolder folder;
+    ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, options, 3).ok());
+    ASSERT_EQ(ReplayTree(folder.path(), {}).report.rows_without_resource, 0);
+    int64_t num_pages = 0;
+    for (int i = 0; i < 4; ++i) {
+      Wishes wishes;
+      const std::vector<int64_t> times = TimesOf(sent);
+      if (i % 3 == 0) {
+        const size_t first = random() % times.size();
+        wishes.time.from = times[first];
+        wishes.time.to = times[std::min(first + 20, times.size() - 1)];
+      } else if (i % 3 == 1) {
+        wishes.trace_ids =
+            std::unordered_set<std::string>{DrawTraceId(sent, random), DrawTraceId(sent, random)};
+      } else {
+        wishes = DrawWishes(sent, random);
+      }
+      ReadOptions read;
+      read.batch_size = std::vector<int64_t>{7, 100, 8192}[random() % 3];
+      const Replayed replayed = ExpectSelected(sent, folder.path(), read, wishes);
+      num_pages += replayed.report.skipped(SkipCause::kColumns).pages +
+                   replayed.report.skipped(SkipCause::kParents).pages;
+    }
+    EXPECT_EQ(num_pages > 0, GetParam().page_index);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FileForms,
+                         ::testing::Values(FileForm{}, FileForm{.page_index = false},
+                                           FileForm{.statistics = false},
+                                           FileForm{.bloom_filters = false},
+                                           FileForm{false, false, false}));
+
+/// Replays a tree that is read through a file system that counts; returns the share of its bytes.
+double ShareRead(const TemporaryFolder& folder, const Wishes& wishes, int64_t num_expected,
+                 Replayed* replayed) {
+  int64_t size_bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    size_bytes += entry.is_regular_file() ? static_cast<int64_t>(entry.file_size()) : 0;
+  }
+  ReadOptions options;
+  options.selector = std::make_shared<const select::Selector>(wishes);
+  const auto files = std::make_shared<df::testing::CountedFileSystem>();
+  const auto store =
+      storage::Store::Over(storage::ParseStoreUri(folder.path().string()).ValueOrDie(), {}, files);
+  *replayed = ReplayTree(folder.path(), options, store.get());
+  EXPECT_EQ(replayed->report.num_errors(), 0) << df::testing::Messages(*replayed);
+  EXPECT_EQ(replayed->report.items, num_expected);
+  return static_cast<double>(files->num_bytes()) / static_cast<double>(size_bytes);
+}
+
+TEST(Selection, LittleIsReadForLittle) {
+  RandomEngine random(5);
+  constexpr int64_t kRows = 50'000;
+  constexpr int64_t kFiles = 20;
+  std::vector<otap::BatchPtr> sent;
+  for (int64_t file = 0; file < kFiles; ++file) {
+    sent.push_back(LogsInOrder(file * kRows, kRows, random));
+  }
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent,
+                                     {.layout = df::testing::LakeLayout::kOwn,
+                                      .root_rows_per_file = 1,
+                                      .encoding = df::testing::ValueEncoding::kDelta,
+                                      .rows_per_page = 2'000,
+                                      .bloom_filters = true},
+                                     3)
+                  .ok());
+  constexpr int64_t kWanted = kRows * kFiles / 100;
+  Wishes slice;
+  slice.time.from = 1'000'000 + 10 * (7 * kRows - kWanted / 2);
+  slice.time.to = *slice.time.from + 10 * kWanted;
+  Replayed replayed;
+  EXPECT_LT(ShareRead(folder, slice, kWanted, &replayed), 0.03);
+  const SkipCounts& by_times = replayed.report.skipped(SkipCause::kTimes);
+  EXPECT_EQ(by_times.files, kFiles - 2);
+  EXPECT_EQ(by_times.row_groups, kFiles - 2);
+  EXPECT_EQ(by_times.rows, (kFiles - 2) * kRows);
+  EXPECT_GT(by_times.bytes, (kFiles - 2) * kRows * 24);
+  const SkipCounts& by_columns = replayed.report.skipped(SkipCause::kColumns);
+  EXPECT_EQ(by_columns.rows, 2 * kRows - kWanted);
+  EXPECT_GT(by_columns.pages, 40);
+
+  const auto traces = std::static_pointer_cast<arrow::FixedSizeBinaryArray>(
+      otap::FindArray(sent[11]->root(), "trace_id"));
+  Wishes trace;
+  trace.trace_ids = std::unordered_set<std::string>{std::string(traces->GetView(777))};
+  EXPECT_LT(ShareRead(folder, trace, 1, &replayed), 0.06);
+  EXPECT_GE(replayed.report.skipped(SkipCause::kTraceIds).row_groups, kFiles - 3);
+
+  Wishes nothing;
+  nothing.where[0] = Compile("severity_number > 50", otap::Signal::kLogs);
+  EXPECT_LT(ShareRead(folder, nothing, 0, &replayed), 0.05);
+  EXPECT_EQ(replayed.report.skipped(SkipCause::kColumns).row_groups, kFiles);
+  nothing.where[0] =
+      Compile("severity_number > 50 and attributes[\"a\"] == 1", otap::Signal::kLogs);
+  EXPECT_LT(ShareRead(folder, nothing, 0, &replayed), 0.05);
+}
+
+/// A page index that says that pages hold other rows than they do must not shift any row.
+TEST(Selection, PageIndexesThatAreWrongChangeNothing) {
+  RandomEngine random(5);
+  const std::vector<otap::BatchPtr> sent = {LogsInOrder(0, 20'000, random)};
+  TemporaryFolder folder;
+  const auto written = df::testing::WriteLake(
+      folder.path(), sent, {.layout = df::testing::LakeLayout::kOwn, .rows_per_page = 1'000}, 3);
+  ASSERT_TRUE(written.ok());
+  const auto path = folder.path() / written->files.front().path;
+  Wishes wishes;
+  wishes.time = {1'000'000 + 10 * 1'999, 1'000'000 + 10 * 2'010};
+  ASSERT_GT(
+      ExpectSelected(sent, folder.path(), {}, wishes).report.skipped(SkipCause::kColumns).pages, 1);
+  const auto metadata = parquet::ParquetFileReader::OpenFile(path.string())->metadata();
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  int num_changed = 0;
+  for (int column = 0; column < metadata->num_columns(); ++column) {
+    const auto location = metadata->RowGroup(0)->ColumnChunk(column)->GetOffsetIndexLocation();
+    ASSERT_TRUE(location.has_value());
+    std::string bytes(static_cast<size_t>(location->length), '\0');
+    file.seekg(location->offset);
+    file.read(bytes.data(), location->length);
+    // The first row of the third page, 2,000, as a number of Thrift's: now 1,999.
+    const size_t at = bytes.find("\xA0\x1F");
+    if (at != std::string::npos) {
+      bytes[at] = '\x9E';
+      file.seekp(location->offset);
+      file.write(bytes.data(), location->length);
+      ++num_changed;
+    }
+  }
+  file.close();
+  ASSERT_GT(num_changed, 2);
+  ExpectSelected(sent, folder.path(), {}, wishes);
 }
 
 }  // namespace

@@ -69,6 +69,9 @@ void ReadReport::Merge(const ReadReport& other) {
   files_skipped += other.files_skipped;
   row_groups_skipped += other.row_groups_skipped;
   payloads_skipped += other.payloads_skipped;
+  for (size_t cause = 0; cause < skips.size(); ++cause) {
+    skips[cause].Add(other.skips[cause]);
+  }
   files_failed += other.files_failed;
   files_unlisted += other.files_unlisted;
   repaired_columns += other.repaired_columns;

@@ -27,6 +27,34 @@ inline constexpr std::array<std::string_view, 8> kDropReasonNames = {
     "orphan",           "null_parent", "unreadable",   "lost_parent",
     "wrong_statistics", "refused",     "selected_out", "unanswered"};
 
+/// What showed that something need not be read. The names are stable: they label counters.
+enum class SkipCause : uint8_t {
+  kTimes,     ///< statistics of times
+  kTraceIds,  ///< bloom filters of trace ids
+  kColumns,   ///< the columns that the selection goes by, which were read
+  kParents,   ///< no record that is wanted has these children
+};
+inline constexpr std::array<std::string_view, 4> kSkipCauseNames = {"times", "trace_ids", "columns",
+                                                                    "parents"};
+
+/// What was not read, of any table. What was skipped in one is not in another.
+struct SkipCounts {
+  int64_t files = 0;       ///< of which nothing but the footer was read
+  int64_t row_groups = 0;  ///< those of skipped files included
+  int64_t pages = 0;       ///< of row groups that were read in part
+  int64_t rows = 0;        ///< of skipped row groups, and passed over in others
+  int64_t bytes = 0;       ///< as stored, of skipped row groups and pages
+
+  void Add(const SkipCounts& other) {
+    files += other.files;
+    row_groups += other.row_groups;
+    pages += other.pages;
+    rows += other.rows;
+    bytes += other.bytes;
+  }
+  bool operator==(const SkipCounts&) const = default;
+};
+
 /// What became of the rows of one table. A row counts once, also where it goes out more than once
 /// (the attributes of a resource with every batch that refers to it).
 struct TableCounts {
@@ -86,7 +114,8 @@ struct ReadReport {
   int64_t files_skipped = 0;       ///< main files: statistics show that nobody wants a row of them
   int64_t row_groups_skipped = 0;  ///< of main files, those of skipped files included
   int64_t payloads_skipped = 0;    ///< stretches of root rows whose children were not looked for
-  int64_t files_failed = 0;        ///< main and child files that could not be read whole
+  std::array<SkipCounts, kSkipCauseNames.size()> skips{};  ///< by cause
+  int64_t files_failed = 0;    ///< main and child files that could not be read whole
   int64_t files_unlisted = 0;  ///< of these: not opened, so rows_listed does not have their rows
   int64_t repaired_columns = 0;
   int64_t late_rows =
@@ -99,6 +128,9 @@ struct ReadReport {
 
   TableCounts& table(otap::TableKind kind) { return tables[otap::TableIndex(kind)]; }
   const TableCounts& table(otap::TableKind kind) const { return tables[otap::TableIndex(kind)]; }
+
+  SkipCounts& skipped(SkipCause cause) { return skips[static_cast<size_t>(cause)]; }
+  const SkipCounts& skipped(SkipCause cause) const { return skips[static_cast<size_t>(cause)]; }
 
   /// Counts an error by kind and keeps its message unless the same one is there already. Of files
   /// that are refused for the same reason of their schema, the first is named and all are counted.

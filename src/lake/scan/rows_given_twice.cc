@@ -246,7 +246,7 @@ bool RowsGivenTwice::IsRepeated(const FileSummary& file, const Shared& shared, b
          (is_common || shared.num_repeated_values > 1);
 }
 
-Status RowsGivenTwice::Describe(const std::string& partition) const {
+Status RowsGivenTwice::Describe(const std::string& partition, bool is_whole) const {
   const FileSummary* file = nullptr;
   const FileSummary* other = nullptr;
   int64_t num_files = 0;
@@ -256,7 +256,8 @@ Status RowsGivenTwice::Describe(const std::string& partition) const {
     num_others += shared.num_parents - 2 * shared.num_repeated_parents;
   }
   for (const auto& [candidate, shared] : shared_) {
-    if (!IsRepeated(*candidate, shared, num_others < 0)) {
+    if ((!is_whole && shared.num_repeated_parents < kManyParents) ||
+        !IsRepeated(*candidate, shared, num_others < 0)) {
       continue;
     }
     ++num_files;

@@ -27,8 +27,9 @@ class RowsGivenTwice {
   void Add(const ChildRows& rows);
 
   /// The problem, with the number of rows that were seen to repeat; OK if no file repeats another.
-  /// Call it while the files of the rows are there.
-  Status Describe(const std::string& partition) const;
+  /// Call it while the files of the rows are there. `is_whole`: all rows of the table were looked
+  /// at; of some, a few that are alike prove nothing.
+  Status Describe(const std::string& partition, bool is_whole = true) const;
 
   static constexpr size_t kMostParents = 4096;  ///< of a payload
 

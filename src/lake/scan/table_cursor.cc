@@ -43,7 +43,7 @@ TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files
   for (const FileSummaryPtr& file : files) {
     counts().rows_listed += file->num_rows();
     for (size_t i = 0; i < file->row_groups.size(); ++i) {
-      if (file->row_groups[i].num_rows == 0) {
+      if (file->row_groups[i].num_rows == 0 || LeaveOutByTime(file->row_groups[i])) {
         continue;
       }
       auto group = std::make_unique<ChildRowGroup>();
@@ -54,6 +54,27 @@ TableCursor::TableCursor(otap::TableKind kind, std::vector<FileSummaryPtr> files
       }
       groups_.push_back(std::move(group));
     }
+  }
+}
+
+/// Counts a row group of data points when the statistics show that nobody wants their times.
+bool TableCursor::LeaveOutByTime(const RowGroupSummary& facts) {
+  if (context_->needs_points == nullptr || !facts.times.has_value() ||
+      otap::GetTable(kind_).is_root() || context_->needs_points(*facts.times)) {
+    return false;
+  }
+  has_left_out_ = true;
+  counts().AddDropped(DropReason::kSelectedOut, facts.num_rows);
+  context_->report->skipped(SkipCause::kTimes)
+      .Add({.row_groups = 1, .rows = facts.num_rows, .bytes = facts.num_bytes});
+  return true;
+}
+
+/// Counts a row group of which not even the ids were read.
+void TableCursor::CountUnopened(const ChildRowGroup& group) {
+  if (context_->is_selecting && !group.is_read) {
+    context_->report->skipped(SkipCause::kParents)
+        .Add({.row_groups = 1, .rows = group.num_rows(), .bytes = group.facts().num_bytes});
   }
 }
 
@@ -370,6 +391,9 @@ void TableCursor::Settle(ChildRowGroup* group, const ParentRows* parents) {
   Park(group);
   if (group->state == ChildRowGroup::State::kDone) {
     return;
+  }
+  if (parents != nullptr) {
+    CountUnopened(*group);
   }
   if (is_shared_ || context_->is_partial || parents == nullptr) {
     counts().rows_left += group->num_left();

@@ -38,6 +38,10 @@ struct ReadContext {
   /// Root rows of the partition are left for another time: rows that nobody asked for may be
   /// theirs.
   bool is_partial = false;
+  /// Records are selected: most rows of child tables may be needed by nobody.
+  bool is_selecting = false;
+  /// Tells whether data points are needed of times between two; null: all are.
+  std::function<bool(const EventTimeRange&)> needs_points;
   /// Frees decoded slices that the current payload does not use.
   std::function<void()> make_room;
 
@@ -132,6 +136,9 @@ class TableCursor {
   /// After Finish: what the children of this table may point to.
   const ParentRows& rows() const { return rows_; }
 
+  /// Whether rows were left out because nobody wants data points of their times.
+  bool has_left_out() const { return has_left_out_; }
+
   /// Whether a row group could not be read.
   bool has_failed() const { return has_failed_; }
 
@@ -181,6 +188,8 @@ class TableCursor {
   void Empty(ChildRowGroup* group);
   void SetDone(ChildRowGroup* group);
   void Fail(ChildRowGroup* group, const Status& error);
+  bool LeaveOutByTime(const RowGroupSummary& facts);
+  void CountUnopened(const ChildRowGroup& group);
   void Settle(ChildRowGroup* group, const ParentRows* parents);
   void AddLoss(Loss* loss, const ChildRowGroup& group, const IdRuns::Run& run);
   void NameLosses(const ParentRows& parents);
@@ -199,6 +208,7 @@ class TableCursor {
   std::vector<Pending> pending_;
   uint64_t epoch_ = 0;
   bool has_failed_ = false;
+  bool has_left_out_ = false;
   ParentRows rows_;
   Loss orphans_;
   Loss hidden_;

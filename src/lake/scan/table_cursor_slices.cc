@@ -239,9 +239,18 @@ Result<bool> TableCursor::EnsureDecoded(ChildRowGroup* group, size_t* slice_inde
     if (context_->stream_bytes > context_->max_stream_bytes) {
       context_->close_idle();
     }
-    ARROW_ASSIGN_OR_RAISE(
-        open.stream, open.file->OpenRowGroup(group->index, DataLeaves(kind_), context_->limits));
+    ARROW_ASSIGN_OR_RAISE(open.stream,
+                          open.file->OpenRowGroup(group->index, DataLeaves(kind_), context_->limits,
+                                                  context_->is_selecting));
     open.next_slice = 0;
+  }
+  // Where that costs little, slices in front are passed over: they are rarely needed later on.
+  if (open.stream->passed().has_index && open.next_slice < *slice_index) {
+    const int64_t num_rows =
+        open.slices[*slice_index].first_row - open.slices[open.next_slice].first_row;
+    ARROW_RETURN_NOT_OK(open.stream->Skip(num_rows));
+    open.next_slice = *slice_index;
+    context_->report->skipped(SkipCause::kParents).rows += num_rows;
   }
   bool was_cut = false;
   while (open.next_slice <= *slice_index) {
@@ -325,6 +334,11 @@ bool TableCursor::IsPending(const ChildRowGroup& group, size_t slice_index) cons
 void TableCursor::CloseStream(ChildRowGroup* group) {
   context_->stream_bytes -= std::exchange(group->open.stream_bytes, 0);
   context_->budget->Release(std::exchange(group->open.large_bytes, 0));
+  if (group->open.stream != nullptr) {
+    const PassedRows passed = group->open.stream->passed();
+    context_->report->skipped(SkipCause::kParents)
+        .Add({.pages = passed.num_pages, .bytes = passed.num_bytes});
+  }
   group->open.stream = nullptr;
 }
 

@@ -1,0 +1,54 @@
+// Which rows of a root file may be wanted, told from few of its columns.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lake/catalog/file_summary.h"
+#include "lake/format/table_file.h"
+#include "lake/scan/table_cursor.h"
+#include "otap/rows.h"
+#include "select/selector.h"
+
+namespace df::lake {
+
+/// Consecutive rows of a row group.
+struct RowStretch {
+  int64_t first = 0;
+  int64_t end = 0;  ///< behind the last
+};
+
+/// Asks a selection about the columns that it goes by, before the others are read. Calls: from one
+/// thread.
+class RootScreen {
+ public:
+  /// `selector` may be null: everything is wanted then. `context` is borrowed. Rows that may be
+  /// wanted are taken together where no more than `most_between` others lie between them.
+  RootScreen(std::shared_ptr<const select::Selector> selector, otap::Signal signal,
+             int64_t most_between, ReadContext* context);
+
+  /// Returns stretches that have all rows of a row group that may be wanted, ascending and apart;
+  /// nothing where that is not told, and all of it is to be read: what cannot be decoded is named
+  /// there.
+  std::optional<std::vector<RowStretch>> Ask(TableFile* file, int row_group,
+                                             const RowGroupSummary& summary);
+
+ private:
+  void Count(SkipCause cause, const SkipCounts& counts);
+  bool MayHaveTraces(TableFile* file, int row_group) const;
+  bool IsWorthwhile(const RowGroupSummary& summary);
+  Result<std::vector<RowStretch>> ReadColumns(TableFile* file, int row_group);
+  Result<otap::RowSet> Screen(DecodedRows decoded) const;
+  void Add(int64_t first_row, const otap::RowSet& rows, std::vector<RowStretch>* stretches) const;
+
+  std::shared_ptr<const select::Selector> selector_;
+  otap::Signal signal_;
+  int64_t most_between_;
+  ReadContext* context_;
+  std::vector<bool> leaves_;
+  int num_to_pass_ = 0;  ///< row groups that are read whole because most rows were wanted
+};
+
+}  // namespace df::lake
