@@ -27,6 +27,7 @@ inline constexpr std::string_view kInstanceIndex = "instance.index";
 
 /// Attributes of points.
 inline constexpr std::string_view kReason = "reason";
+inline constexpr std::string_view kCause = "cause";
 inline constexpr std::string_view kErrorKind = "kind";       ///< a name of df::ErrorKind
 inline constexpr std::string_view kOutcome = "outcome";      ///< "ack", "nack"
 inline constexpr std::string_view kPermanent = "permanent";  ///< "true", "false"
@@ -95,6 +96,21 @@ inline constexpr Instrument kReceiverRowsRefused = {
 inline constexpr Instrument kReceiverRowsDropped = {
     kCounter, "df.receiver.rows.dropped", "{row}",
     "Rows of root tables that could not be sent, or that nobody wanted", "reason"};
+inline constexpr Instrument kReceiverSkippedFiles = {
+    kCounter, "df.receiver.skipped.files", "{file}",
+    "Files of root tables of which a selection needs nothing but the footer", "cause"};
+inline constexpr Instrument kReceiverSkippedRowGroups = {
+    kCounter, "df.receiver.skipped.row_groups", "{row_group}",
+    "Row groups of any table that a selection does not need", "cause"};
+inline constexpr Instrument kReceiverSkippedPages = {
+    kCounter, "df.receiver.skipped.pages", "{page}",
+    "Pages that a selection does not need, of row groups that it needs", "cause"};
+inline constexpr Instrument kReceiverSkippedRows = {
+    kCounter, "df.receiver.skipped.rows", "{row}", "Rows of any table that a selection passes over",
+    "cause"};
+inline constexpr Instrument kReceiverSkippedSize = {
+    kCounter, "df.receiver.skipped.size", "By", "Bytes of row groups and pages that were not read",
+    "cause"};
 inline constexpr Instrument kReceiverErrors = {
     kCounter, "df.receiver.errors", "{error}",
     "What could not be read, or was found to be missing, by kind", "kind"};
@@ -188,6 +204,11 @@ inline constexpr std::array kAll = {
     &kReceiverRowsAcked,
     &kReceiverRowsRefused,
     &kReceiverRowsDropped,
+    &kReceiverSkippedFiles,
+    &kReceiverSkippedRowGroups,
+    &kReceiverSkippedPages,
+    &kReceiverSkippedRows,
+    &kReceiverSkippedSize,
     &kReceiverErrors,
     &kEdgeBatches,
     &kEdgeSize,

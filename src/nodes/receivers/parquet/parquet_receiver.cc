@@ -21,6 +21,11 @@ constexpr int64_t kChannelPercent = 15;
 constexpr int64_t kChannelMessages = 4;
 constexpr size_t kMaxNacksNamed = 20;
 
+constexpr std::array<const telemetry::Instrument*, 5> kSkipInstruments = {
+    &telemetry::names::kReceiverSkippedFiles, &telemetry::names::kReceiverSkippedRowGroups,
+    &telemetry::names::kReceiverSkippedPages, &telemetry::names::kReceiverSkippedRows,
+    &telemetry::names::kReceiverSkippedSize};
+
 /// Two generations of a node write to the same counters, each from its own workers.
 std::mutex& CountersMutex() {
   static std::mutex mutex;
@@ -82,6 +87,13 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     rows_.dropped[reason] = &effects.metrics().AddCounter(
         telemetry::names::kReceiverRowsDropped,
         {{std::string(telemetry::names::kReason), std::string(lake::kDropReasonNames[reason])}});
+  }
+  for (size_t cause = 0; cause < rows_.skipped.size(); ++cause) {
+    for (size_t unit = 0; unit < kSkipInstruments.size(); ++unit) {
+      rows_.skipped[cause][unit] = &effects.metrics().AddCounter(
+          *kSkipInstruments[unit],
+          {{std::string(telemetry::names::kCause), std::string(lake::kSkipCauseNames[cause])}});
+    }
   }
   for (size_t kind = 0; kind < rows_.errors.size(); ++kind) {
     rows_.errors[kind] = &effects.metrics().AddCounter(
@@ -285,6 +297,14 @@ void ParquetReceiver::Count(const lake::ReadReport& report) {
     rows_.read->Add(roots.rows_read);
     for (size_t reason = 0; reason < rows_.dropped.size(); ++reason) {
       rows_.dropped[reason]->Add(roots.rows_dropped[reason]);
+    }
+  }
+  for (size_t cause = 0; cause < rows_.skipped.size(); ++cause) {
+    const lake::SkipCounts& skipped = report.skips[cause];
+    const std::array counts = {skipped.files, skipped.row_groups, skipped.pages, skipped.rows,
+                               skipped.bytes};
+    for (size_t unit = 0; unit < counts.size(); ++unit) {
+      rows_.skipped[cause][unit]->Add(counts[unit]);
     }
   }
 }

@@ -95,6 +95,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     telemetry::Counter* read = nullptr;
     std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
     std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};  ///< by kind
+    /// What a selection did not read: files, row groups, pages, rows, bytes, by cause.
+    std::array<std::array<telemetry::Counter*, 5>, lake::kSkipCauseNames.size()> skipped{};
     // Written by the loop.
     telemetry::Counter* emitted = nullptr;
     telemetry::Counter* acked = nullptr;

@@ -296,6 +296,15 @@ void DescribeSelection(const Replay& replay, const lake::ReadReport& report,
       "by statistics; without looking for children: {} stretches of rows",
       replay.work_list().num_unwanted(), report.files_skipped, report.row_groups_skipped,
       report.payloads_skipped));
+  for (size_t cause = 0; cause < report.skips.size(); ++cause) {
+    const lake::SkipCounts& skipped = report.skips[cause];
+    if (skipped != lake::SkipCounts{}) {
+      lines->lines.push_back(
+          fmt::format("not read by {}: {} main files, {} row groups, {} pages, {} rows, {} bytes",
+                      lake::kSkipCauseNames[cause], skipped.files, skipped.row_groups,
+                      skipped.pages, skipped.rows, skipped.bytes));
+    }
+  }
 }
 
 void DescribeReading(const lake::ReadReport& report, engine::NodeReport* lines) {
