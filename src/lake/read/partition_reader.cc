@@ -71,7 +71,9 @@ class PartitionReaderImpl final : public PartitionReader {
         selection_(options_.selector, task_.signal) {
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
-    context_.is_selecting = selection_.is_selecting();
+    context_.is_selecting =
+        selection_.is_selecting() && (options_.selector->CanScreen(task_.signal) ||
+                                      !options_.selector->wishes().time.is_everything());
     if (context_.is_selecting && task_.signal == otap::Signal::kMetrics) {
       context_.needs_points = [this](const EventTimeRange& times) {
         return options_.selector->wishes().time.MayHave(times.least, times.most);

@@ -38,7 +38,8 @@ struct ReadContext {
   /// Root rows of the partition are left for another time: rows that nobody asked for may be
   /// theirs.
   bool is_partial = false;
-  /// Records are selected: most rows of child tables may be needed by nobody.
+  /// Records are left out before their children are looked for: most rows of child tables may be
+  /// needed by nobody.
   bool is_selecting = false;
   /// Tells whether data points are needed of times between two; null: all are.
   std::function<bool(const EventTimeRange&)> needs_points;
