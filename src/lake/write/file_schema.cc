@@ -19,7 +19,9 @@ using otap::ColumnRole;
 using otap::ColumnType;
 
 constexpr int64_t kPageBytes = 1_MiB;
-constexpr int64_t kPageRows = 64 << 10;
+
+/// Who wants few rows reads the pages that hold them. Smaller ones cost whoever reads all.
+constexpr int64_t kPageRows = 32 << 10;
 constexpr int64_t kDictionaryBytes = 4_MiB;
 
 /// Of a hundred traces that are not there, one is looked for in vain.

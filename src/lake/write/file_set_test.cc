@@ -21,6 +21,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/file_reader.h>
+#include <parquet/page_index.h>
 
 #include "lake/catalog/file_summary.h"
 #include "lake/catalog/readiness.h"
@@ -289,6 +291,48 @@ TEST(FileSet, StatisticsProveTheOrderOfParentsWhateverOrderTheyCameIn) {
     }
   }
   EXPECT_GT(num_checked, 8);
+}
+
+/// Whoever looks for a few rows reads a page of each column for them.
+TEST(FileSetPages, HaveAnIndexAndFewRows) {
+  constexpr int64_t kRows = 50'000;
+  std::vector<otap::BatchPtr> batches;
+  for (int64_t first = 0; first < 2 * kRows; first += kRows) {
+    arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::NANO),
+                                  arrow::default_memory_pool());
+    for (int64_t row = first; row < first + kRows; ++row) {
+      ASSERT_TRUE(times.Append(row * row).ok());
+    }
+    const auto column = times.Finish().ValueOrDie();
+    otap::BatchBuilder builder(otap::Signal::kLogs);
+    ASSERT_TRUE(builder
+                    .Set(otap::TableKind::kLogs,
+                         arrow::RecordBatch::Make(
+                             arrow::schema({arrow::field("time_unix_nano", column->type())}), kRows,
+                             {column}))
+                    .ok());
+    batches.push_back(builder.Build());
+  }
+  const TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path());
+  ASSERT_TRUE(WriteSet(store.get(), batches).ok());
+  const auto path = FilesBelow(folder.path() / "logs").front();
+  const auto reader = parquet::ParquetFileReader::OpenFile(path);
+  for (int i = 0; i < reader->metadata()->num_row_groups(); ++i) {
+    const auto group = reader->GetPageIndexReader()->RowGroup(i);
+    const int64_t num_rows = reader->metadata()->RowGroup(i)->num_rows();
+    EXPECT_GE(num_rows, kRows);
+    for (int column = 0; column < reader->metadata()->num_columns(); ++column) {
+      const auto index = group->GetOffsetIndex(column);
+      ASSERT_NE(index, nullptr);
+      int64_t last = 0;
+      for (const parquet::PageLocation& page : index->page_locations()) {
+        EXPECT_LE(page.first_row_index - last, 32 << 10);
+        last = page.first_row_index;
+      }
+      EXPECT_LE(num_rows - last, 32 << 10) << column;
+    }
+  }
 }
 
 TEST(FileSetNames, EveryFileSaysItsSetAndTheRootsWhatElseThereIs) {
