@@ -31,6 +31,13 @@ add_library(otap_zstd INTERFACE)
 target_include_directories(otap_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
 target_link_libraries(otap_zstd INTERFACE ${ZSTD_LIBRARY})
 
+# Linked statically: the cache of footers is all that uses it.
+find_library(SQLITE_LIBRARY libsqlite3.a REQUIRED)
+find_path(SQLITE_INCLUDE_DIR sqlite3.h REQUIRED)
+add_library(otap_sqlite INTERFACE)
+target_include_directories(otap_sqlite SYSTEM INTERFACE ${SQLITE_INCLUDE_DIR})
+target_link_libraries(otap_sqlite INTERFACE ${SQLITE_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)
+
 # The wheel's libarrow_compute exports an RE2 of another version. Ours is linked statically and not exported, so that
 # neither is ever called in place of the other.
 add_library(otap_re2 INTERFACE)

@@ -18,6 +18,14 @@ int PrintSchema(int argc, char**) {
   return df::app::SchemaCommand(df::engine::NodeRegistry(df::nodes::AllDescriptors()));
 }
 
+int PrintSchemas(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: df_engine schemas DIR (of catalog.cache)\n", stderr);
+    return df::app::kExitUsage;
+  }
+  return df::app::SchemasCommand(argv[1]);
+}
+
 struct SubCommand {
   std::string_view name;
   int (*run)(int argc, char** argv);  // argv[0] is the name of the sub-command
@@ -26,6 +34,7 @@ struct SubCommand {
 constexpr std::array kSubCommands = std::to_array<SubCommand>({
     {"run", df::app::RunCommand},
     {"schema", PrintSchema},
+    {"schemas", PrintSchemas},
 });
 
 int Run(int argc, char** argv) {

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "lake/catalog/event_times.h"
+#include "lake/catalog/footer_cache.h"
+#include "lake/catalog/schema_registry.h"
 #include "storage/store_failure.h"
 
 namespace df::lake {
@@ -68,7 +70,7 @@ std::string FullPath(const std::string& base, const std::string& path) {
 
 Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
-                                 const std::string& partition) {
+                                 const std::string& partition, SchemaRegistry* schemas) {
   const Location location{.partition = partition,
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = entry.path};
@@ -78,6 +80,9 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
   summary->kind = kind;
   summary->entry = entry;
   summary->digest = file->footer().digest;
+  if (schemas != nullptr) {
+    summary->schema = schemas->Intern(SchemaOf(kind, *file->footer().metadata));
+  }
   summary->has_partition_scope_ids = file->has_partition_scope_ids();
   summary->is_parquet_rs = file->is_parquet_rs();
   summary->num_repaired_columns = file->footer().num_repaired_columns;
@@ -125,6 +130,9 @@ Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const s
   ARROW_ASSIGN_OR_RAISE(auto file, TableFile::Open(store, FullPath(base, summary.entry.path),
                                                    summary.kind, location));
   if (file->footer().digest != summary.digest) {
+    if (const auto cache = summary.cache.lock(); cache != nullptr) {
+      cache->Forget(summary.entry.path);
+    }
     return MakeError(ErrorKind::kIo,
                      fmt::format("{}: it has another footer now", storage::kReplacedText), location,
                      /*retryable=*/true);

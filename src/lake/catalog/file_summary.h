@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lake/catalog/table_schema.h"
 #include "lake/format/table_file.h"
 #include "lake/report/read_report.h"
 #include "otap/schema.h"
@@ -17,6 +18,9 @@
 #include "storage/store.h"
 
 namespace df::lake {
+
+class FooterCache;
+class SchemaRegistry;
 
 /// A file as the listing shows it.
 struct FileEntry {
@@ -50,6 +54,9 @@ struct FileSummary {
   otap::TableKind kind = otap::TableKind::kLogs;
   FileEntry entry;
   std::string digest;
+  TableSchemaPtr schema;  ///< null where nobody asked for it
+  /// Where it comes from when its footer was not read by this process.
+  std::weak_ptr<FooterCache> cache;
   bool has_partition_scope_ids = false;
   bool is_parquet_rs = false;
   /// Of files of our own exporter: the set of files that it made visible together.
@@ -99,13 +106,15 @@ struct PartitionFiles {
 inline constexpr const char* kFileSetKey = "otap.file_set";
 inline constexpr const char* kRowsOfSetKey = "otap.file_set.rows";
 
-/// Reads the footer of a file and keeps what FileSummary names. Errors: as TableFile::Open.
+/// Reads the footer of a file and keeps what FileSummary names. `schemas` may be null. Errors: as
+/// TableFile::Open.
 Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
-                                 const std::string& partition);
+                                 const std::string& partition, SchemaRegistry* schemas = nullptr);
 
 /// Opens a file whose footer was read before, for what the summary says of it. Errors: as
-/// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer now.
+/// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer now; a
+/// cache that said otherwise forgets the file.
 Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
                                                   const FileSummary& summary,
                                                   const Location& location);

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/catalog/footer_cache.h"
 #include "lake/queue/work_list.h"
 #include "testing/lake_writer.h"
 #include "testing/naive_join.h"
@@ -200,6 +201,30 @@ TEST_F(ReplacedTree, IsAskedForAgainAtTheNextListing) {
     }
   }
   EXPECT_GT(num_torn, 0);
+}
+
+// Nothing in a listing tells the two versions apart; their footers do.
+TEST_F(ReplacedTree, ACacheThatKnowsTheFirstVersionGivesTheSecond) {
+  std::string notice;
+  const auto drain = [&] {
+    const auto list = List({});
+    auto cache = FooterCache::Open((folder_.path() / "cache").string(), "tree",
+                                   [this] { return now_; }, &notice)
+                     .ValueOrDie();
+    EXPECT_TRUE(list->UseCache(cache, UnknownSchemas::kAccept).ok());
+    const auto records = df::testing::CanonicalRecords(Drain(list.get(), 100));
+    return std::pair(records, cache->counts());
+  };
+  EXPECT_EQ(drain().first, df::testing::CanonicalRecords(batches_[0]));
+  const auto again = drain();
+  EXPECT_EQ(again.first, df::testing::CanonicalRecords(batches_[0]));
+  EXPECT_GT(again.second.found, 0);
+  EXPECT_EQ(again.second.missing, 0);
+  Put(1);
+  const auto second = df::testing::CanonicalRecords(batches_[1]);
+  const auto replaced = drain().first;
+  EXPECT_TRUE(std::includes(second.begin(), second.end(), replaced.begin(), replaced.end()));
+  EXPECT_EQ(drain().first, second);
 }
 
 TEST_F(ReplacedTree, WhatIsDeniedIsAskedForOnce) {

@@ -7,8 +7,6 @@
 
 #include "base/text.h"
 #include "lake/catalog/absent_tables.h"
-#include "lake/catalog/copied_files.h"
-#include "lake/catalog/footer_announcer.h"
 #include "lake/catalog/readiness.h"
 #include "lake/format/parquet_exceptions.h"
 
@@ -121,6 +119,12 @@ Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
   is_listing_ = true;
   lock->unlock();
   auto listing = CatchParquet({}, [this] { return ListLake(*store_, base_, read_.signals); });
+  if (cache_ != nullptr && listing.ok()) {
+    WriteCache();
+    if (!std::exchange(has_pruned_cache_, true)) {
+      cache_->Prune(*listing);
+    }
+  }
   lock->lock();
   is_listing_ = false;
   listed_once_more_.notify_all();
@@ -416,99 +420,6 @@ void WorkList::NameLateChildren(const PartitionFiles& files) {
              .table = std::string(table.directory),
              .file = child->entry.path}));
       }
-    }
-  }
-}
-
-bool WorkList::IsSummaryKnown(const FileEntry& entry) {
-  const std::lock_guard lock(mutex_);
-  const auto known = known_.find(entry.path);
-  return known != known_.end() &&
-         (known->second.summary != nullptr ||
-          (!known->second.problem.ok() && clock_() < known->second.retry_at));
-}
-
-FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
-                                   const std::string& partition, Status* problem) {
-  if (is_following()) {
-    const std::lock_guard lock(mutex_);
-    if (const auto known = known_.find(entry.path); known != known_.end()) {
-      const KnownFile& file = known->second;
-      if (file.summary != nullptr || (!file.problem.ok() && clock_() < file.retry_at)) {
-        *problem = file.problem;
-        return file.summary;
-      }
-    }
-  }
-  auto summary = Summarise(*store_, base_, entry, kind, partition);
-  *problem = summary.status();
-  const std::lock_guard lock(mutex_);
-  if (summary.ok()) {
-    ReportLayout(**summary, &report_);
-  }
-  if (const auto known = known_.find(entry.path); known != known_.end()) {
-    KnownFile& file = known->second;
-    file.summary = summary.ok() ? *summary : nullptr;
-    file.problem = summary.status();
-    open_problems_.erase(entry.path);
-    if (summary.ok() && !otap::GetTable(kind).is_root()) {
-      RecallPresence(&file);
-    }
-    if (!summary.ok()) {
-      file.retry_at = IsRetryable(*problem) ? clock_() + RetryDelay(++file.attempts) : Time::max();
-    }
-  }
-  return summary.ok() ? std::move(*summary) : nullptr;
-}
-
-void WorkList::LoadSummaries(Preparation* preparation) {
-  preparation->files.has_unreadable = preparation->listing.is_incomplete;
-  FooterAnnouncer announcer(store_.get(), base_, preparation->listing, [this](const auto& entry) {
-    const bool is_young = read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age;
-    return !is_young && !(is_following() && IsSummaryKnown(entry));
-  });
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
-      if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
-        preparation->young.insert(entry.path);
-        continue;
-      }
-      announcer.Next(entry);
-      Status problem;
-      FileSummaryPtr summary =
-          SummaryOf(entry, table.kind, preparation->listing.partition, &problem);
-      if (summary != nullptr) {
-        preparation->files.of(table.kind).push_back(std::move(summary));
-        continue;
-      }
-      preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
-      const std::lock_guard lock(mutex_);
-      const auto known = known_.find(entry.path);
-      if (known == known_.end()) {
-        if (TryLater(entry, problem, preparation)) {
-          continue;
-        }
-        if (reported_.insert(problem.message()).second) {
-          report_.AddUnlisted(problem);
-        }
-      } else if (IsRetryable(problem) &&
-                 clock_() - known->second.arrived < follow_.completeness_grace) {
-        preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
-      } else {
-        open_problems_.insert_or_assign(entry.path, problem);
-        known->second.is_settled = !IsRetryable(problem);
-      }
-    }
-  }
-  SortFiles(&preparation->files);
-  const std::vector<CopiedFile> copies = TakeOutCopies(*store_, base_, &preparation->files);
-  const std::lock_guard lock(mutex_);
-  for (const CopiedFile& copy : copies) {
-    if (reported_.insert(copy.notice.message()).second) {
-      report_.AddNotice(copy.notice);
-    }
-    if (const auto known = known_.find(copy.file->entry.path); known != known_.end()) {
-      known->second.is_settled = true;
     }
   }
 }

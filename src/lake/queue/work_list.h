@@ -12,12 +12,15 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
 
 #include "lake/catalog/catalog.h"
+#include "lake/catalog/footer_cache.h"
 #include "lake/catalog/readiness.h"
+#include "lake/catalog/schema_registry.h"
 #include "lake/ledger/file_ledger.h"
 #include "lake/read/partition_reader.h"
 #include "lake/report/read_report.h"
@@ -60,6 +63,16 @@ class WorkList {
   /// `store` is shared with the readers of the work.
   WorkList(std::shared_ptr<storage::Store> store, std::string base, ReadOptions read,
            FollowOptions follow, Clock clock);
+
+  /// Writes what the cache has not got yet.
+  ~WorkList();
+
+  /// Takes footers from a cache and keeps what is read there; it may be null. Errors: io, when what
+  /// it knows of schemas cannot be read. Before the first Take.
+  Status UseCache(std::shared_ptr<FooterCache> cache, UnknownSchemas unknown_schemas);
+
+  /// May be null.
+  const FooterCache* cache() const { return cache_.get(); }
 
   /// Shares what was delivered with other lists of the tree. Before the first Take.
   void UseLedger(std::shared_ptr<FileLedger> ledger);
@@ -206,7 +219,11 @@ class WorkList {
                                              Preparation* preparation);
   bool IsSummaryKnown(const FileEntry& entry);
   FileSummaryPtr SummaryOf(const FileEntry& entry, otap::TableKind kind,
-                           const std::string& partition, Status* problem);
+                           const std::string& partition, FileSummaryPtr cached, Status* problem);
+  Result<FileSummaryPtr> FindOutAbout(const FileEntry& entry, otap::TableKind kind,
+                                      const std::string& partition, FileSummaryPtr cached);
+  std::map<std::string_view, FileSummaryPtr> TakeFromCache(const PartitionListing& listing);
+  void WriteCache();
   SignalFacts FactsOf(otap::Signal signal, const Preparation& preparation) const;
   bool IsHeldBack(const FileSummary& root, const SetCensus& census, SignalFacts facts,
                   const Preparation& preparation);
@@ -235,6 +252,11 @@ class WorkList {
   ReadOptions read_;
   FollowOptions follow_;
   Clock clock_;
+
+  std::shared_ptr<FooterCache> cache_;
+  SchemaRegistry schemas_;
+  UnknownSchemas unknown_schemas_ = UnknownSchemas::kAccept;
+  bool has_pruned_cache_ = false;  ///< used by whoever is listing
 
   mutable std::mutex mutex_;
   bool has_scanned_ = false;

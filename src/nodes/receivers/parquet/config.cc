@@ -42,6 +42,21 @@ const config::FieldTable<ProcessingOptions>& ProcessingFields() {
   return kTable;
 }
 
+const config::FieldTable<CatalogOptions>& CatalogFields() {
+  using lake::UnknownSchemas;
+  static const config::FieldTable<CatalogOptions> kTable = {
+      config::String("cache", &CatalogOptions::cache,
+                     "a local directory where footers and schemas are kept from run to run")
+          .PrintedWhenGiven(),
+      config::Enum("unknown_schemas", &CatalogOptions::unknown_schemas,
+                   {{"accept", UnknownSchemas::kAccept},
+                    {"warn", UnknownSchemas::kWarn},
+                    {"refuse", UnknownSchemas::kRefuse}},
+                   "what to do with a file whose schema no file of its table has had before"),
+  };
+  return kTable;
+}
+
 }  // namespace
 
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
@@ -73,6 +88,8 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
       config::Integer("max_concurrent_partitions",
                       &ParquetReceiverConfig::max_concurrent_partitions, {1, 64},
                       "partitions read at the same time on each core"),
+      config::Group("catalog", &ParquetReceiverConfig::catalog, CatalogFields(),
+                    "what is remembered of files from run to run"),
       config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
                             "which records are wanted; all of them without it"),
   };
@@ -83,6 +100,12 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
   ParquetReceiverConfig config = config::Read(ParquetReceiverFields(), section);
   if (auto uri = storage::ReadStoreUri(section, config.base_uri, config.storage)) {
     config.uri = *std::move(uri);
+  }
+  if (config.catalog.unknown_schemas == lake::UnknownSchemas::kRefuse &&
+      config.catalog.cache.empty()) {
+    section.Find("catalog")->AddAtKey("unknown_schemas",
+                                      "unknown_schemas: found 'refuse' without cache, which "
+                                      "keeps what schemas are known");
   }
   if (config.select.has_value()) {
     config.selection =

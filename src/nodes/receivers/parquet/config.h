@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "config/field_table.h"
+#include "lake/catalog/schema_registry.h"
 #include "lake/queue/work_list.h"
 #include "lake/scan/read_options.h"
 #include "select/fields.h"
@@ -30,6 +31,12 @@ struct ProcessingOptions {
   bool validate_relations = false;
 };
 
+/// What is remembered of files from run to run.
+struct CatalogOptions {
+  std::string cache;  ///< a local directory; "" for none
+  lake::UnknownSchemas unknown_schemas = lake::UnknownSchemas::kAccept;
+};
+
 struct ParquetReceiverConfig {
   std::string base_uri;
   std::optional<storage::StoreOptions> storage;
@@ -41,6 +48,7 @@ struct ParquetReceiverConfig {
   lake::ResourceJoin resource_join = lake::ResourceJoin::kInfer;
   int64_t memory_limit = 256_MiB;
   int64_t max_concurrent_partitions = 1;  ///< on each core
+  CatalogOptions catalog;
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked
 };

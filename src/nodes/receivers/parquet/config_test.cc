@@ -40,19 +40,18 @@ TEST_P(GoodConfig, IsAccepted) { EXPECT_EQ(Problems(GetParam()), ""); }
 
 INSTANTIATE_TEST_SUITE_P(
     Table, GoodConfig,
-    ::testing::Values("base_uri: data", "base_uri: /data", "storage: {file: {base_uri: data}}",
-                      "base_uri: data, storage: {retry: {max_retries: 0}, read: {tail_size: 1MiB}}",
-                      "base_uri: \"file:///data\"", "base_uri: data, signal_types: [logs]",
-                      "base_uri: data, signal_types: [metrics, traces]",
-                      "base_uri: data, polling_interval: once",
-                      "base_uri: data, polling_interval: 250ms",
-                      "base_uri: data, polling_interval: 1h 30m",
-                      "base_uri: data, processing_options: {batch_size: 1}",
-                      "base_uri: data, processing_options: {batch_size: 65535, min_file_age: 10s, "
-                      "validate_relations: true}",
-                      "base_uri: data, processing_options: {completeness_grace: 0s}",
-                      "base_uri: data, resource_join: fail", "base_uri: data, memory_limit: 1GiB",
-                      "base_uri: data, max_concurrent_partitions: 4"));
+    ::testing::Values(
+        "base_uri: data", "base_uri: /data", "storage: {file: {base_uri: data}}",
+        "base_uri: data, storage: {retry: {max_retries: 0}, read: {tail_size: 1MiB}}",
+        "base_uri: \"file:///data\"", "base_uri: data, signal_types: [logs]",
+        "base_uri: data, signal_types: [metrics, traces]", "base_uri: data, polling_interval: once",
+        "base_uri: data, polling_interval: 250ms", "base_uri: data, polling_interval: 1h 30m",
+        "base_uri: data, processing_options: {batch_size: 1}",
+        "base_uri: data, processing_options: {batch_size: 65535, min_file_age: 10s, "
+        "validate_relations: true}",
+        "base_uri: data, processing_options: {completeness_grace: 0s}",
+        "base_uri: data, catalog: {unknown_schemas: warn}", "base_uri: data, resource_join: fail",
+        "base_uri: data, memory_limit: 1GiB", "base_uri: data, max_concurrent_partitions: 4"));
 
 struct BadCase {
   const char* config;
@@ -87,6 +86,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"base_uri: \"s3://key:secret@b\"", {"keys do not belong into a URI"}},
         BadCase{"base_uri: \"file://relative\"", {"absolute"}},
         BadCase{"base_uri: a, zzz: 1", {"zzz"}},
+        BadCase{"base_uri: a, catalog: {unknown_schemas: refuse}",
+                {"unknown_schemas", "without cache"}},
+        BadCase{"base_uri: a, catalog: {unknown_schemas: ask}", {"ask", "accept"}},
         BadCase{"base_uri: a, base_url: b", {"base_url", "base_uri"}},
         BadCase{"base_uri: a, signal_types: []", {"signal_types"}},
         BadCase{"base_uri: a, signal_types: [profiles]", {"profiles", "logs"}},

@@ -25,7 +25,9 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
   ARROW_ASSIGN_OR_RAISE(
       auto store,
       storage::Store::Make(parsed.uri, parsed.storage.value_or(storage::StoreOptions())));
-  return engine::NodeSharedPtr(std::make_shared<Replay>(parsed, std::move(store)));
+  auto replay = std::make_shared<Replay>(parsed, std::move(store));
+  ARROW_RETURN_NOT_OK(replay->OpenCache());
+  return engine::NodeSharedPtr(std::move(replay));
 }
 
 Result<std::unique_ptr<engine::Receiver>> Make(const engine::NodeConfigPtr&,

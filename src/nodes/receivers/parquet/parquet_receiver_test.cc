@@ -174,6 +174,15 @@ TEST_F(ParquetReceiverTest, ADrainEndsTheWaitForAStore) {
   EXPECT_THAT(Report(result).lines, Contains(HasSubstr("the tree was not listed")));
 }
 
+TEST(Replay, ACacheThatCannotBeOpenedIsNamed) {
+  ParquetReceiverConfig config;
+  config.catalog.cache = "/dev/null/cache";
+  Replay replay(config, storage::Store::Local());
+  const Status opened = replay.OpenCache();
+  EXPECT_THAT(opened.message(), HasSubstr("catalog.cache"));
+  EXPECT_THAT(opened.message(), HasSubstr("/dev/null/cache"));
+}
+
 TEST_F(ParquetReceiverTest, ABatchThatIsRefusedIsNamedAndNotReadAgain) {
   sink().next_outcomes.push_back(engine::Outcome::Nack("too large", true));
   const engine::InstanceResult result = Run();

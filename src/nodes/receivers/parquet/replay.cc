@@ -43,6 +43,21 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {}
 
+Status Replay::OpenCache() {
+  const CatalogOptions& catalog = config_.catalog;
+  std::shared_ptr<lake::FooterCache> cache;
+  if (!catalog.cache.empty()) {
+    std::string notice;
+    ARROW_ASSIGN_OR_RAISE(cache, lake::FooterCache::Open(
+                                     catalog.cache, Canonical(store_->uri()),
+                                     [] { return std::chrono::system_clock::now(); }, &notice));
+    if (!notice.empty()) {
+      LogWarning("parquet receiver: catalog.cache: {}", notice);
+    }
+  }
+  return work_list_.UseCache(std::move(cache), catalog.unknown_schemas);
+}
+
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
     work_list_.UseLedger(
@@ -137,6 +152,14 @@ std::vector<engine::NamedCount> NoticesOf(const Replay& replay, const lake::Read
                      "and is in no sum",
                      report.files_unlisted),
          1});
+  }
+  if (const lake::FooterCache* cache = replay.work_list().cache();
+      cache != nullptr && !cache->failure().ok()) {
+    notices.push_back({std::string(Name(ErrorKind::kIo)),
+                       fmt::format("the cache of footers is not used any more, nothing else is "
+                                   "wrong: {}",
+                                   cache->failure().message()),
+                       1});
   }
   const std::vector<engine::NamedCount> found = Named(report.notices);
   notices.insert(notices.end(), found.begin(), found.end());
@@ -262,6 +285,16 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
   report->lines.insert(report->lines.end(), short_of.begin(), short_of.end());
 }
 
+/// How many footers were not read since a cache has them.
+void DescribeCache(const lake::FooterCache* cache, engine::NodeReport* lines) {
+  if (cache == nullptr) {
+    return;
+  }
+  const lake::FooterCache::Counts counts = cache->counts();
+  lines->lines.push_back(
+      fmt::format("took {} footers from the cache, read {}", counts.found, counts.missing));
+}
+
 /// What a store that is no folder was asked for.
 void DescribeRequests(const storage::Store& store, engine::NodeReport* lines) {
   if (store.is_local()) {
@@ -367,6 +400,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
     lines.lines.push_back(fmt::format(
         "left out {} files that this process had delivered before, as the same node", before));
   }
+  DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);
   DescribeSelection(replay, report, &lines);
   DescribeReading(report, &lines);

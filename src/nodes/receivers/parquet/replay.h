@@ -18,6 +18,10 @@ class Replay final : public engine::NodeShared {
  public:
   Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> store);
 
+  /// Opens what the configuration says under catalog. Errors: those of FooterCache::Open. Before
+  /// anything is read.
+  Status OpenCache();
+
   /// Says which node this is of: what an earlier one of that name has delivered from the same base
   /// in the life of the process is not sent again. Called by each instance; the first counts.
   void Attach(const engine::InstanceInfo& info);

@@ -1,0 +1,161 @@
+// What is known of the files of a partition: by this list, by a cache, or by their footers.
+#include <algorithm>
+#include <utility>
+
+#include "lake/catalog/copied_files.h"
+#include "lake/catalog/footer_announcer.h"
+#include "lake/queue/work_list.h"
+
+namespace df::lake {
+
+WorkList::~WorkList() { WriteCache(); }
+
+Status WorkList::UseCache(std::shared_ptr<FooterCache> cache, UnknownSchemas unknown_schemas) {
+  cache_ = std::move(cache);
+  unknown_schemas_ = unknown_schemas;
+  return cache_ == nullptr ? Status::OK() : cache_->RestoreSchemas(&schemas_);
+}
+
+void WorkList::WriteCache() {
+  if (cache_ != nullptr) {
+    (void)cache_->Write(&schemas_);  // the cache keeps why not, for the report
+  }
+}
+
+bool WorkList::IsSummaryKnown(const FileEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(entry.path);
+  return known != known_.end() &&
+         (known->second.summary != nullptr ||
+          (!known->second.problem.ok() && clock_() < known->second.retry_at));
+}
+
+/// Returns what is known of a file, by its footer where nothing is.
+Result<FileSummaryPtr> WorkList::FindOutAbout(const FileEntry& entry, otap::TableKind kind,
+                                              const std::string& partition, FileSummaryPtr cached) {
+  const bool is_read = cached == nullptr;
+  if (is_read) {
+    ARROW_ASSIGN_OR_RAISE(cached, Summarise(*store_, base_, entry, kind, partition, &schemas_));
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::optional<Status> news,
+                        schemas_.Admit(*cached, partition, unknown_schemas_));
+  if (is_read && cache_ != nullptr) {
+    cache_->Keep(*cached);
+  }
+  if (news.has_value()) {
+    const std::lock_guard lock(mutex_);
+    report_.AddNotice(*news);
+  }
+  return cached;
+}
+
+FileSummaryPtr WorkList::SummaryOf(const FileEntry& entry, otap::TableKind kind,
+                                   const std::string& partition, FileSummaryPtr cached,
+                                   Status* problem) {
+  if (is_following()) {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = known_.find(entry.path); known != known_.end()) {
+      const KnownFile& file = known->second;
+      if (file.summary != nullptr || (!file.problem.ok() && clock_() < file.retry_at)) {
+        *problem = file.problem;
+        return file.summary;
+      }
+    }
+  }
+  auto summary = FindOutAbout(entry, kind, partition, std::move(cached));
+  *problem = summary.status();
+  const std::lock_guard lock(mutex_);
+  if (summary.ok()) {
+    ReportLayout(**summary, &report_);
+  }
+  if (const auto known = known_.find(entry.path); known != known_.end()) {
+    KnownFile& file = known->second;
+    file.summary = summary.ok() ? *summary : nullptr;
+    file.problem = summary.status();
+    open_problems_.erase(entry.path);
+    if (summary.ok() && !otap::GetTable(kind).is_root()) {
+      RecallPresence(&file);
+    }
+    if (!summary.ok()) {
+      file.retry_at = IsRetryable(*problem) ? clock_() + RetryDelay(++file.attempts) : Time::max();
+    }
+  }
+  return summary.ok() ? std::move(*summary) : nullptr;
+}
+
+/// Returns what the cache has of the files that are not known yet, by path.
+std::map<std::string_view, FileSummaryPtr> WorkList::TakeFromCache(
+    const PartitionListing& listing) {
+  std::map<std::string_view, FileSummaryPtr> cached;
+  if (cache_ == nullptr) {
+    return cached;
+  }
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
+      if (is_following() && IsSummaryKnown(entry)) {
+        continue;
+      }
+      if (auto found = cache_->Find(entry, table.kind, schemas_); found != nullptr) {
+        cached.emplace(entry.path, std::move(found));
+      }
+    }
+  }
+  return cached;
+}
+
+void WorkList::LoadSummaries(Preparation* preparation) {
+  preparation->files.has_unreadable = preparation->listing.is_incomplete;
+  auto cached = TakeFromCache(preparation->listing);
+  FooterAnnouncer announcer(store_.get(), base_, preparation->listing, [&](const auto& entry) {
+    const bool is_young = read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age;
+    return !is_young && !cached.contains(entry.path) && !(is_following() && IsSummaryKnown(entry));
+  });
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
+      if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
+        preparation->young.insert(entry.path);
+        continue;
+      }
+      announcer.Next(entry);
+      Status problem;
+      const auto found = cached.find(entry.path);
+      FileSummaryPtr summary =
+          SummaryOf(entry, table.kind, preparation->listing.partition,
+                    found == cached.end() ? nullptr : std::move(found->second), &problem);
+      if (summary != nullptr) {
+        preparation->files.of(table.kind).push_back(std::move(summary));
+        continue;
+      }
+      preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
+      const std::lock_guard lock(mutex_);
+      const auto known = known_.find(entry.path);
+      if (known == known_.end()) {
+        if (TryLater(entry, problem, preparation)) {
+          continue;
+        }
+        if (reported_.insert(problem.message()).second) {
+          report_.AddUnlisted(problem);
+        }
+      } else if (IsRetryable(problem) &&
+                 clock_() - known->second.arrived < follow_.completeness_grace) {
+        preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
+      } else {
+        open_problems_.insert_or_assign(entry.path, problem);
+        known->second.is_settled = !IsRetryable(problem);
+      }
+    }
+  }
+  SortFiles(&preparation->files);
+  const std::vector<CopiedFile> copies = TakeOutCopies(*store_, base_, &preparation->files);
+  const std::lock_guard lock(mutex_);
+  for (const CopiedFile& copy : copies) {
+    if (reported_.insert(copy.notice.message()).second) {
+      report_.AddNotice(copy.notice);
+    }
+    if (const auto known = known_.find(copy.file->entry.path); known != known_.end()) {
+      known->second.is_settled = true;
+    }
+  }
+}
+
+}  // namespace df::lake
