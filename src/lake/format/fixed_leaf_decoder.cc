@@ -27,6 +27,7 @@ template <typename PhysicalType, typename Src, typename Out, typename Conversion
 class NumberLeafDecoder final : public PagedLeafDecoder {
   using Physical = typename PhysicalType::c_type;
   static_assert(sizeof(Physical) == sizeof(Src));
+  static constexpr bool kIsFixed = std::is_same_v<Src, parquet::FixedLenByteArray>;
 
  public:
   NumberLeafDecoder(std::unique_ptr<parquet::PageReader> pages,
@@ -46,17 +47,12 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
   }
 
   Status SetDictionary(const uint8_t* data, int64_t size_bytes, int64_t num_values) override {
-    if (num_values < 0 || num_values > size_bytes / static_cast<int64_t>(sizeof(Src))) {
+    if (num_values < 0 || num_values > size_bytes / stored_bytes()) {
       return Broken(
           fmt::format("has a dictionary page of {} bytes for {} values", size_bytes, num_values));
     }
     dictionary_.resize(static_cast<size_t>(num_values));
-    if (num_values == 0) {
-      return Status::OK();
-    }
-    std::vector<Src> raw(static_cast<size_t>(num_values));
-    std::memcpy(raw.data(), data, raw.size() * sizeof(Src));
-    return Convert(raw.data(), num_values, dictionary_.data());
+    return num_values == 0 ? Status::OK() : ConvertUnaligned(data, num_values, dictionary_.data());
   }
 
   Status StartPage(const PageValues& page) override {
@@ -84,7 +80,7 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
       return DecodeIndices(count, out);
     }
     if (page_.encoding == parquet::Encoding::PLAIN) {
-      const int64_t size_bytes = count * static_cast<int64_t>(sizeof(Src));
+      const int64_t size_bytes = count * stored_bytes();
       if (size_bytes > page_.size_bytes) {
         return Broken("has a page with fewer values than its levels say");
       }
@@ -120,6 +116,26 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
   }
 
  private:
+  /// Bytes of a value in a page.
+  int64_t stored_bytes() const {
+    if constexpr (kIsFixed) {
+      return this->descriptor().type_length();
+    } else {
+      return sizeof(Src);
+    }
+  }
+
+  /// Takes plain values, which may be unaligned; those of a fixed length stay where they are.
+  void Load(const uint8_t* data, int64_t count, Src* out) const {
+    if constexpr (kIsFixed) {
+      for (int64_t i = 0; i < count; ++i) {
+        out[i].ptr = data + i * stored_bytes();
+      }
+    } else {
+      std::memcpy(out, data, static_cast<size_t>(count) * sizeof(Src));
+    }
+  }
+
   Status StartEmptyIndices() {
     indices_ = HybridDecoder(page_.data, 0, 0);
     return Status::OK();
@@ -145,8 +161,7 @@ class NumberLeafDecoder final : public PagedLeafDecoder {
     std::array<Src, kBlock> block;
     for (int64_t done = 0; done < count; done += kBlock) {
       const int64_t size = std::min(count - done, kBlock);
-      std::memcpy(block.data(), data + done * static_cast<int64_t>(sizeof(Src)),
-                  static_cast<size_t>(size) * sizeof(Src));
+      Load(data + done * stored_bytes(), size, block.data());
       ARROW_RETURN_NOT_OK(Convert(block.data(), size, out + done));
     }
     return Status::OK();
@@ -238,6 +253,11 @@ bool IsUnsigned(const parquet::ColumnDescriptor& descriptor) {
 template <typename Out>
 std::unique_ptr<PagedLeafDecoder> MakeInteger(Parts parts) {
   const bool is_unsigned = IsUnsigned(parts.descriptor);
+  if (parts.descriptor.physical_type() == parquet::Type::FIXED_LEN_BYTE_ARRAY) {
+    const DecimalConversion<Out> conversion{parts.descriptor.type_length()};
+    return MakeNumber<parquet::FLBAType, parquet::FixedLenByteArray, Out>(std::move(parts),
+                                                                          conversion);
+  }
   if (parts.descriptor.physical_type() == parquet::Type::DOUBLE) {
     return MakeNumber<parquet::DoubleType, double, Out>(std::move(parts), RealToInteger<Out>{});
   }
@@ -283,6 +303,11 @@ std::unique_ptr<PagedLeafDecoder> MakeTime(Parts parts, int64_t nanos_per_unit) 
   if (parts.descriptor.physical_type() == parquet::Type::INT96) {
     return MakeNumber<parquet::Int96Type, parquet::Int96, int64_t>(std::move(parts),
                                                                    Int96Conversion{});
+  }
+  if (parts.descriptor.physical_type() == parquet::Type::FIXED_LEN_BYTE_ARRAY) {
+    const DecimalTimeConversion conversion{{parts.descriptor.type_length()}, {nanos_per_unit}};
+    return MakeNumber<parquet::FLBAType, parquet::FixedLenByteArray, int64_t>(std::move(parts),
+                                                                              conversion);
   }
   return MakeNumber<parquet::Int64Type, int64_t, int64_t>(std::move(parts),
                                                           TimeConversion{nanos_per_unit});

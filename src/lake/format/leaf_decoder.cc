@@ -358,6 +358,8 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
   const auto& logical = descriptor.logical_type();
   const bool is_plain = logical == nullptr || logical->is_none();
   const bool is_plain_integer = is_integer && (is_plain || logical->is_int() || IsWhole(*logical));
+  const bool is_long_integer = physical == Type::FIXED_LEN_BYTE_ARRAY && !is_plain &&
+                               IsWhole(*logical) && descriptor.type_length() > 0;
   if (descriptor.max_repetition_level() > 0 || descriptor.max_definition_level() > 2) {
     return TypeMismatch(descriptor, target, location);
   }
@@ -370,7 +372,7 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
     case ColumnType::kInt32:
     case ColumnType::kInt64:
       // Some writers make doubles of integers with nulls.
-      matches = is_plain_integer || (physical == Type::DOUBLE && is_plain);
+      matches = is_plain_integer || is_long_integer || (physical == Type::DOUBLE && is_plain);
       break;
     case ColumnType::kFloat64:
       matches =
@@ -396,10 +398,10 @@ Status CheckLeafType(const parquet::ColumnDescriptor& descriptor, const otap::Co
       break;
     case ColumnType::kTimestamp:
       matches = (physical == Type::INT64 && (is_plain_integer || logical->is_timestamp())) ||
-                (physical == Type::INT96 && is_plain);
+                (physical == Type::INT96 && is_plain) || is_long_integer;
       break;
     case ColumnType::kDuration:
-      matches = physical == Type::INT64 && is_plain_integer;
+      matches = (physical == Type::INT64 && is_plain_integer) || is_long_integer;
       break;
     default:
       break;  // lists and structs are not flat leaves

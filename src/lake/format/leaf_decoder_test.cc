@@ -125,7 +125,11 @@ class LeafDecoderLayouts : public testing::TestWithParam<std::tuple<Layout, doub
     bool saw_dictionary = false;
     const auto read = ReadBack(Write(written, layout), target, kRows, random, &saw_dictionary);
     ASSERT_TRUE(read.ok()) << read.status();
-    const auto expected = arrow::compute::Cast(*written, otap::NativeType(target)).ValueOrDie();
+    auto numbers = written;
+    if (arrow::is_decimal(numbers->type_id()) && type == ColumnType::kTimestamp) {
+      numbers = arrow::compute::Cast(*numbers, arrow::int64()).ValueOrDie();
+    }
+    const auto expected = arrow::compute::Cast(*numbers, otap::NativeType(target)).ValueOrDie();
     EXPECT_TRUE(
         expected->Equals(**read, arrow::EqualOptions().nans_equal(true).signed_zeros_equal(false)))
         << expected->ToString() << (*read)->ToString();
@@ -151,6 +155,40 @@ TEST_P(LeafDecoderLayouts, UInt8) {
 TEST_P(LeafDecoderLayouts, UInt64) {
   Check(ColumnType::kUInt64, arrow::UInt64Builder(),
         [](std::mt19937& r) { return uint64_t{r()} << 32 | r(); });
+}
+TEST_P(LeafDecoderLayouts, UInt64FromDecimal) {
+  Check(ColumnType::kUInt64, arrow::Decimal128Builder(arrow::decimal128(20, 0)),
+        [](std::mt19937& r) {
+          constexpr uint64_t kOdd[] = {0, 1, 255, 256, uint64_t{1} << 63, ~uint64_t{0}};
+          return arrow::Decimal128(0, r() % 2 == 0 ? kOdd[r() % 6] : uint64_t{r()} << 32 | r());
+        });
+}
+TEST_P(LeafDecoderLayouts, Int64FromDecimal) {
+  Check(ColumnType::kInt64, arrow::Decimal128Builder(arrow::decimal128(19, 0)),
+        [](std::mt19937& r) {
+          constexpr int64_t kOdd[] = {0,
+                                      -1,
+                                      255,
+                                      -256,
+                                      std::numeric_limits<int64_t>::min(),
+                                      std::numeric_limits<int64_t>::max()};
+          return arrow::Decimal128(r() % 2 == 0 ? kOdd[r() % 6] : static_cast<int32_t>(r()));
+        });
+}
+TEST_P(LeafDecoderLayouts, Int32FromShortDecimal) {
+  Check(ColumnType::kInt32, arrow::Decimal128Builder(arrow::decimal128(5, 0)), [](std::mt19937& r) {
+    return arrow::Decimal128(static_cast<int32_t>(r() % 199'999) - 99'999);
+  });
+}
+TEST_P(LeafDecoderLayouts, UInt8FromLongDecimal) {
+  Check(ColumnType::kUInt8, arrow::Decimal256Builder(arrow::decimal256(60, 0)),
+        [](std::mt19937& r) { return arrow::Decimal256(static_cast<int32_t>(r() % 256)); });
+}
+TEST_P(LeafDecoderLayouts, TimestampFromDecimal) {
+  Check(ColumnType::kTimestamp, arrow::Decimal128Builder(arrow::decimal128(20, 0)),
+        [](std::mt19937& r) {
+          return arrow::Decimal128(int64_t{1'700'000'000'000'000'000} + static_cast<int64_t>(r()));
+        });
 }
 TEST_P(LeafDecoderLayouts, Int64FromInt32) {
   Check(ColumnType::kInt64, arrow::Int32Builder(),
@@ -221,6 +259,12 @@ std::shared_ptr<arrow::Array> Column(Builder builder, std::vector<T> values) {
   return builder.Finish().ValueOrDie();
 }
 
+std::shared_ptr<arrow::Array> DecimalColumn(const arrow::Decimal128& value) {
+  arrow::Decimal128Builder builder(arrow::decimal128(38, 0));
+  EXPECT_TRUE(builder.Append(value).ok());
+  return builder.Finish().ValueOrDie();
+}
+
 TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
   const std::vector<BadColumn> cases = {
       {"text for a number", Column(arrow::StringBuilder(), std::vector<std::string>{"7"}),
@@ -236,6 +280,16 @@ TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
        ColumnType::kTimestamp, ErrorKind::kArrow},
       {"id of the wrong size", Column(arrow::BinaryBuilder(), std::vector<std::string>{"short"}),
        ColumnType::kFixedBinary16, ErrorKind::kArrow},
+      {"decimal past 64 bits", DecimalColumn(arrow::Decimal128(1, 0)), ColumnType::kUInt64,
+       ErrorKind::kArrow},
+      {"decimal past 63 bits", DecimalColumn(arrow::Decimal128(0, uint64_t{1} << 63)),
+       ColumnType::kInt64, ErrorKind::kArrow},
+      {"decimal far below 0", DecimalColumn(arrow::Decimal128(-2, 5)), ColumnType::kInt64,
+       ErrorKind::kArrow},
+      {"negative decimal", DecimalColumn(arrow::Decimal128(-1)), ColumnType::kUInt64,
+       ErrorKind::kArrow},
+      {"decimal time past 63 bits", DecimalColumn(arrow::Decimal128(0, ~uint64_t{0})),
+       ColumnType::kTimestamp, ErrorKind::kArrow},
   };
   for (const BadColumn& bad : cases) {
     SCOPED_TRACE(bad.name);
@@ -251,6 +305,18 @@ TEST(LeafDecoder, RefusesWhatCannotBecomeTheModelsType) {
     EXPECT_EQ(KindOf(read.status()), bad.kind) << read.status();
     EXPECT_NE(read.status().message().find("column c"), std::string::npos) << read.status();
   }
+}
+
+TEST(LeafDecoder, DecimalTimesAreScaledByTheUnitThatIsStoredBesideThem) {
+  const auto file = Write(DecimalColumn(arrow::Decimal128(1'500)), {"plain", false});
+  auto reader = parquet::ParquetFileReader::Open(file);
+  const auto decoder = LeafDecoder::Make(
+      reader->RowGroup(0)->GetColumnPageReader(0), *reader->metadata()->schema()->Column(0),
+      otap::Column{"c", ColumnType::kDuration}, {}, /*nanos_per_unit=*/1'000);
+  ASSERT_TRUE(decoder.ok()) << decoder.status();
+  const auto slice = (*decoder)->Next(1);
+  ASSERT_TRUE(slice.ok()) << slice.status();
+  EXPECT_EQ(static_cast<const arrow::DurationArray&>(*slice->values).Value(0), 1'500'000);
 }
 
 TEST(LeafDecoder, ReadsTextThatIsAllEmpty) {

@@ -46,8 +46,11 @@ bool IsNumber(const Node& node, bool is_real) {
   if (is_real) {
     return is_plain && (physical == parquet::Type::DOUBLE || physical == parquet::Type::FLOAT);
   }
-  return (is_plain || logical->is_int()) &&
-         (physical == parquet::Type::INT32 || physical == parquet::Type::INT64);
+  const bool is_whole = !is_plain && logical->is_decimal() &&
+                        static_cast<const parquet::DecimalLogicalType&>(*logical).scale() == 0;
+  return ((is_plain || logical->is_int() || is_whole) &&
+          (physical == parquet::Type::INT32 || physical == parquet::Type::INT64)) ||
+         (is_whole && physical == parquet::Type::FIXED_LEN_BYTE_ARRAY);
 }
 
 }  // namespace

@@ -58,6 +58,39 @@ struct FloatConversion {
 /// Below this every integer has a double of its own; from here on one double stands for several.
 inline constexpr double kFirstInexactInteger = 9'007'199'254'740'992.0;  // 2^53
 
+/// Turns whole decimals, big-endian in two's complement as Parquet stores them, into integers.
+/// Returns false when one does not fit.
+template <typename Out>
+struct DecimalConversion {
+  int64_t width = 0;  ///< bytes of each value
+  bool operator()(const parquet::FixedLenByteArray* in, int64_t count, Out* out) const {
+    bool fits = true;
+    for (int64_t i = 0; i < count; ++i) {
+      const uint8_t* bytes = in[i].ptr;
+      const bool is_negative = (bytes[0] & 0x80U) != 0;
+      const uint8_t sign = is_negative ? 0xFF : 0;
+      uint64_t bits = is_negative ? ~uint64_t{0} : 0;
+      for (int64_t at = 0; at < width; ++at) {
+        fits &= width - at <= 8 || bytes[at] == sign;
+        bits = (bits << 8U) | bytes[at];
+      }
+      const auto number = static_cast<int64_t>(bits);
+      fits &= is_negative ? number < 0 && std::in_range<Out>(number) : std::in_range<Out>(bits);
+      out[i] = static_cast<Out>(bits);
+    }
+    return fits;
+  }
+};
+
+/// The same of times, each of so many nanoseconds.
+struct DecimalTimeConversion {
+  DecimalConversion<int64_t> whole;
+  TimeConversion scaled;
+  bool operator()(const parquet::FixedLenByteArray* in, int64_t count, int64_t* out) const {
+    return whole(in, count, out) && (scaled.nanos_per_unit == 1 || scaled(out, count, out));
+  }
+};
+
 /// Turns doubles that some writers make of integers with nulls back into integers. Returns false
 /// when one is no integer or may have been rounded.
 template <typename Out>
