@@ -35,6 +35,7 @@ struct Leaf {
   int64_t type_offset = kNoOffset;  ///< of the byte that holds SchemaElement.type
   bool is_fixed = false;
   bool is_malformed = false;
+  bool is_encrypted = false;
   std::vector<int64_t> chunk_type_offsets;
 };
 
@@ -127,10 +128,15 @@ Status ReadRowGroup(ThriftWalker* walker, std::vector<Leaf>* leaves) {
                         leaves->size()));
       }
       return VisitStruct(walker, [&](ThriftField chunk) -> Result<bool> {
+        Leaf& leaf = (*leaves)[static_cast<size_t>(index)];
+        if (chunk.id == 8 && chunk.type == ThriftType::kStruct) {  // crypto_metadata
+          leaf.is_encrypted = true;
+          return false;
+        }
         if (chunk.id != 3 || chunk.type != ThriftType::kStruct) {
           return false;
         }
-        ARROW_RETURN_NOT_OK(ReadColumnMetaData(walker, &(*leaves)[static_cast<size_t>(index)]));
+        ARROW_RETURN_NOT_OK(ReadColumnMetaData(walker, &leaf));
         return true;
       });
     }));
@@ -170,7 +176,8 @@ bool ReplaceType(std::string* footer, int64_t offset) {
 
 }  // namespace
 
-Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema) {
+Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema,
+                             std::vector<int>* encrypted_columns) {
   std::vector<Leaf> leaves;
   std::vector<int64_t> hidden_keys;
   ThriftWalker walker(*footer);
@@ -199,6 +206,11 @@ Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_sche
   }));
   for (const int64_t end : hidden_keys) {
     (*footer)[static_cast<size_t>(end) - kArrowSchemaKey.size()] = '-';
+  }
+  for (size_t i = 0; encrypted_columns != nullptr && i < leaves.size(); ++i) {
+    if (leaves[i].is_encrypted) {
+      encrypted_columns->push_back(static_cast<int>(i));
+    }
   }
   int64_t num_repaired = 0;
   for (const Leaf& leaf : leaves) {
@@ -234,7 +246,9 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   const char* end = reinterpret_cast<const char*>((*tail)->data()) + first_read;
   const std::string_view magic(end - 4, 4);
   if (magic == "PARE") {
-    return MakeError(ErrorKind::kParquet, "encrypted footers are not supported", location);
+    return MakeError(
+        ErrorKind::kParquet,
+        "found an encrypted footer, expected a plain one: encrypted files are not read", location);
   }
   if (magic != "PAR1") {
     return not_parquet("not a whole Parquet file: found no 'PAR1' at its end");
@@ -267,7 +281,7 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   }
   footer.digest = fmt::format("{:016x}-{}", parquet::XxHasher().Hash(std::string_view(bytes)),
                               footer.file_size_bytes);
-  auto repaired = RepairFooter(&bytes, &footer.stored_arrow_schema);
+  auto repaired = RepairFooter(&bytes, &footer.stored_arrow_schema, &footer.encrypted_columns);
   ARROW_RETURN_NOT_OK(WithContext(repaired.status(), ErrorKind::kParquet, location));
   footer.num_repaired_columns = *repaired;
   try {

@@ -28,6 +28,9 @@ struct Footer {
   /// The value of the key ARROW:schema as it is stored (base64 of an IPC message), "" where there
   /// is none. `metadata` does not have the key: what is read follows from the Parquet schema alone.
   std::string stored_arrow_schema;
+  /// Parquet columns that are encrypted in some row group, ascending. `metadata` may throw where it
+  /// is asked for the column chunks of these.
+  std::vector<int> encrypted_columns;
 };
 
 /// Reads and repairs the footer of a file.
@@ -40,8 +43,10 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
 /// unencoded_byte_array_data_bytes in the size statistics of a column chunk becomes BYTE_ARRAY, in
 /// the schema and in all of its column chunks. No byte is added or removed. Where
 /// `stored_arrow_schema` is given, it gets the value of the key ARROW:schema, and the key in the
-/// footer gets a name that nobody looks for. Returns: how many leaf columns were changed. Errors:
-/// Invalid naming the offset when the bytes are not a footer.
-Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema = nullptr);
+/// footer gets a name that nobody looks for. `encrypted_columns` gets the leaf columns with crypto
+/// metadata. Returns: how many leaf columns were changed. Errors: Invalid naming the offset when
+/// the bytes are not a footer.
+Result<int64_t> RepairFooter(std::string* footer, std::string* stored_arrow_schema = nullptr,
+                             std::vector<int>* encrypted_columns = nullptr);
 
 }  // namespace df::lake

@@ -116,6 +116,7 @@ class LayoutProbe {
         leaves_(LeavesOf(kind)),
         metadata_(*footer.metadata),
         schema_(*metadata_.schema()),
+        encrypted_(footer.encrypted_columns),
         location_(location),
         stored_(footer) {
     layout_.columns.assign(leaves_.size(), -1);
@@ -181,6 +182,19 @@ class LayoutProbe {
     }
   }
 
+  /// Refuses what stands for columns of the model and is encrypted: nobody knows what it holds.
+  bool RefuseEncrypted(const Node& node, int first, const std::string& path) {
+    const auto found = std::lower_bound(encrypted_.begin(), encrypted_.end(), first);
+    if (found == encrypted_.end() || *found >= first + NumLeaves(node)) {
+      return false;
+    }
+    refusals_.push_back(
+        fmt::format("column {}: found encrypted values, expected plain ones: encrypted columns are "
+                    "not read",
+                    path));
+    return true;
+  }
+
   /// Notes that the file has a column; false when it has it already.
   bool Claim(int leaf, int num_leaves, const std::string& name) {
     if (is_named_[static_cast<size_t>(leaf)]) {
@@ -211,6 +225,9 @@ class LayoutProbe {
 
   void VisitLeaf(const Node& node, int leaf, int first, int16_t level) {
     const Leaf& info = leaves_[static_cast<size_t>(leaf)];
+    if (RefuseEncrypted(node, first, info.path())) {
+      return;
+    }
     std::string refusal;
     if (info.is_list()) {
       if (IsListOf(node, info.column->type)) {
@@ -245,6 +262,9 @@ class LayoutProbe {
   /// The node stands for leaves and cannot be read: all its rows must be null.
   void MustBeEmpty(const Node& node, int leaf, int num_leaves, int first, int16_t level,
                    std::string refusal) {
+    if (RefuseEncrypted(node, first, node.name())) {
+      return;
+    }
     const int end = first + NumLeaves(node);
     const bool is_known_to_hold = level == 0 || HoldsValues(first, end);
     if (is_known_to_hold) {
@@ -333,6 +353,9 @@ class LayoutProbe {
             : Status::Invalid("no integers");
     if (!readable.ok()) {
       return false;
+    }
+    if (RefuseEncrypted(*unknown.node, unknown.first_column, unknown.node->name())) {
+      return true;
     }
     if (layout_.columns[index] >= 0) {
       layout_.companions[index] = unknown.first_column;
@@ -554,6 +577,7 @@ class LayoutProbe {
   std::span<const Leaf> leaves_;
   const parquet::FileMetaData& metadata_;
   const parquet::SchemaDescriptor& schema_;
+  const std::vector<int>& encrypted_;
   const Location& location_;
   StoredSchema stored_;
   Layout layout_;

@@ -17,6 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/encryption/encryption.h>
 
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
@@ -94,6 +95,18 @@ class ForeignFiles : public ::testing::Test {
                *table_, column, column,
                arrow::compute::Cast(*old, type, arrow::compute::CastOptions(is_safe)).ValueOrDie())
         .ValueOrDie();
+  }
+
+  /// Expects one problem with the text and the file, which costs `rows_lost` rows of it.
+  void ExpectRefused(const std::string& text, int64_t rows_lost) {
+    const Replayed replayed = Replay();
+    ASSERT_EQ(replayed.report.problems.size(), 1U) << Messages(replayed);
+    const std::string& message = replayed.report.problems[0].message;
+    EXPECT_THAT(message, HasSubstr(text));
+    EXPECT_THAT(message, HasSubstr("file=" + fs::relative(path_, folder_.path()).string()));
+    const auto records = CanonicalRecords(replayed.batches);
+    EXPECT_EQ(records.size() + static_cast<size_t>(rows_lost), whole_.size());
+    EXPECT_TRUE(std::includes(whole_.begin(), whole_.end(), records.begin(), records.end()));
   }
 
   df::testing::TemporaryFolder folder_;
@@ -270,6 +283,65 @@ TEST_F(ForeignFiles, DecimalsWithAFractionAreRefusedByName) {
       Messages(replayed),
       HasSubstr("column flags: found FIXED_LEN_BYTE_ARRAY (Decimal(precision=20, scale=2)), "
                 "expected uint32"));
+}
+
+/// Encrypts some columns with keys of their own, or all with that of the footer.
+Properties Encrypted(const std::vector<std::string>& columns, bool has_plain_footer) {
+  const auto key = [] { return arrow::util::SecureString(16, 'k'); };
+  parquet::FileEncryptionProperties::Builder encryption(key());
+  if (has_plain_footer) {
+    encryption.set_plaintext_footer();
+  }
+  if (!columns.empty()) {
+    parquet::ColumnPathToEncryptionPropertiesMap keys;
+    for (const std::string& column : columns) {
+      keys[column] =
+          parquet::ColumnEncryptionProperties::Builder().key(key())->key_id("column")->build();
+    }
+    encryption.encrypted_columns(keys);
+  }
+  Properties properties;
+  properties.encryption(encryption.build());
+  return properties;
+}
+
+TEST_F(ForeignFiles, EncryptedFilesAreNamedAsEncrypted) {
+  Fill(Signal::kLogs, TableKind::kLogs);
+  Write(*table_, Encrypted({}, false));
+  ExpectRefused("found an encrypted footer, expected a plain one", kRootRows);
+  Write(*table_, Encrypted({"body.str"}, false));
+  ExpectRefused("found an encrypted footer, expected a plain one", kRootRows);
+}
+
+TEST_F(ForeignFiles, EncryptedColumnsBehindAPlainFooterAreNamedAsEncrypted) {
+  Fill(Signal::kLogs, TableKind::kLogs);
+  Write(*table_, Encrypted({"body.str"}, true));
+  ExpectRefused("column body.str: found encrypted values, expected plain ones", kRootRows);
+  Write(*table_, Encrypted({"time_unix_nano", "scope.name"}, true));
+  ExpectRefused(
+      "column scope.name: found encrypted values, expected plain ones: encrypted columns "
+      "are not read; column time_unix_nano: found encrypted",
+      kRootRows);
+  Write(*table_, Encrypted({}, true));
+  ExpectRefused("column id: found encrypted values, expected plain ones", kRootRows);
+}
+
+TEST_F(ForeignFiles, EncryptedListsAreNamedAsEncrypted) {
+  Fill(Signal::kMetrics, TableKind::kHistogramDataPoints);
+  Write(*table_, Encrypted({"bucket_counts.list.element"}, true));
+  EXPECT_THAT(Messages(Replay()),
+              HasSubstr("column bucket_counts: found encrypted values, expected plain ones"));
+}
+
+TEST_F(ForeignFiles, EncryptedColumnsThatAreNotOfTheModelCostNothing) {
+  Fill(Signal::kLogs, TableKind::kLogs);
+  const auto secret =
+      arrow::MakeArrayFromScalar(arrow::StringScalar("secret"), kRootRows).ValueOrDie();
+  const auto grown = table_->AddColumn(0, "vendor_secret", secret).ValueOrDie();
+  Write(*grown, Encrypted({"vendor_secret"}, true));
+  const Replayed replayed = Replay();
+  EXPECT_TRUE(replayed.report.problems.empty()) << Messages(replayed);
+  EXPECT_EQ(CanonicalRecords(replayed.batches), whole_);
 }
 
 }  // namespace
