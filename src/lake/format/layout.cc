@@ -514,6 +514,18 @@ class LayoutProbe {
         });
   }
 
+  /// Tells whether numbers of a leaf have 32 bits; a list of quantiles is two columns.
+  bool HasShortFloats(size_t leaf) const {
+    const int first = layout_.columns[leaf];
+    const int count = leaves_[leaf].column->type == ColumnType::kListQuantile ? 2 : 1;
+    for (int column = first; column < first + count; ++column) {
+      if (schema_.Column(column)->physical_type() == parquet::Type::FLOAT) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   void AddNotices() {
     const Location table{.partition = "", .table = location_.table, .file = ""};
     auto notice = [&](std::string text, const Location& where) {
@@ -553,8 +565,7 @@ class LayoutProbe {
       if (layout_.nanos_per_unit[leaf] > 1 && layout_.companions[leaf] < 0) {
         coarse_times.push_back(leaves_[leaf].path());
       }
-      if (leaves_[leaf].column->type == ColumnType::kFloat64 &&
-          schema_.Column(layout_.columns[leaf])->physical_type() == parquet::Type::FLOAT) {
+      if (HasShortFloats(leaf)) {
         short_floats.push_back(leaves_[leaf].path());
       }
     }

@@ -285,6 +285,21 @@ TEST_F(ForeignFiles, DecimalsWithAFractionAreRefusedByName) {
                 "expected uint32"));
 }
 
+TEST_F(ForeignFiles, ListsOfShortFloatsAreNamedAsOtherShortFloatsAre) {
+  Fill(Signal::kMetrics, TableKind::kHistogramDataPoints);
+  Write(*As("explicit_bounds", arrow::list(arrow::field("item", arrow::float32())),
+            /*is_safe=*/false),
+        Properties());
+  const Replayed replayed = Replay();
+  EXPECT_TRUE(replayed.report.problems.empty()) << Messages(replayed);
+  EXPECT_TRUE(std::any_of(replayed.report.notices.begin(), replayed.report.notices.end(),
+                          [](const Problem& notice) {
+                            return notice.message.find(
+                                       "numbers of 32 bits are read as they are "
+                                       "stored: explicit_bounds [table=") != std::string::npos;
+                          }));
+}
+
 /// Encrypts some columns with keys of their own, or all with that of the footer.
 Properties Encrypted(const std::vector<std::string>& columns, bool has_plain_footer) {
   const auto key = [] { return arrow::util::SecureString(16, 'k'); };
