@@ -55,6 +55,23 @@ Status PagedLeafDecoder::Broken(std::string_view why) const {
   return MakeError(ErrorKind::kParquet, fmt::format("column {}: {}", column_path_, why), location_);
 }
 
+/// What Parquet throws does not say which column it is of.
+template <typename Call>
+Status PagedLeafDecoder::CatchNamed(Call&& call) const {
+  return CatchParquet(location_, [&]() -> Status {
+    try {
+      return call();
+    } catch (const parquet::ParquetStatusException&) {
+      throw;
+    } catch (const parquet::ParquetException& error) {
+      const std::string_view what = error.what();
+      return what.starts_with("column ")
+                 ? MakeError(ErrorKind::kParquet, std::string(what), location_)
+                 : Broken(what);
+    }
+  });
+}
+
 Status PagedLeafDecoder::LazyBitmap::Ensure(int64_t num_rows, int64_t num_set) {
   if (bits != nullptr) {
     return Status::OK();
@@ -81,7 +98,7 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows, int64_t max_bytes) {
   int64_t num_values = 0;
   while (row < num_rows) {
     if (page_rows_left_ == 0) {
-      ARROW_RETURN_NOT_OK(CatchParquet(location_, [this] { return NextDataPage(); }));
+      ARROW_RETURN_NOT_OK(CatchNamed([this] { return NextDataPage(); }));
     }
     int64_t count = std::min(page_rows_left_, num_rows - row);
     int64_t num_valid = count;
@@ -107,7 +124,7 @@ Result<LeafSlice> PagedLeafDecoder::Next(int64_t num_rows, int64_t max_bytes) {
       ARROW_RETURN_NOT_OK(AppendLevels(row, count, true, true));
     }
     if (num_valid > 0) {
-      ARROW_RETURN_NOT_OK(CatchParquet(location_, [&] { return DecodeDense(num_valid); }));
+      ARROW_RETURN_NOT_OK(CatchNamed([&] { return DecodeDense(num_valid); }));
     }
     page_rows_left_ -= count;
     row += count;

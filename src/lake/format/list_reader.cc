@@ -8,6 +8,7 @@
 #include <arrow/compute/api.h>
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
@@ -98,13 +99,26 @@ Result<std::unique_ptr<ListReader>> ListReader::Make(
   return reader;
 }
 
+std::vector<std::string> ListReader::Names() const {
+  std::vector<std::string> names;
+  for (const int leaf : leaves_) {
+    names.push_back(LeavesOf(kind_)[static_cast<size_t>(leaf)].path());
+  }
+  return names;
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> ListReader::Take(int64_t num_rows) {
   std::vector<std::shared_ptr<arrow::RecordBatch>> parts;
   int64_t taken = 0;
   while (taken < num_rows) {
     if (pending_ == nullptr || pending_->num_rows() == 0) {
-      ARROW_RETURN_NOT_OK(CatchParquet(location_, [&] {
-        return WithContext(batches_->ReadNext(&pending_), ErrorKind::kParquet, location_);
+      ARROW_RETURN_NOT_OK(CatchParquet(location_, [&]() -> Status {
+        const Status status = batches_->ReadNext(&pending_);
+        return status.ok()
+                   ? status
+                   : WithContext(status.WithMessage(fmt::format(
+                                     "columns {}: {}", fmt::join(Names(), ", "), status.message())),
+                                 ErrorKind::kParquet, location_);
       }));
       if (pending_ == nullptr) {
         return MakeError(ErrorKind::kParquet, "a list column has fewer rows than the row group",

@@ -32,6 +32,8 @@ class ListReader {
  private:
   ListReader(otap::TableKind kind, Location location)
       : kind_(kind), location_(std::move(location)) {}
+  /// Returns the paths of the columns that are read.
+  std::vector<std::string> Names() const;
   Result<std::shared_ptr<arrow::RecordBatch>> Take(int64_t num_rows);
   Result<std::shared_ptr<arrow::Array>> Normalise(std::shared_ptr<arrow::Array> array,
                                                   const Leaf& leaf) const;

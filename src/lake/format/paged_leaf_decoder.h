@@ -72,6 +72,8 @@ class PagedLeafDecoder : public LeafDecoder {
   const parquet::ColumnDescriptor& descriptor() const { return descriptor_; }
 
  private:
+  template <typename Call>
+  Status CatchNamed(Call&& call) const;
   Status NextDataPage();
   Status StartDataPage(const parquet::DataPageV1& page);
   Status StartDataPage(const parquet::DataPageV2& page);

@@ -6,6 +6,7 @@
 #include <arrow/buffer_builder.h>
 #include <arrow/io/buffered.h>
 #include <arrow/io/memory.h>
+#include <arrow/util/compression.h>
 #include <fmt/format.h>
 #include <parquet/properties.h>
 #include <parquet/schema.h>
@@ -279,6 +280,16 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
   where.row_group = row_group;
   return CatchParquet(where, [&]() -> Result<std::unique_ptr<parquet::PageReader>> {
     const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    if (!parquet::IsCodecSupported(chunk->compression())) {
+      return MakeError(
+          ErrorKind::kParquet,
+          fmt::format(
+              "column {}: found codec {}, expected none, snappy, gzip, brotli, lz4, lz4_raw "
+              "or zstd",
+              chunk->path_in_schema()->ToDotString(),
+              arrow::util::Codec::GetCodecAsString(chunk->compression())),
+          where);
+    }
     ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
     const auto [start, size] = range;
     if (passed != nullptr && size > kFewBytes) {

@@ -18,6 +18,8 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/encryption/encryption.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
@@ -85,6 +87,13 @@ class ForeignFiles : public ::testing::Test {
     ASSERT_TRUE(writer->Close().ok());
     ASSERT_TRUE(sink->Close().ok());
   }
+
+  std::string Bytes() const {
+    std::ifstream stream(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  void SetBytes(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
 
   /// The table with a column of another type in the place of one.
   std::shared_ptr<arrow::RecordBatch> As(const std::string& column,
@@ -357,6 +366,65 @@ TEST_F(ForeignFiles, EncryptedColumnsThatAreNotOfTheModelCostNothing) {
   const Replayed replayed = Replay();
   EXPECT_TRUE(replayed.report.problems.empty()) << Messages(replayed);
   EXPECT_EQ(CanonicalRecords(replayed.batches), whole_);
+}
+
+/// Turns a bit of the last byte of a column chunk.
+std::string Damaged(std::string bytes, const std::string& path, int row_group,
+                    const std::string& column) {
+  const auto metadata = parquet::ParquetFileReader::OpenFile(path)->metadata();
+  const auto chunk =
+      metadata->RowGroup(row_group)->ColumnChunk(metadata->schema()->ColumnIndex(column));
+  const int64_t start =
+      chunk->has_dictionary_page() ? chunk->dictionary_page_offset() : chunk->data_page_offset();
+  bytes[static_cast<size_t>(start + chunk->total_compressed_size() - 1)] ^= 0x10;
+  return bytes;
+}
+
+TEST_F(ForeignFiles, AByteThatChangedNamesItsColumnAndCostsItsRowGroup) {
+  Fill(Signal::kLogs, TableKind::kLogs);
+  for (const auto version :
+       {parquet::ParquetDataPageVersion::V1, parquet::ParquetDataPageVersion::V2}) {
+    for (const char* column : {"body.type", "severity_number", "time_unix_nano", "scope.name"}) {
+      SCOPED_TRACE(column);
+      Properties properties;
+      properties.enable_page_checksum()->data_page_version(version)->compression(
+          arrow::Compression::ZSTD);
+      Write(*table_, std::move(properties));
+      SetBytes(Damaged(Bytes(), path_.string(), 1, column));
+      ExpectRefused(fmt::format("column {}: could not verify page integrity", column), kGroupRows);
+      EXPECT_THAT(Messages(Replay()), HasSubstr("row_group=1"));
+    }
+  }
+}
+
+TEST_F(ForeignFiles, AByteOfAListThatChangedNamesItsColumns) {
+  Fill(Signal::kMetrics, TableKind::kHistogramDataPoints);
+  Properties properties;
+  properties.enable_page_checksum();
+  Write(*table_, std::move(properties));
+  SetBytes(Damaged(Bytes(), path_.string(), 0, "bucket_counts.list.element"));
+  EXPECT_THAT(Messages(Replay()), HasSubstr("columns bucket_counts, explicit_bounds: "));
+}
+
+TEST_F(ForeignFiles, ACodecThatIsNotThereIsNamed) {
+  Fill(Signal::kLogs, TableKind::kLogs);
+  Properties properties;
+  properties.compression(arrow::Compression::SNAPPY);
+  Write(*table_, std::move(properties));
+  // In the metadata of a chunk the codec stands between its path and its count of values.
+  std::string bytes = Bytes();
+  const std::string snappy = "severity_text\x15\x02\x16";
+  size_t num_changed = 0;
+  for (size_t at = bytes.find(snappy); at != std::string::npos; at = bytes.find(snappy, at + 1)) {
+    bytes[at + snappy.size() - 2] = '\x06';  // LZO
+    ++num_changed;
+  }
+  ASSERT_EQ(num_changed, static_cast<size_t>(kRootRows / kGroupRows));
+  SetBytes(bytes);
+  const std::string said = Messages(Replay());
+  EXPECT_THAT(said, HasSubstr("column severity_text: found codec lzo, expected none, snappy, gzip, "
+                              "brotli, lz4, lz4_raw or zstd"));
+  EXPECT_THAT(said, HasSubstr("file=" + fs::relative(path_, folder_.path()).string()));
 }
 
 }  // namespace
