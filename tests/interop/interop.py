@@ -21,6 +21,7 @@ import otap
 import python_sdk
 import read_parquet
 import round_trip
+import schema_matrix
 import sdk_defaults
 import through_collector
 from world import Failure, World
@@ -47,6 +48,8 @@ def cases(world):
         yield "OTAP", way.name, lambda way=way: otap.check(world, way)
     yield ("pyarrow, DuckDB", "files of our Parquet exporter, with the documented SQL",
            lambda: read_parquet.check(world))
+    yield ("pyarrow, DuckDB, polars, fastparquet, parquet-rs", "schema: drifts, types, codecs, encodings, damage",
+           lambda: schema_matrix.check(world))
     if limits.source(world) is not None:
         for limit in (None, 1 << 20):
             yield ("grpcio", f"server of limits: requests of {'4 MiB, its default' if limit is None else '1 MiB'}",

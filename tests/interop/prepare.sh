@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Gets the other side of the interop checks and of ./dev bench io into .deps/interop: a Collector built from Go modules
 # (collector/out/otelcol), Python packages (python/bin/python). Does nothing where both are up to date.
+#
+# usage: tests/interop/prepare.sh [python]     python: the packages only
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -52,4 +54,4 @@ prepare_collector() {
 
 mkdir -p "$peers"
 prepare_python
-prepare_collector
+[[ ${1-} == python ]] || prepare_collector
