@@ -48,25 +48,6 @@ bool Contains(const List& list, std::string_view name) {
 
 bool IsTime(const otap::Column& column) { return column.type == ColumnType::kTimestamp; }
 
-int NumLeaves(const Node& node) {
-  if (node.is_primitive()) {
-    return 1;
-  }
-  const auto& group = static_cast<const GroupNode&>(node);
-  int sum = 0;
-  for (int i = 0; i < group.field_count(); ++i) {
-    sum += NumLeaves(*group.field(i));
-  }
-  return sum;
-}
-
-/// Tells whether a node is a plain struct: no list, no map.
-bool IsStruct(const Node& node) {
-  return node.is_group() && !node.is_repeated() &&
-         (node.logical_type() == nullptr || node.logical_type()->is_none()) &&
-         node.converted_type() == parquet::ConvertedType::NONE;
-}
-
 std::string Describe(const Node& node) {
   const auto& logical = node.logical_type();
   const bool has_logical = logical != nullptr && !logical->is_none();

@@ -55,6 +55,24 @@ bool IsNumber(const Node& node, bool is_real) {
 
 }  // namespace
 
+int NumLeaves(const Node& node) {
+  if (node.is_primitive()) {
+    return 1;
+  }
+  const auto& group = static_cast<const parquet::schema::GroupNode&>(node);
+  int sum = 0;
+  for (int i = 0; i < group.field_count(); ++i) {
+    sum += NumLeaves(*group.field(i));
+  }
+  return sum;
+}
+
+bool IsStruct(const Node& node) {
+  return node.is_group() && !node.is_repeated() &&
+         (node.logical_type() == nullptr || node.logical_type()->is_none()) &&
+         node.converted_type() == parquet::ConvertedType::NONE;
+}
+
 bool IsListOf(const Node& node, ColumnType type) {
   const Node* item = ItemOf(node);
   if (item == nullptr) {

@@ -12,4 +12,10 @@ namespace df::lake {
 /// count.
 bool IsListOf(const parquet::schema::Node& node, otap::ColumnType type);
 
+/// Returns how many columns stand for a node.
+int NumLeaves(const parquet::schema::Node& node);
+
+/// Tells whether a node is a plain struct: no list, no map.
+bool IsStruct(const parquet::schema::Node& node);
+
 }  // namespace df::lake
