@@ -297,6 +297,9 @@ Status FooterCache::WritePending() {
   failure_ = InTransaction(database_.get(), write);
   (failure_.ok() ? counts_.kept : counts_.lost) += static_cast<int64_t>(pending_.size());
   pending_.clear();
+  if (failure_.ok()) {
+    forgotten_.clear();  // there is nothing of them that could be given out
+  }
   return failure_;
 }
 

@@ -56,7 +56,7 @@ class FooterCache : public std::enable_shared_from_this<FooterCache> {
   /// Keeps a summary that has a schema. It is written with others, at the latest by Write.
   void Keep(const FileSummary& file);
 
-  /// Never gives out the summary of this path again.
+  /// Gives out nothing of this path until it is kept anew.
   void Forget(const std::string& path);
 
   /// Removes what the listing does not show, when that is more than half.

@@ -12,7 +12,8 @@ void SchemaRegistry::Restore(SchemaVersion version) {
   const std::lock_guard lock(mutex_);
   const Key key{version.schema->table, version.schema->fingerprint};
   schemas_.try_emplace(key, version.schema);
-  versions_.try_emplace(key, Known{.version = std::move(version)});
+  const auto [known, is_new] = versions_.try_emplace(key, Known{.version = std::move(version)});
+  NoteLatest(known->second.version);
 }
 
 TableSchemaPtr SchemaRegistry::Find(otap::TableKind table, std::string_view fingerprint) const {
@@ -23,23 +24,27 @@ TableSchemaPtr SchemaRegistry::Find(otap::TableKind table, std::string_view fing
 
 TableSchemaPtr SchemaRegistry::Intern(TableSchema schema) {
   const std::lock_guard lock(mutex_);
-  TableSchemaPtr& known = schemas_[{schema.table, schema.fingerprint}];
-  if (known == nullptr) {
-    known = std::make_shared<const TableSchema>(std::move(schema));
+  const Key key{schema.table, schema.fingerprint};
+  if (const auto known = schemas_.find(key); known != schemas_.end()) {
+    return known->second;
   }
-  return known;
+  if (schemas_.size() >= kMostSchemas) {
+    return nullptr;
+  }
+  return schemas_.emplace(key, std::make_shared<const TableSchema>(std::move(schema)))
+      .first->second;
 }
 
 const SchemaVersion* SchemaRegistry::LatestOf(otap::TableKind table) const {
-  const SchemaVersion* latest = nullptr;
-  for (auto known = versions_.lower_bound({table, ""});
-       known != versions_.end() && known->first.first == table; ++known) {
-    const SchemaVersion& version = known->second.version;
-    if (latest == nullptr || version.last_modified_nanos > latest->last_modified_nanos) {
-      latest = &version;
-    }
+  const auto found = latest_.find(table);
+  return found == latest_.end() ? nullptr : found->second;
+}
+
+void SchemaRegistry::NoteLatest(const SchemaVersion& version) {
+  const SchemaVersion*& latest = latest_[version.schema->table];
+  if (latest == nullptr || version.last_modified_nanos > latest->last_modified_nanos) {
+    latest = &version;
   }
-  return latest;
 }
 
 Result<std::optional<Status>> SchemaRegistry::Admit(const FileSummary& file,
@@ -75,13 +80,14 @@ Result<std::optional<Status>> SchemaRegistry::Admit(const FileSummary& file,
       }
       news = std::move(told);
     }
-    versions_[{schema->table, schema->fingerprint}] = {
-        .version = {.schema = schema,
-                    .first_file = entry.path,
-                    .first_modified_nanos = entry.modified_nanos,
-                    .last_file = entry.path,
-                    .last_modified_nanos = entry.modified_nanos},
-        .has_changed = true};
+    Known& added = versions_[{schema->table, schema->fingerprint}];
+    added = {.version = {.schema = schema,
+                         .first_file = entry.path,
+                         .first_modified_nanos = entry.modified_nanos,
+                         .last_file = entry.path,
+                         .last_modified_nanos = entry.modified_nanos},
+             .has_changed = true};
+    NoteLatest(added.version);
     return news;
   }
   SchemaVersion& version = known->second.version;
@@ -96,6 +102,7 @@ Result<std::optional<Status>> SchemaRegistry::Admit(const FileSummary& file,
     version.last_file = entry.path;
     version.last_modified_nanos = entry.modified_nanos;
     known->second.has_changed = true;
+    NoteLatest(version);
   }
   return news;
 }

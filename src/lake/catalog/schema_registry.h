@@ -34,13 +34,16 @@ struct SchemaVersion {
 /// Keeps one object a schema, whatever the number of files. Calls: from any thread.
 class SchemaRegistry {
  public:
+  /// A tree that has more is written by somebody who invents columns.
+  static constexpr size_t kMostSchemas = 10'000;
+
   /// Adds a version that was known before.
   void Restore(SchemaVersion version);
 
   /// Returns the schema with this fingerprint, or null.
   TableSchemaPtr Find(otap::TableKind table, std::string_view fingerprint) const;
 
-  /// Returns the one object for this schema; nothing else changes.
+  /// Returns the one object for this schema, or null where kMostSchemas others are known.
   TableSchemaPtr Intern(TableSchema schema);
 
   /// Counts a file among those of its schema, when the policy lets it.
@@ -62,10 +65,12 @@ class SchemaRegistry {
     bool has_changed = false;
   };
   const SchemaVersion* LatestOf(otap::TableKind table) const;
+  void NoteLatest(const SchemaVersion& version);
 
   mutable std::mutex mutex_;
   std::map<Key, TableSchemaPtr> schemas_;
   std::map<Key, Known> versions_;
+  std::map<otap::TableKind, const SchemaVersion*> latest_;  ///< of versions_
 };
 
 }  // namespace df::lake

@@ -363,6 +363,26 @@ TEST_F(FooterCacheTest, UnknownSchemasAreRefused) {
   EXPECT_GT(TakeAll().summaries.size(), accepted.summaries.size());
 }
 
+TEST(SchemaRegistry, KnowsABoundedNumber) {
+  SchemaRegistry schemas;
+  FileSummary file;
+  const auto schema = [](size_t i) {
+    return SchemaWith(otap::TableKind::kLogs, {std::to_string(i)});
+  };
+  for (size_t i = 0; i < SchemaRegistry::kMostSchemas; ++i) {
+    file.schema = schemas.Intern(schema(i));
+    file.entry = {.path = std::to_string(i), .modified_nanos = static_cast<int64_t>(i)};
+    ASSERT_NE(file.schema, nullptr);
+    const auto news = schemas.Admit(file, "", UnknownSchemas::kWarn).ValueOrDie();
+    ASSERT_EQ(news.has_value(), i > 0);
+    if (i > 0) {
+      ASSERT_THAT(news->message(), HasSubstr(" of " + std::to_string(i - 1) + ":"));
+    }
+  }
+  EXPECT_EQ(schemas.Intern(schema(SchemaRegistry::kMostSchemas)), nullptr);
+  EXPECT_NE(schemas.Intern(schema(7)), nullptr);
+}
+
 TEST(TableSchema, TellsWhatHasChanged) {
   const auto schema = [](std::vector<std::string> columns) {
     return SchemaWith(otap::TableKind::kLogs, std::move(columns));

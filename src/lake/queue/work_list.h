@@ -256,7 +256,7 @@ class WorkList {
   std::shared_ptr<FooterCache> cache_;
   SchemaRegistry schemas_;
   UnknownSchemas unknown_schemas_ = UnknownSchemas::kAccept;
-  bool has_pruned_cache_ = false;  ///< used by whoever is listing
+  bool has_pruned_cache_ = false;  ///< only the thread that lists reads and sets it
 
   mutable std::mutex mutex_;
   bool has_scanned_ = false;

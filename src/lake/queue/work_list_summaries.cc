@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "lake/catalog/copied_files.h"
 #include "lake/catalog/footer_announcer.h"
 #include "lake/queue/work_list.h"
@@ -35,7 +37,20 @@ Result<FileSummaryPtr> WorkList::FindOutAbout(const FileEntry& entry, otap::Tabl
                                               const std::string& partition, FileSummaryPtr cached) {
   const bool is_read = cached == nullptr;
   if (is_read) {
-    ARROW_ASSIGN_OR_RAISE(cached, Summarise(*store_, base_, entry, kind, partition, &schemas_));
+    const bool asks_schemas = cache_ != nullptr || unknown_schemas_ != UnknownSchemas::kAccept;
+    ARROW_ASSIGN_OR_RAISE(cached, Summarise(*store_, base_, entry, kind, partition,
+                                            asks_schemas ? &schemas_ : nullptr));
+  }
+  if (cached->schema == nullptr) {  // nobody asks, or there are too many to know them all
+    return unknown_schemas_ == UnknownSchemas::kRefuse
+               ? Result<FileSummaryPtr>(MakeError(
+                     ErrorKind::kSchemaReconstruction,
+                     fmt::format("the schema is not known, and {} others are: the file is not read",
+                                 SchemaRegistry::kMostSchemas),
+                     {.partition = partition,
+                      .table = std::string(otap::GetTable(kind).directory),
+                      .file = entry.path}))
+               : cached;
   }
   ARROW_ASSIGN_OR_RAISE(const std::optional<Status> news,
                         schemas_.Admit(*cached, partition, unknown_schemas_));
