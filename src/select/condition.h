@@ -55,7 +55,7 @@ class Condition {
   std::string text_;
   otap::Signal signal_ = otap::Signal::kLogs;
   std::shared_ptr<const Program> program_;
-  std::shared_ptr<const Program> root_part_;  ///< null: there is none
+  std::shared_ptr<const Program> root_part_;  ///< null where no part reads the root table alone
 };
 
 }  // namespace df::select

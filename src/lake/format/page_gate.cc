@@ -61,7 +61,7 @@ class PageGate final : public parquet::PageReader {
   void set_max_page_header_size(uint32_t size) override { pages_->set_max_page_header_size(size); }
 
  private:
-  /// Returns the page of the index at which the stream stands; null where there is none.
+  /// Returns the page of the index that the stream reads next, or null.
   const PageIndex::Page* IndexedPage() {
     if (column_.input == nullptr || next_page_ == column_.input->index().pages.size()) {
       return nullptr;

@@ -20,7 +20,7 @@ using otap::ColumnType;
 
 constexpr int64_t kPageBytes = 1_MiB;
 
-/// Who wants few rows reads the pages that hold them. Smaller ones cost whoever reads all.
+/// A selection of few rows reads whole pages. Smaller pages make reading everything slower.
 constexpr int64_t kPageRows = 32 << 10;
 constexpr int64_t kDictionaryBytes = 4_MiB;
 
