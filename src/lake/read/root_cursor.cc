@@ -46,6 +46,7 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       selector_(options.selector),
       screen_(options.selector, task.signal, std::min(options.batch_size, kRowsBetween), context),
       context_(context),
+      needs_no_points_(context->needs_points != nullptr && !NeedsPoints()),
       resources_(*task.files, task.signal, options.resource_join, context),
       min_id_from_file_(task.root_files.size() + 1, kNoId),
       stream_held_(context->budget) {
@@ -72,12 +73,12 @@ RootCursor::~RootCursor() {
 /// Rows that were neither given out nor dropped.
 int64_t RootCursor::RowsAhead() const {
   int64_t rows = 0;
-  if (file_ != nullptr) {
-    for (int group = next_group_; group < file_->num_row_groups(); ++group) {
-      rows += file_->num_rows(group);
+  if (is_in_file_) {
+    for (int group = next_group_; group < num_groups(); ++group) {
+      rows += num_rows(group);
     }
     if (stream_ != nullptr) {
-      rows += file_->num_rows(next_group_ - 1) - slice_first_row_ - slice_offset_;
+      rows += num_rows(next_group_ - 1) - slice_first_row_ - slice_offset_;
     }
   }
   for (size_t i = next_file_; i < root_files_.size(); ++i) {
@@ -114,7 +115,7 @@ void RootCursor::DropRest(DropReason reason) {
   counts().AddDropped(reason, RowsAhead());
   rows_.lost.AddEverything();
   CloseGroup();
-  file_ = nullptr;
+  LeaveFile();
   next_file_ = root_files_.size();
 }
 
@@ -122,8 +123,10 @@ const FileSummaryPtr& RootCursor::summary() const {
   return files_->of(kind_)[root_files_[next_file_ - 1]];
 }
 
-Status RootCursor::OpenNextFile() {
-  const size_t file_index = root_files_[next_file_++];
+/// Looks at what is known of the next file; nothing of it is read.
+void RootCursor::EnterNextFile() {
+  ++next_file_;
+  is_in_file_ = true;
   min_id_behind_file_ = min_id_from_file_[next_file_];
   next_group_ = 0;
   group_first_row_ = 0;
@@ -136,27 +139,47 @@ Status RootCursor::OpenNextFile() {
   if (!claims_.empty()) {
     outcomes_.back().claim = claims_[next_file_ - 1];
   }
+}
+
+void RootCursor::LeaveFile() {
+  file_ = nullptr;
+  stretches_.clear();
+  is_in_file_ = false;
+}
+
+/// Opens the file, unless it is open.
+bool RootCursor::HasOpened() {
+  const Status status = file_ == nullptr ? OpenFile() : Status::OK();
+  if (!status.ok()) {
+    DropFile(status);
+  }
+  return status.ok();
+}
+
+Status RootCursor::OpenFile() {
   const Location location{.partition = context_->partition,
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
-  auto open = [&]() -> Status {
+  return CatchParquet(location, [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(file_,
                           OpenSummarised(*context_->store, context_->base, *summary(), location));
     ++counts().files_opened;
     return Status::OK();
-  };
-  if (const Status status = CatchParquet(location, open); !status.ok()) {
-    DropGroup(status);
-    file_ = nullptr;
-    return Status::OK();
+  });
+}
+
+/// Learns what the resource and scope ids of the open file mean, unless it is known. That costs a
+/// look at all root files of the partition: it is done only for rows that may be wanted.
+bool RootCursor::HasResources() {
+  const Status status = stretches_.empty() ? ResolveResources() : Status::OK();
+  if (!status.ok()) {
+    DropFile(status);
   }
-  auto stretches = resources_.Resolve(*file_, file_index);
-  if (!stretches.ok()) {
-    DropGroup(stretches.status());
-    file_ = nullptr;
-    return Status::OK();
-  }
-  stretches_ = std::move(*stretches);
+  return status.ok();
+}
+
+Status RootCursor::ResolveResources() {
+  ARROW_ASSIGN_OR_RAISE(stretches_, resources_.Resolve(*file_, root_files_[next_file_ - 1]));
   stretch_min_offset_.assign(stretches_.size(), kNoId);
   uint32_t low = kNoId;
   for (size_t i = stretches_.size(); i-- > 0;) {
@@ -168,7 +191,7 @@ Status RootCursor::OpenNextFile() {
 
 Status RootCursor::OpenNextGroup() {
   const int group = next_group_++;
-  const int64_t rows = file_->num_rows(group);
+  const int64_t rows = num_rows(group);
   auto open = [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
     const std::vector<bool> wanted = DataLeaves(kind_);
@@ -212,7 +235,7 @@ Status RootCursor::OpenNextGroup() {
 
 Status RootCursor::DecodeSlice() {
   const int group = next_group_ - 1;
-  int64_t rows = std::min(slice_rows_, file_->num_rows(group) - slice_first_row_);
+  int64_t rows = std::min(slice_rows_, num_rows(group) - slice_first_row_);
   if (screened_.has_value()) {
     rows = std::min(rows, (*screened_)[next_stretch_].end - slice_first_row_);
   }
@@ -276,20 +299,21 @@ Result<std::optional<RootRows>> RootCursor::Next() {
       if (SkipScreenedRows()) {
         continue;
       }
-      if (slice_first_row_ < file_->num_rows(next_group_ - 1)) {
+      if (slice_first_row_ < num_rows(next_group_ - 1)) {
         const Status status = CatchParquet({}, [this] { return DecodeSlice(); });
         if (!status.ok()) {
           DropGroup(status);
-          group_first_row_ += file_->num_rows(next_group_ - 1);
+          group_first_row_ += num_rows(next_group_ - 1);
           CloseGroup();
         }
         continue;
       }
-      group_first_row_ += file_->num_rows(next_group_ - 1);
+      group_first_row_ += num_rows(next_group_ - 1);
       CloseGroup();
-    } else if (file_ != nullptr) {
-      if (next_group_ < file_->num_row_groups()) {
-        if (!SkipTakenGroup() && !SkipUnwantedGroup() && !SkipScreenedGroup()) {
+    } else if (is_in_file_) {
+      if (next_group_ < num_groups()) {
+        if (!SkipTakenGroup() && !SkipUnwantedGroup() && HasOpened() && !SkipScreenedGroup() &&
+            HasResources()) {
           ARROW_RETURN_NOT_OK(OpenNextGroup());
         }
         continue;
@@ -300,7 +324,7 @@ Result<std::optional<RootRows>> RootCursor::Next() {
         return std::nullopt;
       }
       if (!SkipUnwantedFile()) {
-        ARROW_RETURN_NOT_OK(OpenNextFile());
+        EnterNextFile();
       }
     }
   }
@@ -327,7 +351,7 @@ void RootCursor::CloseGroup() {
 
 void RootCursor::CloseFile() {
   context_->report->files_replayed += outcomes_.back().status.ok() ? 1 : 0;
-  file_ = nullptr;
+  LeaveFile();
 }
 
 void RootCursor::Fail(const Status& error) {
@@ -368,7 +392,7 @@ const RowRanges* RootCursor::taken() const {
 
 /// Passes over the next row group when all of it is taken.
 bool RootCursor::SkipTakenGroup() {
-  const int64_t rows = file_->num_rows(next_group_);
+  const int64_t rows = num_rows(next_group_);
   if (taken() == nullptr || rows == 0 || taken()->EndOfRun(next_group_, 0) < rows) {
     return false;
   }
@@ -434,24 +458,28 @@ bool RootCursor::DropRefusedRows() {
 }
 
 /// Reports what cannot be read and counts its rows: those of the open row group from the current
-/// slice on, or of the file. What may pass is left for another attempt where there can be one.
+/// slice on, or those that are left of the file. What may pass is left for another attempt where
+/// there can be one.
 void RootCursor::DropGroup(const Status& error) {
   Location location{.partition = context_->partition,
                     .table = std::string(otap::GetTable(kind_).directory),
                     .file = summary()->entry.path};
-  int64_t num_rows = summary()->num_rows();
+  int64_t all_rows = 0;
   RowRanges rows;
-  if (file_ != nullptr && next_group_ > 0) {
+  if (file_ != nullptr) {
     const int64_t first = stream_ == nullptr ? 0 : slice_first_row_;
     location.row_group = next_group_ - 1;
-    num_rows = file_->num_rows(next_group_ - 1) - first;
+    all_rows = num_rows(next_group_ - 1) - first;
     rows = RowsFrom(next_group_ - 1, next_group_ - 1, first);
   } else {
-    rows = RowsFrom(0, static_cast<int>(summary()->row_groups.size()) - 1, 0);
+    for (int group = next_group_; group < num_groups(); ++group) {
+      all_rows += num_rows(group);
+    }
+    rows = RowsFrom(next_group_, num_groups() - 1, 0);
   }
   const Status located = WithContext(error, KindOf(error), location, IsRetryable(error));
   rows_.lost.Add(IdsAhead());
-  counts().rows_left += num_rows - rows.num_rows();
+  counts().rows_left += all_rows - rows.num_rows();
   if (!claims_.empty() && IsRetryable(located)) {
     RootOutcome& outcome = outcomes_.back();
     outcome.status = outcome.unread.empty() ? located : outcome.status;
@@ -462,6 +490,14 @@ void RootCursor::DropGroup(const Status& error) {
   Fail(located);
   outcomes_.back().dropped.Add(rows);
   counts().AddDropped(DropReason::kUnreadable, rows.num_rows());
+}
+
+/// Drops the rows that are left of a file.
+void RootCursor::DropFile(const Status& error) {
+  file_ = nullptr;
+  screened_.reset();
+  DropGroup(error);
+  LeaveFile();
 }
 
 /// Range of the ids of the open row group from the current slice on, where they were read.
@@ -481,7 +517,7 @@ IdRange RootCursor::IdsAhead() const {
 
 uint32_t RootCursor::MinUnreadId() const {
   uint32_t low = kNoId;
-  if (file_ == nullptr) {
+  if (!is_in_file_) {
     return min_id_from_file_[next_file_];
   }
   low = std::min(min_id_behind_file_, min_id_from_group_[static_cast<size_t>(next_group_)]);
@@ -494,9 +530,9 @@ uint32_t RootCursor::MinUnreadId() const {
 }
 
 uint32_t RootCursor::MinUnreadResource() const {
-  if (file_ == nullptr || file_->has_partition_scope_ids() ||
-      (!stretches_.empty() && stretches_.front().join != StretchJoin::kInferred)) {
-    return next_file_ == root_files_.size() && file_ == nullptr ? kNoId : 0;
+  if (stretches_.empty() || file_->has_partition_scope_ids() ||
+      stretches_.front().join != StretchJoin::kInferred) {
+    return next_file_ == root_files_.size() && !is_in_file_ ? kNoId : 0;
   }
   // Offsets are ids of root rows, so the ids behind this file bound those of later files.
   const int64_t row =

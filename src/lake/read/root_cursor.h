@@ -80,7 +80,13 @@ class RootCursor {
   const std::vector<RootOutcome>& outcomes() const { return outcomes_; }
 
  private:
-  Status OpenNextFile();
+  void EnterNextFile();
+  void LeaveFile();
+  bool HasOpened();
+  Status OpenFile();
+  bool HasResources();
+  Status ResolveResources();
+  void DropFile(const Status& error);
   Status OpenNextGroup();
   Status DecodeSlice();
   void CloseGroup();
@@ -97,6 +103,7 @@ class RootCursor {
   bool SkipScreenedGroup();
   bool SkipScreenedRows();
   bool IsUnwanted(const RowGroupSummary& group) const;
+  bool NeedsPoints() const;
   void LeaveOutRows(int group, int64_t first, int64_t end);
   bool SkipTakenRows();
   bool DropRefusedRows();
@@ -105,6 +112,10 @@ class RootCursor {
   IdRange IdsAhead() const;
   TableCounts& counts() { return context_->report->table(kind_); }
   const FileSummaryPtr& summary() const;
+  int num_groups() const { return static_cast<int>(summary()->row_groups.size()); }
+  int64_t num_rows(int group) const {
+    return summary()->row_groups[static_cast<size_t>(group)].num_rows;
+  }
 
   otap::TableKind kind_;
   std::shared_ptr<const PartitionFiles> files_;
@@ -115,16 +126,18 @@ class RootCursor {
   std::shared_ptr<const select::Selector> selector_;  ///< null: everything is wanted
   RootScreen screen_;
   ReadContext* context_;
+  bool needs_no_points_;  ///< of a selection by time: no metric has any that is wanted
   PartitionResources resources_;
   std::vector<uint32_t> min_id_from_group_;  ///< by row group of the file: as by file
   std::vector<uint32_t> min_id_from_file_;  ///< by task file: smallest id of it and those behind it
 
   size_t next_file_ = 0;
-  std::shared_ptr<TableFile> file_;
-  std::vector<ResourceStretch> stretches_;
+  bool is_in_file_ = false;                 ///< in the one before next_file_
+  std::shared_ptr<TableFile> file_;         ///< null until a row group of it may be wanted
+  std::vector<ResourceStretch> stretches_;  ///< empty until a row group of the file is read
   std::vector<uint32_t>
       stretch_min_offset_;           ///< by stretch: smallest offset of it and those behind it
-  uint32_t min_id_behind_file_ = 0;  ///< smallest id of the files behind the open one
+  uint32_t min_id_behind_file_ = 0;  ///< smallest id of the files behind this one
   int next_group_ = 0;
   int64_t group_first_row_ = 0;  ///< in the file
   /// Of the row group: what may be wanted, where that is known.

@@ -1,13 +1,38 @@
 // What RootCursor passes over: files, row groups and rows that nobody wants.
 #include <algorithm>
 
+#include "lake/catalog/event_times.h"
 #include "lake/read/root_cursor.h"
 #include "select/selector.h"
 
 namespace df::lake {
 
+/// Tells whether data points of the partition may be wanted by their times: metrics that keep none
+/// are not wanted either.
+bool RootCursor::NeedsPoints() const {
+  const auto& tables = otap::AllTables();
+  return std::any_of(tables.begin(), tables.end(), [this](const otap::TableInfo& table) {
+    if (table.parent != kind_ || !HasEventTimes(table.kind)) {
+      return false;
+    }
+    const auto& files = files_->of(table.kind);
+    return files_->has_unreadable[otap::TableIndex(table.kind)] ||
+           std::any_of(files.begin(), files.end(), [this](const FileSummaryPtr& file) {
+             return std::any_of(
+                 file->row_groups.begin(), file->row_groups.end(),
+                 [this](const RowGroupSummary& group) {
+                   return group.num_rows > 0 &&
+                          (!group.times.has_value() || context_->needs_points(*group.times));
+                 });
+           });
+  });
+}
+
 /// Tells whether the statistics show that nobody wants a row of a row group.
 bool RootCursor::IsUnwanted(const RowGroupSummary& group) const {
+  if (needs_no_points_) {
+    return true;
+  }
   return selector_ != nullptr && group.times.has_value() &&
          !selector_->wishes().time.MayHave(group.times->least, group.times->most);
 }
@@ -39,9 +64,9 @@ bool RootCursor::SkipUnwantedGroup() {
   if (!IsUnwanted(summary()->row_groups[static_cast<size_t>(next_group_)])) {
     return false;
   }
-  LeaveOutRows(next_group_, 0, file_->num_rows(next_group_));
+  LeaveOutRows(next_group_, 0, num_rows(next_group_));
   CountSkippedGroup(next_group_);
-  group_first_row_ += file_->num_rows(next_group_);
+  group_first_row_ += num_rows(next_group_);
   ++next_group_;
   return true;
 }
@@ -63,9 +88,9 @@ bool RootCursor::SkipScreenedGroup() {
   if (!screened_.has_value() || !screened_->empty()) {
     return false;
   }
-  LeaveOutRows(next_group_, 0, file_->num_rows(next_group_));
+  LeaveOutRows(next_group_, 0, num_rows(next_group_));
   ++context_->report->payloads_skipped;
-  group_first_row_ += file_->num_rows(next_group_);
+  group_first_row_ += num_rows(next_group_);
   ++next_group_;
   return true;
 }
@@ -79,7 +104,7 @@ bool RootCursor::SkipScreenedRows() {
     ++next_stretch_;
   }
   const int64_t end = next_stretch_ < screened_->size() ? (*screened_)[next_stretch_].first
-                                                        : file_->num_rows(next_group_ - 1);
+                                                        : num_rows(next_group_ - 1);
   if (end <= slice_first_row_) {
     return false;
   }
