@@ -17,16 +17,27 @@ bool ReadsRootOnly(const Program& program, otap::Signal signal) {
   });
 }
 
-/// Makes a program of what the root table alone answers: of all, or of the first parts that must
+/// What can be known of a row without putting it together: the first parts of a condition that must
 /// all hold. Later ones are not asked where an earlier one has no answer, so they do not count.
-Result<std::shared_ptr<const Program>> CompileRootPart(
-    std::string_view text, otap::Signal signal, const std::shared_ptr<const Program>& whole) {
+struct FirstParts {
+  std::shared_ptr<const Program> root_part;  ///< what the root table alone answers; or null
+  std::vector<AttributeNeeds> needs;         ///< of the parts behind it
+};
+
+Result<FirstParts> CompileFirstParts(std::string_view text, otap::Signal signal,
+                                     const std::shared_ptr<const Program>& whole) {
+  FirstParts first;
   if (ReadsRootOnly(*whole, signal)) {
-    return whole;
+    first.root_part = whole;
+    return first;
   }
-  ARROW_ASSIGN_OR_RAISE(const TestSyntaxPtr syntax, ParseCondition(text));
+  ARROW_ASSIGN_OR_RAISE(TestSyntaxPtr syntax, ParseCondition(text));
   if (syntax->kind != TestSyntax::Kind::kAnd) {
-    return nullptr;
+    auto all = std::make_unique<TestSyntax>();
+    all->kind = TestSyntax::Kind::kAnd;
+    all->position = syntax->position;
+    all->parts.push_back(std::move(syntax));
+    syntax = std::move(all);
   }
   size_t num_parts = 0;
   for (; num_parts < syntax->parts.size(); ++num_parts) {
@@ -36,12 +47,20 @@ Result<std::shared_ptr<const Program>> CompileRootPart(
       break;
     }
   }
-  if (num_parts == 0) {
-    return nullptr;
+  for (size_t i = num_parts; i < syntax->parts.size(); ++i) {
+    auto needs = FindAttributeNeeds(*syntax->parts[i], ContextOf(signal));
+    // Attributes of data points are not reached from the root table.
+    if (!needs.has_value() || (signal == otap::Signal::kMetrics && needs->place == Place::kItem)) {
+      break;
+    }
+    first.needs.push_back(*std::move(needs));
   }
-  syntax->parts.resize(num_parts);
-  ARROW_ASSIGN_OR_RAISE(Program part, CompileCondition(*syntax, ContextOf(signal)));
-  return std::make_shared<const Program>(std::move(part));
+  if (num_parts > 0) {
+    syntax->parts.resize(num_parts);
+    ARROW_ASSIGN_OR_RAISE(Program part, CompileCondition(*syntax, ContextOf(signal)));
+    first.root_part = std::make_shared<const Program>(std::move(part));
+  }
+  return first;
 }
 
 Answer AskProgram(const Program& program, const otap::Batch& batch, otap::TableKind table,
@@ -62,7 +81,9 @@ Result<Condition> Condition::Compile(std::string_view text, otap::Signal signal)
   condition.text_ = text;
   condition.signal_ = signal;
   condition.program_ = std::make_shared<const Program>(std::move(program));
-  ARROW_ASSIGN_OR_RAISE(condition.root_part_, CompileRootPart(text, signal, condition.program_));
+  ARROW_ASSIGN_OR_RAISE(FirstParts first, CompileFirstParts(text, signal, condition.program_));
+  condition.root_part_ = std::move(first.root_part);
+  condition.attribute_needs_ = std::move(first.needs);
   return condition;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "otap/batch.h"
 #include "otap/rows.h"
+#include "select/attribute_needs.h"
 
 namespace df::select {
 
@@ -44,6 +45,11 @@ class Condition {
   /// Asks the part about some rows of the root table. Other tables need not be there.
   Answer AskRootPart(const otap::Batch& batch, const otap::RowSet& asked) const;
 
+  /// Returns what must stand in attribute tables behind the root part: the condition is false for a
+  /// row that lacks one of these, and has an answer, unless the value of one in front of it is
+  /// broken, a map or a list.
+  const std::vector<AttributeNeeds>& attribute_needs() const { return attribute_needs_; }
+
   /// Asks about some rows of a table: the root table, or for metrics one of data points. Needs
   /// plain ids. Cost: O(rows of the table and of the attribute tables that it names); conditions on
   /// one column with a dictionary are evaluated once for each entry.
@@ -56,6 +62,7 @@ class Condition {
   otap::Signal signal_ = otap::Signal::kLogs;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const Program> root_part_;  ///< null where no part reads the root table alone
+  std::vector<AttributeNeeds> attribute_needs_;
 };
 
 }  // namespace df::select

@@ -110,7 +110,13 @@ std::vector<std::string_view> Selector::ScreenColumns(otap::Signal signal) const
   return columns;
 }
 
-RowSet Selector::Screen(const otap::Batch& batch) const {
+const std::vector<AttributeNeeds>& Selector::NeedsOf(otap::Signal signal) const {
+  static const std::vector<AttributeNeeds> kNone;
+  const auto& where = wishes_.where[static_cast<size_t>(signal)];
+  return where.has_value() ? where->attribute_needs() : kNone;
+}
+
+RowSet Selector::Screen(const otap::Batch& batch, RowSet* failed) const {
   const TableKind root = otap::RootTable(batch.signal());
   const bool is_metrics = batch.signal() == otap::Signal::kMetrics;
   RowSet wanted = is_metrics ? RowSet(batch.num_root_rows(), !wishes_.trace_ids.has_value())
@@ -121,6 +127,9 @@ RowSet Selector::Screen(const otap::Batch& batch) const {
   }
   Answer answer = where->AskRootPart(batch, wanted);
   answer.yes.Unite(answer.failed);  // counted where the payload is put together
+  if (failed != nullptr) {
+    *failed = std::move(answer.failed);
+  }
   return std::move(answer.yes);
 }
 

@@ -54,8 +54,12 @@ class Selector {
   std::vector<std::string_view> ScreenColumns(otap::Signal signal) const;
 
   /// Returns the rows of the root table that may be wanted, by that table alone: other tables and
-  /// the ids need not be there. For signals that can be screened.
-  otap::RowSet Screen(const otap::Batch& batch) const;
+  /// the ids need not be there. Of these, sets those in `failed` (which may be null) for which the
+  /// condition has no answer. For signals that can be screened.
+  otap::RowSet Screen(const otap::Batch& batch, otap::RowSet* failed = nullptr) const;
+
+  /// Returns what must stand in attribute tables, as Condition::attribute_needs.
+  const std::vector<AttributeNeeds>& NeedsOf(otap::Signal signal) const;
 
   /// Needs plain ids. Errors: those of Arrow.
   Result<Selected> Select(const otap::BatchPtr& batch) const;

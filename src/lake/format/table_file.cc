@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "lake/format/bloom_filter.h"
 #include "lake/format/column_levels.h"
+#include "lake/format/dictionary.h"
 #include "lake/format/leaf_stream.h"
 #include "lake/format/parquet_exceptions.h"
 
@@ -142,6 +143,23 @@ bool TableFile::MayHaveAny(int row_group, int leaf, const std::vector<std::strin
                                                     .size_bytes = chunk->bloom_filter_length(),
                                                     .file_bytes = footer_.file_size_bytes},
                                                    values, is_remote_);
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+bool TableFile::MayHaveText(int row_group, int leaf, std::string_view text) {
+  const int column = layout_.columns[static_cast<size_t>(leaf)];
+  if (column < 0) {
+    return false;  // all null
+  }
+  if (physical_type(leaf) != parquet::Type::BYTE_ARRAY) {
+    return true;
+  }
+  try {
+    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+    return DictionaryMayHave(file_.get(), *chunk, *footer_.metadata->schema()->Column(column),
+                             footer_.file_size_bytes, text);
   } catch (const std::exception&) {
     return true;
   }

@@ -107,6 +107,11 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// its bloom filter, which is believed.
   bool MayHaveAny(int row_group, int leaf, const std::vector<std::string_view>& values);
 
+  /// Tells whether a row of a row group may have a text in a leaf, by the dictionary of its column
+  /// chunk, where the footer says that all pages refer to it, which is believed. No row has "" by
+  /// being null.
+  bool MayHaveText(int row_group, int leaf, std::string_view text);
+
   /// Returns how many items the lists of a leaf have in a row group, nulls and empty lists
   /// included.
   int64_t num_items(int row_group, int leaf) const;

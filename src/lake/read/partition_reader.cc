@@ -73,6 +73,7 @@ class PartitionReaderImpl final : public PartitionReader {
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.is_selecting =
         selection_.is_selecting() && (options_.selector->CanScreen(task_.signal) ||
+                                      !options_.selector->NeedsOf(task_.signal).empty() ||
                                       !options_.selector->wishes().time.is_everything());
     if (context_.is_selecting && task_.signal == otap::Signal::kMetrics) {
       context_.needs_points = [this](const EventTimeRange& times) {

@@ -6,8 +6,7 @@
 
 #include "lake/format/leaf.h"
 #include "lake/format/parquet_exceptions.h"
-#include "lake/read/assemble.h"
-#include "lake/scan/reservation.h"
+#include "lake/read/leaf_scan.h"
 
 namespace df::lake {
 namespace {
@@ -31,19 +30,45 @@ std::vector<bool> LeavesNamed(otap::TableKind kind, const std::vector<std::strin
   return wanted;
 }
 
+/// The table that has the attributes of a place.
+otap::TableKind AttributesAt(select::Place place, otap::TableKind root) {
+  switch (place) {
+    case select::Place::kResource:
+      return otap::TableKind::kResourceAttrs;
+    case select::Place::kScope:
+      return otap::TableKind::kScopeAttrs;
+    case select::Place::kItem:
+    case select::Place::kMetric:
+      break;
+  }
+  return root == otap::TableKind::kLogs ? otap::TableKind::kLogAttrs : otap::TableKind::kSpanAttrs;
+}
+
 }  // namespace
 
-RootScreen::RootScreen(std::shared_ptr<const select::Selector> selector, otap::Signal signal,
-                       int64_t most_between, ReadContext* context)
+RootScreen::RootScreen(std::shared_ptr<const select::Selector> selector,
+                       const PartitionFiles& files, otap::Signal signal, int64_t most_between,
+                       ReadContext* context)
     : selector_(std::move(selector)),
       signal_(signal),
       most_between_(most_between),
       context_(context) {
-  if (selector_ != nullptr && (selector_->TakesAll(signal) || !selector_->CanScreen(signal))) {
+  if (selector_ != nullptr &&
+      (selector_->TakesAll(signal) ||
+       (!selector_->CanScreen(signal) && selector_->NeedsOf(signal).empty()))) {
     selector_ = nullptr;
   }
-  if (selector_ != nullptr) {
+  if (selector_ == nullptr) {
+    return;
+  }
+  if (selector_->CanScreen(signal)) {
     leaves_ = LeavesNamed(otap::RootTable(signal), selector_->ScreenColumns(signal));
+  }
+  for (const select::AttributeNeeds& need : selector_->NeedsOf(signal)) {
+    const otap::TableKind table = AttributesAt(need.place, otap::RootTable(signal));
+    needs_.push_back(
+        {.place = need.place,
+         .table = std::make_unique<AttributeScreen>(table, files.of(table), need.any_of, context)});
   }
 }
 
@@ -60,7 +85,7 @@ std::optional<std::vector<RowStretch>> RootScreen::Ask(TableFile* file, int row_
   if (!IsWorthwhile(summary)) {
     return std::nullopt;
   }
-  auto stretches = CatchParquet({}, [&] { return ReadColumns(file, row_group); });
+  auto stretches = CatchParquet({}, [&] { return AskColumns(file, row_group, summary); });
   if (!stretches.ok()) {
     return std::nullopt;
   }
@@ -69,12 +94,6 @@ std::optional<std::vector<RowStretch>> RootScreen::Ask(TableFile* file, int row_
     num_wanted += stretch.end - stretch.first;
   }
   num_to_pass_ = IsMuch(num_wanted, summary.num_rows) ? kPassedGroups : 0;
-  if (stretches->empty()) {
-    Count(SkipCause::kColumns,
-          {.row_groups = 1,
-           .rows = summary.num_rows,
-           .bytes = file->stored_bytes(row_group) - file->stored_bytes(row_group, leaves_)});
-  }
   return *std::move(stretches);
 }
 
@@ -104,55 +123,102 @@ bool RootScreen::IsWorthwhile(const RowGroupSummary& summary) {
          !wishes.time.Has(summary.times->most);
 }
 
-Result<std::vector<RowStretch>> RootScreen::ReadColumns(TableFile* file, int row_group) {
-  std::vector<RowStretch> stretches;
+Result<std::vector<RowStretch>> RootScreen::AskColumns(TableFile* file, int row_group,
+                                                       const RowGroupSummary& summary) {
   const int64_t num_rows = file->num_rows(row_group);
-  ARROW_ASSIGN_OR_RAISE(const auto stream,
-                        file->OpenRowGroup(row_group, leaves_, context_->limits));
-  const int64_t slice_rows = SliceRows(*file, row_group, leaves_, context_->slice_bytes);
-  Reservation held(context_->budget);
-  for (int64_t row = 0; row < num_rows;) {
-    if (!context_->budget->Fits(context_->slice_bytes)) {
-      context_->make_room();
-    }
-    ARROW_ASSIGN_OR_RAISE(DecodedRows decoded, stream->Next(std::min(slice_rows, num_rows - row)));
-    const int64_t count = decoded.num_rows;
-    held.Set(SliceBytes(decoded.leaves) + stream->large_bytes());
-    ARROW_ASSIGN_OR_RAISE(const otap::RowSet wanted, Screen(std::move(decoded)));
-    Add(row, wanted, &stretches);
-    row += count;
+  otap::RowSet wanted(num_rows, true);
+  otap::RowSet failed(num_rows);
+  int64_t read_bytes = 0;
+  if (!leaves_.empty()) {
+    wanted = otap::RowSet(num_rows);
+    ARROW_RETURN_NOT_OK(ReadColumns(file, row_group, &wanted, &failed));
+    read_bytes = file->stored_bytes(row_group, leaves_);
+  }
+  SkipCause cause = SkipCause::kColumns;
+  if (!needs_.empty() && wanted.Count() > 0) {
+    otap::RowSet candidates = wanted;
+    failed.Invert();
+    candidates.Intersect(failed);
+    ARROW_RETURN_NOT_OK(ReadAttributes(file, row_group, std::move(candidates), &wanted));
+    cause = SkipCause::kAttributes;
+  }
+  std::vector<RowStretch> stretches = StretchesOf(wanted);
+  if (stretches.empty()) {
+    Count(cause, {.row_groups = 1,
+                  .rows = summary.num_rows,
+                  .bytes = file->stored_bytes(row_group) - read_bytes});
   }
   return stretches;
 }
 
-Result<otap::RowSet> RootScreen::Screen(DecodedRows decoded) const {
-  const auto slice = std::make_shared<TableSlice>();
-  slice->num_rows = decoded.num_rows;
-  slice->leaves = std::move(decoded.leaves);
-  const Piece piece{.slice = slice, .offset = 0, .length = slice->num_rows, .selection = nullptr};
+Status RootScreen::ReadColumns(TableFile* file, int row_group, otap::RowSet* wanted,
+                               otap::RowSet* failed) const {
   const otap::TableKind root = otap::RootTable(signal_);
-  ARROW_ASSIGN_OR_RAISE(auto table, AssembleTable(root, std::span(&piece, 1), NewIds{}));
-  otap::BatchBuilder builder(signal_);
-  ARROW_RETURN_NOT_OK(builder.Set(root, std::move(table)));
-  otap::RowSet wanted = selector_->Screen(*builder.Build());
-  for (const RefusedRows& rows : decoded.refused) {  // named where they are read again
-    for (int64_t row = rows.first_row; row < rows.first_row + rows.num_rows; ++row) {
-      wanted.Set(row);
+  return VisitRows(file, row_group, leaves_, context_, [&](int64_t first, DecodedRows rows) {
+    const std::vector<RefusedRows> refused = std::move(rows.refused);
+    const int64_t count = rows.num_rows;
+    ARROW_ASSIGN_OR_RAISE(auto table, AssembleRows(root, std::move(rows)));
+    otap::BatchBuilder builder(signal_);
+    ARROW_RETURN_NOT_OK(builder.Set(root, std::move(table)));
+    otap::RowSet without_answer(count);
+    selector_->Screen(*builder.Build(), &without_answer).ForEach([&](int64_t row) {
+      wanted->Set(first + row);
+    });
+    without_answer.ForEach([&](int64_t row) { failed->Set(first + row); });
+    for (const RefusedRows& run : refused) {  // named where they are read again
+      for (int64_t row = first + run.first_row; row < first + run.first_row + run.num_rows; ++row) {
+        wanted->Set(row);
+        failed->Set(row);
+      }
     }
-  }
-  return wanted;
+    return Status::OK();
+  });
 }
 
-void RootScreen::Add(int64_t first_row, const otap::RowSet& rows,
-                     std::vector<RowStretch>* stretches) const {
+/// Takes rows out of `wanted` that lack an attribute. `candidates`: those for which the condition
+/// has an answer so far.
+Status RootScreen::ReadAttributes(TableFile* file, int row_group, otap::RowSet candidates,
+                                  otap::RowSet* wanted) {
+  for (const Need& need : needs_) {
+    const bool is_item = need.place == select::Place::kItem;
+    if (!is_item && !file->has_partition_scope_ids()) {
+      // What the ids of resources mean is not known here; nobody may have what nobody has.
+      ARROW_ASSIGN_OR_RAISE(const bool may_have_any, need.table->MayHaveAny());
+      if (may_have_any) {
+        return Status::OK();
+      }
+      candidates.ForEach([&](int64_t row) { wanted->Clear(row); });
+      return Status::OK();
+    }
+    const char* group = need.place == select::Place::kResource ? "resource" : "scope";
+    const int leaf = is_item ? LeafIndex(file->kind(), "id") : LeafIndex(file->kind(), group, "id");
+    ARROW_ASSIGN_OR_RAISE(const IdColumn ids, file->ReadIds(row_group, leaf));
+    ARROW_ASSIGN_OR_RAISE(const auto matches, need.table->Ask(ids, candidates));
+    otap::RowSet asked = candidates;
+    asked.ForEach([&](int64_t row) {
+      const AttributeMatch match = matches[static_cast<size_t>(row)];
+      if (match != AttributeMatch::kWith) {
+        candidates.Clear(row);
+      }
+      // Statistics may hide the attributes of an id: only what was seen proves anything.
+      if (match == AttributeMatch::kWithout || !ids.is_valid(row)) {
+        wanted->Clear(row);
+      }
+    });
+  }
+  return Status::OK();
+}
+
+std::vector<RowStretch> RootScreen::StretchesOf(const otap::RowSet& rows) const {
+  std::vector<RowStretch> stretches;
   rows.ForEach([&](int64_t row) {
-    const int64_t at = first_row + row;
-    if (!stretches->empty() && at - stretches->back().end <= most_between_) {
-      stretches->back().end = at + 1;
+    if (!stretches.empty() && row - stretches.back().end <= most_between_) {
+      stretches.back().end = row + 1;
     } else {
-      stretches->push_back({at, at + 1});
+      stretches.push_back({row, row + 1});
     }
   });
+  return stretches;
 }
 
 }  // namespace df::lake

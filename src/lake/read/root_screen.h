@@ -8,6 +8,7 @@
 
 #include "lake/catalog/file_summary.h"
 #include "lake/format/table_file.h"
+#include "lake/read/attribute_screen.h"
 #include "lake/scan/table_cursor.h"
 #include "otap/rows.h"
 #include "select/selector.h"
@@ -24,10 +25,11 @@ struct RowStretch {
 /// thread.
 class RootScreen {
  public:
-  /// `selector` may be null: everything is wanted then. `context` is borrowed. Rows that may be
-  /// wanted are taken together where no more than `most_between` others lie between them.
-  RootScreen(std::shared_ptr<const select::Selector> selector, otap::Signal signal,
-             int64_t most_between, ReadContext* context);
+  /// `selector` may be null: everything is wanted then. `files` and `context` are borrowed. Rows
+  /// that may be wanted are taken together where no more than `most_between` others lie between
+  /// them.
+  RootScreen(std::shared_ptr<const select::Selector> selector, const PartitionFiles& files,
+             otap::Signal signal, int64_t most_between, ReadContext* context);
 
   /// Returns stretches that have all rows of a row group that may be wanted, ascending and apart;
   /// nothing where that is not told, and all of it is to be read: what cannot be decoded is named
@@ -39,15 +41,26 @@ class RootScreen {
   void Count(SkipCause cause, const SkipCounts& counts);
   bool MayHaveTraces(TableFile* file, int row_group) const;
   bool IsWorthwhile(const RowGroupSummary& summary);
-  Result<std::vector<RowStretch>> ReadColumns(TableFile* file, int row_group);
-  Result<otap::RowSet> Screen(DecodedRows decoded) const;
-  void Add(int64_t first_row, const otap::RowSet& rows, std::vector<RowStretch>* stretches) const;
+  Result<std::vector<RowStretch>> AskColumns(TableFile* file, int row_group,
+                                             const RowGroupSummary& summary);
+  Status ReadColumns(TableFile* file, int row_group, otap::RowSet* wanted,
+                     otap::RowSet* failed) const;
+  Status ReadAttributes(TableFile* file, int row_group, otap::RowSet candidates,
+                        otap::RowSet* wanted);
+  std::vector<RowStretch> StretchesOf(const otap::RowSet& rows) const;
+
+  /// A need of the selection, and the table that is asked.
+  struct Need {
+    select::Place place = select::Place::kItem;
+    std::unique_ptr<AttributeScreen> table;
+  };
 
   std::shared_ptr<const select::Selector> selector_;
   otap::Signal signal_;
   int64_t most_between_;
   ReadContext* context_;
-  std::vector<bool> leaves_;
+  std::vector<bool> leaves_;  ///< of the root table; empty where it is not asked
+  std::vector<Need> needs_;
   int num_to_pass_ = 0;  ///< row groups that are read whole because most rows were wanted
 };
 

@@ -29,13 +29,14 @@ inline constexpr std::array<std::string_view, 8> kDropReasonNames = {
 
 /// What showed that something need not be read. The names are stable: they label counters.
 enum class SkipCause : uint8_t {
-  kTimes,     ///< statistics of times
-  kTraceIds,  ///< bloom filters of trace ids
-  kColumns,   ///< the columns that the selection goes by, which were read
-  kParents,   ///< no record that is wanted has these children
+  kTimes,       ///< statistics of times
+  kTraceIds,    ///< bloom filters of trace ids
+  kColumns,     ///< the columns that the selection goes by, which were read
+  kAttributes,  ///< the same of attribute tables, or dictionaries of these
+  kParents,     ///< no record that is wanted has these children
 };
-inline constexpr std::array<std::string_view, 4> kSkipCauseNames = {"times", "trace_ids", "columns",
-                                                                    "parents"};
+inline constexpr std::array<std::string_view, 5> kSkipCauseNames = {"times", "trace_ids", "columns",
+                                                                    "attributes", "parents"};
 
 /// What was not read, of any table. What was skipped in one is not in another.
 struct SkipCounts {

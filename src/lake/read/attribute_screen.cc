@@ -1,0 +1,221 @@
+#include "lake/read/attribute_screen.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include <arrow/record_batch.h>
+
+#include "lake/format/leaf.h"
+#include "lake/read/leaf_scan.h"
+#include "otap/any_value.h"
+#include "otap/match.h"
+
+namespace df::lake {
+namespace {
+
+bool IsPlain(otap::ValueType type) {
+  switch (type) {
+    case otap::ValueType::kEmpty:
+    case otap::ValueType::kText:
+    case otap::ValueType::kInteger:
+    case otap::ValueType::kDouble:
+    case otap::ValueType::kBool:
+    case otap::ValueType::kBytes:
+      return true;
+    case otap::ValueType::kMap:
+    case otap::ValueType::kSlice:
+      return false;
+  }
+  return false;
+}
+
+/// Rows by id, ascending.
+std::vector<std::pair<uint32_t, size_t>> RowsById(const IdColumn& ids, const otap::RowSet& rows) {
+  std::vector<std::pair<uint32_t, size_t>> sorted;
+  rows.ForEach([&](int64_t row) {
+    if (ids.is_valid(row)) {
+      sorted.emplace_back(ids.values[static_cast<size_t>(row)], static_cast<size_t>(row));
+    }
+  });
+  if (!std::is_sorted(sorted.begin(), sorted.end())) {
+    std::sort(sorted.begin(), sorted.end());
+  }
+  return sorted;
+}
+
+}  // namespace
+
+AttributeScreen::AttributeScreen(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
+                                 std::vector<select::AttributeNeed> any_of, ReadContext* context)
+    : kind_(kind), any_of_(std::move(any_of)), context_(context), held_(context->budget) {
+  for (const FileSummaryPtr& file : files) {
+    for (size_t i = 0; i < file->row_groups.size(); ++i) {
+      if (file->row_groups[i].num_rows > 0) {
+        auto group = std::make_unique<ChildRowGroup>();
+        group->summary = file;
+        group->index = static_cast<int>(i);
+        groups_.push_back(std::move(group));
+      }
+    }
+  }
+  index_.Build(groups_);
+}
+
+Result<std::vector<AttributeMatch>> AttributeScreen::Ask(const IdColumn& ids,
+                                                         const otap::RowSet& rows) {
+  std::vector<AttributeMatch> answer(ids.values.size(), AttributeMatch::kUnseen);
+  const auto asked = RowsById(ids, rows);
+  if (asked.empty()) {
+    return answer;
+  }
+  ++question_;
+  const IdRange range{asked.front().first, asked.back().first};
+  const auto [first, end] = index_.Find(range);
+  for (size_t i = first; i < end; ++i) {
+    const IdRange possible = PossibleParents(*groups_[i]);
+    if (possible.max < range.min || possible.min > range.max) {
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(const Parents* parents, ParentsOf(*groups_[i]));
+    size_t place = 0;
+    for (const auto& [id, row] : asked) {
+      while (place < parents->ids.size() && parents->ids[place] < id) {
+        ++place;
+      }
+      if (place < parents->ids.size() && parents->ids[place] == id) {
+        answer[row] = std::max(answer[row], parents->matches[place]);
+      }
+    }
+  }
+  Forget();
+  return answer;
+}
+
+Result<bool> AttributeScreen::MayHaveAny() {
+  for (size_t i = 0; i < groups_.size() && !may_have_any_.has_value(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const Parents parents, Read(*groups_[i]));
+    if (std::any_of(parents.matches.begin(), parents.matches.end(),
+                    [](AttributeMatch match) { return match >= AttributeMatch::kWith; })) {
+      may_have_any_ = true;
+    }
+  }
+  may_have_any_ = may_have_any_.value_or(false);
+  return *may_have_any_;
+}
+
+Result<const AttributeScreen::Parents*> AttributeScreen::ParentsOf(const ChildRowGroup& group) {
+  auto known = parents_.find(&group);
+  if (known == parents_.end()) {
+    ARROW_ASSIGN_OR_RAISE(Parents parents, Read(group));
+    const auto size = static_cast<int64_t>(parents.ids.size() * 5);
+    if (!context_->budget->Fits(size)) {
+      context_->make_room();
+    }
+    if (!context_->budget->Fits(size)) {
+      return arrow::Status::CapacityError("parent ids beyond the memory limit");
+    }
+    held_.Set(held_.size_bytes() + size);
+    known = parents_.emplace(&group, std::move(parents)).first;
+  }
+  known->second.asked_in = question_;
+  return &known->second;
+}
+
+/// Frees what the last question did not ask.
+void AttributeScreen::Forget() {
+  std::erase_if(parents_, [this](const auto& known) {
+    const bool is_old = known.second.asked_in != question_;
+    if (is_old) {
+      held_.Set(held_.size_bytes() - static_cast<int64_t>(known.second.ids.size() * 5));
+    }
+    return is_old;
+  });
+}
+
+Result<AttributeScreen::Parents> AttributeScreen::Read(const ChildRowGroup& group) {
+  const Location location{.partition = context_->partition,
+                          .table = std::string(otap::GetTable(kind_).directory),
+                          .file = group.summary->entry.path};
+  ARROW_ASSIGN_OR_RAISE(const auto file, files_.Get(*group.summary, [&] {
+    return OpenSummarised(*context_->store, context_->base, *group.summary, location);
+  }));
+  ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
+                        file->ReadIds(group.index, LeafIndex(kind_, "parent_id")));
+  std::vector<AttributeMatch> matches(ids.values.size(), AttributeMatch::kWithout);
+  ARROW_RETURN_NOT_OK(ReadMatches(file.get(), group.index, &matches));
+
+  std::vector<size_t> order;
+  for (size_t row = 0; row < ids.values.size(); ++row) {
+    if (ids.is_valid(static_cast<int64_t>(row))) {
+      order.push_back(row);
+    }
+  }
+  const auto is_before = [&ids](size_t a, size_t b) { return ids.values[a] < ids.values[b]; };
+  if (!std::is_sorted(order.begin(), order.end(), is_before)) {
+    std::sort(order.begin(), order.end(), is_before);
+  }
+  Parents parents;
+  for (const size_t row : order) {
+    if (parents.ids.empty() || parents.ids.back() != ids.values[row]) {
+      parents.ids.push_back(ids.values[row]);
+      parents.matches.push_back(matches[row]);
+    } else {
+      parents.matches.back() = std::max(parents.matches.back(), matches[row]);
+    }
+  }
+  return parents;
+}
+
+/// Reads keys, types and texts of a row group, as far as its dictionaries do not say that nothing
+/// is there.
+Status AttributeScreen::ReadMatches(TableFile* file, int row_group,
+                                    std::vector<AttributeMatch>* matches) {
+  const int key = LeafIndex(kind_, "key");
+  const int text = LeafIndex(kind_, "str");
+  bool has_keys = false;
+  bool has_texts = false;
+  for (const select::AttributeNeed& need : any_of_) {
+    // A key or a text that is null stands for "".
+    has_keys = has_keys || need.key.empty() || file->MayHaveText(row_group, key, need.key);
+    has_texts =
+        has_texts || (need.text.has_value() &&
+                      (need.text->empty() || file->MayHaveText(row_group, text, *need.text)));
+  }
+  if (!has_keys) {
+    return Status::OK();
+  }
+  std::vector<bool> wanted(LeavesOf(kind_).size(), false);
+  wanted[static_cast<size_t>(key)] = true;
+  wanted[static_cast<size_t>(LeafIndex(kind_, "type"))] = true;
+  wanted[static_cast<size_t>(text)] = has_texts;
+  return VisitRows(file, row_group, wanted, context_, [&](int64_t first, DecodedRows rows) {
+    const std::vector<RefusedRows> refused = std::move(rows.refused);
+    ARROW_ASSIGN_OR_RAISE(const auto table, AssembleRows(kind_, std::move(rows)));
+    MatchRows(*table, has_texts, matches->data() + first);
+    for (const RefusedRows& run : refused) {
+      std::fill_n(matches->begin() + first + run.first_row, run.num_rows, AttributeMatch::kBroken);
+    }
+    return Status::OK();
+  });
+}
+
+void AttributeScreen::MatchRows(const arrow::RecordBatch& rows, bool has_texts,
+                                AttributeMatch* matches) const {
+  const auto values = otap::ValueColumns::Of(rows);
+  for (const select::AttributeNeed& need : any_of_) {
+    otap::RowsWithKey(rows, need.key).ForEach([&](int64_t row) {
+      const otap::ValueType type = values.TypeAt(row);
+      const bool is_other_text =
+          need.text.has_value() && type == otap::ValueType::kText &&
+          (!has_texts || values.text().At(row) != std::string_view(*need.text));
+      if (!is_other_text) {
+        matches[row] =
+            std::max(matches[row], IsPlain(type) ? AttributeMatch::kWith : AttributeMatch::kBroken);
+      }
+    });
+  }
+}
+
+}  // namespace df::lake

@@ -1,0 +1,72 @@
+// Which root rows have the attributes that a selection needs, before anything else of them is read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lake/format/id_ranges.h"
+#include "lake/format/table_file.h"
+#include "lake/scan/child_group_index.h"
+#include "lake/scan/child_row_group.h"
+#include "lake/scan/kept_files.h"
+#include "lake/scan/reservation.h"
+#include "lake/scan/table_cursor.h"
+#include "otap/rows.h"
+#include "select/attribute_needs.h"
+
+namespace df::lake {
+
+/// What an attribute table says of a parent.
+enum class AttributeMatch : uint8_t {
+  kUnseen,   ///< none of the row groups that were read has a row of it
+  kWithout,  ///< it has none of the attributes
+  kWith,     ///< it may have one, which is a plain value
+  kBroken,   ///< it may have one whose value may be no plain one: a condition on it may fail
+};
+
+/// One attribute table of a partition, asked for some attributes. Of its row groups the parent ids
+/// are read, the keys where their dictionary may have one, and the texts where theirs may.
+/// Statistics say which row groups are asked, as in TableCursor. Memory: 5 bytes for each parent of
+/// the row groups that were asked last. Owner: borrows the context. Calls: from one thread.
+class AttributeScreen {
+ public:
+  AttributeScreen(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
+                  std::vector<select::AttributeNeed> any_of, ReadContext* context);
+
+  /// Returns what is known of the parent of each row that is in `rows` and has an id; the others
+  /// are kUnseen. Errors: what reading returns, and CapacityError beyond the memory limit.
+  Result<std::vector<AttributeMatch>> Ask(const IdColumn& ids, const otap::RowSet& rows);
+
+  /// Tells whether any parent may have one of the attributes. Errors: as Ask.
+  Result<bool> MayHaveAny();
+
+ private:
+  /// The parents of a row group, ascending, each once.
+  struct Parents {
+    std::vector<uint32_t> ids;
+    std::vector<AttributeMatch> matches;
+    uint64_t asked_in = 0;
+  };
+
+  Result<const Parents*> ParentsOf(const ChildRowGroup& group);
+  Result<Parents> Read(const ChildRowGroup& group);
+  Status ReadMatches(TableFile* file, int row_group, std::vector<AttributeMatch>* matches);
+  void MatchRows(const arrow::RecordBatch& rows, bool has_texts, AttributeMatch* matches) const;
+  void Forget();
+
+  otap::TableKind kind_;
+  std::vector<select::AttributeNeed> any_of_;
+  ReadContext* context_;
+  std::vector<std::unique_ptr<ChildRowGroup>> groups_;
+  ChildGroupIndex index_;
+  KeptFiles files_;
+  std::map<const ChildRowGroup*, Parents> parents_;
+  Reservation held_;
+  uint64_t question_ = 0;
+  std::optional<bool> may_have_any_;
+};
+
+}  // namespace df::lake
