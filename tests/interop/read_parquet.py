@@ -48,7 +48,9 @@ def check_files(base):
         table = path.relative_to(base).parts[0]
         file = pq.ParquetFile(path, page_checksum_verification=True)
         metadata = file.metadata.metadata
-        assert metadata[b"otap.format_version"] == b"1", path
+        assert metadata[b"otap.format_version"] == b"2", path
+        assert metadata[b"otap.layout"] == b"star", path
+        assert metadata[b"otap.producer"], path
         assert metadata[b"otap.id_scope"] == b"partition", path
         data = file.read()
         data.validate(full=True)

@@ -17,6 +17,7 @@
 #include "lake/format/leaf_decoder.h"
 #include "lake/format/list_shape.h"
 #include "lake/format/other_names.h"
+#include "lake/format/own_keys.h"
 #include "lake/format/stored_schema.h"
 
 namespace df::lake {
@@ -429,7 +430,7 @@ class LayoutProbe {
   bool WritesNanoseconds() const {
     const auto& keys = metadata_.key_value_metadata();
     return metadata_.created_by().starts_with("parquet-rs") ||
-           (keys != nullptr && keys->Contains("otap.format_version"));
+           (keys != nullptr && keys->Contains(kFormatVersionKey));
   }
 
   /// A struct that is there has the children that the model requires.

@@ -17,6 +17,7 @@
 #include "lake/format/column_levels.h"
 #include "lake/format/dictionary.h"
 #include "lake/format/leaf_stream.h"
+#include "lake/format/own_keys.h"
 #include "lake/format/parquet_exceptions.h"
 
 namespace df::lake {
@@ -74,13 +75,8 @@ Status TableFile::MapColumns() {
   const parquet::FileMetaData& metadata = *footer_.metadata;
   is_parquet_rs_ = metadata.created_by().rfind("parquet-rs", 0) == 0;
   if (const auto& keys = metadata.key_value_metadata(); keys != nullptr) {
-    has_partition_scope_ids_ = keys->Get("otap.id_scope").ValueOr("") == "partition";
-    const std::string version = keys->Get("otap.format_version").ValueOr("1");
-    if (version != "1") {
-      return MakeError(ErrorKind::kSchemaReconstruction,
-                       fmt::format("otap.format_version: found '{}', expected '1'", version),
-                       location_);
-    }
+    has_partition_scope_ids_ = keys->Get(kIdScopeKey).ValueOr("") == kIdScope;
+    ARROW_RETURN_NOT_OK(CheckOwnKeys(*keys, location_));
   }
   ARROW_ASSIGN_OR_RAISE(layout_, ProbeLayout(kind_, footer_, location_));
   return Status::OK();

@@ -11,12 +11,6 @@
 
 namespace df::lake {
 
-/// Names and values of the keys by which readers know files of ours.
-inline constexpr const char* kFormatVersionKey = "otap.format_version";
-inline constexpr const char* kFormatVersion = "1";
-inline constexpr const char* kIdScopeKey = "otap.id_scope";
-inline constexpr const char* kIdScope = "partition";
-
 /// Returns the schema of a table's files: every column of the model in its order, with native types
 /// and ids of 32 bits, also inside resource and scope. What the model requires is not nullable, but
 /// inside structs everything is.

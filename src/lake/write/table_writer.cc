@@ -8,6 +8,7 @@
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 
+#include "lake/format/own_keys.h"
 #include "lake/format/parquet_exceptions.h"
 #include "lake/write/file_schema.h"
 
@@ -31,8 +32,12 @@ class ParquetTableWriter final : public TableWriter {
           writer_, parquet::arrow::FileWriter::Open(
                        *FileSchema(kind), arrow::default_memory_pool(), sink_,
                        FileProperties(kind, options, row_group_rows), arrow_properties.build()));
-      return writer_->AddKeyValueMetadata(
-          arrow::key_value_metadata({kFormatVersionKey, kIdScopeKey}, {kFormatVersion, kIdScope}));
+      auto keys = arrow::key_value_metadata({kFormatVersionKey, kLayoutKey, kIdScopeKey},
+                                            {std::to_string(kFormatVersion), kLayout, kIdScope});
+      if (!options.producer.empty()) {
+        keys->Append(kProducerKey, options.producer);
+      }
+      return writer_->AddKeyValueMetadata(keys);
     });
   }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 #include <arrow/util/type_fwd.h>
 
@@ -23,6 +24,10 @@ struct Compression {
 struct WriteOptions {
   Compression compression{arrow::Compression::ZSTD, 3};
   std::map<otap::TableKind, Compression> table_compression;  ///< in place of the above
+
+  /// Stands in the footer of every file: the same for all of one start of one instance of an
+  /// exporter. Empty: the key is left out.
+  std::string producer;
 
   /// A row group is closed once the batches in it hold this many bytes in memory, or one of its
   /// tables this many rows.

@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "lake/write/file_store.h"
+#include "lake/write/partition_ids.h"
 
 namespace df::nodes::exporters::parquet {
 namespace {
@@ -51,6 +52,7 @@ Status ParquetExporter::Start(engine::Effects& effects) {
   progress_ = std::make_unique<runtime::Wakeup>(&effects.loop());
   LakeWorker::Settings settings;
   settings.writer.options = MakeWriteOptions(config_);
+  settings.writer.options.producer = lake::RandomUuid();
   settings.writer.limits = MakeFileLimits(config_);
   settings.writer.unix_millis = [clock = &effects.clock()] {
     return std::chrono::duration_cast<std::chrono::milliseconds>(

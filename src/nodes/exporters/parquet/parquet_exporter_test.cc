@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +12,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 
 #include "testing/pipeline_harness.h"
 #include "testing/random_batch.h"
@@ -104,6 +107,26 @@ TEST_F(ParquetExporterTest, WhatIsWrittenReadsBack) {
   EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.flushes", {{"reason", "end"}}), 3);
   EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.open.batches"), 0);
   EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.held.size"), 0);
+}
+
+TEST_F(ParquetExporterTest, EveryFileNamesTheStartThatHasWrittenIt) {
+  std::map<std::string, int> files_of;
+  for (int start = 0; start < 2; ++start) {
+    Open();
+    for (const otap::BatchPtr& batch : testing::RandomBatches(6, std::nullopt, {}, random_)) {
+      source().Send(batch);
+    }
+    End();
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(base())) {
+    if (entry.is_regular_file()) {
+      const auto reader = ::parquet::ParquetFileReader::OpenFile(entry.path().string());
+      const auto& keys = reader->metadata()->key_value_metadata();
+      ++files_of[keys->Get("otap.producer").ValueOr("none")];
+    }
+  }
+  EXPECT_EQ(files_of.size(), 2U);
+  EXPECT_FALSE(files_of.contains("none"));
 }
 
 TEST_F(ParquetExporterTest, AnAckMeansThatTheFilesCanBeRead) {
