@@ -134,7 +134,7 @@ Result<double> WriteLake(const Settings& settings, const std::vector<otap::Batch
       writer = std::make_unique<lake::SignalWriter>(store.get(), batch->signal(), writer_settings,
                                                     listener);
     }
-    writer->Add(*batch, 0);
+    writer->Add(batch, 0);
   }
   for (auto& [signal, writer] : writers) {
     writer->Close(lake::CloseReason::kEnd);

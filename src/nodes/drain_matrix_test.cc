@@ -261,7 +261,7 @@ TEST_P(SourceDrain, WhatWasSentIsStoredOnce) {
     settings.unix_millis = [] { return int64_t{1'756'000'000'000}; };
     lake::SignalWriter writer(store.get(), otap::Signal::kLogs, settings, &listener);
     for (int i = 0; i < 200; ++i) {
-      writer.Add(*Logs(1000 + i * kBatchRows), static_cast<uint64_t>(i));
+      writer.Add(Logs(1000 + i * kBatchRows), static_cast<uint64_t>(i));
     }
     writer.Close(lake::CloseReason::kEnd);
     in = In(

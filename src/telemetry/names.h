@@ -96,6 +96,9 @@ inline constexpr Instrument kReceiverRowsRefused = {
 inline constexpr Instrument kReceiverRowsDropped = {
     kCounter, "df.receiver.rows.dropped", "{row}",
     "Rows of root tables that could not be sent, or that nobody wanted", "reason"};
+inline constexpr Instrument kReceiverSkippedFolders = {
+    kCounter, "df.receiver.skipped.folders", "{folder}",
+    "Folders of times that a selection does not need, not listed"};
 inline constexpr Instrument kReceiverSkippedFiles = {
     kCounter, "df.receiver.skipped.files", "{file}",
     "Files of root tables of which a selection needs nothing but the footer", "cause"};
@@ -204,6 +207,7 @@ inline constexpr std::array kAll = {
     &kReceiverRowsAcked,
     &kReceiverRowsRefused,
     &kReceiverRowsDropped,
+    &kReceiverSkippedFolders,
     &kReceiverSkippedFiles,
     &kReceiverSkippedRowGroups,
     &kReceiverSkippedPages,

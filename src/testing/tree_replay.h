@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lake/catalog/catalog.h"
+#include "lake/queue/times_wanted.h"
 #include "lake/read/partition_reader.h"
 #include "otap/validate.h"
 #include "testing/naive_join.h"
@@ -46,6 +47,7 @@ struct Replayed {
   std::vector<lake::Origin> origins;
   lake::ReadReport report;
   int64_t budget_left_over = 0;
+  int64_t num_folders_skipped = 0;
 };
 
 /// Returns the problems of a report, a line each.
@@ -65,11 +67,16 @@ inline Replayed ReplayTree(const std::filesystem::path& base, const lake::ReadOp
   Replayed replayed;
   const auto local_store = storage::Store::Local();
   storage::Store& local = store == nullptr ? *local_store : *store;
-  const auto listing = lake::ListLake(local, base.string(), options.signals);
+  const auto listing =
+      lake::ListLake(local, base.string(), options.signals, lake::TimesWanted(options));
   EXPECT_TRUE(listing.ok()) << listing.status();
   for (const Status& problem : listing->problems) {
     replayed.report.Add(problem);
   }
+  for (const Status& notice : listing->notices) {
+    replayed.report.AddNotice(notice);
+  }
+  replayed.num_folders_skipped = listing->num_folders_skipped;
   lake::MemoryBudget budget(options.memory_limit_bytes);
   for (const lake::PartitionListing& partition : listing->partitions) {
     const auto files = std::make_shared<lake::PartitionFiles>(

@@ -7,6 +7,7 @@
 #include <deque>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "base/text.h"
 #include "lake/catalog/copied_files.h"
 #include "lake/catalog/footer_announcer.h"
+#include "lake/catalog/time_levels.h"
 
 namespace df::lake {
 namespace {
@@ -32,22 +34,52 @@ bool IsUnwalkable(const std::string& name) { return name.find('/') != std::strin
 
 std::string_view BaseName(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
 
+using TimesWanted = std::function<bool(const EventTimeRange&)>;
+
+bool IsWanted(const otap::TableInfo& table, const std::vector<otap::Signal>& signals) {
+  return std::any_of(signals.begin(), signals.end(),
+                     [&](otap::Signal signal) { return table.has_signal(signal); });
+}
+
+/// Inference of resources looks at the ids of every root table, whatever is replayed.
+bool IsListed(const otap::TableInfo& table, const std::vector<otap::Signal>& signals) {
+  return table.kind != otap::TableKind::kMultivariateMetrics &&
+         (table.is_root() || IsWanted(table, signals));
+}
+
+/// What a folder of a table says of the folders of times in it.
+enum class LevelTrust : uint8_t { kNoLevels, kMarked, kUnmarked };
+
+LevelTrust TrustOf(const std::vector<DirectoryEntry>& entries) {
+  bool has_days = false;
+  for (const DirectoryEntry& entry : entries) {
+    if (entry.name == kTimeLevelsMarker) {
+      return LevelTrust::kMarked;
+    }
+    has_days = has_days || DayOfFolder(entry.name).has_value();
+  }
+  return has_days ? LevelTrust::kUnmarked : LevelTrust::kNoLevels;
+}
+
 /// Walks one table folder: real directories first, then what links lead to.
 class TableWalk {
  public:
-  /// `visited` are the directories that are not walked, by number.
+  /// `visited` are the directories that are not walked, by number. `wants_times` is null where no
+  /// folder of times is passed over.
   TableWalk(storage::DirectoryReader* directories, const std::string& base, otap::TableKind kind,
             std::map<FileNumber, std::string> visited,
-            std::map<std::string, PartitionListing>* partitions, LakeListing* listing)
+            std::map<std::string, PartitionListing>* partitions, LakeListing* listing,
+            const TimesWanted* wants_times)
       : directories_(directories),
         base_(base),
         kind_(kind),
         visited_(std::move(visited)),
         partitions_(partitions),
-        listing_(listing) {}
+        listing_(listing),
+        wants_times_(wants_times) {}
 
   void Walk(const std::string& folder) {
-    WalkDirectory({.path = folder, .partition = "", .number = {}, .depth = 0});
+    WalkDirectory({.path = folder, .partition = "", .number = {}, .depth = 0, .day = std::nullopt});
     while (!links_.empty()) {
       const Directory link = std::move(links_.front());
       links_.pop_front();
@@ -68,7 +100,16 @@ class TableWalk {
     std::string partition;
     FileNumber number;
     int depth = 0;
+    std::optional<EventTimeRange> day;  ///< it is the folder of one
   };
+
+  /// Returns the times of a folder in another one, where its name tells them.
+  static std::optional<EventTimeRange> TimesOf(const Directory& outer, const std::string& name) {
+    if (outer.depth == 0) {
+      return DayOfFolder(name);
+    }
+    return outer.day.has_value() ? HourOfFolder(name, *outer.day) : std::nullopt;
+  }
 
   /// Names the format of a table whose files are valid only when a log says so, or returns "".
   std::string_view TableFormat(const std::vector<DirectoryEntry>& entries,
@@ -190,7 +231,17 @@ class TableWalk {
     Directory inner{.path = directory.path + "/" + name,
                     .partition = directory.partition,
                     .number = entry.number,
-                    .depth = directory.depth + 1};
+                    .depth = directory.depth + 1,
+                    .day = std::nullopt};
+    if (wants_times_ != nullptr && !entry.is_link) {
+      if (const auto times = TimesOf(directory, name); times.has_value()) {
+        if (!(*wants_times_)(*times)) {
+          ++listing_->num_folders_skipped;
+          return;
+        }
+        inner.day = directory.depth == 0 ? times : std::nullopt;
+      }
+    }
     const size_t equals = name.find('=');
     if (equals == std::string::npos && name.ends_with(".parquet")) {
       listing_->notices.push_back(
@@ -241,9 +292,33 @@ class TableWalk {
   std::set<std::string> links_to_files_;
   std::map<std::string, PartitionListing>* partitions_;
   LakeListing* listing_;
+  const TimesWanted* wants_times_;
   bool has_aliases_ = false;
   bool is_incomplete_ = false;
 };
+
+/// Tells whether the folders of times of all these tables mean what their names say. Names those
+/// that do not say so. A folder that cannot be listed is named by its walk.
+bool TrustsLevels(storage::DirectoryReader* directories, const std::string& base,
+                  const std::vector<const otap::TableInfo*>& tables, LakeListing* listing) {
+  const otap::TableInfo* unmarked = nullptr;
+  bool is_marked = false;
+  for (const otap::TableInfo* table : tables) {
+    const auto entries = directories->List(FullPath(base, std::string(table->directory)));
+    const LevelTrust trust = entries.ok() ? TrustOf(*entries) : LevelTrust::kUnmarked;
+    is_marked = is_marked || trust == LevelTrust::kMarked;
+    unmarked = trust == LevelTrust::kUnmarked ? table : unmarked;
+  }
+  if (is_marked && unmarked != nullptr) {
+    listing->notices.push_back(MakeError(
+        ErrorKind::kFileDiscovery,
+        fmt::format("folders date=.. are not passed over by their times: nothing says what they "
+                    "mean here ({} is missing)",
+                    kTimeLevelsMarker),
+        {.table = std::string(unmarked->directory), .file = std::string(unmarked->directory)}));
+  }
+  return is_marked && unmarked == nullptr;
+}
 
 /// Leaves one name of each file of a table: the first that is no link. Names the others, once a
 /// folder.
@@ -340,7 +415,8 @@ int64_t NameMillis(std::string_view path) {
 }
 
 Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
-                             const std::vector<otap::Signal>& signals) {
+                             const std::vector<otap::Signal>& signals,
+                             const TimesWanted& wants_times) {
   LakeListing listing;
   auto directories = store.ReadDirectories(base);
   auto entries = directories.ok() ? (*directories)->List(base) : directories.status();
@@ -361,11 +437,19 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
   for (const FileNumber& number : (*directories)->NumbersUpFrom(base)) {
     bounds.emplace(number, "the base or a folder above it");
   }
+  std::vector<const otap::TableInfo*> listed;
   for (const DirectoryEntry& entry : *entries) {
-    if (entry.is_directory && entry.number.is_known() && otap::FindTable(entry.name) != nullptr) {
+    const otap::TableInfo* table = entry.is_directory ? otap::FindTable(entry.name) : nullptr;
+    if (table != nullptr && entry.number.is_known()) {
       bounds.emplace(entry.number, entry.name);
     }
+    if (table != nullptr && IsListed(*table, signals)) {
+      listed.push_back(table);
+    }
   }
+  const TimesWanted* const times =
+      wants_times && TrustsLevels(directories->get(), base, listed, &listing) ? &wants_times
+                                                                              : nullptr;
   for (const DirectoryEntry& entry : *entries) {
     const std::string& name = entry.name;
     if (entry.is_directory && name == "_delta_log") {
@@ -396,9 +480,7 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
       continue;
     }
     listing.has_table_folders = true;
-    const bool is_wanted = std::any_of(signals.begin(), signals.end(), [&](otap::Signal signal) {
-      return table->has_signal(signal);
-    });
+    const bool is_wanted = IsWanted(*table, signals);
     if (table->kind == otap::TableKind::kMultivariateMetrics) {
       if (is_wanted) {
         listing.problems.push_back(
@@ -408,9 +490,8 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
       }
       continue;
     }
-    // Inference of resources looks at the ids of every root table, whatever is replayed.
-    if (is_wanted || table->is_root()) {
-      TableWalk walk(directories->get(), base, table->kind, bounds, &partitions, &listing);
+    if (IsListed(*table, signals)) {
+      TableWalk walk(directories->get(), base, table->kind, bounds, &partitions, &listing, times);
       walk.Walk(name);
       if (walk.has_aliases()) {
         LeaveOneName(table->kind, walk.links_to_files(), &partitions, &listing);

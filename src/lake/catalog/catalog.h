@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct LakeListing {
   /// files.
   std::vector<Status> notices;
   int64_t num_files = 0;
-  bool has_table_folders = false;  ///< any folder of the base is named as a table
+  int64_t num_folders_skipped = 0;  ///< folders of times that were not listed
+  bool has_table_folders = false;   ///< any folder of the base is named as a table
 };
 
 /// Lists the tables that the signals need.
@@ -41,11 +43,16 @@ struct LakeListing {
 /// problems beside tables only. Errors: file_discovery when the
 /// base itself cannot be listed. Cost: one listing per directory, no file is opened.
 ///
+/// Folders of times (catalog/time_levels.h) for which `wants_times` says no are not listed. Only
+/// those of a base count where every folder of a table that is listed and has folders date=.. says
+/// what they mean: so a record never comes without its children.
+///
 /// Links: a file with several names in one table (symbolic or hard links) is listed once, a real
 /// name before a link; a directory is walked once for each table, by its real path where it has
 /// one, and never when it is the base, a table folder or above them. So circles end.
 Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
-                             const std::vector<otap::Signal>& signals);
+                             const std::vector<otap::Signal>& signals,
+                             const std::function<bool(const EventTimeRange&)>& wants_times = {});
 
 /// Reads the footers of a partition. Files that cannot be read are reported and left out.
 /// Root files are put in the order of their names' time, then of their first id, then of their

@@ -9,6 +9,7 @@
 #include "lake/catalog/absent_tables.h"
 #include "lake/catalog/readiness.h"
 #include "lake/format/parquet_exceptions.h"
+#include "lake/queue/times_wanted.h"
 
 namespace df::lake {
 namespace {
@@ -118,10 +119,12 @@ bool WorkList::IsScanDue() const {
 Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
   is_listing_ = true;
   lock->unlock();
-  auto listing = CatchParquet({}, [this] { return ListLake(*store_, base_, read_.signals); });
+  auto listing = CatchParquet(
+      {}, [this] { return ListLake(*store_, base_, read_.signals, TimesWanted(read_)); });
   if (cache_ != nullptr && listing.ok()) {
     WriteCache();
-    if (!std::exchange(has_pruned_cache_, true)) {
+    // What was not listed may be there.
+    if (listing->num_folders_skipped == 0 && !std::exchange(has_pruned_cache_, true)) {
       cache_->Prune(*listing);
     }
   }
@@ -148,6 +151,8 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     }
     return Status::OK();
   }
+  num_folders_skipped_ = std::max(num_folders_skipped_, listing->num_folders_skipped);
+  has_found_files_ = has_found_files_ || num_folders_skipped_ > 0;
   first_scan_ = first_scan_ == 0 ? scan_number_ : first_scan_;
   for (const Status& problem : listing->problems) {
     if (reported_.insert(problem.message()).second) {

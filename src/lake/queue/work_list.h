@@ -125,6 +125,10 @@ class WorkList {
   /// Partitions of the last listing that the selection leaves out by their paths.
   int64_t num_unwanted() const;
 
+  /// Folders of times that the selection does not need, and that were not listed: the most of any
+  /// listing.
+  int64_t num_folders_skipped() const;
+
   /// Whether a listing has shown any file of a table that the signals need.
   bool has_found_files() const;
 
@@ -321,6 +325,7 @@ class WorkList {
   std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;
   int64_t num_unwanted_ = 0;
+  int64_t num_folders_skipped_ = 0;
   bool has_found_files_ = false;
 };
 

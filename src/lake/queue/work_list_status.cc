@@ -135,6 +135,11 @@ int64_t WorkList::num_unwanted() const {
   return num_unwanted_;
 }
 
+int64_t WorkList::num_folders_skipped() const {
+  const std::lock_guard lock(mutex_);
+  return num_folders_skipped_;
+}
+
 int64_t WorkList::num_delivered_before() const {
   const std::lock_guard lock(mutex_);
   return num_delivered_before_;

@@ -57,7 +57,7 @@ void Write(const fs::path& base, const std::vector<otap::BatchPtr>& batches) {
   settings.limits.rows = 1;
   SignalWriter writer(store.get(), batches.front()->signal(), settings, &listener);
   for (size_t i = 0; i < batches.size(); ++i) {
-    writer.Add(*batches[i], i);
+    writer.Add(batches[i], i);
   }
   writer.Close(CloseReason::kEnd);
 }

@@ -44,7 +44,7 @@ class Writing final : public WriteListener {
     settings.unix_millis = [] { return int64_t{1'756'000'000'000}; };
     SignalWriter writer(store.get(), batches_.front()->signal(), settings, this);
     for (size_t i = 0; i < batches_.size(); ++i) {
-      writer.Add(*batches_[i], i);
+      writer.Add(batches_[i], i);
       if (i % 2 == 1) {
         writer.Close(CloseReason::kRows);
       }

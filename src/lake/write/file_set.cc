@@ -28,33 +28,44 @@ std::vector<size_t> ChildrenFirst() {
 }  // namespace
 
 FileSet::FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal,
-                 std::string partition, int64_t unix_millis)
+                 std::string partition, int64_t unix_millis, bool has_time_levels)
     : store_(store),
       options_(options),
       signal_(signal),
       partition_(std::move(partition)),
-      unix_millis_(unix_millis) {}
+      unix_millis_(unix_millis),
+      has_time_levels_(has_time_levels) {}
 
-Status FileSet::Add(const otap::Batch& batch, uint32_t first_id) {
-  std::vector<std::pair<size_t, BatchRows>> added;
+Result<FileSet::Prepared> FileSet::Prepare(const otap::Batch& batch, uint32_t first_id) {
+  Prepared prepared{
+      .rows = {}, .num_root_rows = batch.num_root_rows(), .size_bytes = batch.size_bytes()};
   for (const otap::TableInfo& info : otap::AllTables()) {
     if (const auto& rows = batch.table(info.kind); rows != nullptr) {
       ARROW_ASSIGN_OR_RAISE(BatchRows apart, TakeApart(info.kind, rows, first_id));
       if (info.kind == otap::TableKind::kLogs) {
         ARROW_RETURN_NOT_OK(NullBareIds(batch.table(otap::TableKind::kLogAttrs), first_id, &apart));
       }
-      added.emplace_back(otap::TableIndex(info.kind), std::move(apart));
+      prepared.rows.emplace_back(otap::TableIndex(info.kind), std::move(apart));
     }
   }
-  for (auto& [index, rows] : added) {
+  return prepared;
+}
+
+Status FileSet::Add(const otap::Batch& batch, uint32_t first_id) {
+  ARROW_ASSIGN_OR_RAISE(Prepared prepared, Prepare(batch, first_id));
+  Add(std::move(prepared));
+  return Status::OK();
+}
+
+void FileSet::Add(Prepared batch) {
+  for (auto& [index, rows] : batch.rows) {
     Table& table = tables_[index];
     table.num_pending += rows.data->num_rows();
     largest_pending_rows_ = std::max(largest_pending_rows_, table.num_pending);
     table.pending.push_back(std::move(rows));
   }
-  num_root_rows_ += batch.num_root_rows();
-  pending_bytes_ += batch.size_bytes();
-  return Status::OK();
+  num_root_rows_ += batch.num_root_rows;
+  pending_bytes_ += batch.size_bytes;
 }
 
 Status FileSet::Encode() {
@@ -83,6 +94,9 @@ Status FileSet::OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* 
   const std::string directory = partition_.empty()
                                     ? std::string(info.directory)
                                     : fmt::format("{}/{}", info.directory, partition_);
+  if (has_time_levels_) {
+    ARROW_RETURN_NOT_OK(store_->MarkTimeLevels(std::string(info.directory)));
+  }
   const std::string name = fmt::format("part-{}-{}.parquet", unix_millis_, RandomUuid());
   ARROW_ASSIGN_OR_RAISE(table->file, store_->Create(directory, name));
   const Location location{
@@ -94,9 +108,12 @@ Status FileSet::OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* 
 }
 
 Status FileSet::Publish() {
-  const Status status = PublishFiles();
+  Status status = Sync();
+  if (status.ok()) {
+    status = Show();
+  }
   if (!status.ok()) {
-    RemoveFiles();
+    Remove();
   }
   return status;
 }
@@ -120,7 +137,7 @@ Status FileSet::NameSet() {
   return roots.writer == nullptr ? Status::OK() : roots.writer->AddKey(kRowsOfSetKey, rows);
 }
 
-Status FileSet::PublishFiles() {
+Status FileSet::Sync() {
   ARROW_RETURN_NOT_OK(Encode());
   ARROW_RETURN_NOT_OK(NameSet());
   for (Table& table : tables_) {
@@ -129,6 +146,10 @@ Status FileSet::PublishFiles() {
       ARROW_RETURN_NOT_OK(table.file->Sync());
     }
   }
+  return Status::OK();
+}
+
+Status FileSet::Show() {
   for (const size_t index : ChildrenFirst()) {
     if (tables_[index].file != nullptr) {
       ARROW_RETURN_NOT_OK(tables_[index].file->Publish());
@@ -137,7 +158,7 @@ Status FileSet::PublishFiles() {
   return Status::OK();
 }
 
-void FileSet::RemoveFiles() {
+void FileSet::Remove() {
   // Parents first: a child without parent is less harm than a parent without its children.
   const std::vector<size_t> order = ChildrenFirst();
   for (size_t i = order.size(); i-- > 0;) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lake/write/batch_rows.h"
@@ -27,12 +28,25 @@ struct FileCounts {
 class FileSet {
  public:
   /// `store` is borrowed. Files get the name part-<unix_millis>-<uuid>.parquet, in the folder of
-  /// their table and of `partition`.
+  /// their table and of `partition`, which has folders of times where `has_time_levels`.
   FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal, std::string partition,
-          int64_t unix_millis);
+          int64_t unix_millis, bool has_time_levels = false);
 
-  /// Takes a batch on that passes CheckShape, in memory at first. `first_id` is added to its ids.
-  /// Errors: those of Arrow; the set is as it was then.
+  /// A batch as it goes into files.
+  struct Prepared {
+    std::vector<std::pair<size_t, BatchRows>> rows;  ///< with TableIndex
+    int64_t num_root_rows = 0;
+    int64_t size_bytes = 0;
+  };
+
+  /// Takes a batch apart that passes CheckShape. `first_id` is added to its ids. Errors: those of
+  /// Arrow.
+  static Result<Prepared> Prepare(const otap::Batch& batch, uint32_t first_id);
+
+  /// Takes a batch on, in memory at first.
+  void Add(Prepared batch);
+
+  /// Prepares a batch and takes it on. Errors: as Prepare; the set is as it was then.
   Status Add(const otap::Batch& batch, uint32_t first_id);
 
   /// Writes what is in memory as row groups. Errors: kinds io, parquet, arrow; the set is of no use
@@ -43,6 +57,12 @@ class FileSet {
   /// row is seen without its children. What it returns of OK is durable. After an error all files
   /// are gone, as far as the file system allows.
   Status Publish();
+
+  /// The two parts of Publish, for several sets at once: everything is made durable, and then
+  /// visible. After an error of either, Remove is to be called.
+  Status Sync();
+  Status Show();
+  void Remove();
 
   int64_t num_root_rows() const { return num_root_rows_; }
   int64_t pending_bytes() const { return pending_bytes_; }  ///< in memory, not encoded
@@ -62,14 +82,13 @@ class FileSet {
   Status EncodeTable(const otap::TableInfo& info, Table* table);
   Status OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* table);
   Status NameSet();
-  Status PublishFiles();
-  void RemoveFiles();
 
   FileStore* store_;
   WriteOptions options_;
   otap::Signal signal_;
   std::string partition_;
   int64_t unix_millis_;
+  bool has_time_levels_;
   std::array<Table, otap::kTableCount> tables_;  ///< by TableIndex
   int64_t num_root_rows_ = 0;
   int64_t pending_bytes_ = 0;

@@ -42,6 +42,11 @@ class FileStore {
   virtual Result<std::unique_ptr<StagedFile>> Create(const std::string& directory,
                                                      const std::string& name) = 0;
 
+  /// Makes sure that folders of times below a table can be trusted (kTimeLevelsMarker), before one
+  /// is made: the folder of the table says so, or has no folder date=.. of somebody else. Where it
+  /// has, readers look into all of them; that is logged once. Errors: kind io, retryable.
+  virtual Status MarkTimeLevels(const std::string& /*table*/) { return Status::OK(); }
+
   /// Proves that files can be made here: makes one that no reader takes for data, with the base if
   /// need be, writes, syncs and renames it, and removes it. A store that cannot take back what it
   /// has written proves nothing. Errors: kind io.

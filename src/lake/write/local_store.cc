@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "base/durable_file.h"
 #include "base/logging.h"
 #include "lake/write/file_store.h"
+#include "lake/write/time_levels_marker.h"
 #include "lake/write/unfinished_sets.h"
 #include "otap/schema.h"
 
@@ -224,6 +226,30 @@ class LocalStore final : public FileStore {
     return status;
   }
 
+  Status MarkTimeLevels(const std::string& table) override {
+    const fs::path folder = base_ / table;
+    const fs::path marker = folder / kTimeLevelsMarker;
+    std::error_code error;
+    // People remove folders, so it is looked at each time.
+    if (fs::exists(marker, error)) {
+      return Status::OK();
+    }
+    fs::directory_iterator entries(folder, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+      if (entries->path().filename().string().starts_with(kDayFolderPrefix)) {
+        if (unmarked_.insert(table).second) {
+          NameUnmarkedLevels(folder.string());
+        }
+        return Status::OK();
+      }
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+      return FileError(folder, "cannot list", error.value());
+    }
+    ARROW_RETURN_NOT_OK(folders_.Make(folder));
+    return ReplaceFile(calls_, marker, kTimeLevelsText);
+  }
+
   Status Prove() override {
     // Stores of several pipelines may do so at the same time. Both names are those of stale files,
     // should the process be killed in between.
@@ -260,6 +286,7 @@ class LocalStore final : public FileStore {
   fs::path base_;
   FileCalls* calls_;
   DurableFolders folders_;
+  std::set<std::string> unmarked_;  ///< tables that were named
 };
 
 }  // namespace

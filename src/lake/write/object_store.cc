@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -7,6 +9,7 @@
 
 #include "base/logging.h"
 #include "lake/write/file_store.h"
+#include "lake/write/time_levels_marker.h"
 
 namespace df::lake {
 namespace {
@@ -66,11 +69,39 @@ class ObjectStore final : public FileStore {
         store_, fmt::format("{}/{}/{}", store_->uri().path, directory, name), std::move(bytes));
   }
 
+  Status MarkTimeLevels(const std::string& table) override {
+    if (marked_.contains(table)) {
+      return Status::OK();
+    }
+    const Status status = Mark(fmt::format("{}/{}", store_->uri().path, table));
+    if (status.ok()) {
+      marked_.insert(table);
+    }
+    return WithContext(status, ErrorKind::kIo, {.table = table}, /*retryable=*/true);
+  }
+
   /// An upload that was not finished leaves nothing that could be listed here.
   Result<int64_t> RemoveStale() override { return 0; }
 
  private:
+  Status Mark(const std::string& folder) {
+    const std::string marker = fmt::format("{}/{}", folder, kTimeLevelsMarker);
+    ARROW_ASSIGN_OR_RAISE(const bool is_marked, store_->Exists(marker));
+    if (is_marked) {
+      return Status::OK();
+    }
+    const std::string days = fmt::format("{}/{}", folder, kDayFolderPrefix);
+    ARROW_ASSIGN_OR_RAISE(const auto files, store_->ListFiles(folder));
+    if (std::any_of(files.begin(), files.end(),
+                    [&](const std::string& path) { return path.starts_with(days); })) {
+      NameUnmarkedLevels(store_->Describe(folder));
+      return Status::OK();
+    }
+    return store_->WriteFile(marker, arrow::Buffer::FromString(std::string(kTimeLevelsText)));
+  }
+
   std::shared_ptr<storage::Store> store_;
+  std::set<std::string> marked_;  ///< tables whose folders were looked at
 };
 
 }  // namespace

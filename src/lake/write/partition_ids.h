@@ -10,20 +10,23 @@ namespace df::lake {
 /// Returns a random UUID (version 4), lower case with hyphens.
 std::string RandomUuid();
 
+/// Ids of a partition.
+inline constexpr uint64_t kMostIds = uint64_t{UINT32_MAX} + 1;
+
 /// Gives every batch a range of ids of its own.
 class PartitionIds {
  public:
   /// `first_id` is the first id of the first partition.
   explicit PartitionIds(uint32_t first_id) : next_(first_id) {}
 
-  /// Returns what to add to the ids of a batch whose largest is `largest_id`; nothing when no room
-  /// is left in the partition. Every id fits 32 bits then.
-  std::optional<uint32_t> Take(uint32_t largest_id) {
-    if (next_ + largest_id > UINT32_MAX) {
+  /// Returns the first of so many ids that nobody else has; nothing when no room is left in the
+  /// partition. Every id fits 32 bits then.
+  std::optional<uint32_t> Take(uint64_t count) {
+    if (count > kMostIds - next_) {
       return std::nullopt;
     }
     const auto first = static_cast<uint32_t>(next_);
-    next_ += uint64_t{largest_id} + 1;
+    next_ += count;
     return first;
   }
 

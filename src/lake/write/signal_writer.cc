@@ -9,7 +9,7 @@ namespace df::lake {
 
 std::string_view Name(CloseReason reason) {
   static constexpr std::array<std::string_view, kNumCloseReasons> kNames = {
-      "rows", "bytes", "age", "partition", "all_wait", "drain", "end", "error"};
+      "rows", "bytes", "age", "partition", "levels", "all_wait", "drain", "end", "error"};
   return kNames[static_cast<size_t>(reason)];
 }
 
@@ -33,7 +33,7 @@ void SignalWriter::Contain(Call&& call) {
   CloseWith(CloseReason::kError, status);
 }
 
-void SignalWriter::Add(const otap::Batch& batch, uint64_t number) {
+void SignalWriter::Add(const otap::BatchPtr& batch, uint64_t number) {
   Contain([&] {
     adding_ = number;
     AddToSet(batch, number);
@@ -53,27 +53,18 @@ void SignalWriter::Refuse(uint64_t number, const Status& status) {
   listener_->OnRefused(number, status);
 }
 
-void SignalWriter::AddToSet(const otap::Batch& batch, uint64_t number) {
-  if (const Status status = CheckShape(batch); !status.ok()) {
-    Refuse(number, status);
-    return;
+void SignalWriter::AddToSet(const otap::BatchPtr& batch, uint64_t number) {
+  Status status = CheckShape(*batch);
+  if (status.ok()) {
+    auto parts = SplitByLevel(batch, settings_.options.time_levels);
+    status = parts.status();
+    if (status.ok() && CountIds(*parts) > kMostIds) {
+      parts = std::vector<LevelPart>{{std::nullopt, batch}};
+    }
+    if (status.ok()) {
+      status = AddParts(*std::move(parts));
+    }
   }
-  const uint32_t largest_id = LargestId(batch);
-  std::optional<uint32_t> first_id = ids_.Take(largest_id);
-  if (!first_id.has_value()) {
-    CloseSet(CloseReason::kPartition);
-    ids_.StartPartition();
-    first_id = ids_.Take(largest_id);
-  }
-  if (set_ == nullptr) {
-    set_ = std::make_unique<FileSet>(store_, settings_.options, signal_,
-                                     "_part_id=" + ids_.partition(), settings_.unix_millis());
-  }
-  // Where the whole range was free before, a batch fits, whatever its ids.
-  const Status status =
-      first_id.has_value()
-          ? set_->Add(batch, *first_id)
-          : Status::Invalid("the largest id of the batch leaves no room for any other");
   if (!status.ok()) {
     Refuse(number, status);
     return;
@@ -91,6 +82,28 @@ void SignalWriter::AddToSet(const otap::Batch& batch, uint64_t number) {
   } else if (set_->largest_file_bytes() >= settings_.limits.bytes) {
     CloseSet(CloseReason::kBytes);
   }
+}
+
+Status SignalWriter::AddParts(std::vector<LevelPart> parts) {
+  const uint64_t num_ids = CountIds(parts);
+  if (set_ != nullptr && !set_->HasRoomFor(parts)) {
+    CloseSet(CloseReason::kLevels);
+  }
+  std::optional<uint32_t> first_id = ids_.Take(num_ids);
+  if (!first_id.has_value()) {
+    CloseSet(CloseReason::kPartition);
+    ids_.StartPartition();
+    first_id = ids_.Take(num_ids);
+  }
+  // Where the whole range was free before, a batch fits, whatever its ids.
+  if (!first_id.has_value()) {
+    return Status::Invalid("the largest id of the batch leaves no room for any other");
+  }
+  if (set_ == nullptr) {
+    set_ = std::make_unique<LevelledSet>(store_, settings_.options, signal_,
+                                         "_part_id=" + ids_.partition(), settings_.unix_millis());
+  }
+  return set_->Add(parts, *first_id);
 }
 
 bool SignalWriter::IsRowGroupFull() const {

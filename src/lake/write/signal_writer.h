@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "lake/write/file_set.h"
 #include "lake/write/file_store.h"
+#include "lake/write/levelled_set.h"
 #include "lake/write/partition_ids.h"
 #include "lake/write/write_options.h"
 #include "otap/batch.h"
@@ -30,12 +30,13 @@ enum class CloseReason : uint8_t {
   kBytes,
   kAge,
   kPartition,  ///< the ids of the partition are used up
+  kLevels,     ///< files of another day or hour are needed, and as many as may be are open
   kAllWait,    ///< whoever sends waits for these files
   kDrain,      ///< the pipeline is about to end
   kEnd,        ///< no more batches come
   kError,
 };
-inline constexpr size_t kNumCloseReasons = 8;
+inline constexpr size_t kNumCloseReasons = 9;
 
 /// Returns "rows", "bytes" and so on, as they stand in metrics.
 std::string_view Name(CloseReason reason);
@@ -58,8 +59,9 @@ class WriteListener {
   ~WriteListener() = default;
 };
 
-/// Writes partitions named _part_id=<uuid>, a new one for each writer. An error costs the batches
-/// of one set. Calls: from one thread, blocking on the file system.
+/// Writes partitions named _part_id=<uuid>, a new one for each writer, below folders of times where
+/// the options ask for them. The sets of all times are closed together; an error costs the batches
+/// in them. Calls: from one thread, blocking on the file system.
 class SignalWriter {
  public:
   struct Settings {
@@ -80,7 +82,7 @@ class SignalWriter {
 
   /// Adds a batch of the signal. The listener hears of it once it is refused or its files are
   /// closed, perhaps before the call returns.
-  void Add(const otap::Batch& batch, uint64_t number);
+  void Add(const otap::BatchPtr& batch, uint64_t number);
 
   /// Writes what is held in memory as a row group.
   void Encode();
@@ -98,7 +100,8 @@ class SignalWriter {
   /// Turns what is thrown, an allocation that failed, into an error of the set that is open.
   template <typename Call>
   void Contain(Call&& call);
-  void AddToSet(const otap::Batch& batch, uint64_t number);
+  void AddToSet(const otap::BatchPtr& batch, uint64_t number);
+  Status AddParts(std::vector<LevelPart> parts);
   void EncodeSet();
   void CloseSet(CloseReason reason);
   void Refuse(uint64_t number, const Status& status);
@@ -110,7 +113,7 @@ class SignalWriter {
   Settings settings_;
   WriteListener* listener_;
   PartitionIds ids_;
-  std::unique_ptr<FileSet> set_;
+  std::unique_ptr<LevelledSet> set_;
   std::vector<uint64_t> batches_;   ///< of the set
   std::optional<uint64_t> adding_;  ///< a batch that the listener hears of, and in no set yet
   size_t num_encoded_ = 0;          ///< so many of them, from the front

@@ -69,7 +69,7 @@ void WriteAll(FileStore* store, const std::vector<otap::BatchPtr>& batches,
     if (writer == nullptr) {
       writer = std::make_unique<SignalWriter>(store, batches[i]->signal(), settings, listener);
     }
-    writer->Add(*batches[i], i);
+    writer->Add(batches[i], i);
   }
   for (auto& [signal, writer] : writers) {
     writer->Close(CloseReason::kEnd);
@@ -155,7 +155,7 @@ TEST(SignalWriter, AnAllocationThatFailsCostsTheBatchesOfItsSet) {
   settings.options.row_group_rows = 1;
   SignalWriter writer(&store, otap::Signal::kLogs, settings, &outcomes);
   for (size_t i = 0; i < sent.size(); ++i) {
-    writer.Add(*sent[i], i);
+    writer.Add(sent[i], i);
   }
   writer.Close(CloseReason::kEnd);
   ASSERT_EQ(outcomes.statuses.size(), 3U);
@@ -173,7 +173,7 @@ TEST(SignalWriter, EveryStartHasAPartitionOfItsOwn) {
   const auto store = MakeLocalStore(folder.path());
   for (size_t start = 0; start < 2; ++start) {
     SignalWriter writer(store.get(), otap::Signal::kLogs, MakeSettings(), &outcomes);
-    writer.Add(*sent[start], start);
+    writer.Add(sent[start], start);
     writer.Close(CloseReason::kEnd);
   }
   EXPECT_EQ(Partitions(folder.path() / "logs").size(), 2U);

@@ -9,6 +9,7 @@
 #include <arrow/util/type_fwd.h>
 
 #include "base/units.h"
+#include "lake/catalog/time_levels.h"
 #include "otap/schema.h"
 
 namespace df::lake {
@@ -24,6 +25,9 @@ struct Compression {
 struct WriteOptions {
   Compression compression{arrow::Compression::ZSTD, 3};
   std::map<otap::TableKind, Compression> table_compression;  ///< in place of the above
+
+  /// Folders of times between table and partition.
+  TimeLevels time_levels = TimeLevels::kNone;
 
   /// Stands in the footer of every file: the same for all of one start of one instance of an
   /// exporter. Empty: the key is left out.

@@ -104,6 +104,11 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
       config::OptionalGroup("storage", &ParquetConfig::storage, storage::StoreFields(),
                             "how the store of base_uri is reached"),
       PartitioningField(),
+      config::Enum("time_levels", &ParquetConfig::time_levels,
+                   {{"none", lake::TimeLevels::kNone},
+                    {"day", lake::TimeLevels::kDay},
+                    {"hour", lake::TimeLevels::kHour}},
+                   "folders date=YYYY-MM-DD, and hour=HH in them, above _part_id, by event time"),
       config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
                     "when files are closed, and how they are encoded"),
       config::Size("memory_limit", &ParquetConfig::memory_limit, {1_MiB, 1024_GiB},
@@ -177,6 +182,7 @@ std::string ShowCompression(const lake::Compression& compression) {
 lake::WriteOptions MakeWriteOptions(const ParquetConfig& config) {
   lake::WriteOptions options;
   options.compression = config.writer_options.compression;
+  options.time_levels = config.time_levels;
   options.row_group_bytes = config.writer_options.row_group_bytes;
   for (const auto& [name, text] : config.writer_options.table_compression) {
     options.table_compression.emplace(otap::FindTable(name)->kind,

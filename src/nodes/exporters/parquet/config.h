@@ -35,6 +35,7 @@ struct ParquetConfig {
   std::optional<storage::StoreOptions> storage;
   storage::StoreUri uri;       ///< what base_uri or storage say
   bool is_partitioned = true;  ///< always: ids are unique in a partition only
+  lake::TimeLevels time_levels = lake::TimeLevels::kNone;
   WriterOptions writer_options;
   int64_t memory_limit = 96_MiB;
 };

@@ -83,7 +83,7 @@ void LakeWorker::RemoveStale() {
 
 void LakeWorker::Handle(AddMessage message) {
   happened_.taken.push_back(message.number);
-  writer(message.batch->signal()).Add(*message.batch, message.number);
+  writer(message.batch->signal()).Add(message.batch, message.number);
   message.batch.reset();
   int64_t pending_bytes = 0;
   lake::SignalWriter* largest = nullptr;

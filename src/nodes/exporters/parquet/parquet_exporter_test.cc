@@ -129,6 +129,26 @@ TEST_F(ParquetExporterTest, EveryFileNamesTheStartThatHasWrittenIt) {
   EXPECT_FALSE(files_of.contains("none"));
 }
 
+TEST_F(ParquetExporterTest, FoldersOfTimesStandAbovePartitions) {
+  Open(", time_levels: hour");
+  const auto sent = testing::RandomBatches(3, otap::Signal::kLogs, {}, random_);
+  for (const otap::BatchPtr& batch : sent) {
+    source().Send(batch);
+  }
+  End();
+  EXPECT_THAT(harness_->TakeResult().errors, IsEmpty());
+  testing::ExpectSameRecords(sent, testing::ReplayTree(base(), {}));
+  int num_files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(base() / "logs")) {
+    if (entry.path().extension() == ".parquet") {
+      ++num_files;
+      EXPECT_THAT(entry.path().string(),
+                  ::testing::ContainsRegex("logs/(date=....-..-../hour=../)?_part_id="));
+    }
+  }
+  EXPECT_GT(num_files, 1);
+}
+
 TEST_F(ParquetExporterTest, AnAckMeansThatTheFilesCanBeRead) {
   Open(", writer_options: {target_rows_per_file: 1000000, flush_when_older_than: 10s}");
   const auto sent = testing::RandomBatches(3, otap::Signal::kTraces, {}, random_);

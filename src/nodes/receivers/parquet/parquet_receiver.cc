@@ -95,6 +95,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
           {{std::string(telemetry::names::kCause), std::string(lake::kSkipCauseNames[cause])}});
     }
   }
+  rows_.skipped_folders = &effects.metrics().AddCounter(telemetry::names::kReceiverSkippedFolders);
   for (size_t kind = 0; kind < rows_.errors.size(); ++kind) {
     rows_.errors[kind] = &effects.metrics().AddCounter(
         telemetry::names::kReceiverErrors,
@@ -187,7 +188,7 @@ bool ParquetReceiver::Work(Channel* channel) {
   try {
     status = WorkUntilStopped(channel);
     replay_->LogNewProblems();
-    CountErrors();
+    CountFindings();
   } catch (const std::exception& error) {  // the instance fails, the process goes on
     status = Status::UnknownError("reading ended early: ", error.what());
   }
@@ -215,7 +216,7 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     }
     ARROW_ASSIGN_OR_RAISE(lake::WorkList::Taken taken, std::move(found));
     replay_->LogNewProblems();
-    CountErrors();
+    CountFindings();
     if (taken.work.has_value()) {
       ReplayPartition(Begin(std::move(*taken.work)), channel);
     } else if (taken.wait_until.has_value()) {
@@ -281,12 +282,13 @@ void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, C
            report.payloads, report.items);
 }
 
-void ParquetReceiver::CountErrors() {
+void ParquetReceiver::CountFindings() {
   const std::lock_guard lock(CountersMutex());
   const lake::ErrorCounts added = replay_->TakeNewErrors();
   for (size_t kind = 0; kind < added.size(); ++kind) {
     rows_.errors[kind]->Add(added[kind]);
   }
+  rows_.skipped_folders->Add(replay_->TakeNewSkippedFolders());
 }
 
 void ParquetReceiver::Count(const lake::ReadReport& report) {

@@ -86,14 +86,16 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   void End(Channel* channel);
   /// Adds what a reader has read and left out of a partition to the metrics.
   void Count(const lake::ReadReport& report);
-  /// Adds the errors found since the last call, by whatever instance, to the metrics.
-  void CountErrors();
+  /// Adds the errors found and the folders passed over since the last call, by whatever instance,
+  /// to the metrics.
+  void CountFindings();
 
   struct RowCounters {
     // Written by workers, one at a time.
     telemetry::Counter* listed = nullptr;
     telemetry::Counter* read = nullptr;
     std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
+    telemetry::Counter* skipped_folders = nullptr;
     std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};  ///< by kind
     /// What a selection did not read: files, row groups, pages, rows, bytes, by cause.
     std::array<std::array<telemetry::Counter*, 5>, lake::kSkipCauseNames.size()> skipped{};

@@ -117,6 +117,12 @@ lake::ErrorCounts Replay::TakeNewErrors() {
   return added;
 }
 
+int64_t Replay::TakeNewSkippedFolders() {
+  const int64_t all = work_list_.num_folders_skipped();
+  const std::lock_guard lock(mutex_);
+  return all - std::exchange(num_folders_counted_, all);
+}
+
 namespace {
 
 std::string_view RecordName(otap::Signal signal) {
@@ -325,10 +331,11 @@ void DescribeSelection(const Replay& replay, const lake::ReadReport& report,
   }
   lines->lines.push_back(selected.empty() ? "selected nothing: no record was listed" : selected);
   lines->lines.push_back(fmt::format(
-      "left out without reading: {} partitions by path, {} main files and {} row groups "
-      "by statistics; without looking for children: {} stretches of rows",
-      replay.work_list().num_unwanted(), report.files_skipped, report.row_groups_skipped,
-      report.payloads_skipped));
+      "left out without listing: {} folders of times; without reading: {} partitions by path, {} "
+      "main files and {} row groups by statistics; without looking for children: {} stretches of "
+      "rows",
+      replay.work_list().num_folders_skipped(), replay.work_list().num_unwanted(),
+      report.files_skipped, report.row_groups_skipped, report.payloads_skipped));
   for (size_t cause = 0; cause < report.skips.size(); ++cause) {
     const lake::SkipCounts& skipped = report.skips[cause];
     if (skipped != lake::SkipCounts{}) {

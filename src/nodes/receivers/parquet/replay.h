@@ -50,6 +50,10 @@ class Replay final : public engine::NodeShared {
   /// Returns, by kind, the errors that the work list has learnt of since the last call.
   lake::ErrorCounts TakeNewErrors();
 
+  /// Returns the folders of times that were not listed, without those that an earlier call has
+  /// returned.
+  int64_t TakeNewSkippedFolders();
+
  private:
   ParquetReceiverConfig config_;
   std::string base_;
@@ -60,6 +64,7 @@ class Replay final : public engine::NodeShared {
   std::mutex mutex_;
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};
+  int64_t num_folders_counted_ = 0;
   bool has_logged_empty_base_ = false;
   std::once_flag attached_;
   int num_reading_ = 0;
