@@ -43,18 +43,21 @@ int64_t LevelOf(int64_t unix_nanos, TimeLevels levels) {
   return 0;
 }
 
-std::string LevelPath(int64_t level, TimeLevels levels) {
+std::string LevelPath(std::optional<int64_t> level, TimeLevels levels) {
   if (levels == TimeLevels::kNone) {
     return "";
   }
   const bool is_day = levels == TimeLevels::kDay;
-  const int64_t day = is_day ? level : FloorDivide(level, kHoursOfDay);
+  if (!level.has_value()) {
+    return is_day ? "date=mixed" : "date=mixed/hour=mixed";
+  }
+  const int64_t day = is_day ? *level : FloorDivide(*level, kHoursOfDay);
   const std::chrono::year_month_day date{
       std::chrono::sys_days{std::chrono::days{static_cast<int>(day)}}};
   const std::string path =
       fmt::format("{}{:04}-{:02}-{:02}", kDayPrefix, static_cast<int>(date.year()),
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-  return is_day ? path : fmt::format("{}/{}{:02}", path, kHourPrefix, level - day * kHoursOfDay);
+  return is_day ? path : fmt::format("{}/{}{:02}", path, kHourPrefix, *level - day * kHoursOfDay);
 }
 
 std::optional<EventTimeRange> DayOfFolder(std::string_view name) {

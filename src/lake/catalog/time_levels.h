@@ -22,9 +22,10 @@ inline constexpr std::string_view kTimeLevelsMarker = "_otap_event_time_levels";
 /// Returns the number of the day or hour since 1970 that a time is in; 0 where there are no levels.
 int64_t LevelOf(int64_t unix_nanos, TimeLevels levels);
 
-/// Returns the folders of a number that LevelOf gave, as "date=2026-11-29/hour=10"; "" where there
-/// are no levels.
-std::string LevelPath(int64_t level, TimeLevels levels);
+/// Returns the folders of a number that LevelOf gave, as "date=2026-11-29/hour=10", or without one
+/// those of rows of any times, as "date=mixed/hour=mixed": every file has the same keys then. ""
+/// where there are no levels.
+std::string LevelPath(std::optional<int64_t> level, TimeLevels levels);
 
 /// Returns the times of a folder named date=YYYY-MM-DD. Nothing for other names, and for days that
 /// times in nanoseconds do not reach as a whole.

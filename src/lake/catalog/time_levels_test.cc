@@ -1,6 +1,8 @@
 #include "lake/catalog/time_levels.h"
 
 #include <limits>
+#include <optional>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +21,9 @@ TEST(TimeLevels, AreDaysAndHoursOfUtc) {
   EXPECT_EQ(PathOf(kTime, TimeLevels::kNone), "");
   EXPECT_EQ(PathOf(kTime, TimeLevels::kDay), "date=2026-11-28");
   EXPECT_EQ(PathOf(kTime, TimeLevels::kHour), "date=2026-11-28/hour=00");
+  EXPECT_EQ(LevelPath(std::nullopt, TimeLevels::kNone), "");
+  EXPECT_EQ(LevelPath(std::nullopt, TimeLevels::kDay), "date=mixed");
+  EXPECT_EQ(LevelPath(std::nullopt, TimeLevels::kHour), "date=mixed/hour=mixed");
   EXPECT_EQ(PathOf(0, TimeLevels::kHour), "date=1970-01-01/hour=00");
   EXPECT_EQ(PathOf(kHour - 1, TimeLevels::kHour), "date=1970-01-01/hour=00");
   EXPECT_EQ(PathOf(kHour, TimeLevels::kHour), "date=1970-01-01/hour=01");
@@ -42,10 +47,10 @@ TEST(TimeLevels, FoldersGiveTheirTimes) {
 }
 
 TEST(TimeLevels, OtherNamesGiveNone) {
-  for (const char* name :
-       {"date=2026-02-30", "date=2026-13-01", "date=2026-1-1", "date=26-01-01", "date=2026-01-0x",
-        "date=2026/01/01", "date=+026-01-01", "day=2026-01-01", "date=", "2026-01-01",
-        "date=9999-01-01", "date=1600-01-01", "date=2262-04-11", "date=1677-09-21", "_part_id=a"}) {
+  for (const char* name : {"date=mixed", "date=2026-02-30", "date=2026-13-01", "date=2026-1-1",
+                           "date=26-01-01", "date=2026-01-0x", "date=2026/01/01", "date=+026-01-01",
+                           "day=2026-01-01", "date=", "2026-01-01", "date=9999-01-01",
+                           "date=1600-01-01", "date=2262-04-11", "date=1677-09-21", "_part_id=a"}) {
     EXPECT_FALSE(DayOfFolder(name).has_value()) << name;
   }
   const EventTimeRange day{0, kDay - 1};

@@ -22,6 +22,9 @@ inline constexpr const char* kIdScope = "partition";
 /// Which start of which instance of an exporter has written a file.
 inline constexpr const char* kProducerKey = "otap.producer";
 
+/// The small sets that a set was made of, with commas between them; in its file of roots.
+inline constexpr const char* kMergedSetsKey = "otap.merged_sets";
+
 /// Checks that files with these keys can be read: their version is known, and so is their layout.
 /// Files without our keys pass. Errors: schema_reconstruction with what was found and expected.
 Status CheckOwnKeys(const arrow::KeyValueMetadata& keys, const Location& location);

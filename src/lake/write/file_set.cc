@@ -4,9 +4,12 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lake/catalog/file_summary.h"
+#include "lake/format/own_keys.h"
 #include "lake/write/partition_ids.h"
+#include "lake/write/staging_area.h"
 
 namespace df::lake {
 namespace {
@@ -28,13 +31,15 @@ std::vector<size_t> ChildrenFirst() {
 }  // namespace
 
 FileSet::FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal,
-                 std::string partition, int64_t unix_millis, bool has_time_levels)
+                 std::string partition, int64_t unix_millis, bool has_time_levels,
+                 StagingArea* staging)
     : store_(store),
       options_(options),
       signal_(signal),
       partition_(std::move(partition)),
       unix_millis_(unix_millis),
-      has_time_levels_(has_time_levels) {}
+      has_time_levels_(has_time_levels),
+      staging_(staging) {}
 
 Result<FileSet::Prepared> FileSet::Prepare(const otap::Batch& batch, uint32_t first_id) {
   Prepared prepared{
@@ -90,15 +95,56 @@ Status FileSet::EncodeTable(const otap::TableInfo& info, Table* table) {
   return table->writer->Write(rows);
 }
 
+Status FileSet::Write(otap::TableKind kind, const std::shared_ptr<arrow::RecordBatch>& rows) {
+  const otap::TableInfo& info = otap::GetTable(kind);
+  Table& table = tables_[otap::TableIndex(kind)];
+  if (table.writer == nullptr) {
+    ARROW_RETURN_NOT_OK(OpenTable(info, rows->num_rows(), &table));
+  }
+  num_root_rows_ += info.is_root() ? rows->num_rows() : 0;
+  return table.writer->Write(rows);
+}
+
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> FileSet::ReadBack(otap::TableKind kind) {
+  const Table& table = tables_[otap::TableIndex(kind)];
+  return table.file == nullptr ? MakeError(ErrorKind::kIo, "nothing was written",
+                                           {.partition = partition_,
+                                            .table = std::string(otap::GetTable(kind).directory)})
+                               : table.file->ReadBack();
+}
+
+std::optional<StagedSet> FileSet::staged() const {
+  if (!is_staged_) {
+    return std::nullopt;
+  }
+  StagedSet set{.file_set = file_set_,
+                .signal = signal_,
+                .partition = partition_,
+                .has_time_levels = has_time_levels_,
+                .unix_millis = unix_millis_,
+                .files = {},
+                .rows = {},
+                .size_bytes = 0};
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    if (tables_[i].writer != nullptr) {
+      set.files[i] = tables_[i].path;
+      set.rows[i] = tables_[i].writer->num_rows();
+      set.size_bytes += tables_[i].writer->size_bytes();
+    }
+  }
+  return set;
+}
+
 Status FileSet::OpenTable(const otap::TableInfo& info, int64_t num_rows, Table* table) {
   const std::string directory = partition_.empty()
                                     ? std::string(info.directory)
                                     : fmt::format("{}/{}", info.directory, partition_);
-  if (has_time_levels_) {
+  if (has_time_levels_ && !is_staged_) {
     ARROW_RETURN_NOT_OK(store_->MarkTimeLevels(std::string(info.directory)));
   }
   const std::string name = fmt::format("part-{}-{}.parquet", unix_millis_, RandomUuid());
   ARROW_ASSIGN_OR_RAISE(table->file, store_->Create(directory, name));
+  table->path = fmt::format("{}/{}", directory, name);
   const Location location{
       .partition = partition_, .table = std::string(info.directory), .file = name};
   const int64_t row_group_rows = std::min(num_rows, options_.row_group_rows);
@@ -121,12 +167,12 @@ Status FileSet::Publish() {
 /// Writes into each file which set it is of, and into that of the roots what else there is of it: a
 /// reader knows so whether everything has arrived, whatever the order in which files are copied.
 Status FileSet::NameSet() {
-  const std::string set = RandomUuid();
+  file_set_ = RandomUuid();
   std::string rows;
   for (const otap::TableInfo& info : otap::AllTables()) {
     const Table& table = tables_[otap::TableIndex(info.kind)];
     if (table.writer != nullptr) {
-      ARROW_RETURN_NOT_OK(table.writer->AddKey(kFileSetKey, set));
+      ARROW_RETURN_NOT_OK(table.writer->AddKey(kFileSetKey, file_set_));
       if (!info.is_root()) {
         rows += fmt::format("{}{}={}", rows.empty() ? "" : ",", info.directory,
                             table.writer->num_rows());
@@ -134,10 +180,23 @@ Status FileSet::NameSet() {
     }
   }
   const Table& roots = tables_[otap::TableIndex(otap::RootTable(signal_))];
-  return roots.writer == nullptr ? Status::OK() : roots.writer->AddKey(kRowsOfSetKey, rows);
+  if (roots.writer == nullptr) {
+    return Status::OK();
+  }
+  if (!merged_sets_.empty()) {
+    ARROW_RETURN_NOT_OK(
+        roots.writer->AddKey(kMergedSetsKey, fmt::format("{}", fmt::join(merged_sets_, ","))));
+  }
+  return roots.writer->AddKey(kRowsOfSetKey, rows);
 }
 
 Status FileSet::Sync() {
+  const bool is_begun = std::any_of(tables_.begin(), tables_.end(),
+                                    [](const Table& table) { return table.writer != nullptr; });
+  if (staging_ != nullptr && !is_begun) {
+    ARROW_ASSIGN_OR_RAISE(store_, staging_->Open());
+    is_staged_ = true;
+  }
   ARROW_RETURN_NOT_OK(Encode());
   ARROW_RETURN_NOT_OK(NameSet());
   for (Table& table : tables_) {
@@ -179,7 +238,7 @@ int64_t FileSet::largest_file_bytes() const {
 FileCounts FileSet::counts() const {
   FileCounts counts;
   for (const Table& table : tables_) {
-    if (table.writer != nullptr) {
+    if (table.writer != nullptr && !is_staged_) {
       ++counts.files;
       counts.rows += table.writer->num_rows();
       counts.bytes += table.writer->size_bytes();

@@ -4,17 +4,21 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lake/write/batch_rows.h"
 #include "lake/write/file_store.h"
+#include "lake/write/staged_set.h"
 #include "lake/write/table_writer.h"
 #include "lake/write/write_options.h"
 #include "otap/batch.h"
 
 namespace df::lake {
+
+class StagingArea;
 
 /// What was written.
 struct FileCounts {
@@ -29,8 +33,10 @@ class FileSet {
  public:
   /// `store` is borrowed. Files get the name part-<unix_millis>-<uuid>.parquet, in the folder of
   /// their table and of `partition`, which has folders of times where `has_time_levels`.
+  /// Where there is `staging`, borrowed too, files go there that are written no earlier than the
+  /// set is closed: they are no larger than a row group.
   FileSet(FileStore* store, const WriteOptions& options, otap::Signal signal, std::string partition,
-          int64_t unix_millis, bool has_time_levels = false);
+          int64_t unix_millis, bool has_time_levels = false, StagingArea* staging = nullptr);
 
   /// A batch as it goes into files.
   struct Prepared {
@@ -48,6 +54,19 @@ class FileSet {
 
   /// Prepares a batch and takes it on. Errors: as Prepare; the set is as it was then.
   Status Add(const otap::Batch& batch, uint32_t first_id);
+
+  /// Writes rows in the shape of FileSchema, whose ids are those of the partition. Errors: as
+  /// Encode.
+  Status Write(otap::TableKind kind, const std::shared_ptr<arrow::RecordBatch>& rows);
+
+  /// Says that the set has the rows of another one, before Sync.
+  void AddMerged(std::string file_set) { merged_sets_.push_back(std::move(file_set)); }
+
+  /// Opens what was written of a table, after Sync and before Show. Errors: kind io.
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> ReadBack(otap::TableKind kind);
+
+  /// What was staged; nothing where the files are visible. After Show.
+  std::optional<StagedSet> staged() const;
 
   /// Writes what is in memory as row groups. Errors: kinds io, parquet, arrow; the set is of no use
   /// then.
@@ -68,7 +87,7 @@ class FileSet {
   int64_t pending_bytes() const { return pending_bytes_; }  ///< in memory, not encoded
   int64_t largest_pending_rows() const { return largest_pending_rows_; }
   int64_t largest_file_bytes() const;
-  /// What is encoded; complete after Publish.
+  /// What is encoded, unless it was staged; complete after Publish.
   FileCounts counts() const;
 
  private:
@@ -77,6 +96,7 @@ class FileSet {
     int64_t num_pending = 0;
     std::unique_ptr<StagedFile> file;
     std::unique_ptr<TableWriter> writer;
+    std::string path;  ///< of the file, below its store
   };
 
   Status EncodeTable(const otap::TableInfo& info, Table* table);
@@ -89,6 +109,10 @@ class FileSet {
   std::string partition_;
   int64_t unix_millis_;
   bool has_time_levels_;
+  StagingArea* staging_;
+  bool is_staged_ = false;
+  std::string file_set_;  ///< once it is named
+  std::vector<std::string> merged_sets_;
   std::array<Table, otap::kTableCount> tables_;  ///< by TableIndex
   int64_t num_root_rows_ = 0;
   int64_t pending_bytes_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <arrow/io/type_fwd.h>
@@ -23,6 +24,12 @@ class StagedFile {
   /// Returns once every byte is where a crash cannot take it, as far as the storage can promise
   /// that before the file has its name. Errors: kind io, retryable.
   virtual Status Sync() = 0;
+
+  /// Opens the bytes for reading, after Sync and before Publish. Errors: kind io; NotImplemented
+  /// where the storage has no such place.
+  virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> ReadBack() {
+    return Status::NotImplemented("files that are not published cannot be read");
+  }
 
   /// Gives the file its name, durably. Needs Sync. Errors: kind io, retryable; whether the file can
   /// be seen then is not known.
@@ -51,6 +58,9 @@ class FileStore {
   /// need be, writes, syncs and renames it, and removes it. A store that cannot take back what it
   /// has written proves nothing. Errors: kind io.
   virtual Status Prove() { return Status::OK(); }
+
+  /// The folder of a store that is on the local file system.
+  virtual std::optional<std::string> local_base() const { return std::nullopt; }
 
   /// Removes what writers left behind that ended before they published a set of files, also those
   /// of its files that have their names. Returns how many files. Errors: kind io; what could be

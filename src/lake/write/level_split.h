@@ -13,7 +13,7 @@ namespace df::lake {
 
 /// Rows of a batch that stand in one folder.
 struct LevelPart {
-  std::optional<int64_t> level;  ///< as LevelOf; nothing: in no folder of a time
+  std::optional<int64_t> level;  ///< as LevelOf; nothing: rows of any times
   otap::BatchPtr batch;
 };
 
@@ -25,7 +25,7 @@ inline constexpr size_t kMostLevels = 16;
 /// data points by their event time (select/selector.h), what belongs to them with them, and a
 /// metric with each level that has points of it. What has no time has the time 0, as for a
 /// selection, and so have metrics without points. Where a batch has more than kMostLevels, those
-/// with the most rows are kept, and all other rows are one part in no level. Without levels it is
+/// with the most rows are kept, and all other rows are one part of any times. Without levels it is
 /// one part. Rows that belong to no record of the batch are left out where it is cut. Errors: those
 /// of Arrow.
 Result<std::vector<LevelPart>> SplitByLevel(const otap::BatchPtr& batch, TimeLevels levels);

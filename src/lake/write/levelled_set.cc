@@ -8,12 +8,13 @@
 namespace df::lake {
 
 LevelledSet::LevelledSet(FileStore* store, const WriteOptions& options, otap::Signal signal,
-                         std::string partition, int64_t unix_millis)
+                         std::string partition, int64_t unix_millis, StagingArea* staging)
     : store_(store),
       options_(options),
       signal_(signal),
       partition_(std::move(partition)),
-      unix_millis_(unix_millis) {}
+      unix_millis_(unix_millis),
+      staging_(staging) {}
 
 bool LevelledSet::HasRoomFor(const std::vector<LevelPart>& parts) const {
   const auto new_levels = std::count_if(parts.begin(), parts.end(), [&](const LevelPart& part) {
@@ -33,13 +34,12 @@ Status LevelledSet::Add(const std::vector<LevelPart>& parts, uint32_t first_id) 
   for (size_t i = 0; i < parts.size(); ++i) {
     auto found = sets_.find(parts[i].level);
     if (found == sets_.end()) {
+      const std::string levels = LevelPath(parts[i].level, options_.time_levels);
       const std::string folder =
-          parts[i].level.has_value()
-              ? fmt::format("{}/{}", LevelPath(*parts[i].level, options_.time_levels), partition_)
-              : partition_;
+          levels.empty() ? partition_ : fmt::format("{}/{}", levels, partition_);
       found = sets_
                   .try_emplace(parts[i].level, store_, options_, signal_, folder, unix_millis_,
-                               /*has_time_levels=*/parts[i].level.has_value())
+                               /*has_time_levels=*/!levels.empty(), staging_)
                   .first;
     }
     found->second.Add(std::move(prepared[i]));
@@ -72,6 +72,16 @@ Status LevelledSet::PublishSets() {
     ARROW_RETURN_NOT_OK(set.Show());
   }
   return Status::OK();
+}
+
+std::vector<StagedSet> LevelledSet::staged() const {
+  std::vector<StagedSet> staged;
+  for (const auto& [level, set] : sets_) {
+    if (auto described = set.staged(); described.has_value()) {
+      staged.push_back(*std::move(described));
+    }
+  }
+  return staged;
 }
 
 int64_t LevelledSet::num_root_rows() const {

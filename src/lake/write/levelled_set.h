@@ -17,9 +17,10 @@ namespace df::lake {
 /// FileSet. Calls: from one thread, blocking on the file system.
 class LevelledSet {
  public:
-  /// `store` is borrowed. Files stand in the folder of their table, their level and `partition`.
+  /// `store` and `staging` are borrowed; `staging` as in FileSet. Files stand in the folder of
+  /// their table, their level and `partition`.
   LevelledSet(FileStore* store, const WriteOptions& options, otap::Signal signal,
-              std::string partition, int64_t unix_millis);
+              std::string partition, int64_t unix_millis, StagingArea* staging = nullptr);
 
   /// Tells whether there is a set for each level, or may be one.
   bool HasRoomFor(const std::vector<LevelPart>& parts) const;
@@ -37,6 +38,9 @@ class LevelledSet {
   /// far as the file system allows.
   Status Publish();
 
+  /// The sets that were staged. After Publish.
+  std::vector<StagedSet> staged() const;
+
   int64_t num_root_rows() const;
   int64_t pending_bytes() const;  ///< in memory, not encoded
   int64_t largest_pending_rows() const;
@@ -52,6 +56,7 @@ class LevelledSet {
   otap::Signal signal_;
   std::string partition_;
   int64_t unix_millis_;
+  StagingArea* staging_;
   std::map<std::optional<int64_t>, FileSet> sets_;  ///< by level
 };
 

@@ -3,12 +3,14 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <arrow/io/file.h>
 #include <arrow/io/interfaces.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -113,6 +115,13 @@ class LocalFile final : public StagedFile {
   const std::shared_ptr<arrow::io::OutputStream>& stream() override { return stream_; }
 
   Status Sync() override { return descriptor_stream_->Sync(); }
+
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> ReadBack() override {
+    auto file = arrow::io::ReadableFile::Open(staged_.string());
+    ARROW_RETURN_NOT_OK(
+        WithContext(file.status(), ErrorKind::kIo, {.file = staged_.string()}, true));
+    return *std::move(file);
+  }
 
   Status Publish() override {
     if (const int error = calls_->Rename(staged_.string(), final_.string()); error < 0) {
@@ -272,6 +281,8 @@ class LocalStore final : public FileStore {
     file.Remove();
     return status;
   }
+
+  std::optional<std::string> local_base() const override { return base_.string(); }
 
   Result<int64_t> RemoveStale() override {
     StaleFiles stale(base_);

@@ -1,9 +1,12 @@
 #include "lake/write/signal_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <new>
 #include <utility>
+
+#include "lake/write/staging_area.h"
 
 namespace df::lake {
 
@@ -100,8 +103,9 @@ Status SignalWriter::AddParts(std::vector<LevelPart> parts) {
     return Status::Invalid("the largest id of the batch leaves no room for any other");
   }
   if (set_ == nullptr) {
+    last_millis_ = std::max(settings_.unix_millis(), last_millis_ + 1);
     set_ = std::make_unique<LevelledSet>(store_, settings_.options, signal_,
-                                         "_part_id=" + ids_.partition(), settings_.unix_millis());
+                                         "_part_id=" + ids_.partition(), last_millis_, staging_);
   }
   return set_->Add(parts, *first_id);
 }
@@ -141,6 +145,11 @@ void SignalWriter::CloseSet(CloseReason reason) {
     return;
   }
   const Status status = set_->Publish();
+  if (status.ok() && staging_ != nullptr) {
+    for (StagedSet& staged : set_->staged()) {
+      staging_->Add(std::move(staged));
+    }
+  }
   CloseWith(status.ok() ? reason : CloseReason::kError, status);
 }
 

@@ -48,7 +48,8 @@ class WriteListener {
   /// The batches are no longer held in memory; what becomes of them is still open.
   virtual void OnEncoded(std::span<const uint64_t> batches) = 0;
 
-  /// The files that hold the batches are durable and visible, or, with an error, there are none.
+  /// The files that hold the batches are durable, and visible unless they were staged; with an
+  /// error there are none.
   virtual void OnClosed(std::span<const uint64_t> batches, CloseReason reason,
                         const FileCounts& counts, const Status& status) = 0;
 
@@ -72,9 +73,12 @@ class SignalWriter {
     std::function<int64_t()> unix_millis;
   };
 
-  /// `store` and `listener` are borrowed.
-  SignalWriter(FileStore* store, otap::Signal signal, Settings settings, WriteListener* listener)
+  /// `store`, `listener` and `staging` are borrowed. Where there is `staging`, sets that are
+  /// smaller than a row group are durable there when the listener hears of them.
+  SignalWriter(FileStore* store, otap::Signal signal, Settings settings, WriteListener* listener,
+               StagingArea* staging = nullptr)
       : store_(store),
+        staging_(staging),
         signal_(signal),
         settings_(std::move(settings)),
         listener_(listener),
@@ -109,6 +113,7 @@ class SignalWriter {
   void CloseWith(CloseReason reason, const Status& status);
 
   FileStore* store_;
+  StagingArea* staging_;
   otap::Signal signal_;
   Settings settings_;
   WriteListener* listener_;
@@ -117,6 +122,7 @@ class SignalWriter {
   std::vector<uint64_t> batches_;   ///< of the set
   std::optional<uint64_t> adding_;  ///< a batch that the listener hears of, and in no set yet
   size_t num_encoded_ = 0;          ///< so many of them, from the front
+  int64_t last_millis_ = 0;         ///< of the sets so far: each has a later one
   double bytes_ratio_ = 1;          ///< of bytes in the largest file to bytes in memory
   int64_t encoded_memory_ = 0;      ///< bytes that batches of the set took before they were encoded
 };

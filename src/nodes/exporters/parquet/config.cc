@@ -50,6 +50,10 @@ const config::FieldTable<WriterOptions>& WriterFields() {
       config::Duration("flush_when_all_wait_for", &WriterOptions::flush_when_all_wait_for,
                        "the same, when senders wait and nothing else is on its way to the files",
                        kAges),
+      config::OptionalDuration("roll_when_older_than", &WriterOptions::roll_when_older_than,
+                               "small sets of files are durable in <base>/_staging when they are "
+                               "closed, and merged into visible ones after this long",
+                               kAges),
       config::Size("row_group_bytes", &WriterOptions::row_group_bytes, {64_KiB, 4_GiB},
                    "bytes that the batches of a row group take in memory"),
       config::Custom<WriterOptions, lake::Compression>(
@@ -123,6 +127,15 @@ ParquetConfig ReadParquetConfig(const Section& section) {
     config.uri = *std::move(uri);
   }
   const auto options = section.Find("writer_options");
+  if (const auto roll =
+          options.has_value() ? options->Find("roll_when_older_than") : std::optional<Section>();
+      roll.has_value() && config.writer_options.roll_when_older_than.has_value() &&
+      !config.uri.is_local()) {
+    roll->Add(
+        fmt::format("found it with base_uri '{}', expected a local path: files are staged on "
+                    "local file systems only",
+                    config.base_uri));
+  }
   const auto tables =
       options.has_value() ? options->Find("table_compression") : std::optional<Section>();
   if (tables.has_value()) {

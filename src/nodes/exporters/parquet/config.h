@@ -25,6 +25,7 @@ struct WriterOptions {
   /// Well below the time-outs of those who wait: 5 s of Collectors, 10 s of SDKs.
   std::chrono::nanoseconds flush_when_older_than = std::chrono::seconds(3);
   std::chrono::nanoseconds flush_when_all_wait_for = std::chrono::milliseconds(500);
+  std::optional<std::chrono::nanoseconds> roll_when_older_than;
   int64_t row_group_bytes = 32_MiB;
   lake::Compression compression = lake::WriteOptions().compression;
   std::map<std::string, std::string> table_compression;

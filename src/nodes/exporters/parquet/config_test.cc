@@ -42,6 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
         "writer_options: {target_rows_per_file: 1000, flush_when_older_than: 1h}",
         "base_uri: out, writer_options: {target_bytes_per_file: 1MiB, row_group_bytes: 64KiB, "
         "compression: 'zstd:9', table_compression: {logs: none, span_attrs: gzip}}",
+        "base_uri: out, writer_options: {roll_when_older_than: 5m}",
         "base_uri: out, time_levels: day", "base_uri: out, memory_limit: 64MiB"));
 
 struct BadCase {
@@ -73,7 +74,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "unknown table 'log'"},
         BadCase{"base_uri: a, writer_options: {table_compression: {logs: lzma}}",
                 "logs: found 'lzma'"},
-        BadCase{"base_uri: a, time_levels: minute", "found 'minute', expected none, day or hour"},
+        BadCase{"base_uri: 's3://bucket/a', writer_options: {roll_when_older_than: 5m}",
+                "files are staged on local file systems only"},
+        BadCase{"base_uri: a, time_levels: minute",
+                "found 'minute', expected one of none, day, hour"},
         BadCase{"base_uri: a, writer_options: {flush_when_older_than: 0s}", "0s"}));
 
 }  // namespace

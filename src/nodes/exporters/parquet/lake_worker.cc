@@ -7,10 +7,13 @@ namespace df::nodes::exporters::parquet {
 LakeWorker::LakeWorker(std::unique_ptr<lake::FileStore> store, Settings settings,
                        std::function<void(WorkReport)> report)
     : store_(std::move(store)), settings_(std::move(settings)), report_(std::move(report)) {
+  if (const auto base = store_->local_base(); settings_.stages && base.has_value()) {
+    staging_ = std::make_unique<lake::StagingArea>(*base, settings_.writer.options.producer);
+  }
   lake::WriteListener* const listener = this;
   for (const otap::Signal signal : otap::kAllSignals) {
-    writers_[static_cast<size_t>(signal)] =
-        std::make_unique<lake::SignalWriter>(store_.get(), signal, settings_.writer, listener);
+    writers_[static_cast<size_t>(signal)] = std::make_unique<lake::SignalWriter>(
+        store_.get(), signal, settings_.writer, listener, staging_.get());
   }
   thread_ = runtime::WorkerThread(settings_.thread_name, settings_.core, [this] { Run(); });
 }
@@ -38,6 +41,8 @@ void LakeWorker::Drain() { Push(DrainMessage{}); }
 
 void LakeWorker::Encode() { Push(EncodeMessage{}); }
 
+void LakeWorker::Roll(bool to_the_end) { Push(RollMessage{to_the_end}); }
+
 void LakeWorker::Push(Message message) {
   const std::lock_guard lock(mutex_);
   messages_.push_back(std::move(message));
@@ -46,8 +51,8 @@ void LakeWorker::Push(Message message) {
 
 std::optional<LakeWorker::Message> LakeWorker::Pop() {
   std::unique_lock lock(mutex_);
-  has_message_.wait(lock, [this] { return is_stopped_ || !messages_.empty(); });
-  if (is_stopped_) {
+  has_message_.wait(lock, [this] { return is_stopped_ || !messages_.empty() || !merges_.empty(); });
+  if (is_stopped_ || messages_.empty()) {
     return std::nullopt;
   }
   Message message = std::move(messages_.front());
@@ -60,15 +65,105 @@ bool LakeWorker::HasMessage() {
   return !messages_.empty();
 }
 
+bool LakeWorker::is_stopped() {
+  const std::lock_guard lock(mutex_);
+  return is_stopped_;
+}
+
 void LakeWorker::Run() {
   RemoveStale();
-  while (std::optional<Message> message = Pop()) {
-    std::visit([this](auto& found) { Handle(std::move(found)); }, *message);
-    if (is_draining_ && !HasMessage()) {
-      CloseAllFor(lake::CloseReason::kDrain);
+  RecoverStaged();
+  while (true) {
+    std::optional<Message> message = Pop();
+    if (is_stopped()) {
+      return;
     }
-    report_(std::exchange(happened_, {}));
+    if (message.has_value()) {
+      std::visit([this](auto& found) { Handle(std::move(found)); }, *message);
+      if (is_draining_ && !HasMessage()) {
+        CloseAllFor(lake::CloseReason::kDrain);
+      }
+      BeginMergesOfFull();
+      Report(/*is_answer=*/true);
+    }
+    StepMerge();
+    if (!happened_.merged.empty()) {
+      Report(/*is_answer=*/false);
+    }
   }
+}
+
+void LakeWorker::Report(bool is_answer) {
+  happened_.is_answer = is_answer;
+  if (staging_ != nullptr) {
+    happened_.staged_sets = staging_->num_sets();
+    for (const auto& merge : merges_) {
+      happened_.staged_sets += std::ssize(merge->sets());
+    }
+  }
+  report_(std::exchange(happened_, {}));
+}
+
+/// What earlier runs have acknowledged becomes visible, whether or not this one stages.
+void LakeWorker::RecoverStaged() {
+  const auto base = store_->local_base();
+  if (!base.has_value()) {
+    return;
+  }
+  const auto recovered = lake::RecoverStagedSets(*base, store_.get(), settings_.writer.options);
+  if (!recovered.ok()) {
+    LogWarning("parquet exporter: staged files of an earlier run may be left: {}",
+               recovered.status().message());
+    return;
+  }
+  for (const Status& problem : recovered->problems) {
+    LogWarning("parquet exporter: staged files of an earlier run stay where they are: {}",
+               problem.message());
+  }
+  if (recovered->sets > 0) {
+    LogInfo(
+        "parquet exporter: made {} records, spans and metrics visible that an earlier run had "
+        "staged in {} sets",
+        recovered->rows, recovered->sets);
+  }
+}
+
+void LakeWorker::BeginMerges(otap::Signal signal) {
+  for (auto& merge : staging_->TakeMerges(signal, store_.get(), settings_.writer.options)) {
+    merges_.push_back(std::move(merge));
+  }
+}
+
+/// What would be a file of the size that is wanted need not wait.
+void LakeWorker::BeginMergesOfFull() {
+  for (const otap::Signal signal : otap::kAllSignals) {
+    if (staging_ != nullptr && !has_failed_merge_ &&
+        staging_->size_bytes(signal) >= settings_.writer.limits.bytes) {
+      BeginMerges(signal);
+    }
+  }
+}
+
+void LakeWorker::StepMerge() {
+  if (merges_.empty()) {
+    return;
+  }
+  lake::SetMerge& merge = *merges_.front();
+  const Result<bool> done = merge.Step();
+  if (done.ok() && !*done) {
+    return;
+  }
+  if (done.ok()) {
+    staging_->Remove(merge.sets());
+  } else {
+    LogWarning("parquet exporter: {} staged sets cannot be merged, and will be tried again: {}",
+               merge.sets().size(), done.status().message());
+    staging_->Return(merge.sets());
+    has_failed_merge_ = true;
+  }
+  happened_.merged.push_back(
+      {std::ssize(merge.sets()), done.ok() ? merge.counts() : lake::FileCounts{}, done.status()});
+  merges_.pop_front();
 }
 
 void LakeWorker::RemoveStale() {
@@ -119,6 +214,19 @@ void LakeWorker::CloseAllFor(lake::CloseReason reason) {
 void LakeWorker::Handle(EncodeMessage) {
   for (const auto& open : writers_) {
     open->Encode();
+  }
+}
+
+void LakeWorker::Handle(RollMessage message) {
+  if (staging_ == nullptr) {
+    return;
+  }
+  has_failed_merge_ = false;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    BeginMerges(signal);
+  }
+  while (message.to_the_end && !merges_.empty() && !is_stopped()) {
+    StepMerge();
   }
 }
 

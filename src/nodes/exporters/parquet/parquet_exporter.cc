@@ -24,12 +24,19 @@ constexpr Instrument kBytes = {kCounter, "df.exporter.parquet.size", "By", "Byte
 constexpr Instrument kFlushes = {kCounter, "df.exporter.parquet.flushes", "{flush}",
                                  "Sets of files that were closed, by what made them close",
                                  "reason"};
+constexpr Instrument kMergedSets = {kCounter, "df.exporter.parquet.merged.sets", "{set}",
+                                    "Staged sets of files that became part of visible ones"};
+constexpr Instrument kFailedMerges = {kCounter, "df.exporter.parquet.merges.failed", "{merge}",
+                                      "Merges of staged sets that failed and are tried again"};
+constexpr Instrument kStagedSets = {kUpDownCounter, "df.exporter.parquet.staged.sets", "{set}",
+                                    "Sets of files that are durable and not visible yet"};
 constexpr Instrument kOpenBatches = {kUpDownCounter, "df.exporter.parquet.open.batches", "{batch}",
                                      "Batches that wait for their files to be closed"};
 constexpr Instrument kHeldBytes = {kUpDownCounter, "df.exporter.parquet.held.size", "By",
                                    "Bytes of batches in memory that are not encoded yet"};
 
 constexpr engine::TimerId kAgeTimer = 0;
+constexpr engine::TimerId kRollTimer = 1;
 /// How soon files that were not closed because more was on its way are looked at again.
 constexpr std::chrono::milliseconds kLookAgain{10};
 /// Share of the memory limit that the queue in front of the thread may take.
@@ -59,6 +66,7 @@ Status ParquetExporter::Start(engine::Effects& effects) {
                clock->WallNow().time_since_epoch())
         .count();
   };
+  settings.stages = config_.writer_options.roll_when_older_than.has_value();
   settings.memory_bytes = config_.memory_limit * (100 - kQueuePercent) / 100;
   settings.thread_name = "parquet-write";
   settings.core = info_.core;
@@ -85,6 +93,9 @@ void ParquetExporter::AddMetrics(engine::Effects& effects) {
     metrics_.flushes[reason] = &set.AddCounter(
         kFlushes, {{"reason", std::string(lake::Name(static_cast<lake::CloseReason>(reason)))}});
   }
+  metrics_.merged_sets = &set.AddCounter(kMergedSets);
+  metrics_.failed_merges = &set.AddCounter(kFailedMerges);
+  metrics_.staged_sets = &set.AddGauge(kStagedSets);
   metrics_.open_batches = &set.AddGauge(kOpenBatches);
   metrics_.held_bytes = &set.AddGauge(kHeldBytes);
 }
@@ -110,7 +121,15 @@ runtime::Task<Status> ParquetExporter::Export(engine::Pdata pdata, engine::Effec
   if (arrivals_[static_cast<size_t>(signal)].size() == 1) {
     SetTimer(effects);
   }
+  SetRollTimer(effects);
   co_return Status::OK();
+}
+
+void ParquetExporter::SetRollTimer(engine::Effects& effects) {
+  const auto& age = config_.writer_options.roll_when_older_than;
+  if (age.has_value() && !std::exchange(is_roll_due_, true)) {
+    effects.WakeAt(kRollTimer, effects.clock().Now() + *age);
+  }
 }
 
 void ParquetExporter::Tell(const std::function<void(LakeWorker&)>& order) {
@@ -162,7 +181,16 @@ void ParquetExporter::CloseOlder(otap::Signal signal, runtime::SteadyTime time,
   }
 }
 
-runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId, engine::Effects& effects) {
+runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId id, engine::Effects& effects) {
+  if (id == kRollTimer) {
+    is_roll_due_ = false;
+    Tell([](LakeWorker& worker) { worker.Roll(/*to_the_end=*/false); });
+    // What is still open will be staged behind the order; what cannot be merged is tried again.
+    if (!open_.empty() || num_staged_ > 0) {
+      SetRollTimer(effects);
+    }
+    co_return Status::OK();
+  }
   const WriterOptions& options = config_.writer_options;
   const runtime::SteadyTime now = effects.clock().Now();
   const bool all_wait = effects.all_wait();
@@ -181,6 +209,12 @@ runtime::Task<Status> ParquetExporter::Finish(engine::Effects&) {
   while (!open_.empty()) {
     co_await progress_->Wait();
   }
+  if (config_.writer_options.roll_when_older_than.has_value()) {
+    Tell([](LakeWorker& worker) { worker.Roll(/*to_the_end=*/true); });
+    while (!is_settled()) {
+      co_await progress_->Wait();
+    }
+  }
   co_return Status::OK();
 }
 
@@ -191,7 +225,9 @@ void ParquetExporter::OnMemoryPressure(engine::MemoryPressure pressure) {
 }
 
 void ParquetExporter::Take(WorkReport report) {
-  --num_orders_;
+  num_orders_ -= report.is_answer ? 1 : 0;
+  metrics_.staged_sets->Add(report.staged_sets - num_staged_);
+  num_staged_ = report.staged_sets;
   for (const uint64_t number : report.taken) {
     queued_bytes_ -= std::exchange(open_.at(number).queued_bytes, 0);
   }
@@ -203,6 +239,9 @@ void ParquetExporter::Take(WorkReport report) {
   }
   for (const ClosedFiles& closed : report.closed) {
     TakeClosed(closed);
+  }
+  for (const MergedFiles& merged : report.merged) {
+    TakeMerged(merged);
   }
   progress_->Notify();
 }
@@ -233,15 +272,28 @@ void ParquetExporter::Complete(const BatchDone& done) {
 
 void ParquetExporter::TakeClosed(const ClosedFiles& closed) {
   metrics_.flushes[static_cast<size_t>(closed.reason)]->Add(1);
-  metrics_.files->Add(closed.counts.files);
-  metrics_.rows->Add(closed.counts.rows);
-  metrics_.bytes->Add(closed.counts.bytes);
-  written_.files += closed.counts.files;
-  written_.rows += closed.counts.rows;
-  written_.bytes += closed.counts.bytes;
+  AddWritten(closed.counts);
   if (!closed.status.ok()) {
     LogDebug("parquet exporter '{}': {}", info_.node, closed.status.message());
   }
+}
+
+void ParquetExporter::TakeMerged(const MergedFiles& merged) {
+  if (merged.status.ok()) {
+    metrics_.merged_sets->Add(merged.num_sets);
+  } else {
+    metrics_.failed_merges->Add(1);
+  }
+  AddWritten(merged.counts);
+}
+
+void ParquetExporter::AddWritten(const lake::FileCounts& counts) {
+  metrics_.files->Add(counts.files);
+  metrics_.rows->Add(counts.rows);
+  metrics_.bytes->Add(counts.bytes);
+  written_.files += counts.files;
+  written_.rows += counts.rows;
+  written_.bytes += counts.bytes;
 }
 
 engine::NodeReport ParquetExporter::Report() {
@@ -249,6 +301,13 @@ engine::NodeReport ParquetExporter::Report() {
   report.lines.push_back(fmt::format("wrote {} batches as {} files, {} rows, {} bytes, to {}",
                                      num_acked_, written_.files, written_.rows, written_.bytes,
                                      config_.uri.Describe(config_.uri.path)));
+  if (num_staged_ > 0) {
+    report.lines.push_back(
+        fmt::format("left {} sets of files staged: the next start with this base_uri makes them "
+                    "visible",
+                    num_staged_));
+    report.num_problems += num_staged_;
+  }
   if (num_nacked_ > 0) {
     report.lines.push_back(
         fmt::format("did not write {} batches, {} of them permanently; the first: {}", num_nacked_,

@@ -35,9 +35,9 @@ class ParquetExporter final : public engine::Exporter {
   Status Start(engine::Effects& effects) override;
   /// Waits while the queue of the thread is full.
   runtime::Task<Status> Export(engine::Pdata pdata, engine::Effects& effects) override;
-  /// Closes files that are too old, and files that everybody waits for.
+  /// Closes files that are too old, and files that everybody waits for; merges what is staged.
   runtime::Task<Status> OnTimer(engine::TimerId id, engine::Effects& effects) override;
-  /// Closes all files and waits for them.
+  /// Closes all files, merges what is staged, and waits for both.
   runtime::Task<Status> Finish(engine::Effects& effects) override;
   void OnMemoryPressure(engine::MemoryPressure pressure) override;
   engine::NodeReport Report() override;
@@ -66,6 +66,9 @@ class ParquetExporter final : public engine::Exporter {
     telemetry::Counter* rows = nullptr;
     telemetry::Counter* bytes = nullptr;
     std::array<telemetry::Counter*, lake::kNumCloseReasons> flushes{};
+    telemetry::Counter* merged_sets = nullptr;
+    telemetry::Counter* failed_merges = nullptr;
+    telemetry::Gauge* staged_sets = nullptr;
     telemetry::Gauge* open_batches = nullptr;
     telemetry::Gauge* held_bytes = nullptr;
   };
@@ -73,6 +76,10 @@ class ParquetExporter final : public engine::Exporter {
   void AddMetrics(engine::Effects& effects);
   void Take(WorkReport report);
   void TakeClosed(const ClosedFiles& closed);
+  void TakeMerged(const MergedFiles& merged);
+  void AddWritten(const lake::FileCounts& counts);
+  /// Sets the timer that merges what is staged, unless it is set.
+  void SetRollTimer(engine::Effects& effects);
   void Release(OpenBatch* batch);
   void Complete(const BatchDone& done);
   /// The thread is told something by `order`, and reports once.
@@ -90,11 +97,13 @@ class ParquetExporter final : public engine::Exporter {
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<LakeWorker> worker_;
   std::unique_ptr<runtime::Wakeup> progress_;
+  bool is_roll_due_ = false;  ///< the timer that merges what is staged is set
   uint64_t next_number_ = 0;
   std::map<uint64_t, OpenBatch> open_;
   /// By signal, oldest first; those whose files have been told to close are not in it.
   std::array<std::deque<Arrival>, otap::kAllSignals.size()> arrivals_;
   int64_t queued_bytes_ = 0;
+  int64_t num_staged_ = 0;  ///< sets that wait to be merged
   int64_t num_orders_ = 0;  ///< without report
   Metrics metrics_;
 
