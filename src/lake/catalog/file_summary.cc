@@ -124,6 +124,17 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
   return std::static_pointer_cast<const FileSummary>(summary);
 }
 
+Status CheckNumRows(const FileSummary& file, const FileEntry& entry, const Location& location) {
+  if (entry.num_rows < 0 || entry.num_rows == file.num_rows()) {
+    return Status::OK();
+  }
+  return MakeError(ErrorKind::kFileDiscovery,
+                   fmt::format("found {} rows, expected {} as the list of files says: the file is "
+                               "not read",
+                               file.num_rows(), entry.num_rows),
+                   location);
+}
+
 Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
                                                   const FileSummary& summary,
                                                   const Location& location) {

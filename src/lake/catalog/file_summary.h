@@ -29,6 +29,7 @@ struct FileEntry {
   int64_t modified_nanos = 0;  ///< since the Unix epoch
   int64_t changed_nanos = 0;   ///< when it got its name or its content last; 0: unknown
   storage::FileNumber number;  ///< when the file system tells
+  int64_t num_rows = -1;       ///< that a list of files gives it; -1: none says
 };
 
 /// Nanoseconds since 1970, both ends included.
@@ -111,6 +112,10 @@ inline constexpr const char* kRowsOfSetKey = "otap.file_set.rows";
 Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition, SchemaRegistry* schemas = nullptr);
+
+/// Compares the rows of a file with what a list of files says of it. Errors: file_discovery naming
+/// both numbers: the file is not the one that was listed.
+Status CheckNumRows(const FileSummary& file, const FileEntry& entry, const Location& location);
 
 /// Opens a file whose footer was read before, for what the summary says of it. Errors: as
 /// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer now; a

@@ -48,7 +48,12 @@ WorkList::WorkList(std::shared_ptr<storage::Store> store, std::string base, Read
       base_(std::move(base)),
       read_(std::move(read)),
       follow_(follow),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      file_list_(std::make_unique<FolderList>(store_, base_, TimesWanted(read_))) {}
+
+void WorkList::UseFileList(std::unique_ptr<FileListProvider> files) {
+  file_list_ = std::move(files);
+}
 
 std::chrono::seconds WorkList::RetryDelay(int attempts) {
   return std::chrono::seconds(1) * (1 << std::clamp(attempts - 1, 0, 6));
@@ -119,8 +124,7 @@ bool WorkList::IsScanDue() const {
 Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
   is_listing_ = true;
   lock->unlock();
-  auto listing = CatchParquet(
-      {}, [this] { return ListLake(*store_, base_, read_.signals, TimesWanted(read_)); });
+  auto listing = CatchParquet({}, [this] { return file_list_->List(read_.signals); });
   if (cache_ != nullptr && listing.ok()) {
     WriteCache();
     // What was not listed may be there.
@@ -242,6 +246,7 @@ void WorkList::Remember(const PartitionListing& partition) {
       const bool is_same = known.seen_in != 0 && known.entry.size_bytes == entry.size_bytes &&
                            known.entry.modified_nanos == entry.modified_nanos &&
                            known.entry.number == entry.number &&
+                           known.entry.num_rows == entry.num_rows &&
                            (known.problem.ok() || known.entry.changed_nanos == entry.changed_nanos);
       if (!is_same) {
         // Of files that were there before the first listing, their times say since when.

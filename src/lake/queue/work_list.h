@@ -18,6 +18,7 @@
 #include <arrow/result.h>
 
 #include "lake/catalog/catalog.h"
+#include "lake/catalog/file_list.h"
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/readiness.h"
 #include "lake/catalog/schema_registry.h"
@@ -73,6 +74,9 @@ class WorkList {
 
   /// May be null.
   const FooterCache* cache() const { return cache_.get(); }
+
+  /// Takes the files of another list than the folders of the base. Before the first Take.
+  void UseFileList(std::unique_ptr<FileListProvider> files);
 
   /// Shares what was delivered with other lists of the tree. Before the first Take.
   void UseLedger(std::shared_ptr<FileLedger> ledger);
@@ -256,6 +260,7 @@ class WorkList {
   ReadOptions read_;
   FollowOptions follow_;
   Clock clock_;
+  std::unique_ptr<FileListProvider> file_list_;  ///< only the thread that lists uses it
 
   std::shared_ptr<FooterCache> cache_;
   SchemaRegistry schemas_;

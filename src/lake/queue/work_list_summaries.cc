@@ -41,15 +41,17 @@ Result<FileSummaryPtr> WorkList::FindOutAbout(const FileEntry& entry, otap::Tabl
     ARROW_ASSIGN_OR_RAISE(cached, Summarise(*store_, base_, entry, kind, partition,
                                             asks_schemas ? &schemas_ : nullptr));
   }
+  const Location location{.partition = partition,
+                          .table = std::string(otap::GetTable(kind).directory),
+                          .file = entry.path};
+  ARROW_RETURN_NOT_OK(CheckNumRows(*cached, entry, location));
   if (cached->schema == nullptr) {  // nobody asks, or there are too many to know them all
     return unknown_schemas_ == UnknownSchemas::kRefuse
                ? Result<FileSummaryPtr>(MakeError(
                      ErrorKind::kSchemaReconstruction,
                      fmt::format("the schema is not known, and {} others are: the file is not read",
                                  SchemaRegistry::kMostSchemas),
-                     {.partition = partition,
-                      .table = std::string(otap::GetTable(kind).directory),
-                      .file = entry.path}))
+                     location))
                : cached;
   }
   ARROW_ASSIGN_OR_RAISE(const std::optional<Status> news,
