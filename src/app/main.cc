@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "app/command.h"
+#include "app/files_command.h"
 #include "app/schema_command.h"
 #include "nodes/registry.h"
 #include "runtime/signals.h"
@@ -26,6 +27,14 @@ int PrintSchemas(int argc, char** argv) {
   return df::app::SchemasCommand(argv[1]);
 }
 
+int PrintFiles(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: df_engine files BASE (a path or URI)\n", stderr);
+    return df::app::kExitUsage;
+  }
+  return df::app::FilesCommand(argv[1]);
+}
+
 struct SubCommand {
   std::string_view name;
   int (*run)(int argc, char** argv);  // argv[0] is the name of the sub-command
@@ -35,6 +44,7 @@ constexpr std::array kSubCommands = std::to_array<SubCommand>({
     {"run", df::app::RunCommand},
     {"schema", PrintSchema},
     {"schemas", PrintSchemas},
+    {"files", PrintFiles},
 });
 
 int Run(int argc, char** argv) {

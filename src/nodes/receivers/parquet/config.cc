@@ -42,6 +42,22 @@ const config::FieldTable<ProcessingOptions>& ProcessingFields() {
   return kTable;
 }
 
+const config::FieldTable<lake::FileListOptions>& FileListFields() {
+  static const config::FieldTable<lake::FileListOptions> kTable = {
+      config::String("plan", &lake::FileListOptions::plan,
+                     "a local file with a line of JSON for each file of the lake")
+          .PrintedWhenGiven(),
+  };
+  return kTable;
+}
+
+void CheckFileList(const config::Section& section, const lake::FileListOptions& files) {
+  const int num_given = files.plan.empty() ? 0 : 1;
+  if (num_given != 1) {
+    section.Add(fmt::format("found {} lists of files, expected one of plan", num_given));
+  }
+}
+
 const config::FieldTable<CatalogOptions>& CatalogFields() {
   using lake::UnknownSchemas;
   static const config::FieldTable<CatalogOptions> kTable = {
@@ -53,6 +69,9 @@ const config::FieldTable<CatalogOptions>& CatalogFields() {
                     {"warn", UnknownSchemas::kWarn},
                     {"refuse", UnknownSchemas::kRefuse}},
                    "what to do with a file whose schema no file of its table has had before"),
+      config::OptionalGroup("files", &CatalogOptions::files, FileListFields(),
+                            "what says which files there are; the folders of base_uri without it",
+                            CheckFileList),
   };
   return kTable;
 }
@@ -89,7 +108,7 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                       &ParquetReceiverConfig::max_concurrent_partitions, {1, 64},
                       "partitions read at the same time on each core"),
       config::Group("catalog", &ParquetReceiverConfig::catalog, CatalogFields(),
-                    "what is remembered of files from run to run"),
+                    "which files there are, and what is remembered of them from run to run"),
       config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
                             "which records are wanted; all of them without it"),
   };

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "config/field_table.h"
 #include "lake/catalog/schema_registry.h"
+#include "lake/lists/file_lists.h"
 #include "lake/queue/work_list.h"
 #include "lake/scan/read_options.h"
 #include "select/fields.h"
@@ -31,10 +32,11 @@ struct ProcessingOptions {
   bool validate_relations = false;
 };
 
-/// What is remembered of files from run to run.
+/// What is known of files: which there are, and what is remembered of them from run to run.
 struct CatalogOptions {
   std::string cache;  ///< a local directory; "" for none
   lake::UnknownSchemas unknown_schemas = lake::UnknownSchemas::kAccept;
+  std::optional<lake::FileListOptions> files;  ///< nothing: the folders of the base
 };
 
 struct ParquetReceiverConfig {

@@ -41,7 +41,11 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
       store_(std::move(store)),
       read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
-                 [] { return std::chrono::system_clock::now(); }) {}
+                 [] { return std::chrono::system_clock::now(); }) {
+  if (config_.catalog.files.has_value()) {
+    work_list_.UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
+  }
+}
 
 Status Replay::OpenCache() {
   const CatalogOptions& catalog = config_.catalog;
@@ -101,8 +105,16 @@ void Replay::LogNewProblems() {
   logged_ = std::move(logged);
   if (work_list_.has_listed() && !work_list_.has_found_files() &&
       !std::exchange(has_logged_empty_base_, true)) {
-    LogWarning("parquet receiver: {}", DescribeEmptyBase(store_->uri(), config_.signal_types));
+    LogWarning("parquet receiver: {}", DescribeNothing());
   }
+}
+
+std::string Replay::DescribeNothing() const {
+  return config_.catalog.files.has_value()
+             ? fmt::format(
+                   "nothing found to replay: {} gives no file that is there and can be read",
+                   lake::DescribeFileList(*config_.catalog.files))
+             : DescribeEmptyBase(store_->uri(), config_.signal_types);
 }
 
 lake::ErrorCounts Replay::TakeNewErrors() {
@@ -413,7 +425,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   DescribeReading(report, &lines);
   DescribeLeft(replay, &lines);
   if (replay.work_list().has_listed() && !replay.work_list().has_found_files()) {
-    lines.lines.push_back(DescribeEmptyBase(replay.store()->uri(), replay.config().signal_types));
+    lines.lines.push_back(replay.DescribeNothing());
   }
   for (const engine::NamedCount& notice : lines.source->notices) {
     lines.lines.push_back(fmt::format("notice: {}", notice.message));

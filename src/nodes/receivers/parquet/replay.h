@@ -47,6 +47,9 @@ class Replay final : public engine::NodeShared {
   /// is nothing to replay.
   void LogNewProblems();
 
+  /// Says why there is nothing to replay, as far as that can be told.
+  std::string DescribeNothing() const;
+
   /// Returns, by kind, the errors that the work list has learnt of since the last call.
   lake::ErrorCounts TakeNewErrors();
 
