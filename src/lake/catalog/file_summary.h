@@ -29,7 +29,7 @@ struct FileEntry {
   int64_t modified_nanos = 0;  ///< since the Unix epoch
   int64_t changed_nanos = 0;   ///< when it got its name or its content last; 0: unknown
   storage::FileNumber number;  ///< when the file system tells
-  int64_t num_rows = -1;       ///< that a list of files gives it; -1: none says
+  int64_t num_rows = -1;       ///< as a list of files says; -1: none does
 };
 
 /// Nanoseconds since 1970, both ends included.

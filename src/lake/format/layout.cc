@@ -18,6 +18,7 @@
 #include "lake/format/list_shape.h"
 #include "lake/format/other_names.h"
 #include "lake/format/own_keys.h"
+#include "lake/format/partition_value.h"
 #include "lake/format/stored_schema.h"
 
 namespace df::lake {
@@ -283,7 +284,8 @@ class LayoutProbe {
   /// Decides what a node without a column is.
   void Place(const Unknown& unknown) {
     const std::string& name = unknown.node->name();
-    if (unknown.parent == nullptr && (PlaceCompanion(unknown) || IsUpstreamExtra(unknown))) {
+    if (unknown.parent == nullptr && (PlaceCompanion(unknown) || IsUpstreamExtra(unknown) ||
+                                      IsToldByPartition(metadata_, name, location_.partition))) {
       return;
     }
     if (unknown.parent == nullptr && name.starts_with(kForeignPrefix)) {

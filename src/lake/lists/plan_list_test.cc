@@ -9,12 +9,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "testing/listed_files.h"
 #include "testing/tree_replay.h"
 
 namespace df::lake {
 namespace {
 
 namespace fs = std::filesystem;
+using df::testing::ListedFileNames;
+using df::testing::StatusMessages;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -47,28 +50,6 @@ class PlanListTest : public ::testing::Test {
     return listing.ok() ? *listing : LakeListing();
   }
 
-  /// "table partition path" of each file.
-  static std::vector<std::string> Files(const LakeListing& listing) {
-    std::vector<std::string> files;
-    for (const PartitionListing& partition : listing.partitions) {
-      for (const otap::TableInfo& table : otap::AllTables()) {
-        for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
-          files.push_back(
-              fmt::format("{} {} {}", table.directory, partition.partition, entry.path));
-        }
-      }
-    }
-    return files;
-  }
-
-  static std::vector<std::string> Messages(const std::vector<Status>& statuses) {
-    std::vector<std::string> messages;
-    for (const Status& status : statuses) {
-      messages.push_back(status.message());
-    }
-    return messages;
-  }
-
   df::testing::TemporaryFolder folder_;
 };
 
@@ -86,7 +67,8 @@ TEST_F(PlanListTest, ListsTheFilesThatThePlanNames) {
                          base().string()),
              Line("span_links", "not-looked-at-since-no-spans-are-wanted")});
   const LakeListing listing = List();
-  EXPECT_THAT(Files(listing), ElementsAre("log_attrs  y", "logs _part_id=a anywhere/x.parquet"));
+  EXPECT_THAT(ListedFileNames(listing),
+              ElementsAre("log_attrs  y", "logs _part_id=a anywhere/x.parquet"));
   EXPECT_THAT(listing.problems, IsEmpty());
   EXPECT_EQ(listing.num_files, 2);
   const FileEntry& entry =
@@ -109,7 +91,7 @@ TEST_P(BadPlanLine, IsNamedAndCostsItself) {
   AddFile("bad.parquet");
   WritePlan({Line("logs", "good.parquet"), GetParam().line});
   const LakeListing listing = List();
-  EXPECT_THAT(Files(listing), ElementsAre("logs _part_id=a good.parquet"));
+  EXPECT_THAT(ListedFileNames(listing), ElementsAre("logs _part_id=a good.parquet"));
   ASSERT_EQ(listing.problems.size(), 1U);
   EXPECT_THAT(listing.problems[0].message(), HasSubstr("plan.jsonl:2: "));
   for (const std::string& word : GetParam().words) {
@@ -149,10 +131,10 @@ TEST_F(PlanListTest, ReadsAFileOnceThatIsNamedTwice) {
   fs::create_hard_link(base() / "a.parquet", base() / "b.parquet");
   WritePlan({Line("logs", "a.parquet"), Line("log_attrs", "a.parquet"), Line("logs", "b.parquet")});
   const LakeListing listing = List();
-  EXPECT_THAT(Files(listing), ElementsAre("logs _part_id=a a.parquet"));
-  EXPECT_THAT(Messages(listing.problems),
+  EXPECT_THAT(ListedFileNames(listing), ElementsAre("logs _part_id=a a.parquet"));
+  EXPECT_THAT(StatusMessages(listing.problems),
               ElementsAre(AllOf(HasSubstr("plan.jsonl:2: "), HasSubstr("plan.jsonl:1 already"))));
-  EXPECT_THAT(Messages(listing.notices), ElementsAre(HasSubstr("another name of a.parquet")));
+  EXPECT_THAT(StatusMessages(listing.notices), ElementsAre(HasSubstr("another name of a.parquet")));
 }
 
 TEST_F(PlanListTest, RefusesAPlanOfAnotherVersion) {
@@ -176,7 +158,7 @@ TEST_F(PlanListTest, LinesThatAreWrittenAreRead) {
   const FileEntry entry{.path = "logs/_part_id=a/\xD7\xA9 \"x\".parquet", .size_bytes = 4};
   WritePlan({PlanHeader(), PlanLine(otap::TableKind::kLogs, "_part_id=a", entry).ValueOrDie()});
   const LakeListing listing = List();
-  EXPECT_THAT(Files(listing), ElementsAre("logs _part_id=a " + entry.path));
+  EXPECT_THAT(ListedFileNames(listing), ElementsAre("logs _part_id=a " + entry.path));
   EXPECT_THAT(listing.problems, IsEmpty());
   EXPECT_FALSE(PlanLine(otap::TableKind::kLogs, "", {.path = "\xFF"}).ok());
 }
