@@ -176,8 +176,8 @@ class TableWalk {
       listing_->problems.push_back(Problem(
           ErrorKind::kFileDiscovery,
           fmt::format("which of the files are valid only the log of a {} table says, which is not "
-                      "read: the directory is left out",
-                      format),
+                      "read: the directory is left out{}",
+                      format, format == "Delta" ? "; catalog.files.delta reads it" : ""),
           directory.partition, directory.path));
       return;
     }
@@ -409,6 +409,9 @@ int64_t NameMillis(std::string_view path) {
   int64_t millis = 0;
   if (name.starts_with(kPrefix)) {
     name.remove_prefix(kPrefix.size());
+    if (name.size() > 1 && name[0] == '0' && name[1] == '0') {
+      return 0;  // "part-00001-..": the number of a task, which begins anew with every commit
+    }
     std::from_chars(name.data(), name.data() + name.size(), millis);
   }
   return millis;

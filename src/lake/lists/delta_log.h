@@ -1,0 +1,104 @@
+// The log of one Delta table: which files it has.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "lake/lists/partition_names.h"
+#include "otap/schema.h"
+#include "storage/directory.h"
+#include "storage/store.h"
+
+namespace df::lake {
+
+/// A file that the log has added and not removed.
+struct DeltaFile {
+  int64_t size_bytes = 0;
+  int64_t num_rows = -1;
+  std::map<std::string, std::string> values;  ///< by partition column; null is ""
+  int64_t version = 0;  ///< that added it, or the one of the checkpoint that has it
+};
+
+/// What a log says, whether a commit or a checkpoint says it.
+struct DeltaAdd {
+  std::string path;  ///< as the log writes it: relative to the table, or a URI; escaped
+  int64_t size_bytes = 0;
+  std::string stats;                                    ///< JSON, "" for none
+  std::map<std::string, std::string> partition_values;  ///< null is ""
+  bool has_deletion_vector = false;
+  bool is_new_data = true;
+};
+struct DeltaMetadata {
+  std::string provider;
+  std::string schema;  ///< JSON
+  std::vector<std::string> partition_columns;
+  std::map<std::string, std::string> configuration;
+};
+struct DeltaProtocol {
+  int64_t min_reader_version = 0;
+  std::vector<std::string> reader_features;
+};
+
+/// Reads a log from its newest whole checkpoint on, and later what is new. What it cannot hold
+/// exactly is refused: the log is read anew then when it is looked at again.
+class DeltaLog {
+ public:
+  /// `folder` is that of the table, for the store.
+  DeltaLog(storage::Store* store, std::string folder, otap::TableKind table)
+      : store_(store), folder_(std::move(folder)), table_(otap::GetTable(table)) {}
+
+  /// Reads what is new, of the files of _delta_log as a listing shows them. Cost: linear in the
+  /// versions since the last call, or since the newest checkpoint. Errors: Invalid that says why
+  /// the table is refused; those of the store.
+  Status Update(const std::vector<storage::DirectoryEntry>& entries);
+
+  int64_t version() const { return version_; }
+  const std::map<std::string, DeltaFile>& files() const { return files_; }  ///< by path as written
+  const std::vector<std::string>& partition_columns() const { return partition_columns_; }
+  /// Returns the partition columns that files may have, as PartitionNames wants them.
+  const std::vector<std::string>& columns() const { return columns_; }
+  /// Versions after the first look that wrote rows anew which were there before; at most one a
+  /// call.
+  std::optional<int64_t> TakeRewrite() { return std::exchange(rewrite_, std::nullopt); }
+
+  // What the readers of commits and checkpoints say. Errors: Invalid that says why the table is
+  // refused.
+  Status Add(DeltaAdd add, int64_t version);
+  void Remove(const std::string& path) { files_.erase(path); }
+  Status SetMetadata(const DeltaMetadata& metadata);
+  static Status CheckProtocol(const DeltaProtocol& protocol);
+
+ private:
+  struct LogFiles;
+  Status Continue(const LogFiles& log);
+  Status CheckLastCheckpoint(const LogFiles& log) const;
+  Status ReadCommit(int64_t version);
+  Status ReadAction(std::string_view line, int64_t version);
+  void Reset();
+
+  storage::Store* store_;
+  std::string folder_;
+  const otap::TableInfo& table_;
+  int64_t version_ = -1;
+  storage::DirectoryEntry last_commit_;  ///< of version_
+  bool has_metadata_ = false;
+  int64_t seen_version_ = -1;  ///< up to which an earlier look came to its end
+  std::vector<std::string> partition_columns_;
+  std::vector<std::string> columns_;
+  std::map<std::string, DeltaFile> files_;
+  std::optional<int64_t> rewrite_;
+};
+
+/// Reads a file of a checkpoint into a log. Errors: as DeltaLog.
+Status ReadDeltaCheckpoint(storage::Store* store, const std::string& path, int64_t version,
+                           DeltaLog* log);
+
+}  // namespace df::lake
