@@ -6,6 +6,8 @@
 #include <string>
 
 #include "lake/catalog/file_list.h"
+#include "lake/lists/delta_list.h"
+#include "lake/lists/ducklake_list.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -13,6 +15,8 @@ namespace df::lake {
 /// What says which files a lake has; at most one is given.
 struct FileListOptions {
   std::string plan;  ///< a local file; "" for none
+  std::optional<DuckLakeOptions> ducklake;
+  std::optional<DeltaOptions> delta;
 };
 
 /// Returns the list that the options choose, null for the folders of the base.

@@ -1,5 +1,7 @@
 #include "nodes/receivers/parquet/config.h"
 
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -42,19 +44,49 @@ const config::FieldTable<ProcessingOptions>& ProcessingFields() {
   return kTable;
 }
 
+const config::FieldTable<lake::DuckLakeOptions>& DuckLakeFields() {
+  using lake::DuckLakeOptions;
+  static const config::FieldTable<DuckLakeOptions> kTable = {
+      config::String("catalog", &DuckLakeOptions::catalog, "the SQLite file of the catalog")
+          .Required(),
+      config::String("schema", &DuckLakeOptions::schema, "the schema with the tables"),
+      config::Integer("snapshot", &DuckLakeOptions::snapshot,
+                      {0, std::numeric_limits<int64_t>::max()},
+                      "the snapshot that is read; the newest without it")
+          .PrintedWhenGiven(),
+      config::Bool("single_partition", &DuckLakeOptions::single_partition,
+                   "rows of tables without a partition column are all of one partition"),
+  };
+  return kTable;
+}
+
+const config::FieldTable<lake::DeltaOptions>& DeltaFields() {
+  static const config::FieldTable<lake::DeltaOptions> kTable = {
+      config::Bool("single_partition", &lake::DeltaOptions::single_partition,
+                   "rows of tables without a partition column are all of one partition"),
+  };
+  return kTable;
+}
+
 const config::FieldTable<lake::FileListOptions>& FileListFields() {
   static const config::FieldTable<lake::FileListOptions> kTable = {
       config::String("plan", &lake::FileListOptions::plan,
                      "a local file with a line of JSON for each file of the lake")
           .PrintedWhenGiven(),
+      config::OptionalGroup("ducklake", &lake::FileListOptions::ducklake, DuckLakeFields(),
+                            "a DuckLake catalog of star tables, whose DATA_PATH base_uri holds"),
+      config::OptionalGroup("delta", &lake::FileListOptions::delta, DeltaFields(),
+                            "the table folders of base_uri are Delta tables"),
   };
   return kTable;
 }
 
 void CheckFileList(const config::Section& section, const lake::FileListOptions& files) {
-  const int num_given = files.plan.empty() ? 0 : 1;
+  const int num_given = (files.plan.empty() ? 0 : 1) + (files.ducklake.has_value() ? 1 : 0) +
+                        (files.delta.has_value() ? 1 : 0);
   if (num_given != 1) {
-    section.Add(fmt::format("found {} lists of files, expected one of plan", num_given));
+    section.Add(fmt::format("found {} lists of files, expected one of plan, ducklake and delta",
+                            num_given));
   }
 }
 

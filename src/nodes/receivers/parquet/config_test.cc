@@ -40,21 +40,23 @@ TEST_P(GoodConfig, IsAccepted) { EXPECT_EQ(Problems(GetParam()), ""); }
 
 INSTANTIATE_TEST_SUITE_P(
     Table, GoodConfig,
-    ::testing::Values("base_uri: data", "base_uri: /data", "storage: {file: {base_uri: data}}",
-                      "base_uri: data, storage: {retry: {max_retries: 0}, read: {tail_size: 1MiB}}",
-                      "base_uri: \"file:///data\"", "base_uri: data, signal_types: [logs]",
-                      "base_uri: data, signal_types: [metrics, traces]",
-                      "base_uri: data, polling_interval: once",
-                      "base_uri: data, polling_interval: 250ms",
-                      "base_uri: data, polling_interval: 1h 30m",
-                      "base_uri: data, processing_options: {batch_size: 1}",
-                      "base_uri: data, processing_options: {batch_size: 65535, min_file_age: 10s, "
-                      "validate_relations: true}",
-                      "base_uri: data, processing_options: {completeness_grace: 0s}",
-                      "base_uri: data, catalog: {unknown_schemas: warn}",
-                      "base_uri: data, catalog: {files: {plan: plan.jsonl}}",
-                      "base_uri: data, resource_join: fail", "base_uri: data, memory_limit: 1GiB",
-                      "base_uri: data, max_concurrent_partitions: 4"));
+    ::testing::Values(
+        "base_uri: data", "base_uri: /data", "storage: {file: {base_uri: data}}",
+        "base_uri: data, storage: {retry: {max_retries: 0}, read: {tail_size: 1MiB}}",
+        "base_uri: \"file:///data\"", "base_uri: data, signal_types: [logs]",
+        "base_uri: data, signal_types: [metrics, traces]", "base_uri: data, polling_interval: once",
+        "base_uri: data, polling_interval: 250ms", "base_uri: data, polling_interval: 1h 30m",
+        "base_uri: data, processing_options: {batch_size: 1}",
+        "base_uri: data, processing_options: {batch_size: 65535, min_file_age: 10s, "
+        "validate_relations: true}",
+        "base_uri: data, processing_options: {completeness_grace: 0s}",
+        "base_uri: data, catalog: {unknown_schemas: warn}",
+        "base_uri: data, catalog: {files: {plan: plan.jsonl}}",
+        "base_uri: data, catalog: {files: {delta: {}}}",
+        "base_uri: data, catalog: {files: {delta: {single_partition: true}}}",
+        "base_uri: data, catalog: {files: {ducklake: {catalog: a.sqlite, schema: b, snapshot: 3}}}",
+        "base_uri: data, resource_join: fail", "base_uri: data, memory_limit: 1GiB",
+        "base_uri: data, max_concurrent_partitions: 4"));
 
 struct BadCase {
   const char* config;
@@ -77,8 +79,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"signal_types: [logs]", {"base_uri", "missing"}},
         BadCase{"base_uri: \"\"", {"base_uri"}}, BadCase{"base_uri: [a]", {"base_uri"}},
         BadCase{"base_uri: \"ftp://host/x\"", {"ftp", "s3://"}},
-        BadCase{"base_uri: a, catalog: {files: {}}",
-                {"catalog.files", "found 0 lists of files, expected one of plan"}},
+        BadCase{
+            "base_uri: a, catalog: {files: {}}",
+            {"catalog.files", "found 0 lists of files, expected one of plan, ducklake and delta"}},
+        BadCase{"base_uri: a, catalog: {files: {plan: b, delta: {}}}",
+                {"catalog.files", "found 2 lists of files"}},
+        BadCase{"base_uri: a, catalog: {files: {ducklake: {}}}",
+                {"catalog.files.ducklake", "catalog", "missing"}},
+        BadCase{"base_uri: a, catalog: {files: {ducklake: {catalog: b, snapshot: -2}}}",
+                {"catalog.files.ducklake.snapshot"}},
         BadCase{"base_uri: a, catalog: {files: {plan: [b]}}", {"catalog.files.plan"}},
         BadCase{"base_uri: a, storage: {s3: {region: b}}", {"storage.s3 means nothing for 'a'"}},
         BadCase{"base_uri: a, storage: {file: {base_uri: b}}", {"expected one of the two"}},
