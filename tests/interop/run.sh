@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the interop checks with the programs of a build tree.
 #
-# usage: tests/interop/run.sh BUILD_DIR [schema] [--only TEXT] [--table]
+# usage: tests/interop/run.sh BUILD_DIR [schema|catalogs] [--only TEXT] [--table]
 #   schema: only the matrix of schemas, types, codecs and writers; needs no Go and no network once the packages are there
+#   catalogs: only lakes whose files a plan, DuckLake or Delta names; needs no Go either
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,6 +27,19 @@ if [[ ${1-} == schema ]]; then
     shift
   done
   exec "$peers/python/bin/python" "$here/schema_matrix.py" "${arguments[@]}"
+fi
+
+if [[ ${1-} == catalogs ]]; then
+  shift
+  python=$peers/catalogs
+  if ! cmp -s "$here/catalogs-requirements.txt" "$python/requirements.txt"; then
+    say "installing Python packages into $python"
+    rm -rf "$python"
+    python3 -m venv "$python"
+    "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/catalogs-requirements.txt"
+    cp "$here/catalogs-requirements.txt" "$python/requirements.txt"
+  fi
+  exec "$python/bin/python" "$here/catalogs.py" --build "$build_dir" --work "$root/build/interop-catalogs" "$@"
 fi
 
 "$here/prepare.sh"
