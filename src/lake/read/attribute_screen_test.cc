@@ -205,8 +205,9 @@ TEST_P(AttributeScreenSeeds, GiveWhatTheyGiveInMemory) {
 
 INSTANTIATE_TEST_SUITE_P(Random, AttributeScreenSeeds, ::testing::Range<uint64_t>(0, 10));
 
-/// Log records that have a time, an attribute `user` of their own, and `color`, one of five.
-otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows) {
+/// Log records that have a time, an attribute `user` of their own, and `color`, one of five; or in
+/// place of these maps that are broken.
+otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows, bool has_broken_colors = false) {
   arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::NANO),
                                 arrow::default_memory_pool());
   arrow::UInt16Builder ids;
@@ -214,6 +215,7 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows) {
   arrow::StringBuilder keys;
   arrow::UInt8Builder types;
   arrow::StringBuilder texts;
+  arrow::BinaryBuilder maps;
   for (int64_t row = 0; row < num_rows; ++row) {
     EXPECT_TRUE(times.Append(1'000'000 + first + row).ok());
     EXPECT_TRUE(ids.Append(static_cast<uint16_t>(row)).ok());
@@ -221,8 +223,10 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows) {
                                     std::pair("color", fmt::format("color-{}", row % 5))}) {
       EXPECT_TRUE(parents.Append(static_cast<uint16_t>(row)).ok());
       EXPECT_TRUE(keys.Append(key).ok());
-      EXPECT_TRUE(types.Append(1).ok());
-      EXPECT_TRUE(texts.Append(text).ok());
+      const bool is_broken = has_broken_colors && keys.length() % 2 == 0;
+      EXPECT_TRUE(types.Append(is_broken ? 5 : 1).ok());
+      EXPECT_TRUE((is_broken ? texts.AppendNull() : texts.Append(text)).ok());
+      EXPECT_TRUE((is_broken ? maps.Append("\xA1") : maps.AppendNull()).ok());
     }
   }
   const auto table =
@@ -246,7 +250,8 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows) {
           .Set(otap::TableKind::kLogAttrs, table({{"parent_id", parents.Finish().ValueOrDie()},
                                                   {"key", keys.Finish().ValueOrDie()},
                                                   {"type", types.Finish().ValueOrDie()},
-                                                  {"str", texts.Finish().ValueOrDie()}}))
+                                                  {"str", texts.Finish().ValueOrDie()},
+                                                  {"ser", maps.Finish().ValueOrDie()}}))
           .ok());
   return builder.Build();
 }
@@ -294,6 +299,23 @@ TEST(AttributeScreen, LittleIsReadForRareAttributes) {
         &replayed);
     EXPECT_EQ(replayed.report.items, num_items);
   }
+}
+
+/// A condition that fails for an attribute has no answer, whatever the parts behind it say.
+TEST(AttributeScreen, BrokenValuesAreNotTakenForAbsentOnes) {
+  constexpr int64_t kRows = 100;
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), {LogsWithUsers(0, kRows, true)},
+                                     {.layout = LakeLayout::kOwn}, 3)
+                  .ok());
+  ReadOptions options;
+  options.selector = SelectorOf("attributes[\"color\"] == 1 and attributes[\"user\"] == \"nobody\"",
+                                otap::Signal::kLogs);
+  const Replayed replayed = df::testing::ReplayTree(folder.path(), options);
+  EXPECT_EQ(replayed.report.items, 0);
+  EXPECT_EQ(replayed.report.table(otap::TableKind::kLogs)
+                .rows_dropped[static_cast<size_t>(DropReason::kUnanswered)],
+            kRows);
 }
 
 }  // namespace
