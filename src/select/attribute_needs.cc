@@ -33,10 +33,14 @@ std::optional<AttributeNeeds> OfComparison(const TestSyntax& syntax, Context con
       !std::holds_alternative<std::string>(keys.front())) {
     return std::nullopt;
   }
-  AttributeNeed need{.key = std::get<std::string>(keys.front()), .text = std::nullopt};
-  const auto* text = std::get_if<std::string>(&literal.form);
-  if (text != nullptr && syntax.comparison == Comparison::kEqual) {
-    need.text = *text;
+  AttributeNeed need{
+      .key = std::get<std::string>(keys.front()), .text = std::nullopt, .integer = std::nullopt};
+  if (syntax.comparison == Comparison::kEqual) {
+    if (const auto* text = std::get_if<std::string>(&literal.form); text != nullptr) {
+      need.text = *text;
+    } else if (const auto* integer = std::get_if<int64_t>(&literal.form); integer != nullptr) {
+      need.integer = *integer;
+    }
   }
   return AttributeNeeds{.place = (**info).place, .any_of = {std::move(need)}};
 }

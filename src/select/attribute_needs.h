@@ -1,6 +1,7 @@
 // What a condition needs of attribute tables: rows without it are not wanted.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace df::select {
 struct AttributeNeed {
   std::string key;
   std::optional<std::string> text;  ///< where it is text it must be this; it may be no text
+  std::optional<int64_t> integer;   ///< where it is an integer it must be this; it may be none
 };
 
 /// An item, its resource or its scope must have one of some attributes.

@@ -190,6 +190,9 @@ Status AttributeScreen::ReadMatches(TableFile* file, int row_group,
   wanted[static_cast<size_t>(key)] = true;
   wanted[static_cast<size_t>(LeafIndex(kind_, "type"))] = true;
   wanted[static_cast<size_t>(text)] = has_texts;
+  wanted[static_cast<size_t>(LeafIndex(kind_, "int"))] =
+      std::any_of(any_of_.begin(), any_of_.end(),
+                  [](const select::AttributeNeed& need) { return need.integer.has_value(); });
   return VisitRows(file, row_group, wanted, context_, [&](int64_t first, DecodedRows rows) {
     const std::vector<RefusedRows> refused = std::move(rows.refused);
     ARROW_ASSIGN_OR_RAISE(const auto table, AssembleRows(kind_, std::move(rows)));
@@ -210,7 +213,9 @@ void AttributeScreen::MatchRows(const arrow::RecordBatch& rows, bool has_texts,
       const bool is_other_text =
           need.text.has_value() && type == otap::ValueType::kText &&
           (!has_texts || values.text().At(row) != std::string_view(*need.text));
-      if (!is_other_text) {
+      const bool is_other_integer = need.integer.has_value() && type == otap::ValueType::kInteger &&
+                                    values.IntegerAt(row) != *need.integer;
+      if (!is_other_text && !is_other_integer) {
         matches[row] =
             std::max(matches[row], IsPlain(type) ? AttributeMatch::kWith : AttributeMatch::kBroken);
       }

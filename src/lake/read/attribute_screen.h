@@ -28,7 +28,8 @@ enum class AttributeMatch : uint8_t {
 };
 
 /// One attribute table of a partition, asked for some attributes. Of its row groups the parent ids
-/// are read, the keys where their dictionary may have one, and the texts where theirs may.
+/// are read, the keys where their dictionary may have one, the texts where theirs may, and the
+/// integers that some need asks for.
 /// Statistics say which row groups are asked, as in TableCursor. Memory: 5 bytes for each parent of
 /// the row groups that were asked last. Owner: borrows the context. Calls: from one thread.
 class AttributeScreen {

@@ -205,8 +205,8 @@ TEST_P(AttributeScreenSeeds, GiveWhatTheyGiveInMemory) {
 
 INSTANTIATE_TEST_SUITE_P(Random, AttributeScreenSeeds, ::testing::Range<uint64_t>(0, 10));
 
-/// Log records that have a time, an attribute `user` of their own, and `color`, one of five; or in
-/// place of these maps that are broken.
+/// Log records that have a time, an attribute `user` of their own, `color`, one of five texts, or
+/// in place of these maps that are broken, and `shard`, one of seven integers.
 otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows, bool has_broken_colors = false) {
   arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::NANO),
                                 arrow::default_memory_pool());
@@ -216,6 +216,7 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows, bool has_broken_co
   arrow::UInt8Builder types;
   arrow::StringBuilder texts;
   arrow::BinaryBuilder maps;
+  arrow::Int64Builder integers;
   for (int64_t row = 0; row < num_rows; ++row) {
     EXPECT_TRUE(times.Append(1'000'000 + first + row).ok());
     EXPECT_TRUE(ids.Append(static_cast<uint16_t>(row)).ok());
@@ -223,11 +224,18 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows, bool has_broken_co
                                     std::pair("color", fmt::format("color-{}", row % 5))}) {
       EXPECT_TRUE(parents.Append(static_cast<uint16_t>(row)).ok());
       EXPECT_TRUE(keys.Append(key).ok());
-      const bool is_broken = has_broken_colors && keys.length() % 2 == 0;
+      const bool is_broken = has_broken_colors && keys.length() % 3 == 2;
       EXPECT_TRUE(types.Append(is_broken ? 5 : 1).ok());
       EXPECT_TRUE((is_broken ? texts.AppendNull() : texts.Append(text)).ok());
       EXPECT_TRUE((is_broken ? maps.Append("\xA1") : maps.AppendNull()).ok());
+      EXPECT_TRUE(integers.AppendNull().ok());
     }
+    EXPECT_TRUE(parents.Append(static_cast<uint16_t>(row)).ok());
+    EXPECT_TRUE(keys.Append("shard").ok());
+    EXPECT_TRUE(types.Append(2).ok());
+    EXPECT_TRUE(texts.AppendNull().ok());
+    EXPECT_TRUE(maps.AppendNull().ok());
+    EXPECT_TRUE(integers.Append(row % 7).ok());
   }
   const auto table =
       [](std::vector<std::pair<std::string, std::shared_ptr<arrow::Array>>> columns) {
@@ -251,6 +259,7 @@ otap::BatchPtr LogsWithUsers(int64_t first, int64_t num_rows, bool has_broken_co
                                                   {"key", keys.Finish().ValueOrDie()},
                                                   {"type", types.Finish().ValueOrDie()},
                                                   {"str", texts.Finish().ValueOrDie()},
+                                                  {"int", integers.Finish().ValueOrDie()},
                                                   {"ser", maps.Finish().ValueOrDie()}}))
           .ok());
   return builder.Build();
@@ -291,6 +300,11 @@ TEST(AttributeScreen, LittleIsReadForRareAttributes) {
   EXPECT_EQ(replayed.report.skipped(SkipCause::kAttributes).row_groups, kFiles);
   EXPECT_LT(ShareRead(folder, "resource.attributes[\"service.name\"] == \"a\"", &replayed), 0.05);
   EXPECT_EQ(replayed.report.items, 0);
+  ShareRead(folder, "attributes[\"shard\"] == 3", &replayed);
+  EXPECT_EQ(replayed.report.items, kFiles * ((kRows + 3) / 7));
+  ShareRead(folder, "attributes[\"shard\"] == 7", &replayed);
+  EXPECT_EQ(replayed.report.items, 0);
+  EXPECT_EQ(replayed.report.skipped(SkipCause::kAttributes).row_groups, kFiles);
   for (const auto& [color, num_items] : {std::pair("color-3", 1), std::pair("color-2", 0)}) {
     ShareRead(
         folder,
