@@ -62,6 +62,10 @@ class LevelSplit {
       ARROW_RETURN_NOT_OK(
           AddPart(std::nullopt, [&all](int64_t other) { return !all.contains(other); }, &parts));
     }
+    if (!HaveAllRows(parts)) {
+      parts.clear();
+      parts.push_back({std::nullopt, batch_});
+    }
     return parts;
   }
 
@@ -83,6 +87,36 @@ class LevelSplit {
     if (const int64_t count = pointless_->Count(); count > 0) {
       rows_of_[level] += count;
     }
+  }
+
+  /// Tells whether the parts have every row of the batch. Rows that name no record of it have no
+  /// place in any of them.
+  bool HaveAllRows(const std::vector<LevelPart>& parts) const {
+    const TableKind root = otap::RootTable(batch_->signal());
+    const auto ids = otap::FindArray(batch_->root(), "id");
+    for (const otap::TableInfo& info : otap::AllTables()) {
+      const auto& rows = batch_->table(info.kind);
+      if (!info.parent.has_value() || rows == nullptr) {
+        continue;
+      }
+      int64_t num_placed = 0;
+      if (batch_->signal() == otap::Signal::kMetrics && info.parent == root && !IsPoints(info)) {
+        // Those of a metric stand in each level that it has points of.
+        const auto parents = otap::FindArray(rows, "parent_id");
+        num_placed = ids == nullptr || parents == nullptr
+                         ? 0
+                         : otap::RowsWithIds(*parents, otap::CollectIds(ids.get())).Count();
+      } else {
+        for (const LevelPart& part : parts) {
+          const auto& placed = part.batch->table(info.kind);
+          num_placed += placed == nullptr ? 0 : placed->num_rows();
+        }
+      }
+      if (num_placed < rows->num_rows()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /// The levels with the most rows, and of those with as many the newest; the newest first.

@@ -25,9 +25,9 @@ inline constexpr size_t kMostLevels = 16;
 /// data points by their event time (select/selector.h), what belongs to them with them, and a
 /// metric with each level that has points of it. What has no time has the time 0, as for a
 /// selection, and so have metrics without points. Where a batch has more than kMostLevels, those
-/// with the most rows are kept, and all other rows are one part of any times. Without levels it is
-/// one part. Rows that belong to no record of the batch are left out where it is cut. Errors: those
-/// of Arrow.
+/// with the most rows are kept, and all other rows are one part of any times. A batch with rows
+/// that name no record of it is not cut: it is one part of any times. Without levels it is one
+/// part. Errors: those of Arrow.
 Result<std::vector<LevelPart>> SplitByLevel(const otap::BatchPtr& batch, TimeLevels levels);
 
 }  // namespace df::lake

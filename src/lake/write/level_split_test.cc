@@ -61,8 +61,8 @@ std::shared_ptr<arrow::RecordBatch> WithColumn(std::shared_ptr<arrow::RecordBatc
   return df::testing::ReplaceColumn(*table, name, name, column).ValueOrDie();
 }
 
-/// Gives the records and points of a batch other times. Log records for which there is none have
-/// one of observation.
+/// Replaces the times of the records and points of a batch. A log record that gets no time gets a
+/// time of observation.
 otap::BatchPtr WithTimes(const otap::Batch& batch, const Draw& draw) {
   otap::BatchBuilder builder(batch.signal());
   for (const otap::TableInfo& info : otap::AllTables()) {
@@ -241,6 +241,42 @@ TEST_P(LevelledSignals, ABatchOfManyHoursIsCutByFewOfThem) {
   EXPECT_THAT(levels, Contains("date=mixed/hour=mixed"));
   ExpectSlice(sent, folder.path(), kMidnight + 100 * kHour, kMidnight + 5'000 * kHour);
   EXPECT_EQ(CountItems(ReplayTree(folder.path(), {}).batches), CountItems(sent));
+}
+
+TEST_P(LevelledSignals, ABatchWithRowsOfNoRecordIsWrittenWhole) {
+  RandomEngine random(37);
+  const Draw draw = [&] {
+    return std::optional(kMidnight + static_cast<int64_t>(random() % 4) * kHour);
+  };
+  const auto whole = BatchesWithTimes(1, GetParam(), draw, random)[0];
+  const otap::TableKind root = otap::RootTable(GetParam());
+  otap::BatchBuilder builder(GetParam());
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    if (const auto& rows = whole->table(info.kind); rows != nullptr) {
+      const bool is_cut = info.kind == root;
+      EXPECT_TRUE(
+          builder.Set(info.kind, is_cut ? rows->Slice(0, rows->num_rows() / 2) : rows).ok());
+    }
+  }
+  const auto sent = builder.Build();
+  TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path());
+  EXPECT_EQ(Write(store.get(), {sent}, 1).num_acked, 1);
+  for (const otap::TableInfo& info : otap::AllTables()) {
+    if (sent->table(info.kind) == nullptr || info.kind == root) {
+      continue;
+    }
+    int64_t num_rows = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path() / info.directory)) {
+      if (entry.path().extension() == ".parquet") {
+        num_rows +=
+            parquet::ParquetFileReader::OpenFile(entry.path().string())->metadata()->num_rows();
+      }
+    }
+    EXPECT_EQ(num_rows, sent->table(info.kind)->num_rows()) << info.directory;
+  }
+  EXPECT_THAT(Levels(folder.path() / otap::GetTable(root).directory),
+              ::testing::ElementsAre("date=mixed/hour=mixed"));
 }
 
 /// Fails when the file of one number is made visible.
