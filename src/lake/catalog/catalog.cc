@@ -478,7 +478,7 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
     const otap::TableInfo* table = otap::FindTable(name);
     if (table == nullptr) {
       ignored.push_back(MakeError(ErrorKind::kFileDiscovery,
-                                  "the directory is none of the 27 tables and is ignored",
+                                  "the directory is not named as a table of the model and is ignored",
                                   {.file = name}));
       continue;
     }

@@ -10,10 +10,10 @@
 
 namespace df::lake {
 
-/// Tells whether a value of a chunk of byte arrays may be `text`, by its dictionary. True where a
-/// page may hold values that are not in the dictionary, or where there is none, it is large or
-/// cannot be read: what is wrong with it is named where the column is read. Throws what Parquet
-/// throws. Cost: one read of at most kMostDictionaryBytes.
+/// Tells whether a value of a chunk of byte arrays may be `text`, by its dictionary. Returns true
+/// for a chunk without a dictionary, for one whose pages may hold other values, and when the
+/// dictionary is too large or cannot be read; the reader of the column names what is wrong with it.
+/// Throws what Parquet throws. Cost: one read of at most kMostDictionaryBytes.
 bool DictionaryMayHave(arrow::io::RandomAccessFile* file, const parquet::ColumnChunkMetaData& chunk,
                        const parquet::ColumnDescriptor& column, int64_t file_bytes,
                        std::string_view text);

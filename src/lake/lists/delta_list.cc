@@ -61,9 +61,10 @@ Result<LakeListing> DeltaList::List(const std::vector<otap::Signal>& signals) {
       continue;
     }
     if (table == nullptr) {
-      lake->AddNotice(MakeError(ErrorKind::kFileDiscovery,
-                                "the directory is none of the 27 tables and is ignored",
-                                {.file = entry.name}));
+      lake->AddNotice(
+          MakeError(ErrorKind::kFileDiscovery,
+                    "the directory is not named as a table of the model and is ignored",
+                    {.file = entry.name}));
     } else if (lake->IsNeeded(table->kind)) {
       if (const Status status = ReadTable(table->kind, lake.get()); !status.ok()) {
         lake->Refuse(table->kind,

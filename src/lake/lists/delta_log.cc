@@ -24,7 +24,7 @@ constexpr size_t kMaxLineBytes = size_t{16} << 20;
 constexpr size_t kVersionDigits = 20;
 constexpr size_t kPartDigits = 10;
 
-/// Reader features that change nothing for whoever reads the files that the log names.
+/// Reader features that do not change how the data files are read.
 constexpr std::string_view kKnownFeatures[] = {"timestampNtz", "vacuumProtocolCheck"};
 /// Actions that say nothing of which rows the table has.
 constexpr std::string_view kIgnoredActions[] = {"commitInfo", "txn", "cdc", "domainMetadata"};
@@ -131,7 +131,8 @@ struct DeltaLog::LogFiles {
     unknown_checkpoint = entry.name;
   }
 
-  /// Returns the newest version with a whole checkpoint and its files; -1 where there is none.
+  /// Returns the newest version that has a complete checkpoint, with the files of it. Returns -1 if
+  /// no version has one.
   std::pair<int64_t, std::vector<std::string>> NewestCheckpoint() const {
     std::pair<int64_t, std::vector<std::string>> newest = {-1, {}};
     if (!checkpoints.empty()) {

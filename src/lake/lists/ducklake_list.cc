@@ -242,8 +242,8 @@ class DuckLakeReader {
         .info = otap::FindTable(Lower(name)), .id = id, .folder = "", .columns = {}, .files = {}};
     if (table.info == nullptr) {
       lake_->AddNotice(MakeError(ErrorKind::kFileDiscovery,
-                                 fmt::format("DuckLake table {}.{} is none of the 27 tables and is "
-                                             "ignored",
+                                 fmt::format("DuckLake table {}.{} is not named as a table of "
+                                             "the model and is ignored",
                                              PrintableText(options_.schema), PrintableText(name)),
                                  {.file = options_.catalog}));
       return;
@@ -549,7 +549,7 @@ Result<LakeListing> DuckLakeList::List(const std::vector<otap::Signal>& signals)
   }
   ARROW_ASSIGN_OR_RAISE(auto lake, ListedLake::Open(store_.get(), base_, signals));
   DuckLakeReader reader(**database, *store_, base_, options_, &partitions_, lake.get());
-  // One state of the catalog, whoever writes meanwhile.
+  // A transaction sees one state of the catalog even if others write to it.
   ARROW_RETURN_NOT_OK((*database)->Run("BEGIN"));
   ARROW_RETURN_NOT_OK(reader.Read());
   ARROW_RETURN_NOT_OK((*database)->Run("COMMIT"));

@@ -23,8 +23,8 @@ namespace df::lake {
 /// A file as a list names it.
 struct ListedFile {
   otap::TableKind table = otap::TableKind::kLogs;
-  std::string partition;              ///< "key=value/key=value", "" where there is none
-  std::string path;                   ///< below the base
+  std::string partition;  ///< "key=value/key=value", or "" for a table without partitions
+  std::string path;       ///< below the base
   std::optional<int64_t> size_bytes;  ///< where the list says it
   int64_t num_rows = -1;              ///< -1: the list does not say it
   std::string named_at;               ///< where the list names it, as in "plan.jsonl:12"

@@ -113,7 +113,7 @@ class LakeWorker final : private lake::WriteListener {
   void OnRefused(uint64_t batch, const Status& status) override;
 
   void Push(Message message);
-  /// Waits for a message unless there is something to merge. Nothing: there is none.
+  /// Waits for a message, unless there is something to merge. Returns nothing when no message came.
   std::optional<Message> Pop();
   bool HasMessage();
   bool is_stopped();
