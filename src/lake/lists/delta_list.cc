@@ -61,10 +61,9 @@ Result<LakeListing> DeltaList::List(const std::vector<otap::Signal>& signals) {
       continue;
     }
     if (table == nullptr) {
-      lake->AddNotice(
-          MakeError(ErrorKind::kFileDiscovery,
-                    "the directory is not named as a table of the model and is ignored",
-                    {.file = entry.name}));
+      lake->AddNotice(MakeError(ErrorKind::kFileDiscovery,
+                                "the directory is not named as a table of the model and is ignored",
+                                {.file = entry.name}));
     } else if (lake->IsNeeded(table->kind)) {
       if (const Status status = ReadTable(table->kind, lake.get()); !status.ok()) {
         lake->Refuse(table->kind,
@@ -75,7 +74,9 @@ Result<LakeListing> DeltaList::List(const std::vector<otap::Signal>& signals) {
     }
   }
   partitions_.Forget();
-  return lake->Finish();
+  LakeListing listing = lake->Finish();
+  rewrites_.Look(&listing);
+  return listing;
 }
 
 Status DeltaList::ReadTable(otap::TableKind table, ListedLake* lake) {
@@ -88,14 +89,6 @@ Status DeltaList::ReadTable(otap::TableKind table, ListedLake* lake) {
   DeltaLog& log =
       logs_.try_emplace(table, store_.get(), FullPath(base_, folder), table).first->second;
   ARROW_RETURN_NOT_OK(log.Update(*entries));
-  if (const auto version = log.TakeRewrite()) {
-    lake->AddProblem(MakeError(
-        ErrorKind::kFileDiscovery,
-        fmt::format("version {} has written rows anew that were listed before: they are sent once "
-                    "more",
-                    *version),
-        {.table = folder}));
-  }
   for (const auto& [path, file] : log.files()) {
     ARROW_RETURN_NOT_OK(AddFile(log, path, file, table, lake));
   }

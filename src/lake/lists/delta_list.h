@@ -12,6 +12,7 @@
 #include "lake/catalog/file_list.h"
 #include "lake/lists/delta_log.h"
 #include "lake/lists/partition_names.h"
+#include "lake/lists/rewrite_watch.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -43,6 +44,7 @@ class DeltaList final : public FileListProvider {
   std::shared_ptr<storage::Store> store_;
   std::string base_;
   PartitionNames partitions_;
+  RewriteWatch rewrites_;
   std::map<otap::TableKind, DeltaLog> logs_;
 };
 

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "testing/counted_reads.h"
 #include "testing/listed_files.h"
 #include "testing/tree_replay.h"
 
@@ -110,6 +111,23 @@ TEST_F(DeltaListTest, ALaterListingReadsWhatIsNew) {
   EXPECT_THAT(ListedFileNames(List()), ElementsAre("logs _part_id=a logs/y.parquet"));
 }
 
+TEST_F(DeltaListTest, FilesThatWereReplacedAreNamedWhateverTheLogSaysOfThem) {
+  for (const char* file : {"x", "y", "z", "other"}) {
+    AddFile(fmt::format("logs/{}.parquet", file));
+  }
+  Commit(0, {kProtocol, Metadata(), Add("x.parquet", "a"), Add("y.parquet", "a")});
+  EXPECT_THAT(List().problems, IsEmpty());
+  // Whole partitions that go, and others that come, repeat nothing.
+  Commit(1, {Add("other.parquet", "b")});
+  EXPECT_THAT(List().problems, IsEmpty());
+  Commit(2, {Remove("x.parquet"), Remove("y.parquet"), Add("z.parquet", "a")});
+  EXPECT_THAT(StatusMessages(List().problems),
+              ElementsAre(AllOf(HasSubstr("has replaced 2 files"), HasSubstr("by 1 others"),
+                                HasSubstr("z.parquet"), HasSubstr("_part_id=a"))));
+  Commit(3, {Remove("other.parquet")});
+  EXPECT_THAT(List().problems, IsEmpty());
+}
+
 TEST_F(DeltaListTest, ATableThatIsMadeAnewIsReadAnew) {
   AddFile("logs/x.parquet");
   AddFile("logs/y.parquet");
@@ -131,8 +149,29 @@ TEST_F(DeltaListTest, RowsThatAreWrittenAnewWhileFollowingAreNamed) {
   const LakeListing listing = List();
   EXPECT_THAT(ListedFileNames(listing), ElementsAre("logs _part_id=a logs/y.parquet"));
   EXPECT_THAT(StatusMessages(listing.problems),
-              ElementsAre(HasSubstr("version 1 has written rows")));
+              ElementsAre(AllOf(HasSubstr("has replaced 1 files"), HasSubstr("y.parquet"))));
   EXPECT_THAT(List().problems, IsEmpty());
+}
+
+TEST_F(DeltaListTest, ARefusedLogIsReadAgainOnlyWhenItHasChanged) {
+  AddFile("logs/x.parquet");
+  Commit(0, {kProtocol, Metadata(), Add("x.parquet", "a")});
+  Commit(1, {R"({"unknownAction":{}})"});
+  const auto store = std::make_shared<df::testing::CountedFileSystem>();
+  DeltaList list(std::shared_ptr<storage::Store>(storage::Store::Over(
+                     storage::ParseStoreUri(base().string()).ValueOrDie(), {}, store)),
+                 base().string(), DeltaOptions());
+  const auto look = [&] {
+    return StatusMessages(list.List({otap::Signal::kLogs}).ValueOrDie().problems);
+  };
+  const auto is_refused = ::testing::Contains(HasSubstr("unknownAction"));
+  EXPECT_THAT(look(), is_refused);
+  const int64_t num_bytes = store->num_bytes();
+  EXPECT_GT(num_bytes, 0);
+  EXPECT_THAT(look(), is_refused);
+  EXPECT_EQ(store->num_bytes(), num_bytes);
+  Commit(1, {R"({"txn":{"appId":"a","version":1}})"});
+  EXPECT_THAT(look(), IsEmpty());
 }
 
 TEST_F(DeltaListTest, AMissingFileCostsItself) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -90,6 +91,18 @@ std::vector<std::string> ListOf(const Json& object, const char* key) {
   return texts;
 }
 
+/// Two listings of a log that differ have different prints, but for chance. The order of their
+/// entries does not count.
+size_t PrintOf(const std::vector<DirectoryEntry>& entries) {
+  size_t print = 0;
+  for (const DirectoryEntry& entry : entries) {
+    print += std::hash<std::string>()(fmt::format("{} {} {} {} {}", entry.name, entry.size_bytes,
+                                                  entry.modified_nanos, entry.number.device,
+                                                  entry.number.inode));
+  }
+  return print;
+}
+
 int64_t NumRecords(const std::string& stats) {
   const Json parsed = Json::parse(stats, nullptr, false);
   const auto count = parsed.is_object() ? IntegerOf(parsed, "numRecords") : Result<int64_t>(-1);
@@ -168,7 +181,20 @@ void DeltaLog::Reset() {
 }
 
 Status DeltaLog::Update(const std::vector<DirectoryEntry>& entries) {
-  const LogFiles log(entries);
+  const size_t print = PrintOf(entries);
+  if (!refusal_.ok() && print == refused_print_) {
+    return refusal_;
+  }
+  refusal_ = Read(LogFiles(entries));
+  if (!refusal_.ok()) {
+    Reset();
+  }
+  // What a store could not give may pass; what the log says does not.
+  refused_print_ = print;
+  return refusal_.IsInvalid() ? refusal_ : std::exchange(refusal_, Status::OK());
+}
+
+Status DeltaLog::Read(const LogFiles& log) {
   if (!log.unknown_checkpoint.empty()) {
     return Status::Invalid(fmt::format("found checkpoint {}, expected one in the form of version 1",
                                        PrintableText(log.unknown_checkpoint)));
@@ -183,16 +209,8 @@ Status DeltaLog::Update(const std::vector<DirectoryEntry>& entries) {
       commit->second->number != last_commit_.number) {
     Reset();  // nothing is known, or the table was made anew
   }
-  Status status = Continue(log);
-  if (status.ok() && !has_metadata_) {
-    status = Status::Invalid("found no metaData in the log");
-  }
-  if (!status.ok()) {
-    Reset();
-    return status;
-  }
-  seen_version_ = version_;
-  return status;
+  ARROW_RETURN_NOT_OK(Continue(log));
+  return has_metadata_ ? Status::OK() : Status::Invalid("found no metaData in the log");
 }
 
 /// A log whose end is gone would look like an older version of the table.
@@ -269,13 +287,11 @@ Status DeltaLog::ReadAction(std::string_view line, int64_t version) {
   const Json& action = *object.begin();
   if (name == "add") {
     ARROW_ASSIGN_OR_RAISE(const int64_t size, IntegerOf(action, "size"));
-    const Json* is_new = Member(action, "dataChange");
     return Add({.path = TextOf(action, "path"),
                 .size_bytes = size,
                 .stats = TextOf(action, "stats"),
                 .partition_values = TextsOf(action, "partitionValues"),
-                .has_deletion_vector = Member(action, "deletionVector") != nullptr,
-                .is_new_data = is_new == nullptr || !is_new->is_boolean() || is_new->get<bool>()},
+                .has_deletion_vector = Member(action, "deletionVector") != nullptr},
                version);
   }
   if (name == "remove") {
@@ -316,9 +332,6 @@ Status DeltaLog::Add(DeltaAdd add, int64_t version) {
                  .num_rows = NumRecords(add.stats),
                  .values = std::move(add.partition_values),
                  .version = version};
-  if (seen_version_ >= 0 && version > seen_version_ && !add.is_new_data) {
-    rewrite_ = version;
-  }
   files_.insert_or_assign(std::move(add.path), std::move(file));
   return Status::OK();
 }

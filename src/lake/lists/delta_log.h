@@ -34,7 +34,6 @@ struct DeltaAdd {
   std::string stats;                                    ///< JSON, "" for none
   std::map<std::string, std::string> partition_values;  ///< null is ""
   bool has_deletion_vector = false;
-  bool is_new_data = true;
 };
 struct DeltaMetadata {
   std::string provider;
@@ -47,8 +46,8 @@ struct DeltaProtocol {
   std::vector<std::string> reader_features;
 };
 
-/// Reads a log from its newest whole checkpoint on, and later what is new. What it cannot hold
-/// exactly is refused: the log is read anew then when it is looked at again.
+/// Reads a log from its newest whole checkpoint on, and later what is new. A log that is refused is
+/// read anew as soon as a listing shows that it has changed.
 class DeltaLog {
  public:
   /// `folder` is that of the table, for the store.
@@ -65,9 +64,6 @@ class DeltaLog {
   const std::vector<std::string>& partition_columns() const { return partition_columns_; }
   /// Returns the partition columns that files may have, as PartitionNames wants them.
   const std::vector<std::string>& columns() const { return columns_; }
-  /// Versions after the first look that wrote rows anew which were there before; at most one a
-  /// call.
-  std::optional<int64_t> TakeRewrite() { return std::exchange(rewrite_, std::nullopt); }
 
   // What the readers of commits and checkpoints say. Errors: Invalid that says why the table is
   // refused.
@@ -78,6 +74,7 @@ class DeltaLog {
 
  private:
   struct LogFiles;
+  Status Read(const LogFiles& log);
   Status Continue(const LogFiles& log);
   Status CheckLastCheckpoint(const LogFiles& log) const;
   Status ReadCommit(int64_t version);
@@ -90,11 +87,11 @@ class DeltaLog {
   int64_t version_ = -1;
   storage::DirectoryEntry last_commit_;  ///< of version_
   bool has_metadata_ = false;
-  int64_t seen_version_ = -1;  ///< up to which an earlier look came to its end
   std::vector<std::string> partition_columns_;
   std::vector<std::string> columns_;
   std::map<std::string, DeltaFile> files_;
-  std::optional<int64_t> rewrite_;
+  Status refusal_;
+  size_t refused_print_ = 0;  ///< of the listing that was refused
 };
 
 /// Reads a file of a checkpoint into a log. Errors: as DeltaLog.

@@ -555,7 +555,9 @@ Result<LakeListing> DuckLakeList::List(const std::vector<otap::Signal>& signals)
   ARROW_RETURN_NOT_OK((*database)->Run("COMMIT"));
   reader.AddFiles();
   partitions_.Forget();
-  return lake->Finish();
+  LakeListing listing = lake->Finish();
+  rewrites_.Look(&listing);
+  return listing;
 }
 
 }  // namespace df::lake

@@ -11,6 +11,7 @@
 
 #include "lake/catalog/file_list.h"
 #include "lake/lists/partition_names.h"
+#include "lake/lists/rewrite_watch.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -43,6 +44,7 @@ class DuckLakeList final : public FileListProvider {
   std::string base_;
   DuckLakeOptions options_;
   PartitionNames partitions_;
+  RewriteWatch rewrites_;
 };
 
 }  // namespace df::lake

@@ -118,6 +118,18 @@ class DuckLakeListTest : public ::testing::Test {
   df::testing::TemporaryFolder folder_;
 };
 
+TEST_F(DuckLakeListTest, FilesThatWereMergedAreNamed) {
+  DuckLakeList list(storage::Store::Local(), base().string(), {.catalog = catalog().string()});
+  EXPECT_THAT(list.List({otap::Signal::kLogs}).ValueOrDie().problems, IsEmpty());
+  fs::copy_file(base() / "main/logs/a.parquet", base() / "main/logs/merged.parquet");
+  // A merged file has the first snapshot of those that it replaces, which go from the catalog.
+  Run("UPDATE ducklake_data_file SET data_file_id = 13, path = 'merged.parquet' WHERE data_file_id "
+      "= 10;"
+      "UPDATE ducklake_file_partition_value SET data_file_id = 13 WHERE data_file_id = 10");
+  EXPECT_THAT(StatusMessages(list.List({otap::Signal::kLogs}).ValueOrDie().problems),
+              ElementsAre(AllOf(HasSubstr("has replaced 1 files"), HasSubstr("merged.parquet"))));
+}
+
 TEST_F(DuckLakeListTest, ListsTheFilesOfTheNewestSnapshot) {
   const LakeListing listing = List();
   EXPECT_THAT(ListedFileNames(listing),
