@@ -477,9 +477,9 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
     }
     const otap::TableInfo* table = otap::FindTable(name);
     if (table == nullptr) {
-      ignored.push_back(MakeError(ErrorKind::kFileDiscovery,
-                                  "the directory is not named as a table of the model and is ignored",
-                                  {.file = name}));
+      ignored.push_back(MakeError(
+          ErrorKind::kFileDiscovery,
+          "the directory is not named as a table of the model and is ignored", {.file = name}));
       continue;
     }
     listing.has_table_folders = true;
