@@ -11,7 +11,6 @@
 
 #include <CLI/CLI.hpp>
 #include <arrow/compute/api.h>
-#include <arrow/filesystem/localfs.h>
 #include <arrow/io/file.h>
 #include <arrow/table.h>
 #include <arrow/util/thread_pool.h>
@@ -23,6 +22,7 @@
 #include "lake/write/batch_rows.h"
 #include "lake/write/file_schema.h"
 #include "lake/write/signal_writer.h"
+#include "storage/store.h"
 
 namespace df::bench {
 namespace {
@@ -47,16 +47,16 @@ double CpuSeconds() {
 /// Reads a whole tree as batches, as a receiver does.
 Result<std::vector<otap::BatchPtr>> ReadBatches(const Settings& settings) {
   std::vector<otap::BatchPtr> batches;
-  arrow::fs::LocalFileSystem local;
+  const auto store = storage::Store::Local();
   lake::ReadOptions options;
   options.batch_size = settings.batch_size;
   lake::ReadReport report;
   lake::MemoryBudget budget(options.memory_limit_bytes);
   ARROW_ASSIGN_OR_RAISE(const auto listing,
-                        lake::ListLake(local, settings.source, options.signals));
+                        lake::ListLake(*store, settings.source, options.signals));
   for (const lake::PartitionListing& partition : listing.partitions) {
     const auto files = std::make_shared<lake::PartitionFiles>(
-        lake::LoadPartition(local, settings.source, partition, &report));
+        lake::LoadPartition(*store, settings.source, partition, &report));
     for (const otap::Signal signal : options.signals) {
       lake::PartitionTask task;
       task.signal = signal;
@@ -64,9 +64,9 @@ Result<std::vector<otap::BatchPtr>> ReadBatches(const Settings& settings) {
       for (size_t i = 0; i < files->of(otap::RootTable(signal)).size(); ++i) {
         task.root_files.push_back(i);
       }
-      ARROW_ASSIGN_OR_RAISE(auto reader,
-                            lake::PartitionReader::Make(&local, settings.source, std::move(task),
-                                                        options, &budget, &report));
+      ARROW_ASSIGN_OR_RAISE(
+          auto reader, lake::PartitionReader::Make(store.get(), settings.source, std::move(task),
+                                                   options, &budget, &report));
       while (true) {
         ARROW_ASSIGN_OR_RAISE(auto payload, reader->Next());
         if (!payload.has_value()) {
