@@ -141,6 +141,10 @@ arrow::Result<WrittenLake> WriteLake(const std::filesystem::path& base,
 /// repeated ids and descending ids stay at their defaults. Files are cut at a few hundred rows.
 LakeWriterOptions RandomLakeOptions(LakeLayout layout, RandomEngine& rng);
 
+/// Draws a combination as RandomLakeOptions does, of which every record comes back: files as the
+/// exporter of the reference writes them, one batch a file, ids that count by one.
+LakeWriterOptions JoinableUpstreamOptions(RandomEngine& rng);
+
 /// Reads a tree of the own layout with Arrow's reader and no thought of cost: one batch per
 /// partition and signal, with the ids of the files and whatever other columns they have. Fit for
 /// CanonicalRecords only. Trees of the upstream layout come out right where every partition holds

@@ -161,6 +161,15 @@ LakeWriterOptions RandomLakeOptions(LakeLayout layout, RandomEngine& rng) {
   return options;
 }
 
+LakeWriterOptions JoinableUpstreamOptions(RandomEngine& rng) {
+  LakeWriterOptions options = RandomLakeOptions(LakeLayout::kUpstream, rng);
+  options.root_rows_per_file = 1;
+  options.split_batches = false;
+  options.id_step = 1;
+  options.id_gaps = 0;
+  return options;
+}
+
 arrow::Result<std::vector<otap::BatchPtr>> ReadLakeNaively(const std::filesystem::path& base) {
   std::map<std::string, std::map<TableKind, CellTable>> partitions;
   std::set<std::filesystem::path> paths;

@@ -378,6 +378,15 @@ class BatchMaker {
 
 }  // namespace
 
+RandomBatchOptions JoinableUpstreamShape() {
+  RandomBatchOptions shape;
+  shape.valueless_exemplars = false;
+  shape.upstream_columns_only = true;
+  shape.missing_column = 0;
+  shape.null_struct = 0;
+  return shape;
+}
+
 otap::BatchPtr RandomBatch(otap::Signal signal, const RandomBatchOptions& options,
                            RandomEngine& rng) {
   return BatchMaker(signal, options, rng).Make();

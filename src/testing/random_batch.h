@@ -47,6 +47,10 @@ struct RandomBatchOptions {
   RandomValueOptions values;
 };
 
+/// What an upstream file holds and gives back (JoinableUpstreamOptions): every id column is there,
+/// and every row has a resource and a scope.
+RandomBatchOptions JoinableUpstreamShape();
+
 /// Returns a canonical batch with plain ids: resource ids count from 0 in row order, scope ids
 /// count over the whole batch, every span and metric has an id, a log record only when it has
 /// attributes, ids of points, events, links and exemplars count over the batch. Rows of one

@@ -56,6 +56,7 @@ AttributeScreen::AttributeScreen(otap::TableKind kind, const std::vector<FileSum
         auto group = std::make_unique<ChildRowGroup>();
         group->summary = file;
         group->index = static_cast<int>(i);
+        num_rows_ += group->num_rows();
         groups_.push_back(std::move(group));
       }
     }
@@ -65,6 +66,10 @@ AttributeScreen::AttributeScreen(otap::TableKind kind, const std::vector<FileSum
 
 Result<std::vector<AttributeMatch>> AttributeScreen::Ask(const IdColumn& ids,
                                                          const otap::RowSet& rows) {
+  num_rows_ += std::ssize(ids.values);
+  if (has_given_up_) {
+    return arrow::Status::CapacityError("the same attributes were looked at too often");
+  }
   std::vector<AttributeMatch> answer(ids.values.size(), AttributeMatch::kUnseen);
   const auto asked = RowsById(ids, rows);
   if (asked.empty()) {
@@ -78,15 +83,24 @@ Result<std::vector<AttributeMatch>> AttributeScreen::Ask(const IdColumn& ids,
     if (possible.max < range.min || possible.min > range.max) {
       continue;
     }
+    ++num_visits_;
     ARROW_ASSIGN_OR_RAISE(const Parents* parents, ParentsOf(*groups_[i]));
-    size_t place = 0;
-    for (const auto& [id, row] : asked) {
-      while (place < parents->ids.size() && parents->ids[place] < id) {
-        ++place;
+    auto next = asked.begin();
+    const auto& known = parents->ids;
+    for (auto id = std::lower_bound(known.begin(), known.end(), range.min);
+         id != known.end() && *id <= range.max; ++id) {
+      ++num_visits_;
+      next = std::lower_bound(next, asked.end(), std::pair(*id, size_t{0}));
+      for (auto row = next; row != asked.end() && row->first == *id; ++row) {
+        answer[row->second] = std::max(answer[row->second],
+                                       parents->matches[static_cast<size_t>(id - known.begin())]);
       }
-      if (place < parents->ids.size() && parents->ids[place] == id) {
-        answer[row] = std::max(answer[row], parents->matches[place]);
-      }
+    }
+    if (num_visits_ > kMostVisits * num_rows_) {
+      has_given_up_ = true;
+      parents_.clear();
+      held_.Set(0);
+      return arrow::Status::CapacityError("the same attributes were looked at too often");
     }
   }
   Forget();
@@ -143,6 +157,7 @@ Result<AttributeScreen::Parents> AttributeScreen::Read(const ChildRowGroup& grou
   }));
   ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
                         file->ReadIds(group.index, LeafIndex(kind_, "parent_id")));
+  num_visits_ += group.num_rows();
   std::vector<AttributeMatch> matches(ids.values.size(), AttributeMatch::kWithout);
   ARROW_RETURN_NOT_OK(ReadMatches(file.get(), group.index, &matches));
 

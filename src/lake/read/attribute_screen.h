@@ -30,19 +30,24 @@ enum class AttributeMatch : uint8_t {
 /// One attribute table of a partition, asked for some attributes. Of its row groups the parent ids
 /// are read, the keys where their dictionary may have one, the texts where theirs may, and the
 /// integers that some need asks for.
-/// Statistics say which row groups are asked, as in TableCursor. Memory: 5 bytes for each parent of
-/// the row groups that were asked last. Owner: borrows the context. Calls: from one thread.
+/// Statistics say which row groups are asked, as in TableCursor. Cost: O(rows of the table and rows
+/// asked about): where ids are in no order, so that each question looks at most of the table, it
+/// gives up after kMostVisits times as many looks. Memory: 5 bytes for each parent of the row
+/// groups that were asked last. Owner: borrows the context. Calls: from one thread.
 class AttributeScreen {
  public:
   AttributeScreen(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
                   std::vector<select::AttributeNeed> any_of, ReadContext* context);
 
   /// Returns what is known of the parent of each row that is in `rows` and has an id; the others
-  /// are kUnseen. Errors: what reading returns, and CapacityError beyond the memory limit.
+  /// are kUnseen. Errors: what reading returns, and CapacityError beyond the memory limit or after
+  /// too many looks.
   Result<std::vector<AttributeMatch>> Ask(const IdColumn& ids, const otap::RowSet& rows);
 
   /// Tells whether any parent may have one of the attributes. Errors: as Ask.
   Result<bool> MayHaveAny();
+
+  static constexpr int64_t kMostVisits = 8;
 
  private:
   /// The parents of a row group, ascending, each once.
@@ -67,6 +72,9 @@ class AttributeScreen {
   std::map<const ChildRowGroup*, Parents> parents_;
   Reservation held_;
   uint64_t question_ = 0;
+  int64_t num_rows_ = 0;    ///< of the table, and those that were asked about
+  int64_t num_visits_ = 0;  ///< rows read, and parents looked at
+  bool has_given_up_ = false;
   std::optional<bool> may_have_any_;
 };
 

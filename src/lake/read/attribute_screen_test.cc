@@ -1,7 +1,10 @@
 // Conditions on attributes give what they give in memory, and little is read for few.
+#include "lake/read/attribute_screen.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +14,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "lake/catalog/catalog.h"
 #include "lake/read/partition_reader.h"
 #include "otap/any_value.h"
 #include "otap/rows.h"
@@ -171,20 +175,19 @@ TEST_P(AttributeScreenSeeds, GiveWhatTheyGiveInMemory) {
   RandomEngine random(GetParam() + 31);
   df::testing::RandomBatchOptions shape;
   shape.valueless_exemplars = false;
-  shape.upstream_columns_only = layout == LakeLayout::kUpstream;
+  if (layout == LakeLayout::kUpstream) {
+    shape = df::testing::JoinableUpstreamShape();
+  }
   shape.root_rows = 60;
   const auto sent = df::testing::RandomBatches(6, std::nullopt, shape, random);
-  auto options = df::testing::RandomLakeOptions(layout, random);
-  if (layout == LakeLayout::kUpstream) {
-    options.root_rows_per_file = 1;
-    options.split_batches = false;
-  }
+  const auto options = layout == LakeLayout::kUpstream
+                           ? df::testing::JoinableUpstreamOptions(random)
+                           : df::testing::RandomLakeOptions(layout, random);
   TemporaryFolder folder;
   ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, options, random()).ok());
-  const Replayed whole = df::testing::ReplayTree(folder.path(), {});
-  if (whole.report.rows_without_resource > 0 || whole.report.num_errors() > 0) {
-    return;  // more resources than ids in a batch, or a table of empty columns, which is named
-  }
+  const ReadReport whole = df::testing::ReplayTree(folder.path(), {}).report;
+  ASSERT_EQ(whole.rows_without_resource, 0);
+  ASSERT_EQ(whole.num_errors(), 0);
   for (int i = 0; i < 8; ++i) {
     const otap::Signal signal = otap::kAllSignals[random() % otap::kAllSignals.size()];
     const std::string text = DrawCondition(sent, signal, random);
@@ -313,6 +316,40 @@ TEST(AttributeScreen, LittleIsReadForRareAttributes) {
         &replayed);
     EXPECT_EQ(replayed.report.items, num_items);
   }
+}
+
+/// Where each question looks at the whole table the screen gives up: the sum of them stays linear.
+TEST(AttributeScreen, GivesUpWhereItLooksAtTheSameRowsAgainAndAgain) {
+  constexpr int64_t kRows = 2'000;
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), {LogsWithUsers(0, kRows)},
+                                     {.layout = LakeLayout::kOwn, .row_group_rows = 500}, 3)
+                  .ok());
+  const auto store = storage::Store::Local();
+  const std::string base = folder.path().string();
+  const auto listing = ListLake(*store, base, {otap::Signal::kLogs}).ValueOrDie();
+  ReadReport report;
+  const PartitionFiles files = LoadPartition(*store, base, listing.partitions.at(0), &report);
+  MemoryBudget budget(int64_t{64} << 20);
+  ReadContext context{.store = store.get(), .base = base, .budget = &budget, .report = &report};
+  context.slice_bytes = 1 << 20;
+  context.make_room = [] {};
+  AttributeScreen screen(otap::TableKind::kLogAttrs, files.of(otap::TableKind::kLogAttrs),
+                         {{.key = "user", .text = "user-1999", .integer = std::nullopt}}, &context);
+  IdColumn ids;
+  ids.values = {0, kRows - 1};
+  int num_answers = 0;
+  auto answer = screen.Ask(ids, otap::RowSet(2, true));
+  for (; answer.ok() && num_answers < 1'000; answer = screen.Ask(ids, otap::RowSet(2, true))) {
+    EXPECT_EQ(answer->at(0), AttributeMatch::kWithout);
+    EXPECT_EQ(answer->at(1), AttributeMatch::kWith);
+    ++num_answers;
+  }
+  EXPECT_GE(num_answers, 3);
+  EXPECT_LE(num_answers, 3 * AttributeScreen::kMostVisits);  // three rows a parent
+  EXPECT_TRUE(answer.status().IsCapacityError()) << answer.status();
+  EXPECT_FALSE(screen.Ask(ids, otap::RowSet(2, true)).ok());
+  EXPECT_GT(budget.peak_bytes(), 0);
 }
 
 /// A condition that fails for an attribute has no answer, whatever the parts behind it say.
