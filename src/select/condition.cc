@@ -100,6 +100,13 @@ std::vector<std::string_view> Condition::RootPartColumns() const {
   return columns;
 }
 
+bool Condition::reads_group_attributes() const {
+  return std::any_of(program_->paths.begin(), program_->paths.end(), [](const Path& path) {
+    return path.info->reading == Reading::kAttributes &&
+           (path.info->place == Place::kResource || path.info->place == Place::kScope);
+  });
+}
+
 Answer Condition::AskRootPart(const otap::Batch& batch, const otap::RowSet& asked) const {
   return AskProgram(*root_part_, batch, otap::RootTable(signal_), asked);
 }

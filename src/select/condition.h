@@ -50,6 +50,9 @@ class Condition {
   /// broken, a map or a list.
   const std::vector<AttributeNeeds>& attribute_needs() const { return attribute_needs_; }
 
+  /// Tells whether it reads attributes of resources or scopes.
+  bool reads_group_attributes() const;
+
   /// Asks about some rows of a table: the root table, or for metrics one of data points. Needs
   /// plain ids. Cost: O(rows of the table and of the attribute tables that it names); conditions on
   /// one column with a dictionary are evaluated once for each entry.

@@ -269,6 +269,7 @@ class PartitionReaderImpl final : public PartitionReader {
     selection_.Commit(context_.report);
     expected_.Commit();
     if (payload.batch == nullptr) {
+      unasked_rows_ += selection_.ReadsGroupAttributes() ? num_ambiguous_rows_ : 0;
       return;
     }
     ++context_.report->payloads;
@@ -474,6 +475,16 @@ class PartitionReaderImpl final : public PartitionReader {
                                       .table = std::string(otap::GetTable(root_).directory),
                                       .file = ""}));
     }
+    if (unasked_rows_ > 0) {
+      context_.report->Add(
+          MakeError(ErrorKind::kReconstruction,
+                    fmt::format("{} rows are left out by a condition on resource or scope "
+                                "attributes: which are theirs cannot be told",
+                                unasked_rows_),
+                    {.partition = context_.partition,
+                     .table = std::string(otap::GetTable(root_).directory),
+                     .file = ""}));
+    }
     selection_.Name(context_.partition, context_.report);
     told_ids_.Name();
     for (const auto& [kind, rows] : given_twice_) {
@@ -554,6 +565,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::vector<std::pair<otap::TableKind, Duplicates>> duplicates_;  ///< of the payload in hand
   bool is_forbidden_ = false;   ///< resource_join is 'fail', and that has rows of this kind
   int64_t ambiguous_rows_ = 0;  ///< of all that went out
+  int64_t unasked_rows_ = 0;    ///< ambiguous ones that a condition on what they lack left out
   bool is_finished_ = false;
 };
 

@@ -8,6 +8,14 @@
 
 namespace df::lake {
 
+bool PayloadSelection::ReadsGroupAttributes() const {
+  if (!is_selecting_) {
+    return false;
+  }
+  const auto& where = selector_->wishes().where[static_cast<size_t>(signal_)];
+  return where.has_value() && where->reads_group_attributes();
+}
+
 bool PayloadSelection::MayWant(const RootRows& rows, const TableAssembler& assemble) const {
   if (!is_selecting_ || rows.is_screened || !selector_->CanScreen(signal_)) {
     return true;

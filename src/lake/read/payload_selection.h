@@ -25,6 +25,9 @@ class PayloadSelection {
 
   bool is_selecting() const { return is_selecting_; }
 
+  /// Tells whether the condition reads attributes of resources or scopes.
+  bool ReadsGroupAttributes() const;
+
   /// Tells whether a row may be wanted, by what the root table alone says: if not, its children
   /// need not be looked for.
   bool MayWant(const RootRows& rows, const TableAssembler& assemble) const;

@@ -254,6 +254,37 @@ TEST(Selection, ItemsWithoutAnAnswerAreLeftOutAndNamed) {
                   sent[0]->num_items() + sent[1]->num_items())));
 }
 
+TEST(Selection, RowsThatAreLeftOutForWantOfTheirResourceAreNamed) {
+  // Four batches of one resource each in one file: only the attribute files tell where they start.
+  RandomEngine random(11);
+  df::testing::RandomBatchOptions shape;
+  shape.upstream_columns_only = true;
+  shape.max_resources = 1;
+  shape.max_scopes_per_resource = 1;
+  shape.without_attributes = 0;
+  shape.null_struct = 0;
+  shape.missing_column = 0;
+  const auto sent = df::testing::RandomBatches(4, otap::Signal::kLogs, shape, random);
+  TemporaryFolder folder;
+  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, {}, 1).ok());
+  const auto messages = [&](std::string_view condition, ResourceJoin join) {
+    Wishes wishes;
+    wishes.where[0] = Compile(condition, otap::Signal::kLogs);
+    ReadOptions options;
+    options.resource_join = join;
+    options.selector = std::make_shared<const select::Selector>(wishes);
+    return df::testing::Messages(ReplayTree(folder.path(), options));
+  };
+  const auto is_named = ::testing::HasSubstr(
+      "160 rows are left out by a condition on resource or scope attributes: which are theirs "
+      "cannot be told");
+  EXPECT_THAT(messages("Len(resource.attributes) > 0", ResourceJoin::kDrop), is_named);
+  EXPECT_THAT(messages("Len(scope.attributes) > 0", ResourceJoin::kDrop), is_named);
+  // Those that are left out for another reason, or whose resources are known, are no loss.
+  EXPECT_EQ(messages("Len(attributes) > 1000", ResourceJoin::kDrop), "");
+  EXPECT_EQ(messages("Len(resource.attributes) > 1000", ResourceJoin::kInfer), "");
+}
+
 std::shared_ptr<arrow::Array> TimeColumn(const std::vector<std::optional<int64_t>>& values) {
   arrow::TimestampBuilder builder(arrow::timestamp(arrow::TimeUnit::NANO),
                                   arrow::default_memory_pool());
