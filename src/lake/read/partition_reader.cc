@@ -297,15 +297,31 @@ class PartitionReaderImpl final : public PartitionReader {
   }
 
   Status AddGroups(otap::BatchBuilder* builder, const NestedIds& nested) {
-    if (TableCursor* resources = cursor(otap::TableKind::kResourceAttrs); resources != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(ChildRows children, nested.CollectResources(resources));
-      expected_.SetReferences(resources->kind(), nested.ResourceReferences(children));
-      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kResourceAttrs, std::move(children)));
-    }
-    if (TableCursor* scopes = cursor(otap::TableKind::kScopeAttrs); scopes != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(ChildRows children, nested.CollectScopes(scopes));
-      expected_.SetReferences(scopes->kind(), nested.ScopeReferences(children));
-      ARROW_RETURN_NOT_OK(AddTable(builder, otap::TableKind::kScopeAttrs, std::move(children)));
+    for (const otap::TableKind kind :
+         {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
+      TableCursor* groups = cursor(kind);
+      if (groups == nullptr) {
+        continue;
+      }
+      const bool is_resource = kind == otap::TableKind::kResourceAttrs;
+      const auto collect = [&] {
+        return is_resource ? nested.CollectResources(groups) : nested.CollectScopes(groups);
+      };
+      const auto refer = [&](const ChildRows& rows) {
+        return is_resource ? nested.ResourceReferences(rows) : nested.ScopeReferences(rows);
+      };
+      ARROW_ASSIGN_OR_RAISE(ChildRows rows, collect());
+      std::vector<AttributeReference> references = refer(rows);
+      // Statistics are no proof that a resource has no attributes.
+      if (!std::all_of(references.begin(), references.end(),
+                       [](const AttributeReference& one) { return one.has_attributes; }) &&
+          groups->CheckSkipped()) {
+        groups->Rollback();
+        ARROW_ASSIGN_OR_RAISE(rows, collect());
+        references = refer(rows);
+      }
+      expected_.SetReferences(kind, std::move(references));
+      ARROW_RETURN_NOT_OK(AddTable(builder, kind, std::move(rows)));
     }
     return Status::OK();
   }

@@ -112,5 +112,34 @@ TEST(RepeatedIds, WrongStatisticsOfChildrenHideNothing) {
   EXPECT_TRUE(is_done);
 }
 
+TEST(WrongStatistics, HideNoAttributesOfResourcesAndScopes) {
+  df::testing::RandomEngine random(7);
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
+  for (const otap::TableKind kind :
+       {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
+    TemporaryFolder folder;
+    df::testing::LakeWriterOptions options;
+    options.layout = df::testing::LakeLayout::kOwn;
+    options.first_id = 50 * kStep;
+    options.id_step = kStep;
+    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+    for (const auto& file : written.files) {
+      if (file.table == kind) {
+        const fs::path path = folder.path() / file.path;
+        const auto rows = df::testing::ReadTable(path.string()).ValueOrDie();
+        const auto parents =
+            std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("parent_id"));
+        const auto [least, most] =
+            std::minmax_element(parents->raw_values(), parents->raw_values() + parents->length());
+        df::testing::ReplaceInFooter(path, *most, *most + 2);
+        df::testing::ReplaceInFooter(path, *least, *most + 1);
+      }
+    }
+    const Replayed replayed = ReplayTree(folder.path(), {});
+    EXPECT_EQ(replayed.report.table(kind).rows_emitted, written.rows.at(kind));
+    EXPECT_EQ(Messages(replayed), "");
+  }
+}
+
 }  // namespace
 }  // namespace df::lake

@@ -223,6 +223,21 @@ void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
   }
 }
 
+bool TableCursor::CheckSkipped() {
+  bool is_wrong = false;
+  for (const auto& group : groups_) {
+    if (group->state == ChildRowGroup::State::kUnopened &&
+        group->summary->parent_statistics == FileSummary::Trust::kUnchecked) {
+      // What cannot be read is reported when it is needed.
+      const Status ignored = CheckFile(group->summary);
+      is_wrong = is_wrong ||
+                 (ignored.ok() && group->summary->parent_statistics == FileSummary::Trust::kWrong);
+    }
+  }
+  is_index_stale_ = is_index_stale_ || is_wrong;
+  return is_wrong;
+}
+
 void TableCursor::LookBehindStatistics(const IdMap& parents, ChildRows* rows) {
   for (const auto& group : groups_) {
     if (!parents.empty() && group->state == ChildRowGroup::State::kUnopened &&

@@ -106,6 +106,10 @@ class TableCursor {
   /// children and have none.
   void LookBehindStatistics(const IdMap& parents, ChildRows* rows);
 
+  /// Reads the parent ids of the row groups that no Collect has asked for, once in the life of a
+  /// file. Returns whether statistics turned out to be wrong: after a Rollback, Collect gives more.
+  bool CheckSkipped();
+
   /// The rows collected since the last call have gone out.
   void Commit();
 
