@@ -220,6 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLog{{R"({"sidecar":{}})"}, "action 'sidecar'"},
         BadLog{{R"({"add":{"path":"x","size":"4"}})"}, "size: found string"},
         BadLog{{R"({"add":{"size":4}})"}, "without a path"},
+        BadLog{{R"({"remove":{"dataChange":true}})"}, "removed file without a path"},
         BadLog{{R"({"add":)"}, "found no action"},
         BadLog{{R"({"add":{},"remove":{}})"}, "found no action"}));
 

@@ -295,8 +295,7 @@ Status DeltaLog::ReadAction(std::string_view line, int64_t version) {
                version);
   }
   if (name == "remove") {
-    Remove(TextOf(action, "path"));
-    return Status::OK();
+    return Remove(TextOf(action, "path"));
   }
   if (name == "metaData") {
     const Json* format = Member(action, "format");
@@ -333,6 +332,14 @@ Status DeltaLog::Add(DeltaAdd add, int64_t version) {
                  .values = std::move(add.partition_values),
                  .version = version};
   files_.insert_or_assign(std::move(add.path), std::move(file));
+  return Status::OK();
+}
+
+Status DeltaLog::Remove(const std::string& path) {
+  if (path.empty()) {
+    return Status::Invalid("found a removed file without a path");
+  }
+  files_.erase(path);
   return Status::OK();
 }
 

@@ -68,7 +68,7 @@ class DeltaLog {
   // What the readers of commits and checkpoints say. Errors: Invalid that says why the table is
   // refused.
   Status Add(DeltaAdd add, int64_t version);
-  void Remove(const std::string& path) { files_.erase(path); }
+  Status Remove(const std::string& path);
   Status SetMetadata(const DeltaMetadata& metadata);
   static Status CheckProtocol(const DeltaProtocol& protocol);
 
