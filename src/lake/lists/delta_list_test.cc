@@ -221,6 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLog{{R"({"add":{"path":"x","size":"4"}})"}, "size: found string"},
         BadLog{{R"({"add":{"size":4}})"}, "without a path"},
         BadLog{{R"({"remove":{"dataChange":true}})"}, "removed file without a path"},
+        BadLog{{Add("./a.parquet", "a"), Remove("a.parquet")}, "found a.parquet removed"},
         BadLog{{R"({"add":)"}, "found no action"},
         BadLog{{R"({"add":{},"remove":{}})"}, "found no action"}));
 

@@ -339,8 +339,12 @@ Status DeltaLog::Remove(const std::string& path) {
   if (path.empty()) {
     return Status::Invalid("found a removed file without a path");
   }
-  files_.erase(path);
-  return Status::OK();
+  // Of a name that is written in another way the file would stay, and its rows come back.
+  return files_.erase(path) > 0
+             ? Status::OK()
+             : Status::Invalid(
+                   fmt::format("found {} removed, which is no file of the table at that version",
+                               PrintableText(path)));
 }
 
 Status DeltaLog::SetMetadata(const DeltaMetadata& metadata) {
