@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "lake/catalog/readiness.h"
 #include "lake/format/parquet_exceptions.h"
+#include "lake/read/ambiguous_rows.h"
 #include "lake/read/assemble.h"
 #include "lake/read/expected_children.h"
 #include "lake/read/lost_nested_ids.h"
@@ -67,6 +68,7 @@ class PartitionReaderImpl final : public PartitionReader {
                  .is_partial = task_.is_partial,
                  .make_room = nullptr},
         told_ids_(*task_.files, root_, &context_),
+        ambiguous_rows_(root_),
         expected_(root_),
         selection_(options_.selector, task_.signal) {
     context_.slice_bytes =
@@ -269,13 +271,15 @@ class PartitionReaderImpl final : public PartitionReader {
     selection_.Commit(context_.report);
     expected_.Commit();
     if (payload.batch == nullptr) {
-      unasked_rows_ += selection_.ReadsGroupAttributes() ? num_ambiguous_rows_ : 0;
+      if (selection_.ReadsGroupAttributes()) {
+        ambiguous_rows_.AddLeftOut(num_ambiguous_rows_);
+      }
       return;
     }
     ++context_.report->payloads;
     context_.report->items += payload.batch->num_items();
     context_.report->rows_without_resource += num_ambiguous_rows_;
-    ambiguous_rows_ += num_ambiguous_rows_;
+    ambiguous_rows_.AddEmitted(num_ambiguous_rows_);
     if (options_.validate_relations) {
       context_.report->AddUnlessOk(WithContext(otap::Validate(*payload.batch),
                                                ErrorKind::kReconstruction, LocationOf(rows)));
@@ -482,25 +486,7 @@ class PartitionReaderImpl final : public PartitionReader {
       return;
     }
     is_finished_ = true;
-    if (ambiguous_rows_ > 0) {
-      context_.report->Add(MakeError(ErrorKind::kReconstruction,
-                                     fmt::format("{} rows go out without resource or scope "
-                                                 "attributes: which are theirs cannot be told",
-                                                 ambiguous_rows_),
-                                     {.partition = context_.partition,
-                                      .table = std::string(otap::GetTable(root_).directory),
-                                      .file = ""}));
-    }
-    if (unasked_rows_ > 0) {
-      context_.report->Add(
-          MakeError(ErrorKind::kReconstruction,
-                    fmt::format("{} rows are left out by a condition on resource or scope "
-                                "attributes: which are theirs cannot be told",
-                                unasked_rows_),
-                    {.partition = context_.partition,
-                     .table = std::string(otap::GetTable(root_).directory),
-                     .file = ""}));
-    }
+    ambiguous_rows_.Name(context_.partition, context_.report);
     selection_.Name(context_.partition, context_.report);
     told_ids_.Name();
     for (const auto& [kind, rows] : given_twice_) {
@@ -567,6 +553,7 @@ class PartitionReaderImpl final : public PartitionReader {
   std::map<otap::TableKind, RowsGivenTwice> given_twice_;
   std::vector<std::pair<otap::TableKind, ChildRows>> built_;      ///< of the payload in hand
   std::array<std::vector<uint32_t>, otap::kTableCount> old_ids_;  ///< of the payload in hand
+  AmbiguousRows ambiguous_rows_;
   ExpectedChildren expected_;
   PayloadSelection selection_;
   LostNestedIds lost_ids_;
@@ -579,9 +566,7 @@ class PartitionReaderImpl final : public PartitionReader {
     Status status;
   };
   std::vector<std::pair<otap::TableKind, Duplicates>> duplicates_;  ///< of the payload in hand
-  bool is_forbidden_ = false;   ///< resource_join is 'fail', and that has rows of this kind
-  int64_t ambiguous_rows_ = 0;  ///< of all that went out
-  int64_t unasked_rows_ = 0;    ///< ambiguous ones that a condition on what they lack left out
+  bool is_forbidden_ = false;  ///< resource_join is 'fail', and that has rows of this kind
   bool is_finished_ = false;
 };
 

@@ -224,6 +224,9 @@ void TableCursor::CollectFromAll(const IdMap& parents, ChildRows* rows) {
 }
 
 bool TableCursor::CheckSkipped() {
+  if (std::exchange(has_checked_skipped_, true)) {
+    return false;
+  }
   bool is_wrong = false;
   for (const auto& group : groups_) {
     if (group->state == ChildRowGroup::State::kUnopened &&

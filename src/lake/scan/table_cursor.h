@@ -207,6 +207,7 @@ class TableCursor {
   std::vector<std::unique_ptr<ChildRowGroup>> groups_;
   ChildGroupIndex index_;
   bool is_index_stale_ = true;
+  bool has_checked_skipped_ = false;
   std::vector<ChildRowGroup*> open_groups_;
   std::multiset<uint32_t> unopened_ids_;  ///< least id of each that is not open yet
   KeptFiles files_;
