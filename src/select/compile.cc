@@ -25,7 +25,8 @@ bool IsNumber(StaticKind kind) {
 
 class Compiler {
  public:
-  explicit Compiler(Context context) : context_(context) {}
+  Compiler(Context context, std::vector<std::string>* questions, bool is_inside_trace = false)
+      : context_(context), questions_(questions), is_inside_trace_(is_inside_trace) {}
 
   Result<Program> Run(const TestSyntax& syntax) {
     ARROW_ASSIGN_OR_RAISE(TestPtr test, Compile(syntax));
@@ -41,6 +42,8 @@ class Compiler {
         return CompileTruth(syntax);
       case TestSyntax::Kind::kComparison:
         return CompileComparison(syntax);
+      case TestSyntax::Kind::kTraceAny:
+        return CompileTraceAny(syntax);
       case TestSyntax::Kind::kNot: {
         ARROW_ASSIGN_OR_RAISE(TestPtr test, Compile(*syntax.parts.front()));
         return MakeNot(std::move(test));
@@ -55,6 +58,30 @@ class Compiler {
       tests.push_back(std::move(test));
     }
     return MakeChain(syntax.kind == TestSyntax::Kind::kOr, std::move(tests));
+  }
+
+  Result<TestPtr> CompileTraceAny(const TestSyntax& syntax) {
+    if (context_ == Context::kDataPoint) {
+      return SyntaxError(syntax.position, "found trace.any, but data points are of no trace");
+    }
+    if (is_inside_trace_) {
+      return SyntaxError(syntax.position, "found trace.any inside trace.any");
+    }
+    if (questions_ == nullptr) {
+      return SyntaxError(syntax.position,
+                         "found trace.any, which looks through a whole archive first: it has its "
+                         "place in select of receiver:parquet");
+    }
+    ARROW_RETURN_NOT_OK(Compiler(context_, questions_, true).Run(*syntax.parts.front()).status());
+    const auto known = std::find(questions_->begin(), questions_->end(), syntax.asked_of_trace);
+    const auto question = static_cast<size_t>(known - questions_->begin());
+    if (known == questions_->end()) {
+      questions_->push_back(syntax.asked_of_trace);
+    }
+    PathSyntax trace_id;
+    trace_id.fields.push_back({"trace_id", {}, syntax.position});
+    ARROW_ASSIGN_OR_RAISE(OperandPtr field, CompilePath(trace_id, syntax.position));
+    return MakeTraceAny(question, std::move(field));
   }
 
   Result<TestPtr> CompileTruth(const TestSyntax& syntax) {
@@ -347,14 +374,17 @@ class Compiler {
   }
 
   Context context_;
+  std::vector<std::string>* questions_;
+  bool is_inside_trace_;
   std::vector<Path> paths_;
   std::map<std::pair<const PathInfo*, std::vector<KeySyntax>>, size_t> numbers_;
 };
 
 }  // namespace
 
-Result<Program> CompileCondition(const TestSyntax& syntax, Context context) {
-  return Compiler(context).Run(syntax);
+Result<Program> CompileCondition(const TestSyntax& syntax, Context context,
+                                 std::vector<std::string>* questions) {
+  return Compiler(context, questions).Run(syntax);
 }
 
 }  // namespace df::select

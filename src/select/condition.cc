@@ -22,14 +22,19 @@ bool ReadsRootOnly(const Program& program, otap::Signal signal) {
 struct FirstParts {
   std::shared_ptr<const Program> root_part;  ///< what the root table alone answers; or null
   std::vector<AttributeNeeds> needs;         ///< of the parts behind it
+  std::string needed_of_trace;  ///< what the first of them all asks of traces, and no more
 };
 
 Result<FirstParts> CompileFirstParts(std::string_view text, otap::Signal signal,
-                                     const std::shared_ptr<const Program>& whole) {
+                                     const std::shared_ptr<const Program>& whole,
+                                     std::vector<std::string>* questions) {
   FirstParts first;
-  if (ReadsRootOnly(*whole, signal)) {
+  const bool is_root_only = ReadsRootOnly(*whole, signal);
+  if (is_root_only) {
     first.root_part = whole;
-    return first;
+    if (questions->empty()) {
+      return first;
+    }
   }
   ARROW_ASSIGN_OR_RAISE(TestSyntaxPtr syntax, ParseCondition(text));
   if (syntax->kind != TestSyntax::Kind::kAnd) {
@@ -41,11 +46,17 @@ Result<FirstParts> CompileFirstParts(std::string_view text, otap::Signal signal,
   }
   size_t num_parts = 0;
   for (; num_parts < syntax->parts.size(); ++num_parts) {
-    ARROW_ASSIGN_OR_RAISE(const Program part,
-                          CompileCondition(*syntax->parts[num_parts], ContextOf(signal)));
+    ARROW_ASSIGN_OR_RAISE(const Program part, CompileCondition(*syntax->parts[num_parts],
+                                                               ContextOf(signal), questions));
     if (!ReadsRootOnly(part, signal)) {
       break;
     }
+    if (num_parts == 0 && syntax->parts[0]->kind == TestSyntax::Kind::kTraceAny) {
+      first.needed_of_trace = syntax->parts[num_parts]->asked_of_trace;
+    }
+  }
+  if (is_root_only) {
+    return first;
   }
   for (size_t i = num_parts; i < syntax->parts.size(); ++i) {
     auto needs = FindAttributeNeeds(*syntax->parts[i], ContextOf(signal));
@@ -57,34 +68,56 @@ Result<FirstParts> CompileFirstParts(std::string_view text, otap::Signal signal,
   }
   if (num_parts > 0) {
     syntax->parts.resize(num_parts);
-    ARROW_ASSIGN_OR_RAISE(Program part, CompileCondition(*syntax, ContextOf(signal)));
+    ARROW_ASSIGN_OR_RAISE(Program part, CompileCondition(*syntax, ContextOf(signal), questions));
     first.root_part = std::make_shared<const Program>(std::move(part));
   }
   return first;
 }
 
-Answer AskProgram(const Program& program, const otap::Batch& batch, otap::TableKind table,
-                  const otap::RowSet& asked) {
+Answer AskProgram(const Program& program, std::span<const TraceIdsPtr> traces,
+                  const otap::Batch& batch, otap::TableKind table, const otap::RowSet& asked) {
   Answer answer(asked.num_rows());
   const Items items(batch, table);
-  Frame frame(&items, program.paths);
+  Frame frame(&items, program.paths, traces);
   program.test->Ask(frame, asked, &answer);
   return answer;
 }
 
 }  // namespace
 
-Result<Condition> Condition::Compile(std::string_view text, otap::Signal signal) {
+Result<Condition> Condition::Compile(std::string_view text, otap::Signal signal,
+                                     TraceQuestions questions) {
   ARROW_ASSIGN_OR_RAISE(const TestSyntaxPtr syntax, ParseCondition(text));
-  ARROW_ASSIGN_OR_RAISE(Program program, CompileCondition(*syntax, ContextOf(signal)));
   Condition condition;
+  ARROW_ASSIGN_OR_RAISE(
+      Program program,
+      CompileCondition(*syntax, ContextOf(signal),
+                       questions == TraceQuestions::kAllowed ? &condition.questions_ : nullptr));
   condition.text_ = text;
   condition.signal_ = signal;
   condition.program_ = std::make_shared<const Program>(std::move(program));
-  ARROW_ASSIGN_OR_RAISE(FirstParts first, CompileFirstParts(text, signal, condition.program_));
+  ARROW_ASSIGN_OR_RAISE(FirstParts first,
+                        CompileFirstParts(text, signal, condition.program_, &condition.questions_));
   condition.root_part_ = std::move(first.root_part);
   condition.attribute_needs_ = std::move(first.needs);
+  if (!first.needed_of_trace.empty()) {
+    const auto& all = condition.questions_;
+    condition.needed_question_ =
+        static_cast<size_t>(std::find(all.begin(), all.end(), first.needed_of_trace) - all.begin());
+  }
   return condition;
+}
+
+Condition Condition::WithTraces(std::vector<TraceIdsPtr> found) const {
+  Condition condition = *this;
+  condition.found_ = std::move(found);
+  return condition;
+}
+
+bool Condition::ReadsAttributes(Place place) const {
+  return std::any_of(program_->paths.begin(), program_->paths.end(), [place](const Path& path) {
+    return path.info->reading == Reading::kAttributes && path.info->place == place;
+  });
 }
 
 std::vector<std::string_view> Condition::RootPartColumns() const {
@@ -100,20 +133,13 @@ std::vector<std::string_view> Condition::RootPartColumns() const {
   return columns;
 }
 
-bool Condition::reads_group_attributes() const {
-  return std::any_of(program_->paths.begin(), program_->paths.end(), [](const Path& path) {
-    return path.info->reading == Reading::kAttributes &&
-           (path.info->place == Place::kResource || path.info->place == Place::kScope);
-  });
-}
-
 Answer Condition::AskRootPart(const otap::Batch& batch, const otap::RowSet& asked) const {
-  return AskProgram(*root_part_, batch, otap::RootTable(signal_), asked);
+  return AskProgram(*root_part_, found_, batch, otap::RootTable(signal_), asked);
 }
 
 Answer Condition::Ask(const otap::Batch& batch, otap::TableKind table,
                       const otap::RowSet& asked) const {
-  return AskProgram(*program_, batch, table, asked);
+  return AskProgram(*program_, found_, batch, table, asked);
 }
 
 }  // namespace df::select

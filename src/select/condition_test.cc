@@ -1,5 +1,7 @@
 #include "select/condition.h"
 
+#include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -104,6 +106,59 @@ TEST(Condition, MistakesAreToldBeforeAnyDataIsRead) {
   EXPECT_EQ(Ask(R"(HasPrefix(body))", logs), "1:1: expected HasPrefix(target, prefix)");
   EXPECT_EQ(Ask("severity_number >", logs), "1:18: found the end, expected a value");
   EXPECT_EQ(Ask("body == 'a'", logs), "1:9: found ''', expected text in double quotes");
+}
+
+/// Compiles a condition that may ask of traces; returns the message of the error, or "".
+std::string CompileWithTraces(const std::string& text, otap::Signal signal) {
+  const auto condition = Condition::Compile(text, signal, TraceQuestions::kAllowed);
+  return condition.ok() ? "" : condition.status().message();
+}
+
+TEST(Condition, QuestionsOfTracesAreReadOnce) {
+  const auto condition = Condition::Compile(
+                             "trace.any(severity_number > 16 ) and (not trace.any(flags == 1) or "
+                             "trace.any( severity_number > 16))",
+                             otap::Signal::kLogs, TraceQuestions::kAllowed)
+                             .ValueOrDie();
+  EXPECT_EQ(std::vector<std::string>(condition.trace_questions().begin(),
+                                     condition.trace_questions().end()),
+            (std::vector<std::string>{"severity_number > 16", "flags == 1"}));
+  const otap::BatchPtr logs = TwoLogs();
+  const auto ask = [&](const Condition& asked) {
+    return asked.Ask(*logs, otap::TableKind::kLogs, otap::RowSet(2, true));
+  };
+  const Answer unknown = ask(condition);
+  EXPECT_EQ(unknown.failed.Count(), 2) << "nobody has looked for the traces";
+  EXPECT_EQ(unknown.first_failure, "its traces were not looked for");
+  TraceId first{};
+  std::memcpy(first.data(), "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10", 16);
+  const auto some = std::make_shared<const TraceIds>(std::vector<TraceId>{first, TraceId{}});
+  const auto none = std::make_shared<const TraceIds>(std::vector<TraceId>{});
+  const Answer answer = ask(condition.WithTraces({some, none}));
+  EXPECT_TRUE(answer.yes.Has(0));
+  EXPECT_EQ(answer.failed.Count(), 0);
+  EXPECT_EQ(ask(condition.WithTraces({none, none})).yes.Count(), 0);
+}
+
+TEST(Condition, QuestionsOfTracesThatCannotBeAskedAreRefused) {
+  EXPECT_EQ(Ask("flags == 1 and trace.any(flags == 1)", TwoLogs()),
+            "1:16: found trace.any, which looks through a whole archive first: it has its place in "
+            "select of receiver:parquet");
+  EXPECT_EQ(CompileWithTraces("trace.any(flags == 1)", otap::Signal::kMetrics),
+            "1:1: found trace.any, but data points are of no trace");
+  EXPECT_EQ(CompileWithTraces("trace.any(flags == 1 or\n trace.any(true))", otap::Signal::kLogs),
+            "2:2: found trace.any inside trace.any");
+  EXPECT_EQ(CompileWithTraces("trace.any(flag == 1)", otap::Signal::kLogs).substr(0, 19),
+            "1:11: found 'flag',");
+  EXPECT_EQ(CompileWithTraces("trace.any(flags == 1", otap::Signal::kLogs),
+            "1:21: found the end, expected ')', 'and' or 'or'");
+  EXPECT_EQ(CompileWithTraces("trace.any()", otap::Signal::kLogs),
+            "1:11: found ')', expected a value");
+  std::string deep;
+  for (int i = 0; i < 70; ++i) {
+    deep += "trace.any(";
+  }
+  EXPECT_EQ(CompileWithTraces(deep, otap::Signal::kLogs).substr(0, 5), "1:661");
 }
 
 TEST(Condition, NestingAndLengthAreBounded) {

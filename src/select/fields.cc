@@ -176,7 +176,7 @@ class Reader {
   }
 
   void Compile(otap::Signal signal, const std::string& text, const Section& where) {
-    auto condition = Condition::Compile(text, signal);
+    auto condition = Condition::Compile(text, signal, TraceQuestions::kAllowed);
     if (!condition.ok()) {
       Refuse(where, fmt::format("for {}: {}", otap::Name(signal), condition.status().message()));
       return;
@@ -259,6 +259,12 @@ Selector Selection::Begin(int64_t now_nanos) const {
     begun.time.to = settings.time.to->Resolve(now_nanos);
   }
   return Selector(std::move(begun));
+}
+
+bool Selection::AsksOfTraces() const {
+  return std::any_of(wishes.where.begin(), wishes.where.end(), [](const auto& where) {
+    return where.has_value() && !where->trace_questions().empty();
+  });
 }
 
 std::string Selection::Fingerprint() const {

@@ -56,6 +56,9 @@ struct Selection {
   /// Returns what selects, for a replay that begins now.
   Selector Begin(int64_t now_nanos) const;
 
+  /// Tells whether a condition has trace.any.
+  bool AsksOfTraces() const;
+
   /// Returns a text that is the same for selections that want the same, whenever they begin.
   std::string Fingerprint() const;
 };

@@ -130,6 +130,9 @@ class Parser {
       ARROW_RETURN_NOT_OK(Expect(TokenKind::kCloseParenthesis, "')', 'and' or 'or'"));
       return inner;
     }
+    if (IsTraceAny()) {
+      return ReadTraceAny();
+    }
     ARROW_ASSIGN_OR_RAISE(test->left, ReadValue());
     if (Peek().kind == TokenKind::kComparison) {
       test->kind = TestSyntax::Kind::kComparison;
@@ -153,6 +156,28 @@ class Parser {
       return test;
     }
     return Unexpected("a comparison: == != < <= > >=");
+  }
+
+  bool IsTraceAny() const {
+    return IsWord("trace") && Peek(1).kind == TokenKind::kDot &&
+           Peek(2).kind == TokenKind::kLowercase && Peek(2).text == "any" &&
+           Peek(3).kind == TokenKind::kOpenParenthesis;
+  }
+
+  /// What is asked of all spans of a trace, or of all log records of one.
+  Result<TestSyntaxPtr> ReadTraceAny() {
+    auto test = std::make_unique<TestSyntax>();
+    test->kind = TestSyntax::Kind::kTraceAny;
+    test->position = Peek().position;
+    at_ += 4;
+    const char* begin = Peek().text.data();
+    ARROW_ASSIGN_OR_RAISE(TestSyntaxPtr inner, ReadOr());
+    const char* end = Peek().text.data();
+    ARROW_RETURN_NOT_OK(Expect(TokenKind::kCloseParenthesis, "')', 'and' or 'or'"));
+    test->asked_of_trace.assign(begin, end);
+    test->asked_of_trace.erase(test->asked_of_trace.find_last_not_of(" \t\r\n") + 1);
+    test->parts.push_back(std::move(inner));
+    return test;
   }
 
   Result<ValueSyntaxPtr> ReadValue() { return ReadArithmetic(true); }

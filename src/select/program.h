@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "select/condition.h"
 #include "select/source.h"
 #include "select/syntax.h"
+#include "select/trace_ids.h"
 #include "select/value.h"
 
 namespace df::select {
@@ -18,9 +20,16 @@ namespace df::select {
 /// The fields of a program, bound to the rows of one table as they are asked for.
 class Frame {
  public:
-  /// Owner: borrows both. `items` may be null for values that read no field.
-  Frame(const Items* items, const std::vector<Path>& paths)
-      : items_(items), paths_(paths), sources_(paths.size()) {}
+  /// Owner: borrows all. `items` may be null for values that read no field. `traces`: those that
+  /// were found, by question.
+  Frame(const Items* items, const std::vector<Path>& paths,
+        std::span<const TraceIdsPtr> traces = {})
+      : items_(items), paths_(paths), traces_(traces), sources_(paths.size()) {}
+
+  /// Returns the traces that were found for a question; null where nobody has looked.
+  const TraceIds* traces(size_t question) const {
+    return question < traces_.size() ? traces_[question].get() : nullptr;
+  }
 
   const Source& source(size_t path) {
     if (sources_[path] == nullptr) {
@@ -32,6 +41,7 @@ class Frame {
  private:
   const Items* items_;
   const std::vector<Path>& paths_;
+  std::span<const TraceIdsPtr> traces_;
   std::vector<std::unique_ptr<Source>> sources_;
 };
 
@@ -66,7 +76,9 @@ struct Program {
 };
 
 /// Checks a condition and makes a program of it. Errors: Invalid naming line, column, what was
-/// found and what was expected.
-Result<Program> CompileCondition(const TestSyntax& syntax, Context context);
+/// found and what was expected. `questions` takes the texts of what is asked of traces, each once,
+/// and may have some of other parts; it is null where that cannot be answered.
+Result<Program> CompileCondition(const TestSyntax& syntax, Context context,
+                                 std::vector<std::string>* questions = nullptr);
 
 }  // namespace df::select

@@ -115,6 +115,27 @@ class TruthTest final : public RowTest {
   OperandPtr value_;
 };
 
+class TraceAnyTest final : public RowTest {
+ public:
+  TraceAnyTest(size_t question, OperandPtr trace_id)
+      : question_(question), trace_id_(std::move(trace_id)) {}
+
+ private:
+  Found AskRow(Frame& frame, int64_t row, Answer* answer) const override {
+    const TraceIds* found = frame.traces(question_);
+    if (found == nullptr) {
+      return Note(Fail("its traces were not looked for"), answer);
+    }
+    const Value value = trace_id_->At(frame, row);
+    const Id* id = value.As<Id>();
+    return id != nullptr && found->Has(id->view()) ? kYes : kNo;
+  }
+  void AddPaths(std::vector<size_t>* paths) const override { trace_id_->AddPaths(paths); }
+
+  size_t question_;
+  OperandPtr trace_id_;
+};
+
 /// Answers of a part, kept apart from those of others.
 Answer AskAlone(const Test& test, Frame& frame, const otap::RowSet& asked) {
   Answer answer(asked.num_rows());
@@ -186,6 +207,10 @@ TestPtr MakeComparison(OperandPtr left, Comparison comparison, OperandPtr right)
 }
 
 TestPtr MakeTruth(OperandPtr value) { return std::make_unique<TruthTest>(std::move(value)); }
+
+TestPtr MakeTraceAny(size_t question, OperandPtr trace_id) {
+  return std::make_unique<TraceAnyTest>(question, std::move(trace_id));
+}
 
 TestPtr MakeNot(TestPtr test) {
   const std::optional<bool> constant = test->constant();

@@ -78,6 +78,22 @@ std::vector<int64_t> EventTimes(const arrow::RecordBatch& rows, TableKind table)
   return times;
 }
 
+Selector Selector::WithTraces(
+    std::array<std::vector<TraceIdsPtr>, otap::kAllSignals.size()> found) const {
+  Wishes wishes = wishes_;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (wishes.where[i].has_value()) {
+      wishes.where[i] = wishes.where[i]->WithTraces(std::move(found[i]));
+    }
+  }
+  return Selector(std::move(wishes));
+}
+
+const TraceIds* Selector::NeededTraces(otap::Signal signal) const {
+  const auto& where = wishes_.where[static_cast<size_t>(signal)];
+  return where.has_value() ? where->needed_traces() : nullptr;
+}
+
 bool Selector::TakesAll(otap::Signal signal) const {
   return wishes_.time.is_everything() && !wishes_.trace_ids.has_value() &&
          !wishes_.where[static_cast<size_t>(signal)].has_value();

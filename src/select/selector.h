@@ -44,6 +44,14 @@ class Selector {
 
   const Wishes& wishes() const { return wishes_; }
 
+  /// Returns what selects once it is known which traces the questions of the conditions are true
+  /// of: by signal, then by question (Condition::trace_questions).
+  Selector WithTraces(std::array<std::vector<TraceIdsPtr>, otap::kAllSignals.size()> found) const;
+
+  /// Returns traces of which a record of a signal must be one because of its condition; null where
+  /// that asks for none.
+  const TraceIds* NeededTraces(otap::Signal signal) const;
+
   /// Tells whether it leaves every batch of a signal as it is.
   bool TakesAll(otap::Signal signal) const;
 

@@ -86,7 +86,7 @@ enum class Comparison : uint8_t {
 
 /// Anything that is true or false.
 struct TestSyntax {
-  enum class Kind : uint8_t { kConstant, kCall, kComparison, kNot, kAnd, kOr };
+  enum class Kind : uint8_t { kConstant, kCall, kComparison, kTraceAny, kNot, kAnd, kOr };
 
   Kind kind = Kind::kConstant;
   Position position;
@@ -94,7 +94,8 @@ struct TestSyntax {
   Comparison comparison{};                         ///< kComparison
   ValueSyntaxPtr left;                             ///< kComparison; kCall: the call
   ValueSyntaxPtr right;                            ///< kComparison
-  std::vector<std::unique_ptr<TestSyntax>> parts;  ///< kNot: one; kAnd, kOr: two or more
+  std::string asked_of_trace;                      ///< kTraceAny: the text of its part
+  std::vector<std::unique_ptr<TestSyntax>> parts;  ///< kNot, kTraceAny: one; kAnd, kOr: more
 };
 using TestSyntaxPtr = std::unique_ptr<TestSyntax>;
 

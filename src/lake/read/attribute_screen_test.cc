@@ -337,18 +337,19 @@ TEST(AttributeScreen, GivesUpWhereItLooksAtTheSameRowsAgainAndAgain) {
   AttributeScreen screen(otap::TableKind::kLogAttrs, files.of(otap::TableKind::kLogAttrs),
                          {{.key = "user", .text = "user-1999", .integer = std::nullopt}}, &context);
   IdColumn ids;
-  ids.values = {0, kRows - 1};
+  ids.values = {0, kRows - 1, kRows - 1};
   int num_answers = 0;
-  auto answer = screen.Ask(ids, otap::RowSet(2, true));
-  for (; answer.ok() && num_answers < 1'000; answer = screen.Ask(ids, otap::RowSet(2, true))) {
+  auto answer = screen.Ask(ids, otap::RowSet(3, true));
+  for (; answer.ok() && num_answers < 1'000; answer = screen.Ask(ids, otap::RowSet(3, true))) {
     EXPECT_EQ(answer->at(0), AttributeMatch::kWithout);
     EXPECT_EQ(answer->at(1), AttributeMatch::kWith);
+    EXPECT_EQ(answer->at(2), AttributeMatch::kWith);
     ++num_answers;
   }
   EXPECT_GE(num_answers, 3);
   EXPECT_LE(num_answers, 3 * AttributeScreen::kMostVisits);  // three rows a parent
   EXPECT_TRUE(answer.status().IsCapacityError()) << answer.status();
-  EXPECT_FALSE(screen.Ask(ids, otap::RowSet(2, true)).ok());
+  EXPECT_FALSE(screen.Ask(ids, otap::RowSet(3, true)).ok());
   EXPECT_GT(budget.peak_bytes(), 0);
 }
 

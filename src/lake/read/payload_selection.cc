@@ -13,7 +13,8 @@ bool PayloadSelection::ReadsGroupAttributes() const {
     return false;
   }
   const auto& where = selector_->wishes().where[static_cast<size_t>(signal_)];
-  return where.has_value() && where->reads_group_attributes();
+  return where.has_value() && (where->ReadsAttributes(select::Place::kResource) ||
+                               where->ReadsAttributes(select::Place::kScope));
 }
 
 bool PayloadSelection::MayWant(const RootRows& rows, const TableAssembler& assemble) const {

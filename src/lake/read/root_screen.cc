@@ -15,6 +15,9 @@ namespace {
 /// little: the next ones are read at once.
 constexpr int kPassedGroups = 7;
 
+/// A row group has some of more traces than these in all likelihood.
+constexpr size_t kMostIdsLookedUp = 1024;
+
 bool IsMuch(int64_t num_wanted, int64_t num_rows) { return num_wanted > num_rows / 4 * 3; }
 
 /// Returns the leaves of columns, or of all in a struct, as Condition::RootPartColumns names them.
@@ -102,12 +105,28 @@ void RootScreen::Count(SkipCause cause, const SkipCounts& counts) {
 }
 
 bool RootScreen::MayHaveTraces(TableFile* file, int row_group) const {
-  const auto& wanted = selector_->wishes().trace_ids;
-  if (!wanted.has_value() || signal_ == otap::Signal::kMetrics) {
+  if (signal_ == otap::Signal::kMetrics) {
     return true;
   }
-  const std::vector<std::string_view> ids(wanted->begin(), wanted->end());
-  return file->MayHaveAny(row_group, LeafIndex(file->kind(), "trace_id"), ids);
+  const int leaf = LeafIndex(file->kind(), "trace_id");
+  if (const auto& wanted = selector_->wishes().trace_ids; wanted.has_value()) {
+    const std::vector<std::string_view> ids(wanted->begin(), wanted->end());
+    if (!file->MayHaveAny(row_group, leaf, ids)) {
+      return false;
+    }
+  }
+  const select::TraceIds* needed = selector_->NeededTraces(signal_);
+  if (needed == nullptr || needed->ids().size() > kMostIdsLookedUp) {
+    return true;
+  }
+  if (needed->ids().empty()) {
+    return false;
+  }
+  std::vector<std::string_view> ids;
+  for (const select::TraceId& id : needed->ids()) {
+    ids.emplace_back(reinterpret_cast<const char*>(id.data()), sizeof(id));
+  }
+  return file->MayHaveAny(row_group, leaf, ids);
 }
 
 bool RootScreen::IsWorthwhile(const RowGroupSummary& summary) {

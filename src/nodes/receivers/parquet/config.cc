@@ -161,6 +161,13 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
   if (config.select.has_value()) {
     config.selection =
         select::ReadSelection(*section.Find("select"), *config.select, config.signal_types);
+    if (config.polling_interval.interval.has_value() && config.selection.has_value() &&
+        config.selection->AsksOfTraces()) {
+      section.Find("select")->AddAtKey(
+          "where",
+          "where: found trace.any beside polling_interval: which traces it is true of can only be "
+          "told of an archive that does not grow; write polling_interval: once");
+    }
   }
   return config;
 }

@@ -55,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
         "base_uri: data, catalog: {files: {delta: {}}}",
         "base_uri: data, catalog: {files: {delta: {single_partition: true}}}",
         "base_uri: data, catalog: {files: {ducklake: {catalog: a.sqlite, schema: b, snapshot: 3}}}",
+        "base_uri: data, polling_interval: once, select: {where: {traces: \"trace.any(true)\"}}",
         "base_uri: data, resource_join: fail", "base_uri: data, memory_limit: 1GiB",
         "base_uri: data, max_concurrent_partitions: 4"));
 
@@ -114,6 +115,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"base_uri: a, polling_interval: 5", {"polling_interval", "unit"}},
         BadCase{"base_uri: a, polling_interval: -1s", {"polling_interval"}},
         BadCase{"base_uri: a, polling_interval: soon", {"soon"}},
+        BadCase{"base_uri: a, select: {where: {traces: \"not trace.any(true)\"}}",
+                {"trace.any beside polling_interval", "write polling_interval: once"}},
+        BadCase{"base_uri: a, polling_interval: once, select: {where: {metrics: "
+                "\"trace.any(true)\"}}",
+                {"data points are of no trace"}},
         BadCase{"base_uri: a, processing_options: {batch_size: 0}", {"batch_size", "1..65535"}},
         BadCase{"base_uri: a, processing_options: {batch_size: 65536}", {"batch_size", "1..65535"}},
         BadCase{"base_uri: a, processing_options: {batch_size: x}", {"batch_size", "x"}},

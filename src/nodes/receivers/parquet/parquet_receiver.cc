@@ -53,9 +53,12 @@ ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::Instanc
 ParquetReceiver::~ParquetReceiver() { Stop(); }
 
 void ParquetReceiver::Stop() {
-  const std::lock_guard lock(mutex_);
-  is_stopped_ = true;
-  stopped_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = true;
+    stopped_.notify_all();
+  }
+  replay_->WakeSearch();
 }
 
 bool ParquetReceiver::is_stopped() {
@@ -204,6 +207,10 @@ bool ParquetReceiver::Work(Channel* channel) {
 }
 
 Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
+  if (const Status found = replay_->FindTraces(budget_bytes_, [this] { return is_stopped(); });
+      !found.ok()) {
+    return is_stopped() ? Status::OK() : found;
+  }
   while (true) {
     if (is_stopped()) {
       return Status::OK();

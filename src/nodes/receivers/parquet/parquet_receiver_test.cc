@@ -4,15 +4,20 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/graph.h"
 #include "engine/pipeline_instance.h"
 #include "nodes/receivers/parquet/replay.h"
+#include "otap/rows.h"
+#include "select/condition.h"
+#include "testing/cell.h"
 #include "testing/corkable_exporter.h"
 #include "testing/scripted_store.h"
 
@@ -38,15 +43,18 @@ std::map<otap::Signal, int64_t> Count(const std::vector<otap::BatchPtr>& batches
 /// Runs instance after instance of one pipeline over what they share, as the controller does.
 class ParquetReceiverTest : public ::testing::Test {
  protected:
-  ParquetReceiverTest() {
+  ParquetReceiverTest() { Load(""); }
+
+  /// Loads a pipeline whose receiver is told something more.
+  void Load(const std::string& more) {
     // What a node has delivered is remembered by its name as long as the process lives.
     static int num_pipelines = 0;
     const std::string document =
         "nodes:\n  lake" + std::to_string(++num_pipelines) +
         std::string(R"(: {kind: receiver, plugin_urn: "urn:otel:otap:parquet:receiver",
          out_ports: {out: {destinations: [sink]}},
-         config: {polling_interval: once, processing_options: {batch_size: 100}, base_uri: ")") +
-        OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
+         config: {polling_interval: once, processing_options: {batch_size: 100}, )") +
+        more + R"(base_uri: ")" + OTAP_SOURCE_DIR + R"(/examples/data/corner/parquet"}}
   sink: {kind: exporter, plugin_urn: "urn:otel:exporter:test_corkable"}
 )";
     pipeline_ =
@@ -111,6 +119,63 @@ TEST_F(ParquetReceiverTest, WhatAFailedNodeHadUnderWayIsReadAgain) {
   EXPECT_THAT(again.errors, IsEmpty());
   EXPECT_EQ(Count(sink().taken), kEverything) << "the partition comes whole";
   EXPECT_EQ(Report(again).num_problems, 0);
+}
+
+/// The rows of spans for which a condition is true.
+otap::RowSet SpansWhere(const std::string& condition, const otap::Batch& batch) {
+  return select::Condition::Compile(condition, otap::Signal::kTraces)
+      .ValueOrDie()
+      .Ask(batch, otap::TableKind::kSpans, otap::RowSet(batch.num_root_rows(), true))
+      .yes;
+}
+
+TEST_F(ParquetReceiverTest, SpansOfTracesThatHaveWhatIsAskedForAreSelected) {
+  const std::string question = "status.code == STATUS_CODE_ERROR and kind == SPAN_KIND_SERVER";
+  EXPECT_THAT(Run().errors, IsEmpty());
+  std::map<std::string, int64_t> spans;  // by trace
+  std::set<std::string> traces;
+  for (const otap::BatchPtr& batch : sink().taken) {
+    if (batch->signal() == otap::Signal::kTraces) {
+      const auto ids = otap::FindArray(batch->root(), "trace_id");
+      const otap::RowSet is_true = SpansWhere(question, *batch);
+      for (int64_t row = 0; row < batch->num_root_rows(); ++row) {
+        const std::string id = std::get<std::string>(testing::ReadCell(*ids, row).ValueOrDie());
+        ++spans[id];
+        if (is_true.Has(row)) {
+          traces.insert(id);
+        }
+      }
+    }
+  }
+  int64_t num_wanted = 0;
+  for (const std::string& trace : traces) {
+    num_wanted += spans[trace];
+  }
+  ASSERT_GT(num_wanted, 0);
+  ASSERT_LT(num_wanted, 1'000);
+
+  Load(
+      fmt::format("max_concurrent_partitions: 3, signal_types: [traces], "
+                  "select: {{where: {{traces: \"trace.any({})\"}}}}, ",
+                  question));
+  const engine::InstanceResult result = Run();
+  EXPECT_THAT(result.errors, IsEmpty());
+  EXPECT_EQ(Count(sink().taken),
+            (std::map<otap::Signal, int64_t>{{otap::Signal::kTraces, num_wanted}}));
+  EXPECT_THAT(Report(result).lines,
+              Contains(fmt::format("trace.any({}) is true of {} traces of traces", question,
+                                   traces.size())));
+  EXPECT_EQ(Report(result).num_problems, 0);
+}
+
+TEST_F(ParquetReceiverTest, WhatHasNoAnswerWhileTracesAreLookedForIsNamed) {
+  Load(
+      "signal_types: [traces], select: {where: {traces: "
+      "\"trace.any(HasPrefix(attributes[\\\"none\\\"], \\\"x\\\"))\"}}, ");
+  const engine::InstanceResult result = Run();
+  EXPECT_THAT(sink().taken, IsEmpty());
+  EXPECT_THAT(Report(result).lines, Contains(HasSubstr("looking for traces: left out 2000 items")));
+  EXPECT_GT(Report(result).num_problems, 0);
 }
 
 TEST_F(ParquetReceiverTest, WhatWasDeliveredIsNotReadAgain) {

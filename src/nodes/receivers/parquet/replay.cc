@@ -16,6 +16,9 @@
 namespace df::nodes::receivers::parquet {
 namespace {
 
+/// Share of the memory limit that ids of traces may take.
+constexpr int64_t kTracesPercent = 25;
+
 /// What was delivered outlives a pipeline that is replaced, stopped or started anew.
 ReplayLedgers& LedgersOfProcess() {
   static ReplayLedgers ledgers;
@@ -45,21 +48,68 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
   if (config_.catalog.files.has_value()) {
     work_list_.UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
   }
+  if (lake::TraceSearch::IsNeeded(read_options_)) {
+    search_ = std::make_unique<lake::TraceSearch>(
+        store_, base_, read_options_,
+        [this](const lake::ReadOptions& read) { return MakeSearchList(read); },
+        config_.memory_limit * kTracesPercent / 100);
+  }
+}
+
+Result<std::unique_ptr<lake::WorkList>> Replay::MakeSearchList(const lake::ReadOptions& read) {
+  auto list = std::make_unique<lake::WorkList>(store_, base_, read, lake::FollowOptions{},
+                                               [] { return std::chrono::system_clock::now(); });
+  if (config_.catalog.files.has_value()) {
+    list->UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
+  }
+  if (config_.catalog.unknown_schemas != lake::UnknownSchemas::kWarn) {
+    // A warning is for the list that replays; whoever sees a schema first makes it known.
+    ARROW_RETURN_NOT_OK(list->UseCache(cache_, config_.catalog.unknown_schemas));
+  }
+  return list;
+}
+
+Status Replay::FindTraces(int64_t budget_bytes, const std::function<bool()>& is_stopped) {
+  if (search_ == nullptr) {
+    return Status::OK();
+  }
+  ARROW_RETURN_NOT_OK(search_->Run(budget_bytes, is_stopped));
+  std::call_once(searched_, [this] {
+    read_options_.selector = search_->selector();
+    // What the search could not read it has not looked at: a trace may be missing.
+    const lake::ReadReport found = search_->Report();
+    lake::ReadReport named;
+    for (const auto* list : {&found.problems, &found.latest}) {
+      for (const lake::Problem& problem : *list) {
+        named.Add(MakeError(problem.kind, "looking for traces: " + problem.message), problem.count);
+      }
+    }
+    work_list_.Done({}, std::move(named));
+    for (const std::string& line : search_->Describe()) {
+      LogInfo("parquet receiver: {}", line);
+    }
+  });
+  return Status::OK();
+}
+
+void Replay::WakeSearch() {
+  if (search_ != nullptr) {
+    search_->Wake();
+  }
 }
 
 Status Replay::OpenCache() {
   const CatalogOptions& catalog = config_.catalog;
-  std::shared_ptr<lake::FooterCache> cache;
   if (!catalog.cache.empty()) {
     std::string notice;
-    ARROW_ASSIGN_OR_RAISE(cache, lake::FooterCache::Open(
-                                     catalog.cache, Canonical(store_->uri()),
-                                     [] { return std::chrono::system_clock::now(); }, &notice));
+    ARROW_ASSIGN_OR_RAISE(cache_, lake::FooterCache::Open(
+                                      catalog.cache, Canonical(store_->uri()),
+                                      [] { return std::chrono::system_clock::now(); }, &notice));
     if (!notice.empty()) {
       LogWarning("parquet receiver: catalog.cache: {}", notice);
     }
   }
-  return work_list_.UseCache(std::move(cache), catalog.unknown_schemas);
+  return work_list_.UseCache(cache_, catalog.unknown_schemas);
 }
 
 void Replay::Attach(const engine::InstanceInfo& info) {
@@ -339,6 +389,11 @@ void DescribeSelection(const Replay& replay, const lake::ReadReport& report,
       selected += fmt::format("{}{} of {} {}", selected.empty() ? "selected " : ", ",
                               signal.listed - signal.selected_out, signal.listed,
                               RecordName(signal.signal));
+    }
+  }
+  if (replay.search() != nullptr) {
+    for (std::string& line : replay.search()->Describe()) {
+      lines->lines.push_back(std::move(line));
     }
   }
   lines->lines.push_back(selected.empty() ? "selected nothing: no record was listed" : selected);

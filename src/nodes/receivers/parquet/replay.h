@@ -1,12 +1,14 @@
 // What the instances of one Parquet receiver share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 
 #include "engine/node_registry.h"
+#include "lake/queue/trace_search.h"
 #include "lake/queue/work_list.h"
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/delivery_ledger.h"
@@ -40,6 +42,13 @@ class Replay final : public engine::NodeShared {
   /// What readers are told; times that were written as so long ago are fixed since the replay
   /// began.
   const lake::ReadOptions& read_options() const { return read_options_; }
+  /// Finds out which traces trace.any is true of, where the selection asks. Readers may begin after
+  /// that. Errors: as TraceSearch::Run.
+  Status FindTraces(int64_t budget_bytes, const std::function<bool()>& is_stopped);
+  /// Makes those that wait in FindTraces see that they are stopped.
+  void WakeSearch();
+  /// Null where the selection asks nothing of traces.
+  const lake::TraceSearch* search() const { return search_.get(); }
   DeliveryLedger& ledger() { return ledger_; }
   const DeliveryLedger& ledger() const { return ledger_; }
 
@@ -58,11 +67,16 @@ class Replay final : public engine::NodeShared {
   int64_t TakeNewSkippedFolders();
 
  private:
+  Result<std::unique_ptr<lake::WorkList>> MakeSearchList(const lake::ReadOptions& read);
+
   ParquetReceiverConfig config_;
   std::string base_;
   std::shared_ptr<storage::Store> store_;
   lake::ReadOptions read_options_;
+  std::shared_ptr<lake::FooterCache> cache_;  ///< may be null
   lake::WorkList work_list_;
+  std::unique_ptr<lake::TraceSearch> search_;
+  std::once_flag searched_;
   DeliveryLedger ledger_;
   std::mutex mutex_;
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
