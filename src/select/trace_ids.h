@@ -19,8 +19,7 @@ class TraceIds {
   /// `ids` may stand in any order, and more than once.
   explicit TraceIds(std::vector<TraceId> ids);
 
-  /// Tells whether an id is one of them; what has not 16 bytes is none. Cost: O(log of their
-  /// number).
+  /// Tells whether an id is one of them. Returns false for anything but 16 bytes. Cost: O(log n).
   bool Has(std::string_view id) const;
 
   std::span<const TraceId> ids() const { return ids_; }

@@ -39,7 +39,7 @@ select::Selector SelectorOf(const std::string& text, Signal signal) {
   return select::Selector(std::move(wishes));
 }
 
-/// The trace ids of a root table by row, empty where there is none.
+/// Returns the trace id of each row of the root table; "" for a row without one.
 std::vector<std::string> TraceIdsOf(const otap::Batch& batch) {
   const auto column = otap::FindArray(batch.root(), "trace_id");
   std::vector<std::string> ids(static_cast<size_t>(batch.num_root_rows()));

@@ -63,7 +63,7 @@ Result<std::unique_ptr<lake::WorkList>> Replay::MakeSearchList(const lake::ReadO
     list->UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
   }
   if (config_.catalog.unknown_schemas != lake::UnknownSchemas::kWarn) {
-    // A warning is for the list that replays; whoever sees a schema first makes it known.
+    // The list that sees a schema first records it, and only that one warns. The replay has to.
     ARROW_RETURN_NOT_OK(list->UseCache(cache_, config_.catalog.unknown_schemas));
   }
   return list;
@@ -83,6 +83,11 @@ Status Replay::FindTraces(int64_t budget_bytes, const std::function<bool()>& is_
       for (const lake::Problem& problem : *list) {
         named.Add(MakeError(problem.kind, "looking for traces: " + problem.message), problem.count);
       }
+    }
+    if (found.num_forgotten > 0) {
+      named.Add(MakeError(ErrorKind::kQuery,
+                          fmt::format("looking for traces: {} more problems", found.num_forgotten)),
+                found.num_forgotten);
     }
     work_list_.Done({}, std::move(named));
     for (const std::string& line : search_->Describe()) {
