@@ -145,14 +145,18 @@ class ProcessTest : public ::testing::Test {
   }
 
   /// The same in the form of version 1, with any exporter.
+  /// Writes the document beside its place and renames it there: a process that reads it at this
+  /// moment finds the old one or the new one, never a part.
   std::string Version1(const std::string& interval, const std::string& exporter) {
     const std::string path = folder_ / "version1.yaml";
-    std::ofstream(path) << "version: otel_dataflow/v1\n"
-                           "groups:\n  default:\n    pipelines:\n      main:\n        nodes:\n"
-                           "          in: {type: receiver:parquet, config: {base_uri: "
-                        << (folder_ / "lake").string() << ", polling_interval: " << interval
-                        << "}}\n          out: {type: " << exporter
-                        << "}\n        connections: [{from: in, to: out}]\n";
+    const std::string draft = path + ".draft";
+    std::ofstream(draft) << "version: otel_dataflow/v1\n"
+                            "groups:\n  default:\n    pipelines:\n      main:\n        nodes:\n"
+                            "          in: {type: receiver:parquet, config: {base_uri: "
+                         << (folder_ / "lake").string() << ", polling_interval: " << interval
+                         << "}}\n          out: {type: " << exporter
+                         << "}\n        connections: [{from: in, to: out}]\n";
+    std::filesystem::rename(draft, path);
     return path;
   }
 
