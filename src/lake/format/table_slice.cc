@@ -69,6 +69,12 @@ bool TableSlice::is_refused(int64_t row) const {
   return behind != refused.begin() && row < (behind - 1)->first_row + (behind - 1)->num_rows;
 }
 
+int64_t Piece::RowInGroup(int64_t slice_row) const {
+  return first_row + (copied_rows == nullptr
+                          ? slice_row
+                          : static_cast<const arrow::Int32Array&>(*copied_rows).Value(slice_row));
+}
+
 Result<std::shared_ptr<TableSlice>> CopyRows(const TableSlice& slice, const arrow::Array& rows) {
   auto copy = std::make_shared<TableSlice>();
   copy->num_rows = rows.length();

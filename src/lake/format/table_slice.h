@@ -33,6 +33,14 @@ struct Piece {
   /// length).
   std::shared_ptr<arrow::Array> selection = nullptr;
   const FileSummary* file = nullptr;  ///< of rows of a child table; lives as long as its cursor
+
+  // Where the rows of a child table lie.
+  int row_group = 0;                                    ///< of the file
+  int64_t first_row = 0;                                ///< of the row group: row 0 of the slice
+  std::shared_ptr<arrow::Array> copied_rows = nullptr;  ///< Int32: instead, when rows were copied
+
+  /// Returns the row in the row group of a row of the slice.
+  int64_t RowInGroup(int64_t slice_row) const;
 };
 
 /// Rows of one table that belong to a payload, with their parent's new id and their own old id.

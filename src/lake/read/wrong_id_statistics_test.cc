@@ -1,6 +1,7 @@
 // Statistics of ids that are wrong do not hide that ids come more than once.
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -112,6 +113,17 @@ TEST(RepeatedIds, WrongStatisticsOfChildrenHideNothing) {
   EXPECT_TRUE(is_done);
 }
 
+/// Moves the parent ids that the footer of a file tells behind all that there are.
+void MoveStatisticsAway(const fs::path& path) {
+  const auto rows = df::testing::ReadTable(path.string()).ValueOrDie();
+  const auto parents =
+      std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("parent_id"));
+  const auto [least, most] =
+      std::minmax_element(parents->raw_values(), parents->raw_values() + parents->length());
+  df::testing::ReplaceInFooter(path, *most, *most + 2);
+  df::testing::ReplaceInFooter(path, *least, *most + 1);
+}
+
 TEST(WrongStatistics, HideNoAttributesOfResourcesAndScopes) {
   df::testing::RandomEngine random(7);
   const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
@@ -125,19 +137,42 @@ TEST(WrongStatistics, HideNoAttributesOfResourcesAndScopes) {
     const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
     for (const auto& file : written.files) {
       if (file.table == kind) {
-        const fs::path path = folder.path() / file.path;
-        const auto rows = df::testing::ReadTable(path.string()).ValueOrDie();
-        const auto parents =
-            std::static_pointer_cast<arrow::UInt32Array>(rows->GetColumnByName("parent_id"));
-        const auto [least, most] =
-            std::minmax_element(parents->raw_values(), parents->raw_values() + parents->length());
-        df::testing::ReplaceInFooter(path, *most, *most + 2);
-        df::testing::ReplaceInFooter(path, *least, *most + 1);
+        MoveStatisticsAway(folder.path() / file.path);
       }
     }
     const Replayed replayed = ReplayTree(folder.path(), {});
     EXPECT_EQ(replayed.report.table(kind).rows_emitted, written.rows.at(kind));
     EXPECT_EQ(Messages(replayed), "");
+  }
+}
+
+TEST(WrongStatistics, WhatCannotBeCheckedIsNamed) {
+  df::testing::RandomEngine random(7);
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
+  for (const otap::TableKind kind :
+       {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
+    TemporaryFolder folder;
+    df::testing::LakeWriterOptions options;
+    options.layout = df::testing::LakeLayout::kOwn;
+    options.first_id = 50 * kStep;
+    options.id_step = kStep;
+    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+    std::string damaged;
+    for (const auto& file : written.files) {
+      if (file.table == kind) {
+        damaged = (folder.path() / file.path).string();
+        MoveStatisticsAway(damaged);
+        std::fstream bytes(damaged, std::ios::in | std::ios::out | std::ios::binary);
+        bytes.seekp(4);
+        bytes << std::string(64, '\xff');  // the first pages
+      }
+    }
+    ReadOptions read;
+    read.batch_size = 4;
+    const Replayed replayed = ReplayTree(folder.path(), read);
+    EXPECT_THAT(Messages(replayed), HasSubstr(fs::path(damaged).filename().string()));
+    EXPECT_GT(replayed.report.num_errors(), 0);
+    EXPECT_EQ(replayed.report.files_failed, 1);
   }
 }
 

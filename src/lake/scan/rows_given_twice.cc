@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include <arrow/array.h>
@@ -172,7 +170,11 @@ void RowsGivenTwice::Add(const ChildRows& rows) {
   for (auto begin = shared.begin(); begin != shared.end();) {
     const auto end = std::find_if(begin, shared.end(),
                                   [&](const Row& row) { return row.parent != begin->parent; });
-    AddParent(&*begin, &*begin + (end - begin));
+    const Row* rows_begin = &*begin;
+    const Row* rows_end = rows_begin + (end - begin);
+    if (IsNew(rows_begin, rows_end)) {
+      AddParent(rows_begin, rows_end);
+    }
     begin = end;
   }
 }
@@ -198,13 +200,23 @@ std::vector<RowsGivenTwice::Row> RowsGivenTwice::RowsOfSharedParents(const Child
           hashers.try_emplace(piece.slice.get(), *piece.slice, begin, end);
       shared.push_back({.parent = rows.parents[row],
                         .hash = hasher->second.Hash(slice_row),
-                        .file = piece.file});
+                        .file = piece.file,
+                        .place = {piece.file, piece.row_group, piece.RowInGroup(slice_row)}});
     }
   });
   std::sort(shared.begin(), shared.end(), [](const Row& a, const Row& b) {
     return std::tie(a.parent, a.hash, a.file) < std::tie(b.parent, b.hash, b.file);
   });
   return shared;
+}
+
+bool RowsGivenTwice::IsNew(const Row* begin, const Row* end) {
+  if (kind_ != otap::TableKind::kResourceAttrs && kind_ != otap::TableKind::kScopeAttrs) {
+    return true;
+  }
+  const Row* first =
+      std::min_element(begin, end, [](const Row& a, const Row& b) { return a.place < b.place; });
+  return seen_.size() < kMostSharedParents && seen_.insert(first->place).second;
 }
 
 void RowsGivenTwice::AddParent(const Row* begin, const Row* end) {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -17,7 +19,8 @@ namespace df::lake {
 /// of one parent, these are told apart by their key, in tables without keys by all their values. A
 /// file most of whose shared parents have such a row from another file, too, is one that repeats.
 /// Attributes that one record has twice, in two files because a writer cut its rows there, are no
-/// sign of that. Rows that have ids are looked at elsewhere.
+/// sign of that. A resource or scope counts once, whatever number of payloads it goes out with.
+/// Rows that have ids are looked at elsewhere.
 class RowsGivenTwice {
  public:
   explicit RowsGivenTwice(otap::TableKind kind) : kind_(kind) {}
@@ -32,6 +35,8 @@ class RowsGivenTwice {
   Status Describe(const std::string& partition, bool is_whole = true) const;
 
   static constexpr size_t kMostParents = 4096;  ///< of a payload
+  /// Resources or scopes whose files are looked at; those that come later are not.
+  static constexpr size_t kMostSharedParents = 65'536;
 
  private:
   /// What a file has in common with others.
@@ -43,20 +48,27 @@ class RowsGivenTwice {
     const FileSummary* other = nullptr;  ///< one that has the same
   };
 
+  /// Where a row lies: file, row group, row of it.
+  using Place = std::tuple<const FileSummary*, int, int64_t>;
+
   /// A row whose parent has rows of two files.
   struct Row {
     uint32_t parent = 0;
     size_t hash = 0;
     const FileSummary* file = nullptr;
+    Place place;
   };
 
   std::vector<Row> RowsOfSharedParents(const ChildRows& rows) const;
+  /// Returns whether the parent of these rows has not been looked at yet.
+  bool IsNew(const Row* begin, const Row* end);
   void AddParent(const Row* begin, const Row* end);
   /// `is_common`: most parents that files of the table share have the same of them.
   static bool IsRepeated(const FileSummary& file, const Shared& shared, bool is_common);
 
   otap::TableKind kind_;
   std::map<const FileSummary*, Shared> shared_;
+  std::set<Place> seen_;  ///< a row of each parent that goes out with several payloads
 };
 
 }  // namespace df::lake

@@ -145,10 +145,12 @@ TEST(RowsGivenTwice, ParentsWhoseRowsAreInSeveralFilesAreWhole) {
   }
 }
 
-/// Rows of log_attrs as some files have them, by parent and key.
+/// Rows of attributes as some files have them, by parent and key.
 class MadeRows {
  public:
   using Row = std::pair<uint32_t, std::string>;
+
+  explicit MadeRows(TableKind kind = TableKind::kLogAttrs) : kind_(kind) {}
 
   void Add(size_t file, const std::vector<Row>& rows) {
     arrow::StringBuilder keys;
@@ -158,9 +160,8 @@ class MadeRows {
     }
     auto slice = std::make_shared<TableSlice>();
     slice->num_rows = std::ssize(rows);
-    slice->leaves.resize(LeavesOf(TableKind::kLogAttrs).size());
-    slice->leaves[static_cast<size_t>(LeafIndex(TableKind::kLogAttrs, "key"))].values =
-        keys.Finish().ValueOrDie();
+    slice->leaves.resize(LeavesOf(kind_).size());
+    slice->leaves[static_cast<size_t>(LeafIndex(kind_, "key"))].values = keys.Finish().ValueOrDie();
     files_[file].entry.path = std::to_string(file);
     files_[file].row_groups.push_back({.num_rows = std::ssize(rows)});
     rows_.pieces.push_back({.slice = std::move(slice),
@@ -170,13 +171,16 @@ class MadeRows {
                             .file = &files_[file]});
   }
 
-  std::string Say() const {
-    RowsGivenTwice twice(TableKind::kLogAttrs);
-    twice.Add(rows_);
+  std::string Say(int num_payloads = 1) const {
+    RowsGivenTwice twice(kind_);
+    for (int i = 0; i < num_payloads; ++i) {
+      twice.Add(rows_);
+    }
     return twice.Describe("").message();
   }
 
  private:
+  TableKind kind_;
   ChildRows rows_;
   std::array<FileSummary, 3> files_;
 };
@@ -223,6 +227,21 @@ TEST(RowsGivenTwice, AKeyThatARecordHasTwiceAtABorderIsNoSign) {
   rows.Add(0, {{1, "a"}, {2, "a"}, {2, "b"}});
   rows.Add(1, {{2, "b"}, {3, "a"}, {4, "a"}});
   EXPECT_EQ(rows.Say(), "");
+}
+
+TEST(RowsGivenTwice, AScopeThatGoesOutWithManyPayloadsCountsOnce) {
+  MadeRows border(TableKind::kScopeAttrs);
+  border.Add(0, {{1, "a"}, {2, "a"}, {2, "b"}});
+  border.Add(1, {{2, "b"}, {3, "a"}, {4, "a"}});
+  EXPECT_EQ(border.Say(20), "");
+  MadeRows repeated(TableKind::kScopeAttrs);
+  std::vector<MadeRows::Row> rows;
+  for (uint32_t parent = 0; parent < 20; ++parent) {
+    rows.emplace_back(parent, "a");
+  }
+  repeated.Add(0, rows);
+  repeated.Add(1, rows);
+  EXPECT_THAT(repeated.Say(20), HasSubstr("at least 20 rows go out twice"));
 }
 
 }  // namespace

@@ -168,24 +168,37 @@ void TableCursor::CheckStatistics(const ChildRowGroup& group, IdRange parents) {
   }
 }
 
-/// Reads the parent ids of the row groups of a file that were never opened.
-Status TableCursor::CheckFile(const FileSummaryPtr& summary) {
-  std::shared_ptr<TableFile> file;
+/// Reads the parent ids of a row group that was never opened, of a file that `file` holds.
+Status TableCursor::CheckGroup(const ChildRowGroup& group, TableFile* file) {
+  MakeRoomForIds(group);
+  ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
+                        file->ReadIds(group.index, LeafIndex(kind_, "parent_id")));
+  CheckStatistics(group, RangeOf(parents, 0, std::ssize(parents.values)));
+  return Status::OK();
+}
+
+/// Checks the row groups of a file that were never opened. Where one cannot be read: it is lost if
+/// nobody asks for it again (`is_last`), else the rest waits and the answer is false.
+bool TableCursor::CheckFile(const FileSummaryPtr& summary, bool is_last) {
+  Result<std::shared_ptr<TableFile>> file = std::shared_ptr<TableFile>();
   for (const auto& group : groups_) {
     if (group->summary != summary || group->state != ChildRowGroup::State::kUnopened) {
       continue;
     }
-    if (file == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(file, OpenFile(*summary, LocationOf(*group)));
+    if (file.ok() && *file == nullptr) {
+      file = OpenFile(*summary, LocationOf(*group));
     }
-    MakeRoomForIds(*group);
-    ARROW_ASSIGN_OR_RAISE(const IdColumn parents,
-                          file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
-    CheckStatistics(*group, RangeOf(parents, 0, std::ssize(parents.values)));
+    const Status status = file.ok() ? CheckGroup(*group, file->get()) : file.status();
+    if (!status.ok() && !is_last) {
+      return false;
+    }
+    if (!status.ok()) {
+      Fail(group.get(), status);
+    }
   }
   auto unchecked = FileSummary::Trust::kUnchecked;
   summary->parent_statistics.compare_exchange_strong(unchecked, FileSummary::Trust::kRight);
-  return Status::OK();
+  return true;
 }
 
 ChildRows TableCursor::Collect(const IdMap& parents) {
@@ -231,10 +244,8 @@ bool TableCursor::CheckSkipped() {
   for (const auto& group : groups_) {
     if (group->state == ChildRowGroup::State::kUnopened &&
         group->summary->parent_statistics == FileSummary::Trust::kUnchecked) {
-      // What cannot be read is reported when it is needed.
-      const Status ignored = CheckFile(group->summary);
-      is_wrong = is_wrong ||
-                 (ignored.ok() && group->summary->parent_statistics == FileSummary::Trust::kWrong);
+      CheckFile(group->summary, true);
+      is_wrong = is_wrong || group->summary->parent_statistics == FileSummary::Trust::kWrong;
     }
   }
   is_index_stale_ = is_index_stale_ || is_wrong;
@@ -245,10 +256,8 @@ void TableCursor::LookBehindStatistics(const IdMap& parents, ChildRows* rows) {
   for (const auto& group : groups_) {
     if (!parents.empty() && group->state == ChildRowGroup::State::kUnopened &&
         group->summary->parent_statistics == FileSummary::Trust::kUnchecked) {
-      // What cannot be read is reported when it is needed, at the latest by Finish.
-      const Status ignored = CheckFile(group->summary);
-      if (!ignored.ok()) {
-        return;
+      if (!CheckFile(group->summary, context_->is_partial)) {
+        return;  // reported when it is needed, at the latest by Finish
       }
     }
   }

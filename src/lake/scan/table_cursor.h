@@ -172,7 +172,8 @@ class TableCursor {
   Result<std::shared_ptr<TableFile>> OpenFile(const FileSummary& summary, Location location);
   Status Open(ChildRowGroup* group);
   void CheckStatistics(const ChildRowGroup& group, IdRange parents);
-  Status CheckFile(const FileSummaryPtr& summary);
+  Status CheckGroup(const ChildRowGroup& group, TableFile* file);
+  bool CheckFile(const FileSummaryPtr& summary, bool is_last);
   Status CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows);
   Status Select(ChildRowGroup* group, size_t* slice_index, const IdMap& parents, ChildRows* rows);
   Status ChargePiece(ChildSlice* slice, Piece* piece);

@@ -81,7 +81,9 @@ Status TableCursor::Select(ChildRowGroup* group, size_t* slice_index, const IdMa
               .offset = choice.first,
               .length = taken,
               .selection = nullptr,
-              .file = group->summary.get()};
+              .file = group->summary.get(),
+              .row_group = group->index,
+              .first_row = slice.first_row};
   const bool is_stretch = chosen.empty() || (chosen.back() - chosen.front() + 1 == taken &&
                                              std::is_sorted(chosen.begin(), chosen.end()));
   if (is_stretch) {
@@ -123,6 +125,7 @@ Status TableCursor::ChargePiece(ChildSlice* slice, Piece* piece) {
     piece->slice = std::move(copy);
     piece->offset = 0;
     piece->selection = nullptr;
+    piece->copied_rows = std::move(selection);
   }
   context_->is_payload_too_large = context_->payload_bytes > context_->max_payload_bytes;
   return Status::OK();
