@@ -6,6 +6,7 @@
 
 #include <arrow/buffer.h>
 #include <arrow/util/future.h>
+#include <arrow/util/thread_pool.h>
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -13,9 +14,6 @@
 
 namespace df::storage {
 namespace {
-
-/// Row groups whose ranges are kept: the one that is read, and the next.
-constexpr size_t kMostAnnounced = 2;
 
 /// Reads on from where the file stands.
 template <typename File>
@@ -179,55 +177,133 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::Tail() {
   return tail_;
 }
 
-Status RemoteFile::WillNeed(const std::vector<arrow::io::ReadRange>& ranges) {
-  const int64_t tail_begin = size_bytes_ - std::min(context_->options.tail_bytes, size_bytes_);
-  auto announced = std::make_shared<Announced>();
-  for (const arrow::io::ReadRange& range : ranges) {
-    if (range.length > 0 && range.offset >= 0 && range.offset < tail_begin) {
-      announced->ranges.push_back(
-          {range.offset, std::min(range.length, size_bytes_ - range.offset)});
-    }
+RemoteFile::Announced::~Announced() { Drop(); }
+
+void RemoteFile::Announced::Drop() {
+  if (const auto dropped = std::exchange(cache, nullptr); dropped != nullptr) {
+    dropped->Wait().Wait();  // requests use the file, which may be closed next
+    checked.Wait();
+    context->ahead_bytes -= num_bytes;
   }
-  std::sort(announced->ranges.begin(), announced->ranges.end(),
-            [](const auto& a, const auto& b) { return a.offset < b.offset; });
-  // Ranges that overlap are read each by itself when they are needed.
-  const auto overlap = [](const auto& a, const auto& b) { return a.offset + a.length > b.offset; };
-  if (announced->ranges.empty() ||
-      std::adjacent_find(announced->ranges.begin(), announced->ranges.end(), overlap) !=
-          announced->ranges.end()) {
-    return Status::OK();
-  }
-  arrow::io::CacheOptions options{.hole_size_limit = context_->options.hole_bytes,
-                                  .range_size_limit = std::max(context_->options.request_bytes,
-                                                               context_->options.hole_bytes + 1),
-                                  .lazy = false,
-                                  .prefetch_limit = 0};
-  announced->cache = std::make_shared<arrow::io::internal::ReadRangeCache>(
-      file_, arrow::io::default_io_context(), options);
-  ARROW_RETURN_NOT_OK(announced->cache->Cache(announced->ranges));
-  const std::lock_guard lock(mutex_);
-  has_read_ = true;
-  announced_.push_back(std::move(announced));
-  while (announced_.size() > kMostAnnounced) {
-    announced_.pop_front();
-  }
-  return Status::OK();
 }
 
-std::shared_ptr<RemoteFile::Announced> RemoteFile::AnnouncedWith(int64_t position,
-                                                                 int64_t num_bytes,
-                                                                 arrow::io::ReadRange* whole) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& announced : announced_) {
-    auto range = std::upper_bound(announced->ranges.begin(), announced->ranges.end(), position,
-                                  [](int64_t at, const auto& next) { return at < next.offset; });
-    if (range != announced->ranges.begin() &&
-        (--range)->offset + range->length >= position + num_bytes) {
-      *whole = *range;
-      return announced;
+int64_t RemoteFile::ahead_left() const {
+  return context_->options.ahead_bytes - context_->ahead_bytes;
+}
+
+RemoteFile::Hold RemoteFile::Announce(std::vector<arrow::io::ReadRange> ranges) {
+  const int64_t tail_begin = size_bytes_ - std::min(context_->options.tail_bytes, size_bytes_);
+  std::sort(ranges.begin(), ranges.end(),
+            [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  auto announced = std::make_shared<Announced>(context_);
+  int64_t end = 0;
+  for (const arrow::io::ReadRange& range : ranges) {
+    if (range.length <= 0 || range.offset < end || range.offset >= tail_begin) {
+      continue;
+    }
+    end = range.offset + std::min(range.length, size_bytes_ - range.offset);
+    for (int64_t at = range.offset; at < end; at += context_->options.request_bytes) {
+      announced->ranges.push_back({at, std::min(context_->options.request_bytes, end - at)});
+      announced->num_bytes += announced->ranges.back().length;
     }
   }
-  return nullptr;
+  if (announced->ranges.empty()) {
+    return nullptr;
+  }
+  const arrow::io::CacheOptions options{
+      .hole_size_limit = context_->options.hole_bytes,
+      .range_size_limit =
+          std::max(context_->options.request_bytes, context_->options.hole_bytes + 1),
+      .lazy = false,
+      .prefetch_limit = 0};
+  auto cache = std::make_shared<Cache>(file_, arrow::io::default_io_context(), options);
+  if (!cache->Cache(announced->ranges).ok()) {
+    return nullptr;  // they are read one by one
+  }
+  // One look is enough for all of them, when the last has come.
+  announced->checked = cache->Wait().Then([file = file_]() -> arrow::Future<> {
+    return arrow::DeferNotOk(arrow::io::default_io_context().executor()->Submit(
+        [file] { return file->CheckVersion(); }));
+  });
+  announced->cache = std::move(cache);
+  announced->num_unread = announced->ranges.size();
+  announced->is_read.assign(announced->num_unread, false);
+  context_->ahead_bytes += announced->num_bytes;
+  const std::lock_guard lock(mutex_);
+  has_read_ = true;
+  std::erase_if(announced_, [](const auto& earlier) { return earlier.expired(); });
+  announced_.push_back(announced);
+  return announced;
+}
+
+bool RemoteFile::IsAnnounced(arrow::io::ReadRange range) {
+  return Find(range.offset, range.length).announced != nullptr;
+}
+
+RemoteFile::Place RemoteFile::Find(int64_t position, int64_t num_bytes) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : announced_) {
+    auto announced = weak.lock();
+    if (announced == nullptr || announced->cache == nullptr) {
+      continue;
+    }
+    const auto& ranges = announced->ranges;
+    const auto behind =
+        std::upper_bound(ranges.begin(), ranges.end(), position,
+                         [](int64_t at, const auto& next) { return at < next.offset; });
+    if (behind == ranges.begin()) {
+      continue;
+    }
+    auto last = std::prev(behind);
+    while (last->offset + last->length < position + num_bytes && std::next(last) != ranges.end() &&
+           std::next(last)->offset == last->offset + last->length) {
+      ++last;
+    }
+    if (last->offset + last->length >= position + num_bytes) {
+      auto cache = announced->cache;
+      return {.announced = std::move(announced),
+              .cache = std::move(cache),
+              .first_range = static_cast<size_t>(std::prev(behind) - ranges.begin())};
+    }
+  }
+  return {};
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::ReadAnnounced(const Place& place,
+                                                                        int64_t position,
+                                                                        int64_t num_bytes) {
+  std::vector<std::shared_ptr<arrow::Buffer>> pieces;
+  const int64_t end = position + num_bytes;
+  size_t index = place.first_range;
+  for (int64_t at = position; at < end; ++index) {
+    const arrow::io::ReadRange range = place.announced->ranges[index];
+    ARROW_ASSIGN_OR_RAISE(auto buffer, place.cache->Read(range));
+    const int64_t length = std::min(range.offset + range.length, end) - at;
+    pieces.push_back(arrow::SliceBuffer(std::move(buffer), at - range.offset, length));
+    at += length;
+  }
+  // Where that look could not be taken, or other ranges did not come: one for these.
+  if (!place.announced->checked.status().ok()) {
+    ARROW_RETURN_NOT_OK(file_->CheckVersion());
+  }
+  MarkRead(place, end);
+  return pieces.size() == 1 ? std::move(pieces.front()) : arrow::ConcatenateBuffers(pieces);
+}
+
+/// The bytes of a place have been read, up to an end.
+void RemoteFile::MarkRead(const Place& place, int64_t end) {
+  const std::lock_guard lock(mutex_);
+  Announced& announced = *place.announced;
+  for (size_t i = place.first_range;
+       i < announced.ranges.size() && announced.ranges[i].offset < end; ++i) {
+    if (!announced.is_read[i] && announced.ranges[i].offset + announced.ranges[i].length <= end) {
+      announced.is_read[i] = true;
+      --announced.num_unread;
+    }
+  }
+  if (announced.num_unread == 0) {
+    announced.Drop();
+  }
 }
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::ReadAt(int64_t position,
@@ -239,15 +315,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> RemoteFile::ReadAt(int64_t positio
     ARROW_ASSIGN_OR_RAISE(const auto tail, Tail());
     return arrow::SliceBuffer(tail, position - (size_bytes_ - tail->size()), num_bytes);
   }
-  arrow::io::ReadRange whole;
-  if (const auto announced = AnnouncedWith(position, num_bytes, &whole); announced != nullptr) {
-    ARROW_ASSIGN_OR_RAISE(const auto buffer, announced->cache->Read(whole));
-    if (!announced->is_checked) {
-      announced->cache->Wait().Wait();  // one look is enough for all of them
-      ARROW_RETURN_NOT_OK(file_->CheckVersion());
-      announced->is_checked = true;
-    }
-    return arrow::SliceBuffer(buffer, position - whole.offset, num_bytes);
+  if (const Place place = Find(position, num_bytes); place.announced != nullptr && num_bytes > 0) {
+    return ReadAnnounced(place, position, num_bytes);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -284,10 +353,17 @@ Status RemoteFile::Close() {
   if (std::exchange(is_closed_, true)) {
     return Status::OK();
   }
-  for (const auto& announced : announced_) {
-    announced->cache->Wait().Wait();
+  std::vector<std::weak_ptr<Announced>> announced;
+  {
+    const std::lock_guard lock(mutex_);
+    announced.swap(announced_);
   }
-  announced_.clear();
+  for (const auto& weak : announced) {
+    if (const auto held = weak.lock(); held != nullptr && held->cache != nullptr) {
+      held->cache->Wait().Wait();
+      held->checked.Wait();
+    }
+  }
   return file_->Close();
 }
 

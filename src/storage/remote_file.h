@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 
 #include <arrow/io/caching.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/util/future.h>
 
 #include "base/error.h"
 #include "storage/retry.h"
@@ -32,6 +32,8 @@ struct RemoteContext {
   TailCache tails;
   /// Whole files, by path and listing.
   TailCache files;
+  /// What was announced of files and is held.
+  std::atomic<int64_t> ahead_bytes{0};
 };
 
 /// What a store says of a file without its bytes.
@@ -97,8 +99,21 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   /// Returns the key of a whole file in RemoteContext::files.
   static std::string KeyOf(const std::string& path, int64_t listing);
 
-  /// Begins to fetch ranges that will be read. They stay in memory until later ones are announced.
-  Status WillNeed(const std::vector<arrow::io::ReadRange>& ranges) override;
+  /// Keeps bytes that were announced. They stay in memory until it is gone or each of the ranges
+  /// has been read to its end. It may wait for requests that are under way.
+  using Hold = std::shared_ptr<void>;
+
+  /// Begins to fetch ranges that will be read; ranges that overlap others are not fetched ahead.
+  Hold Announce(std::vector<arrow::io::ReadRange> ranges);
+
+  /// Tells whether a range was announced and is kept.
+  bool IsAnnounced(arrow::io::ReadRange range);
+
+  /// How many bytes may be announced yet, of all files of the store together. Whoever announces
+  /// more holds more.
+  int64_t ahead_left() const;
+
+  const ReadOptions& options() const { return context_->options; }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t num_bytes, void* out) override;
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position,
@@ -112,16 +127,38 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   bool closed() const override { return is_closed_; }
 
  private:
+  using Cache = arrow::io::internal::ReadRangeCache;
+
   /// Ranges that were announced together.
   struct Announced {
-    std::vector<arrow::io::ReadRange> ranges;  ///< by offset, without overlaps
-    std::shared_ptr<arrow::io::internal::ReadRangeCache> cache;
-    std::atomic<bool> is_checked{false};  ///< all of it is of the version that was opened
+    explicit Announced(std::shared_ptr<RemoteContext> owner) : context(std::move(owner)) {}
+    Announced(const Announced&) = delete;
+    Announced& operator=(const Announced&) = delete;
+    ~Announced();
+    /// Lets the bytes go.
+    void Drop();
+
+    std::shared_ptr<RemoteContext> context;
+    std::vector<arrow::io::ReadRange> ranges;  ///< by offset, without overlaps, one request at most
+    int64_t num_bytes = 0;
+    std::shared_ptr<Cache> cache;  ///< null when all of it was read
+    /// All of it is there, and of the version that was opened.
+    arrow::Future<> checked;
+    std::vector<bool> is_read;  ///< by range: to its end
+    size_t num_unread = 0;      ///< ranges
+  };
+  /// Where bytes lie: in some ranges one behind the other.
+  struct Place {
+    std::shared_ptr<Announced> announced;  ///< null: nowhere
+    std::shared_ptr<Cache> cache;
+    size_t first_range = 0;
   };
 
   arrow::Result<std::shared_ptr<arrow::Buffer>> Tail();
-  std::shared_ptr<Announced> AnnouncedWith(int64_t position, int64_t num_bytes,
-                                           arrow::io::ReadRange* whole);
+  Place Find(int64_t position, int64_t num_bytes);
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAnnounced(const Place& place, int64_t position,
+                                                              int64_t num_bytes);
+  void MarkRead(const Place& place, int64_t end);
 
   std::shared_ptr<RemoteContext> context_;
   std::string key_;        ///< of the tail cache; "" where it cannot be kept
@@ -133,7 +170,7 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   std::mutex mutex_;
   std::shared_ptr<arrow::Buffer> tail_;  ///< the last bytes of the file, once they are needed
   bool has_read_ = false;                ///< bytes were fetched beside the tail
-  std::deque<std::shared_ptr<Announced>> announced_;
+  std::vector<std::weak_ptr<Announced>> announced_;
 };
 
 }  // namespace df::storage

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/ahead_stream.h"
 #include "storage/store.h"
 #include "storage/store_failure.h"
 #include "testing/scripted_store.h"
@@ -29,6 +30,12 @@ std::string RandomBytes(size_t size, uint64_t seed) {
   std::string bytes(size, '\0');
   std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
   return bytes;
+}
+
+/// Has ranges of a remote file fetched.
+RemoteFile::Hold Announce(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
+                          const std::vector<arrow::io::ReadRange>& ranges) {
+  return dynamic_cast<RemoteFile&>(*file).Announce(ranges);
 }
 
 class RemoteFileTest : public ::testing::Test {
@@ -144,7 +151,7 @@ TEST_F(RemoteFileTest, RangesThatAreAnnouncedAreFetchedTogether) {
   const auto store = MakeStore(kSmall);
   const auto file = store->OpenFile("b/f").ValueOrDie();
   // Three that touch or nearly do, and one far away.
-  ASSERT_TRUE(file->WillNeed({{1'100, 500}, {100, 1'000}, {1'650, 400}, {50'000, 700}}).ok());
+  const auto hold = Announce(file, {{1'100, 500}, {100, 1'000}, {1'650, 400}, {50'000, 700}});
   EXPECT_EQ(ReadAt(file.get(), 100, 1'000), bytes.substr(100, 1'000));
   EXPECT_EQ(ReadAt(file.get(), 1'650, 400), bytes.substr(1'650, 400));
   EXPECT_EQ(ReadAt(file.get(), 1'200, 10), bytes.substr(1'200, 10));
@@ -157,6 +164,88 @@ TEST_F(RemoteFileTest, RangesThatAreAnnouncedAreFetchedTogether) {
   // What was not announced is read by itself, across the border too.
   EXPECT_EQ(ReadAt(file.get(), 2'000, 100), bytes.substr(2'000, 100));
   EXPECT_EQ(objects_->requests().size(), 3U);
+}
+
+TEST_F(RemoteFileTest, AnnouncedBytesGoWhenTheyHaveBeenReadOrNobodyHoldsThem) {
+  const std::string bytes = RandomBytes(100'000, 3);
+  Put("b/f", bytes);
+  const auto store = MakeStore(kSmall);
+  const auto file = store->OpenFile("b/f").ValueOrDie();
+  const int64_t most = store->ahead_left();
+  const auto first = Announce(file, {{0, 10'000}, {20'000, 500}});  // the first: three requests
+  auto second = Announce(file, {{40'000, 1'000}});
+  EXPECT_EQ(store->ahead_left(), most - 11'500);
+  EXPECT_EQ(ReadAt(file.get(), 3'000, 6'000), bytes.substr(3'000, 6'000));
+  EXPECT_EQ(ReadAt(file.get(), 20'000, 500), bytes.substr(20'000, 500));
+  EXPECT_EQ(store->ahead_left(), most - 11'500);
+  EXPECT_EQ(ReadAt(file.get(), 9'000, 1'000), bytes.substr(9'000, 1'000));
+  EXPECT_EQ(store->ahead_left(), most - 1'000);
+  const size_t num_requests = objects_->requests().size();
+  EXPECT_EQ(num_requests, 5U);
+  second.reset();
+  EXPECT_EQ(store->ahead_left(), most);
+  EXPECT_EQ(ReadAt(file.get(), 40'000, 10), bytes.substr(40'000, 10));
+  EXPECT_EQ(objects_->requests().size(), num_requests + 1);
+}
+
+TEST_F(RemoteFileTest, RangesThatOverlapAreReadRight) {
+  const std::string bytes = RandomBytes(10'000, 3);
+  Put("b/f", bytes);
+  const auto store = MakeStore(kSmall);
+  const auto file = store->OpenFile("b/f").ValueOrDie();
+  const auto hold = Announce(file, {{100, 1'000}, {500, 2'000}, {-5, 20}, {9'990, 100}, {50, 0}});
+  EXPECT_EQ(ReadAt(file.get(), 500, 2'000), bytes.substr(500, 2'000));
+  EXPECT_EQ(ReadAt(file.get(), 100, 1'000), bytes.substr(100, 1'000));
+}
+
+TEST_F(RemoteFileTest, AStretchIsReadTwoPiecesAtATime) {
+  const std::string bytes = RandomBytes(100'000, 3);
+  Put("b/f", bytes);
+  for (const int64_t piece_bytes : {1'000, 3'777, 1'000'000}) {
+    const auto store = MakeStore(kSmall);
+    const auto file = std::dynamic_pointer_cast<RemoteFile>(store->OpenFile("b/f").ValueOrDie());
+    const int64_t most = store->ahead_left();
+    AheadStream stream(file, 500, 99'400, piece_bytes);
+    std::mt19937_64 random(7);
+    std::string read;
+    int64_t most_held = 0;
+    while (true) {
+      const auto buffer = stream.Read(static_cast<int64_t>(1 + random() % 5'000)).ValueOrDie();
+      if (buffer->size() == 0) {
+        break;
+      }
+      read += buffer->ToString();
+      most_held = std::max(most_held, most - store->ahead_left());
+    }
+    EXPECT_EQ(read, bytes.substr(500, 99'400));
+    EXPECT_EQ(stream.Tell().ValueOrDie(), 99'400);
+    EXPECT_LE(most_held, 2 * piece_bytes);
+    EXPECT_GT(most_held, 0);
+    ASSERT_TRUE(stream.Close().ok());
+    EXPECT_FALSE(stream.Read(1).ok());
+    EXPECT_EQ(store->ahead_left(), most);
+  }
+}
+
+TEST_F(RemoteFileTest, WhatTwoCallersPrepareIsKeptForBoth) {
+  for (const char* path : {"b/0", "b/1", "b/2", "b/3", "b/4"}) {
+    Put(path, RandomBytes(2'000, 4));
+  }
+  const auto store = MakeStore(kSmall);  // four ends are kept
+  store->Prepare({"b/0", "b/1"});
+  store->Prepare({"b/2", "b/3"});
+  for (const char* path : {"b/0", "b/2", "b/1", "b/3"}) {
+    EXPECT_TRUE(store->OpenFile(path).ok());
+  }
+  EXPECT_EQ(store->counters().num_opens, 4);
+  store->Prepare({"b/0", "b/1"});
+  store->Prepare({"b/1", "b/2", "b/3", "b/4"});
+  for (const char* path : {"b/1", "b/2", "b/3", "b/4"}) {
+    EXPECT_TRUE(store->OpenFile(path).ok());
+  }
+  EXPECT_EQ(store->counters().num_opens, 10);
+  EXPECT_TRUE(store->OpenFile("b/0").ok());
+  EXPECT_EQ(store->counters().num_opens, 11) << "the earliest call was let go";
 }
 
 TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
@@ -190,9 +279,7 @@ TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
       ranges.push_back({at, std::min<int64_t>(length, 60'000 - at)});
       at += length + static_cast<int64_t>(choices() % 400);
     }
-    if (round % 2 == 0) {
-      ASSERT_TRUE(file->WillNeed(ranges).ok());
-    }
+    const auto hold = round % 2 == 0 ? Announce(file, ranges) : nullptr;
     for (const auto& range : ranges) {
       ASSERT_EQ(ReadAt(file.get(), range.offset, range.length),
                 bytes.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length)));
@@ -216,7 +303,7 @@ TEST_F(RemoteFileTest, AReadThatStaysRefusedSaysWhat) {
   script_ = [](std::string_view, const std::string&) { return Answer::kShort; };
   EXPECT_THAT(file->ReadAt(0, 10).status().message(),
               HasSubstr("the answer ended early: found 5 bytes at 0, expected 10"));
-  ASSERT_TRUE(file->WillNeed({{100, 10}}).ok());
+  const auto hold = Announce(file, {{100, 10}});
   EXPECT_THAT(file->ReadAt(100, 10).status().message(), HasSubstr("ended early"));
 }
 
@@ -244,7 +331,7 @@ class ReplacedFile : public RemoteFileTest {
     int64_t num_requests = 0;
     std::mutex mutex;
     script_ = [&](std::string_view operation, const std::string&) {
-      if (operation == "write") {
+      if (operation == "write" || operation == "close") {
         return Answer::kWhole;
       }
       const std::lock_guard lock(mutex);
@@ -254,7 +341,7 @@ class ReplacedFile : public RemoteFileTest {
       return Answer::kWhole;
     };
     ARROW_ASSIGN_OR_RAISE(const auto file, store->OpenFile("b/f"));
-    ARROW_RETURN_NOT_OK(file->WillNeed(announced));
+    const auto hold = Announce(file, announced);
     std::string all;
     for (const auto& range : read) {
       ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(range.offset, range.length));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 
 #include <fmt/format.h>
 
@@ -41,13 +42,21 @@ std::chrono::nanoseconds Retry::Backoff(int64_t retry) {
       static_cast<int64_t>(wait * std::uniform_real_distribution<double>(0.5, 1.0)(random_)));
 }
 
+Status CallClient(const std::function<Status()>& call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    return Status::IOError(fmt::format("the client of the store gave up: {}", error.what()));
+  }
+}
+
 Status Retry::Run(const std::function<Status()>& request) {
   const auto begin = clock_->Now();
   for (int64_t retry = 0;; ++retry) {
     if (clock_->is_stopped()) {
       return Status::Cancelled("the store was closed");
     }
-    Status status = request();
+    Status status = CallClient(request);
     if (status.ok()) {
       return status;
     }

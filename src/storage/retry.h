@@ -46,6 +46,10 @@ class RetryClock {
   std::atomic<bool> is_stopped_{false};
 };
 
+/// Calls into the client of a store. What it throws, an answer that it cannot parse for one, is
+/// returned as an IOError.
+Status CallClient(const std::function<Status()>& call);
+
 /// Makes requests again as RetryOptions say. Calls: from any thread.
 class Retry {
  public:
@@ -58,7 +62,7 @@ class Retry {
   void LeaveToClient() { is_left_to_client_ = true; }
 
   /// Calls `request` until it succeeds, fails for a reason that stays, or time or attempts are
-  /// over. Returns its last status.
+  /// over. What it throws counts as a failure that may pass. Returns its last status.
   Status Run(const std::function<Status()>& request);
 
   /// Returns the wait before attempt `retry`, from 1.

@@ -1,6 +1,7 @@
 #include "storage/store.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <utility>
 #include <vector>
@@ -18,6 +19,11 @@
 
 namespace df::storage {
 namespace {
+
+/// Each waits most of the time for an answer, in a thread of its own.
+constexpr int kRequestsAtOnce = 32;
+
+constexpr int kMostUploads = 3;  ///< of a file, when the store forgets one
 
 /// Opens a file of an object store, which takes one request that gives its facts too.
 Result<FileFacts> OpenOnce(RemoteContext* context, arrow::fs::FileSystem* file_system,
@@ -54,7 +60,8 @@ Store::Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clo
           .clock = clock != nullptr ? std::move(clock) : std::make_unique<RetryClock>(),
           .retry = nullptr,
           .tails = TailCache(options_.read.cache_bytes),
-          .files = TailCache(options_.read.cache_bytes)}) {
+          .files = TailCache(options_.read.cache_bytes),
+          .ahead_bytes = 0}) {
   context_->retry = std::make_unique<Retry>(uri_.kind, options_.retry, context_->clock.get(),
                                             &context_->counters, std::random_device()());
 }
@@ -71,6 +78,9 @@ Result<std::shared_ptr<Store>> Store::Make(StoreUri uri, StoreOptions options) {
     return Over(std::move(uri), std::move(options), std::make_shared<arrow::fs::LocalFileSystem>());
   }
   std::shared_ptr<Store> store(new Store(std::move(uri), std::move(options), nullptr));
+  if (arrow::io::GetIOThreadPoolCapacity() < kRequestsAtOnce) {
+    ARROW_RETURN_NOT_OK(arrow::io::SetIOThreadPoolCapacity(kRequestsAtOnce));
+  }
   ARROW_ASSIGN_OR_RAISE(store->file_system_, MakeObjectFileSystem(store->uri_, store->options_,
                                                                   store->context_->retry.get()));
   if (store->uri_.kind == StoreKind::kS3) {
@@ -146,12 +156,32 @@ Result<std::vector<std::string>> Store::ListFiles(const std::string& directory) 
 }
 
 Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes) {
-  const Status status = context_->retry->Run([&]() -> Status {
+  Status status;
+  bool has_begun = false;
+  const auto write = [&]() -> Status {
     ++context_->counters.num_writes;
+    has_begun = false;
     ARROW_ASSIGN_OR_RAISE(const auto file, file_system_->OpenOutputStream(path));
-    ARROW_RETURN_NOT_OK(file->Write(bytes));
-    return file->Close();
-  });
+    has_begun = true;
+    const Status written = CallClient([&]() -> Status {
+      ARROW_RETURN_NOT_OK(file->Write(bytes));
+      return file->Close();
+    });
+    if (!written.ok()) {  // else its destructor tries to end it
+      const Status ignored = CallClient([&] { return file->Abort(); });
+    }
+    return written;
+  };
+  for (int upload = 1; upload <= kMostUploads; ++upload) {
+    status = context_->retry->Run(write);
+    // The answer to the request that ended an upload may be lost: asked again, the store does not
+    // know that upload any more, and what it made of it is not told. All of it is written again.
+    const Failure failure = FailureOf(uri_.kind, status);
+    if (status.ok() || !has_begun ||
+        (failure != Failure::kNotFound && failure != Failure::kPermanent)) {
+      break;
+    }
+  }
   ++listing_;
   return ExplainFailure(uri_, Operation::kWrite, path, status);
 }
@@ -166,10 +196,11 @@ void Store::Prepare(const std::vector<std::string>& paths) {
   if (is_local()) {
     return;
   }
-  std::unordered_map<std::string, Prepared> prepared;
+  std::map<std::string, Prepared> prepared;
   // Their ends are held beside the cache: as many as fit into as much again.
   const size_t most = static_cast<size_t>(
       std::max<int64_t>(1, options_.read.cache_bytes / options_.read.tail_bytes));
+  const int64_t call = ++num_prepare_calls_;
   for (const std::string& path : paths) {
     if (prepared.size() == most) {
       break;
@@ -183,14 +214,36 @@ void Store::Prepare(const std::vector<std::string>& paths) {
           return file;
         });
     if (begun.ok()) {
-      prepared.emplace(path, Prepared{.file = *std::move(begun), .listing = listing});
+      prepared.emplace(path, Prepared{*std::move(begun), listing, call});
     }
   }
+  std::vector<Prepared> let_go;
   {
     const std::lock_guard lock(mutex_);
-    prepared_.swap(prepared);
+    const auto let_go_if = [&](const auto& is_old) {
+      std::erase_if(prepared_, [&](const auto& entry) {
+        if (is_old(entry.second)) {
+          let_go.push_back(entry.second);
+          return true;
+        }
+        return false;
+      });
+    };
+    for (auto& [path, begun] : prepared) {
+      if (const auto earlier = prepared_.extract(path); !earlier.empty()) {
+        let_go.push_back(earlier.mapped());
+      }
+      prepared_.emplace(path, std::move(begun));
+    }
+    let_go_if([&](const Prepared& one) { return one.listing != listing_; });
+    while (prepared_.size() > most) {
+      const auto oldest = std::min_element(
+          prepared_.begin(), prepared_.end(),
+          [](const auto& a, const auto& b) { return a.second.call < b.second.call; });
+      let_go_if([first = oldest->second.call](const Prepared& one) { return one.call == first; });
+    }
   }
-  for (const auto& [path, earlier] : prepared) {
+  for (const Prepared& earlier : let_go) {
     earlier.file.Wait();  // they work with this store
   }
 }

@@ -60,8 +60,8 @@ class Store {
   Result<std::vector<std::string>> ListFiles(const std::string& directory);
 
   /// Begins to open files that will be opened next, each once, and to read their ends: with a store
-  /// that is far away, one after the other takes long. What an earlier call began and nobody has
-  /// opened is let go, and so is what a later listing may show another version of.
+  /// that is far away, one after the other takes long. What is too much is let go, by calls, the
+  /// earliest first, and so is what a later listing may show another version of.
   void Prepare(const std::vector<std::string>& paths);
 
   /// Opens a file. One of an object store is asked for its size and version, unless it is small and
@@ -84,6 +84,10 @@ class Store {
   void Stop() { context_->clock->Stop(); }
   void Resume() { context_->clock->Resume(); }
 
+  /// How many bytes may be announced of files (RemoteFile::Announce), and how many of these yet.
+  int64_t ahead_bytes() const { return options_.read.ahead_bytes; }
+  int64_t ahead_left() const { return ahead_bytes() - context_->ahead_bytes; }
+
   /// What requests have cost; zeros where the store is local.
   const StoreCounters& counters() const { return context_->counters; }
 
@@ -94,6 +98,7 @@ class Store {
   struct Prepared {
     arrow::Future<std::shared_ptr<arrow::io::RandomAccessFile>> file;
     int64_t listing = 0;
+    int64_t call = 0;  ///< of Prepare, from 1 on
   };
 
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
@@ -106,6 +111,7 @@ class Store {
       0};  ///< rises when a listing begins and when it ends, and with every change
   std::mutex mutex_;
   std::unordered_map<std::string, Prepared> prepared_;
+  std::atomic<int64_t> num_prepare_calls_{0};
 };
 
 }  // namespace df::storage

@@ -185,6 +185,8 @@ const config::FieldTable<ReadOptions>& ReadFields() {
                    "of the end of a file, read when it is opened"),
       config::Size("cache_size", &ReadOptions::cache_bytes, {1_KiB, 1024_GiB},
                    "ends of files that are kept"),
+      config::Size("ahead_size", &ReadOptions::ahead_bytes, {0, 1024_GiB},
+                   "of row groups that are fetched before they are needed"),
   };
   return kTable;
 }

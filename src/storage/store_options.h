@@ -95,6 +95,7 @@ struct ReadOptions {
   int64_t hole_bytes = 1_MiB;      ///< ranges with less between them are one request
   int64_t tail_bytes = 64_KiB;     ///< of the end of a file, read when it is opened
   int64_t cache_bytes = 32_MiB;    ///< ends of files that are kept
+  int64_t ahead_bytes = 64_MiB;    ///< of row groups that are fetched before they are needed
 };
 
 struct StoreOptions {

@@ -5,6 +5,7 @@
 
 #include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,8 +33,8 @@ std::shared_ptr<arrow::Buffer> Bytes(const std::string& text) {
 
 TEST(Store, WritesListsAndRemovesWhateverFails) {
   int num_requests = 0;
-  const auto store = Scripted([&](std::string_view, const std::string&) {
-    return ++num_requests % 3 == 0 ? Answer::kWhole : Answer::kFails;
+  const auto store = Scripted([&](std::string_view operation, const std::string&) {
+    return operation == "close" || ++num_requests % 3 == 0 ? Answer::kWhole : Answer::kFails;
   });
   ASSERT_TRUE(store->WriteFile("b/lake/logs/p/f", Bytes("hello")).ok());
   const auto directories = store->ReadDirectories("b/lake").ValueOrDie();
@@ -46,6 +47,58 @@ TEST(Store, WritesListsAndRemovesWhateverFails) {
   ASSERT_TRUE(store->RemoveFile("b/lake/logs/p/f").ok());
   EXPECT_FALSE(store->OpenFile("b/lake/logs/p/f").ok());
   EXPECT_EQ(store->counters().num_failed, 1);
+}
+
+TEST(Store, WritesAgainWhatTheStoreHasForgotten) {
+  int num_closed = 0;
+  int num_forgotten = 2;
+  const auto store = Scripted([&](std::string_view operation, const std::string&) {
+    return operation == "close" && num_closed++ < num_forgotten ? Answer::kForgotten
+                                                                : Answer::kWhole;
+  });
+  ASSERT_TRUE(store->WriteFile("b/lake/f", Bytes("hello")).ok());
+  EXPECT_EQ(num_closed, 3);
+  EXPECT_EQ(store->OpenFile("b/lake/f").ValueOrDie()->ReadAt(0, 9).ValueOrDie()->ToString(),
+            "hello");
+  num_closed = 0;
+  num_forgotten = 100;
+  EXPECT_THAT(store->WriteFile("b/lake/f", Bytes("x")).message(), HasSubstr("NO_SUCH_UPLOAD"));
+  EXPECT_EQ(num_closed, 3) << "not without end";
+}
+
+TEST(Store, WhatItsClientThrowsIsAnError) {
+  std::string throws;
+  bool is_once = true;
+  int version = 0;
+  const auto store = Scripted([&](std::string_view operation, const std::string&) {
+    if (operation != throws) {
+      return Answer::kWhole;
+    }
+    throws = is_once ? "" : throws;
+    return Answer::kThrows;
+  });
+  ASSERT_TRUE(store->WriteFile("b/lake/f", Bytes("hello")).ok());
+  for (const bool once : {true, false}) {
+    for (const char* operation : {"list", "look", "open", "read", "write", "close"}) {
+      SCOPED_TRACE(operation);
+      is_once = once;
+      throws = operation;
+      EXPECT_EQ(store->ListFiles("b/lake").ok(), once || throws != "list");
+      EXPECT_EQ(store->Exists("b/lake/f").ok(), once || throws != "look");
+      const auto file = store->OpenFile("b/lake/f");
+      EXPECT_EQ(file.ok(), once || throws != "open");
+      if (file.ok()) {
+        EXPECT_EQ((*file)->ReadAt(0, 5).ok(), once || throws != "read");
+      }
+      // Another version: nothing that was read before is given out.
+      const Status written =
+          store->WriteFile("b/lake/f", Bytes(fmt::format("hello {}", ++version)));
+      EXPECT_EQ(written.ok(), once || (throws != "write" && throws != "close"));
+      if (!written.ok()) {
+        EXPECT_THAT(written.message(), HasSubstr("the client of the store gave up: as scripted"));
+      }
+    }
+  }
 }
 
 TEST(Store, SaysWhatIsRefused) {

@@ -1,6 +1,7 @@
 #include "testing/scripted_store.h"
 
 #include <functional>
+#include <stdexcept>
 #include <utility>
 
 #include <arrow/buffer.h>
@@ -54,6 +55,41 @@ class ScriptedFile final : public arrow::io::RandomAccessFile {
   std::string version_;
 };
 
+/// Ends itself when it is destroyed, as the streams of stores do.
+class ScriptedOutput final : public arrow::io::OutputStream {
+ public:
+  ScriptedOutput(ScriptedStore* store, std::string path,
+                 std::shared_ptr<arrow::io::OutputStream> file)
+      : store_(store), path_(std::move(path)), file_(std::move(file)) {}
+  ~ScriptedOutput() override {
+    if (!is_ended_) {
+      static_cast<void>(Close());
+    }
+  }
+
+  arrow::Status Write(const void* bytes, int64_t num_bytes) override {
+    return file_->Write(bytes, num_bytes);
+  }
+  using OutputStream::Write;
+  arrow::Result<int64_t> Tell() const override { return file_->Tell(); }
+  arrow::Status Close() override {
+    ARROW_RETURN_NOT_OK(store_->Ask("close", path_));
+    is_ended_ = true;
+    return file_->Close();
+  }
+  arrow::Status Abort() override {
+    is_ended_ = true;
+    return file_->Close();
+  }
+  bool closed() const override { return is_ended_; }
+
+ private:
+  ScriptedStore* store_;
+  std::string path_;
+  std::shared_ptr<arrow::io::OutputStream> file_;
+  bool is_ended_ = false;
+};
+
 }  // namespace
 
 arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::string& path) {
@@ -66,6 +102,10 @@ arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::st
       return arrow::Status::IOError("AWS Error SLOW_DOWN during a scripted request");
     case Answer::kDenied:
       return arrow::Status::IOError("AWS Error ACCESS_DENIED during a scripted request");
+    case Answer::kForgotten:
+      return arrow::Status::IOError("AWS Error NO_SUCH_UPLOAD (HTTP status 404) as scripted");
+    case Answer::kThrows:
+      throw std::runtime_error("as scripted");
     case Answer::kShort:
       break;
   }
@@ -115,7 +155,8 @@ arrow::Result<std::shared_ptr<arrow::io::OutputStream>> ScriptedStore::OpenOutpu
     const std::string& path, const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
   ARROW_RETURN_NOT_OK(Ask("write", path));
   ARROW_RETURN_NOT_OK(CreateDir(path.substr(0, path.find_last_of('/')), true));
-  return MockFileSystem::OpenOutputStream(path, metadata);
+  ARROW_ASSIGN_OR_RAISE(auto file, MockFileSystem::OpenOutputStream(path, metadata));
+  return std::make_shared<ScriptedOutput>(this, path, std::move(file));
 }
 
 }  // namespace df::testing

@@ -18,9 +18,10 @@
 namespace df::testing {
 
 /// What becomes of a request.
-enum class Answer : uint8_t { kWhole, kFails, kThrottled, kDenied, kShort };
+enum class Answer : uint8_t { kWhole, kFails, kThrottled, kDenied, kShort, kForgotten, kThrows };
 
-/// Asked for each request, by what it does ("list", "open", "read", "write") and to which path.
+/// Asked for each request, by what it does ("list", "open", "read", "write", "close" of a file that
+/// is written) and to which path.
 /// Calls: from any thread.
 using AnswerScript = std::function<Answer(std::string_view, const std::string&)>;
 

@@ -31,6 +31,7 @@ class LeafStream final : public RowGroupStream {
     ExemplarValues exemplar_values;
     int64_t buffer_bytes = 0;            ///< that the decoders read the file through
     std::shared_ptr<PassedRows> passed;  ///< what the decoders need not read
+    std::shared_ptr<void> fetched;       ///< keeps what was fetched ahead; may be null
   };
 
   explicit LeafStream(Parts parts) : parts_(std::move(parts)), waiting_(parts_.decoders.size()) {}

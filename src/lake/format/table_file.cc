@@ -19,6 +19,7 @@
 #include "lake/format/leaf_stream.h"
 #include "lake/format/own_keys.h"
 #include "lake/format/parquet_exceptions.h"
+#include "storage/ahead_stream.h"
 
 namespace df::lake {
 namespace {
@@ -65,6 +66,7 @@ Result<std::shared_ptr<TableFile>> TableFile::Open(storage::Store& store, const 
   ARROW_RETURN_NOT_OK(WithContext(file.status(), ErrorKind::kIo, location, true));
   table->file_ = std::move(*file);
   table->is_remote_ = !store.is_local();
+  table->remote_ = std::dynamic_pointer_cast<storage::RemoteFile>(table->file_);
   ARROW_ASSIGN_OR_RAISE(table->footer_, ReadFooter(table->file_.get(), location));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->MapColumns(); }));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->CheckRowGroups(); }));
@@ -266,25 +268,75 @@ Result<arrow::io::ReadRange> TableFile::ChunkRange(
   return arrow::io::ReadRange{start, size};
 }
 
-Status TableFile::AnnounceColumns(int row_group, const std::vector<bool>& wanted) {
-  Location where = location_;
-  where.row_group = row_group;
-  return CatchParquet(where, [&]() -> Status {
-    std::vector<arrow::io::ReadRange> ranges;
-    const auto group = footer_.metadata->RowGroup(row_group);
-    for (size_t leaf = 0; leaf < wanted.size(); ++leaf) {
-      for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
-        if (!wanted[leaf] || column < 0) {
-          continue;
-        }
-        ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *group->ColumnChunk(column)));
-        if (range.length <= kWholeChunkBytes) {  // larger ones are read piece by piece
-          ranges.push_back(range);
-        }
+std::shared_ptr<void> TableFile::Fetch(int row_group, const std::vector<bool>& leaves,
+                                       bool is_all) {
+  std::vector<arrow::io::ReadRange> ranges;
+  std::vector<arrow::io::ReadRange> small;
+  int64_t num_bytes = 0;
+  const auto group = footer_.metadata->RowGroup(row_group);
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
+      if (!leaves[leaf] || column < 0) {
+        continue;
+      }
+      const auto range = ChunkRange(row_group, *group->ColumnChunk(column));
+      if (!range.ok()) {
+        continue;  // told when the column is read
+      }
+      ranges.push_back(*range);
+      num_bytes += range->length;
+      if (range->length <= kWholeChunkBytes) {
+        small.push_back(*range);
       }
     }
-    return file_->WillNeed(ranges);
+  }
+  return remote_->Announce(is_all || num_bytes <= remote_->ahead_left() ? std::move(ranges)
+                                                                        : std::move(small));
+}
+
+std::shared_ptr<void> TableFile::Announce(int row_group, const std::vector<bool>& leaves) {
+  if (remote_ == nullptr || fetched_.contains(row_group)) {
+    return nullptr;
+  }
+  std::shared_ptr<void> fetched;
+  // What the footer says may be wrong; that is told when the columns are read.
+  const Status ignored = CatchParquet(location_, [&] {
+    fetched = Fetch(row_group, leaves, false);
+    return Status::OK();
   });
+  return fetched;
+}
+
+void TableFile::Prefetch(int row_group, bool is_reserved) {
+  if (remote_ == nullptr || fetched_.contains(row_group)) {
+    return;
+  }
+  const Status ignored = CatchParquet(location_, [&] {
+    fetched_[row_group] =
+        Fetch(row_group, std::vector<bool>(LeavesOf(kind_).size(), true), is_reserved);
+    return Status::OK();
+  });
+}
+
+Result<std::shared_ptr<arrow::io::InputStream>> TableFile::OpenStream(int row_group,
+                                                                      arrow::io::ReadRange range) {
+  std::shared_ptr<arrow::io::InputStream> raw;
+  if (remote_ != nullptr && !remote_->IsAnnounced(range)) {
+    const auto group = footer_.metadata->RowGroup(row_group);
+    int64_t num_large = 1;
+    for (int column = 0; column < group->num_columns(); ++column) {
+      num_large += group->ColumnChunk(column)->total_compressed_size() > kWholeChunkBytes ? 1 : 0;
+    }
+    const int64_t piece_bytes = std::max(
+        kWholeChunkBytes,
+        std::min(remote_->options().request_bytes, remote_->options().ahead_bytes / 8 / num_large));
+    raw = std::make_shared<storage::AheadStream>(remote_, range.offset, range.length, piece_bytes);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(
+        raw, arrow::io::RandomAccessFile::GetStream(file_, range.offset, range.length));
+  }
+  return arrow::io::BufferedInputStream::Create(kWholeChunkBytes, arrow::default_memory_pool(), raw,
+                                                range.length);
 }
 
 Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
@@ -305,7 +357,8 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
           where);
     }
     ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
-    const auto [start, size] = range;
+    const int64_t start = range.offset;
+    const int64_t size = range.length;
     if (passed != nullptr && size > kFewBytes) {
       auto index = ReadPageIndex(file_.get(), *chunk, range, num_rows(row_group));
       if (index.has_value() && index->pages.size() > 1) {
@@ -331,9 +384,7 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
       ARROW_RETURN_NOT_OK(WithContext(bytes.status(), ErrorKind::kIo, where, true));
       stream = std::make_shared<arrow::io::BufferReader>(std::move(*bytes));
     } else {
-      ARROW_ASSIGN_OR_RAISE(auto raw, arrow::io::RandomAccessFile::GetStream(file_, start, size));
-      ARROW_ASSIGN_OR_RAISE(stream, arrow::io::BufferedInputStream::Create(
-                                        kWholeChunkBytes, arrow::default_memory_pool(), raw, size));
+      ARROW_ASSIGN_OR_RAISE(stream, OpenStream(row_group, range));
     }
     if (buffer_bytes != nullptr) {
       *buffer_bytes += std::min(size, kWholeChunkBytes);
@@ -449,12 +500,13 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
                                                                 const std::vector<bool>& wanted,
                                                                 const ReadLimits& limits,
                                                                 bool will_skip) {
-  if (is_remote_) {
-    ARROW_RETURN_NOT_OK(AnnounceColumns(row_group, wanted));
+  LeafStream::Parts parts;
+  parts.fetched = Announce(row_group, wanted);
+  if (const auto fetched = fetched_.extract(row_group); !fetched.empty()) {
+    parts.fetched = fetched.mapped();
   }
   ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
   const std::span<const Leaf> leaves = LeavesOf(kind_);
-  LeafStream::Parts parts;
   parts.kind = kind_;
   parts.location = location_;
   parts.location.row_group = row_group;

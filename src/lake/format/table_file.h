@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "lake/format/leaf.h"
 #include "lake/format/leaf_decoder.h"
 #include "lake/format/page_gate.h"
+#include "storage/remote_file.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -140,6 +142,15 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// absent or unusable.
   std::optional<TimeStatistics> Times(int row_group, int leaf) const;
 
+  /// Begins to fetch all columns of a row group, if its store is far away: those that are small,
+  /// and the others where there is room for all. They are kept until the row group is opened and
+  /// read. `is_reserved`: there is room.
+  void Prefetch(int row_group, bool is_reserved = false);
+
+  /// The same for some leaves, which are kept until they are read or what is returned is gone. Null
+  /// where nothing is fetched, as what Prefetch has begun.
+  std::shared_ptr<void> Announce(int row_group, const std::vector<bool>& leaves);
+
   /// Reads a whole id column of a row group; an absent column reads as all null.
   Result<IdColumn> ReadIds(int row_group, int leaf);
 
@@ -167,8 +178,11 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Returns where the pages of a column chunk of a row group stand. Errors: parquet.
   Result<arrow::io::ReadRange> ChunkRange(int row_group,
                                           const parquet::ColumnChunkMetaData& chunk) const;
-  /// Tells a store that is far away what will be read of a row group.
-  Status AnnounceColumns(int row_group, const std::vector<bool>& wanted);
+  /// `is_all`: large columns, too, whether there is room for them or not.
+  std::shared_ptr<void> Fetch(int row_group, const std::vector<bool>& leaves, bool is_all);
+  /// Opens the bytes of a column chunk that is not read at once.
+  Result<std::shared_ptr<arrow::io::InputStream>> OpenStream(int row_group,
+                                                             arrow::io::ReadRange range);
   Result<std::unique_ptr<parquet::PageReader>> OpenPages(int row_group, int column,
                                                          const PageLimits& limits,
                                                          int64_t* buffer_bytes,
@@ -182,6 +196,8 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Location location_;
   std::shared_ptr<arrow::io::RandomAccessFile> file_;
   bool is_remote_ = false;
+  std::shared_ptr<storage::RemoteFile> remote_;   ///< `file_`, unless it is read whole
+  std::map<int, std::shared_ptr<void>> fetched_;  ///< by row group, until that is opened
   Footer footer_;
   Layout layout_;
   std::vector<int64_t> num_rows_;

@@ -47,6 +47,12 @@ std::vector<bool> DataLeaves(otap::TableKind kind) {
   return wanted;
 }
 
+std::vector<bool> IdLeaves(otap::TableKind kind) {
+  std::vector<bool> ids = DataLeaves(kind);
+  ids.flip();
+  return ids;
+}
+
 int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>& wanted,
                   int64_t slice_bytes) {
   const int64_t rows = std::max<int64_t>(file.num_rows(row_group), 1);

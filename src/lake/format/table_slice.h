@@ -64,8 +64,9 @@ int64_t SliceRows(const TableFile& file, int row_group, const std::vector<bool>&
                   int64_t slice_bytes);
 
 /// Returns, by leaf, what a slice of a table holds: everything but the top-level ids, which are
-/// read apart.
+/// read apart; and these.
 std::vector<bool> DataLeaves(otap::TableKind kind);
+std::vector<bool> IdLeaves(otap::TableKind kind);
 
 /// Copies rows (Int32, no nulls) of a slice, so that it need not be held for them.
 Result<std::shared_ptr<TableSlice>> CopyRows(const TableSlice& slice, const arrow::Array& rows);

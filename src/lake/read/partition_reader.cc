@@ -19,11 +19,13 @@
 #include "lake/read/lost_nested_ids.h"
 #include "lake/read/nested_ids.h"
 #include "lake/read/payload_selection.h"
+#include "lake/read/prefetch_task.h"
 #include "lake/read/root_cursor.h"
 #include "lake/read/set_reader.h"
 #include "lake/read/set_tasks.h"
 #include "lake/read/told_ids.h"
 #include "lake/scan/id_map.h"
+#include "lake/scan/prefetcher.h"
 #include "lake/scan/rows_given_twice.h"
 #include "lake/scan/table_cursor.h"
 #include "otap/validate.h"
@@ -95,6 +97,8 @@ class PartitionReaderImpl final : public PartitionReader {
     max_record_bytes_ =
         std::max<int64_t>(options.memory_limit_bytes / kRecordsInLimit, kLeastRecordBytes);
     max_held_bytes_ = std::max(limit_bytes * 2, options.memory_limit_bytes / 4);
+    prefetcher_ = PrefetchTask(task_, context_);
+    context_.prefetcher = prefetcher_.get();
     roots_ = std::make_unique<RootCursor>(task_, options_, &context_);
     expected_.UseFiles(*task_.files);
     for (const otap::TableInfo& table : otap::AllTables()) {
@@ -546,6 +550,7 @@ class PartitionReaderImpl final : public PartitionReader {
   otap::TableKind root_;
   TableAssembler assemble_;
   ReadContext context_;
+  std::unique_ptr<Prefetcher> prefetcher_;
   std::unique_ptr<RootCursor> roots_;
   std::array<std::unique_ptr<TableCursor>, otap::kTableCount> cursors_;
   std::array<IdMap, otap::kTableCount> maps_;

@@ -142,6 +142,13 @@ void RootCursor::EnterNextFile() {
   }
 }
 
+/// A row group is opened or passed over.
+void RootCursor::LeavePrefetched(int group) {
+  if (context_->prefetcher != nullptr) {
+    context_->prefetcher->Leave(*summary(), group);
+  }
+}
+
 void RootCursor::LeaveFile() {
   file_ = nullptr;
   stretches_.clear();
@@ -162,8 +169,16 @@ Status RootCursor::OpenFile() {
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
   return CatchParquet(location, [&]() -> Status {
-    ARROW_ASSIGN_OR_RAISE(file_,
-                          OpenSummarised(*context_->store, context_->base, *summary(), location));
+    if (context_->prefetcher != nullptr) {
+      file_ = context_->prefetcher->Find(*summary());
+    }
+    if (file_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(file_,
+                            OpenSummarised(*context_->store, context_->base, *summary(), location));
+      if (context_->prefetcher != nullptr) {
+        context_->prefetcher->Keep(*summary(), file_);
+      }
+    }
     ++counts().files_opened;
     return Status::OK();
   });
@@ -193,9 +208,11 @@ Status RootCursor::ResolveResources() {
 Status RootCursor::OpenNextGroup() {
   const int group = next_group_++;
   const int64_t rows = num_rows(group);
+  LeavePrefetched(group);
   auto open = [&]() -> Status {
-    ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
     const std::vector<bool> wanted = DataLeaves(kind_);
+    file_->Prefetch(group);
+    ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
     ARROW_ASSIGN_OR_RAISE(
         stream_, file_->OpenRowGroup(group, wanted, context_->limits, screened_.has_value()));
     stream_row_ = 0;
@@ -397,6 +414,7 @@ bool RootCursor::SkipTakenGroup() {
   if (taken() == nullptr || rows == 0 || taken()->EndOfRun(next_group_, 0) < rows) {
     return false;
   }
+  LeavePrefetched(next_group_);
   counts().rows_left += rows;
   group_first_row_ += rows;
   ++next_group_;
@@ -497,6 +515,9 @@ void RootCursor::DropGroup(const Status& error) {
 void RootCursor::DropFile(const Status& error) {
   file_ = nullptr;
   screened_.reset();
+  if (context_->prefetcher != nullptr) {
+    context_->prefetcher->Forget(*summary());
+  }
   DropGroup(error);
   LeaveFile();
 }

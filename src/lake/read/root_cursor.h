@@ -88,6 +88,7 @@ class RootCursor {
   Status ResolveResources();
   void DropFile(const Status& error);
   Status OpenNextGroup();
+  void LeavePrefetched(int group);
   Status DecodeSlice();
   void CloseGroup();
   void CloseFile();

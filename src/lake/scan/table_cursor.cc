@@ -95,8 +95,15 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
                                                          Location location) {
   location.row_group = -1;
   return files_.Get(summary, [&]() -> Result<std::shared_ptr<TableFile>> {
-    ARROW_ASSIGN_OR_RAISE(auto file,
-                          OpenSummarised(*context_->store, context_->base, summary, location));
+    std::shared_ptr<TableFile> file =
+        context_->prefetcher == nullptr ? nullptr : context_->prefetcher->Find(summary);
+    if (file == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(file,
+                            OpenSummarised(*context_->store, context_->base, summary, location));
+      if (context_->prefetcher != nullptr) {
+        context_->prefetcher->Keep(summary, file);
+      }
+    }
     ++counts().files_opened;
     return file;
   });
@@ -106,6 +113,15 @@ Status TableCursor::Open(ChildRowGroup* group) {
   MakeRoomForIds(*group);
   ChildRowGroup::Content content;
   ARROW_ASSIGN_OR_RAISE(content.file, OpenFile(*group->summary, LocationOf(*group)));
+  if (context_->prefetcher != nullptr) {
+    context_->prefetcher->Leave(*group->summary, group->index);
+  }
+  std::shared_ptr<void> fetched;
+  if (context_->is_selecting) {  // perhaps no other column is needed
+    fetched = content.file->Announce(group->index, IdLeaves(kind_));
+  } else {
+    content.file->Prefetch(group->index);
+  }
   ARROW_ASSIGN_OR_RAISE(content.parents,
                         content.file->ReadIds(group->index, LeafIndex(kind_, "parent_id")));
   if (has_ids_) {
@@ -357,6 +373,9 @@ void TableCursor::Fail(ChildRowGroup* group, const Status& error) {
   context_->report->Add(WithContext(error, KindOf(error), LocationOf(*group)));
   context_->report->files_failed += group->summary->has_failed.exchange(true) ? 0 : 1;
   files_.Forget(*group->summary);
+  if (context_->prefetcher != nullptr) {
+    context_->prefetcher->Forget(*group->summary);
+  }
   has_failed_ = true;
   std::erase_if(pending_, [group](const Pending& pending) { return pending.group == group; });
   counts().AddDropped(DropReason::kUnreadable, group->num_left());

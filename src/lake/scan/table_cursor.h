@@ -21,6 +21,7 @@
 #include "lake/scan/id_map.h"
 #include "lake/scan/kept_files.h"
 #include "lake/scan/memory_budget.h"
+#include "lake/scan/prefetcher.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -41,6 +42,7 @@ struct ReadContext {
   /// Records are left out before their children are looked for: most rows of child tables may be
   /// needed by nobody.
   bool is_selecting = false;
+  Prefetcher* prefetcher = nullptr;  ///< null: nothing is fetched ahead
   /// Tells whether data points are needed of times between two; null: all are.
   std::function<bool(const EventTimeRange&)> needs_points;
   /// Frees decoded slices that the current payload does not use.

@@ -1,0 +1,145 @@
+#include "lake/scan/prefetcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <arrow/io/interfaces.h>
+#include <arrow/util/thread_pool.h>
+
+namespace df::lake {
+
+Prefetcher::Prefetcher(storage::Store* store, std::string base, std::string partition)
+    : store_(store), base_(std::move(base)), partition_(std::move(partition)) {}
+
+Prefetcher::~Prefetcher() {
+  while (!files_.empty()) {
+    Close(files_.begin());
+  }
+}
+
+void Prefetcher::Add(const std::vector<FileSummaryPtr>& files) {
+  double num_rows = 1;
+  for (const FileSummaryPtr& file : files) {
+    num_rows += static_cast<double>(file->num_rows());
+  }
+  double row = 0;
+  for (const FileSummaryPtr& file : files) {
+    for (size_t i = 0; i < file->row_groups.size(); ++i) {
+      if (file->row_groups[i].num_rows == 0) {
+        continue;
+      }
+      items_.push_back({.place = row / num_rows, .file = file, .row_group = static_cast<int>(i)});
+      files_[file.get()].ahead.insert(static_cast<int>(i));
+      row += static_cast<double>(file->row_groups[i].num_rows);
+    }
+  }
+  is_sorted_ = false;
+}
+
+std::shared_ptr<TableFile> Prefetcher::Find(const FileSummary& file) {
+  GoOn();
+  const auto found = files_.find(&file);
+  if (found == files_.end() || !found->second.opened.is_valid()) {
+    return nullptr;
+  }
+  const auto& opened = found->second.opened.result();
+  return opened.ok() ? *opened : nullptr;
+}
+
+void Prefetcher::Keep(const FileSummary& file, std::shared_ptr<TableFile> opened) {
+  if (const auto found = files_.find(&file); found != files_.end()) {
+    found->second.opened = Opened::MakeFinished(std::move(opened));
+  }
+}
+
+void Prefetcher::Leave(const FileSummary& file, int row_group) {
+  const auto found = files_.find(&file);
+  if (found == files_.end()) {
+    return;
+  }
+  num_begun_ -= found->second.begun.erase(row_group);
+  found->second.ahead.erase(row_group);
+  if (found->second.ahead.empty()) {
+    Close(found);
+  }
+  GoOn();
+}
+
+void Prefetcher::Forget(const FileSummary& file) {
+  if (const auto found = files_.find(&file); found != files_.end()) {
+    Close(found);
+  }
+}
+
+/// Lets a file go. What works with the store has ended then.
+void Prefetcher::Close(std::map<const FileSummary*, File>::iterator file) {
+  if (file->second.opened.is_valid()) {
+    file->second.opened.Wait();
+  }
+  num_begun_ -= file->second.begun.size();
+  std::erase(opening_, &file->second);
+  files_.erase(file);
+}
+
+void Prefetcher::GoOn() {
+  if (!is_sorted_) {
+    std::stable_sort(items_.begin(), items_.end(),
+                     [](const Item& a, const Item& b) { return a.place < b.place; });
+    std::reverse(items_.begin(), items_.end());
+    is_sorted_ = true;
+  }
+  while (!items_.empty() && num_begun_ < kMost && Begin(items_.back())) {
+    items_.pop_back();
+  }
+}
+
+/// Begins to fetch a row group, unless it is not needed any more or too large. Returns false when
+/// it has to wait.
+bool Prefetcher::Begin(const Item& item) {
+  const auto found = files_.find(item.file.get());
+  const int64_t num_bytes = item.file->row_groups[static_cast<size_t>(item.row_group)].num_bytes;
+  if (found == files_.end() || !found->second.ahead.contains(item.row_group) ||
+      num_bytes > store_->ahead_bytes()) {
+    return true;
+  }
+  int64_t left = store_->ahead_left();
+  std::erase_if(opening_, [](File* file) {
+    file->bytes_to_announce = file->opened.is_finished() ? 0 : file->bytes_to_announce;
+    return file->bytes_to_announce == 0;
+  });
+  for (const File* file : opening_) {
+    left -= file->bytes_to_announce;
+  }
+  File& file = found->second;
+  if (num_bytes > left || file.bytes_to_announce > 0) {
+    return false;
+  }
+  if (!file.opened.is_valid()) {
+    file.opened = Open(item);
+    file.bytes_to_announce = num_bytes;
+    opening_.push_back(&file);
+  } else if (const auto& opened = file.opened.result(); opened.ok()) {
+    (*opened)->Prefetch(item.row_group, true);
+  } else {
+    return true;
+  }
+  file.begun.insert(item.row_group);
+  ++num_begun_;
+  return true;
+}
+
+Prefetcher::Opened Prefetcher::Open(const Item& item) {
+  const auto open = [this, file = item.file,
+                     row_group = item.row_group]() -> Result<std::shared_ptr<TableFile>> {
+    ARROW_ASSIGN_OR_RAISE(
+        auto table, OpenSummarised(*store_, base_, *file,
+                                   {.partition = partition_,
+                                    .table = std::string(otap::GetTable(file->kind).directory),
+                                    .file = file->entry.path}));
+    table->Prefetch(row_group, true);
+    return table;
+  };
+  return arrow::DeferNotOk(arrow::io::default_io_context().executor()->Submit(open));
+}
+
+}  // namespace df::lake

@@ -1,0 +1,79 @@
+// Row groups of a store that is far away, fetched before they are asked for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <arrow/util/future.h>
+
+#include "lake/catalog/file_summary.h"
+#include "lake/format/table_file.h"
+#include "storage/store.h"
+
+namespace df::lake {
+
+/// Opens the files of a partition that are read next, and has their row groups fetched, for readers
+/// that read everything: each waits for one answer at a time otherwise. It goes as far ahead as
+/// ReadOptions::ahead_bytes of the store allows. What it cannot open or fetch is left to whoever
+/// asks for it, and so are the errors. Calls: from one thread, that of the reader.
+class Prefetcher {
+ public:
+  static constexpr size_t kMost = 64;  ///< row groups that are begun and not opened
+
+  /// `store` is borrowed.
+  Prefetcher(storage::Store* store, std::string base, std::string partition);
+  ~Prefetcher();
+  Prefetcher(const Prefetcher&) = delete;
+  Prefetcher& operator=(const Prefetcher&) = delete;
+
+  /// Adds files of one table, in the order in which they are read. Tables are read side by side:
+  /// the rows in the middle of one when those in the middle of the others are.
+  void Add(const std::vector<FileSummaryPtr>& files);
+
+  /// Returns a file that was opened ahead, or null. Waits until it is open.
+  std::shared_ptr<TableFile> Find(const FileSummary& file);
+
+  /// Takes a file that the reader has opened itself: what follows is fetched through it.
+  void Keep(const FileSummary& file, std::shared_ptr<TableFile> opened);
+
+  /// A row group is opened now, or passed over: it is not fetched any more. Goes on with others.
+  void Leave(const FileSummary& file, int row_group);
+
+  /// Nobody reads from the file any more as it was opened; nothing else of it is fetched ahead.
+  void Forget(const FileSummary& file);
+
+ private:
+  using Opened = arrow::Future<std::shared_ptr<TableFile>>;
+
+  struct Item {
+    double place = 0;  ///< share of the rows of the table that lie before it
+    FileSummaryPtr file;
+    int row_group = 0;
+  };
+  struct File {
+    std::set<int> ahead;            ///< row groups that were not left
+    std::set<int> begun;            ///< of these
+    Opened opened;                  ///< not valid: nobody has opened it
+    int64_t bytes_to_announce = 0;  ///< while it is being opened
+  };
+
+  void GoOn();
+  bool Begin(const Item& item);
+  Opened Open(const Item& item);
+  void Close(std::map<const FileSummary*, File>::iterator file);
+
+  storage::Store* store_;
+  std::string base_;
+  std::string partition_;
+  std::vector<Item> items_;  ///< by place, the first last
+  bool is_sorted_ = true;
+  std::map<const FileSummary*, File> files_;  ///< with row groups ahead
+  std::vector<File*> opening_;                ///< of these: with bytes to announce
+  size_t num_begun_ = 0;                      ///< row groups
+};
+
+}  // namespace df::lake
