@@ -161,9 +161,16 @@ class Reader {
       if (settings.where.all.has_value() && is_read) {
         Compile(signal, *settings.where.all, *section_.Find("where"));
       } else if (own.has_value()) {
-        Compile(signal, *own, *section_.Find("where")->Find(otap::Name(signal)));
+        const Section where = *section_.Find("where")->Find(otap::Name(signal));
+        if (!is_read) {
+          Refuse(where, fmt::format("found a condition for {}, which are not among signal_types",
+                                    otap::Name(signal)));
+        }
+        Compile(signal, *own, where);
       }
     }
+    has_traces_ = std::any_of(signals.begin(), signals.end(),
+                              [](otap::Signal signal) { return signal != otap::Signal::kMetrics; });
     ReadTraceIds();
     CheckTime();
     return is_right_;
@@ -205,6 +212,11 @@ class Reader {
       is_right_ = false;
       return;
     }
+    if (!has_traces_) {
+      Refuse(listed.has_value() ? *listed : *file,
+             "found ids of traces, and signal_types names metrics alone, which are of no trace");
+      return;
+    }
     if (ids.empty()) {
       Refuse(listed.has_value() ? *listed : *file, "found no id, so nothing can be wanted");
       return;
@@ -223,6 +235,7 @@ class Reader {
 
   const Section& section_;
   Selection* selection_;
+  bool has_traces_ = true;  ///< a signal that is read has them
   bool is_right_ = true;
 };
 

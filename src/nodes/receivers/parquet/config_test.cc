@@ -147,6 +147,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"base_uri: a, select: {time: {from: -1h, to: -2h}}", {"nothing can be wanted"}},
         BadCase{"base_uri: a, select: {trace_ids: [abc]}", {"abc", "32 hexadecimal digits"}},
         BadCase{"base_uri: a, select: {trace_ids: []}", {"found no id"}},
+        BadCase{"base_uri: a, signal_types: [metrics], select: {trace_ids: "
+                "[0102030405060708090a0b0c0d0e0f10]}",
+                {"select.trace_ids", "metrics alone, which are of no trace"}},
+        BadCase{"base_uri: a, signal_types: [logs], select: {where: {traces: 'true'}}",
+                {"select.where.traces", "traces, which are not among signal_types"}},
         BadCase{"base_uri: a, select: {trace_ids_file: /no/such/file}", {"cannot be opened"}},
         BadCase{"base_uri: a, select: {times: {}}", {"times", "time"}},
         BadCase{"base_uri: a, base_uri: b", {"base_uri"}}));
