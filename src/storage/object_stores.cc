@@ -327,6 +327,7 @@ Result<std::shared_ptr<arrow::fs::FileSystem>> MakeAzure(const StoreUri& uri,
                     options.account));
   }
   arrow::fs::AzureOptions made;
+  made.background_writes = false;  // what its client throws in another thread ends the process
   made.account_name = options.account.empty() ? uri.account : options.account;
   if (made.account_name.empty()) {
     return Status::Invalid(

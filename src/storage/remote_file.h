@@ -75,6 +75,7 @@ class RetriedFile final : public arrow::io::RandomAccessFile {
   bool closed() const override { return file_->closed(); }
 
  private:
+  arrow::Result<int64_t> ReadMarked(int64_t position, int64_t num_bytes, uint8_t* out);
   Status Replaced(std::string_view found);
 
   std::shared_ptr<RemoteContext> context_;
@@ -114,6 +115,9 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   int64_t ahead_left() const;
 
   const ReadOptions& options() const { return context_->options; }
+
+  /// What the store said of the version that was opened.
+  const FileFacts& facts() const { return file_->facts(); }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t num_bytes, void* out) override;
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position,

@@ -255,9 +255,11 @@ TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
   const std::string bytes = RandomBytes(60'000, seed);
   Put("b/f", bytes);
   std::mutex mutex;
-  script_ = [&](std::string_view, const std::string&) {
+  script_ = [&](std::string_view operation, const std::string&) {
     const std::lock_guard lock(mutex);
     switch (random() % 10) {
+      case 3:
+        return operation == "read" ? Answer::kShortUnsaid : Answer::kWhole;
       case 0:
         return Answer::kFails;
       case 1:

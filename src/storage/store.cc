@@ -155,6 +155,28 @@ Result<std::vector<std::string>> Store::ListFiles(const std::string& directory) 
   return files;
 }
 
+/// Asks a store that is far away whether it has a file as it was written: its client may take a
+/// part for the whole when it had to ask twice. Who may not ask is not told.
+Status Store::CheckWritten(const std::string& path, int64_t num_bytes) {
+  if (is_local()) {
+    return Status::OK();
+  }
+  arrow::fs::FileInfo info;
+  const Status status = context_->retry->Run([&]() -> Status {
+    ++context_->counters.num_opens;
+    ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
+    return Status::OK();
+  });
+  if (FailureOf(uri_.kind, status) == Failure::kDenied) {
+    return Status::OK();
+  }
+  ARROW_RETURN_NOT_OK(status);
+  return info.size() == num_bytes ? Status::OK()
+                                  : Status::IOError(fmt::format(
+                                        "{}: the store has {} bytes of it, expected {}",
+                                        kCutOffText, std::max<int64_t>(info.size(), 0), num_bytes));
+}
+
 Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes) {
   Status status;
   bool has_begun = false;
@@ -174,11 +196,15 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
   };
   for (int upload = 1; upload <= kMostUploads; ++upload) {
     status = context_->retry->Run(write);
+    if (status.ok()) {
+      status = CheckWritten(path, bytes->size());
+    }
     // The answer to the request that ended an upload may be lost: asked again, the store does not
     // know that upload any more, and what it made of it is not told. All of it is written again.
     const Failure failure = FailureOf(uri_.kind, status);
     if (status.ok() || !has_begun ||
-        (failure != Failure::kNotFound && failure != Failure::kPermanent)) {
+        (failure != Failure::kNotFound && failure != Failure::kPermanent &&
+         failure != Failure::kCutOff)) {
       break;
     }
   }

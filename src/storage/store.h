@@ -70,7 +70,8 @@ class Store {
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
 
   /// Writes a whole file, which nobody sees before the store has all of it (Azure shows it empty
-  /// until then). Errors: IOError; whether the file can be seen then is not known.
+  /// until then), and asks for its size, where the keys allow that. Errors: IOError; whether the
+  /// file can be seen then is not known.
   Status WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes);
 
   /// Removes a file. Errors: IOError.
@@ -102,6 +103,7 @@ class Store {
   };
 
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
+  Status CheckWritten(const std::string& path, int64_t num_bytes);
 
   StoreUri uri_;
   StoreOptions options_;

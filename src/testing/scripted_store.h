@@ -17,11 +17,20 @@
 
 namespace df::testing {
 
-/// What becomes of a request.
-enum class Answer : uint8_t { kWhole, kFails, kThrottled, kDenied, kShort, kForgotten, kThrows };
+/// What becomes of a request. kShortUnsaid: bytes are read short, and the number says otherwise.
+enum class Answer : uint8_t {
+  kWhole,
+  kFails,
+  kThrottled,
+  kDenied,
+  kShort,
+  kShortUnsaid,
+  kForgotten,
+  kThrows
+};
 
-/// Asked for each request, by what it does ("list", "open", "read", "write", "close" of a file that
-/// is written) and to which path.
+/// Asked for each request, by what it does ("list", "look", "open", "read", "write", "close" of a
+/// file that is written, short where only a part of it arrives) and to which path.
 /// Calls: from any thread.
 using AnswerScript = std::function<Answer(std::string_view, const std::string&)>;
 

@@ -80,6 +80,7 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
   summary->kind = kind;
   summary->entry = entry;
   summary->digest = file->footer().digest;
+  summary->version = file->version();
   if (schemas != nullptr) {
     summary->schema = schemas->Intern(SchemaOf(kind, *file->footer().metadata));
   }
@@ -146,6 +147,14 @@ Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const s
     }
     return MakeError(ErrorKind::kIo,
                      fmt::format("{}: it has another footer now", storage::kReplacedText), location,
+                     /*retryable=*/true);
+  }
+  // The footer may be the same.
+  size_t first = 0;
+  if (!summary.version.compare_exchange_strong(first, file->version()) && file->version() != 0 &&
+      first != file->version()) {
+    return MakeError(ErrorKind::kIo,
+                     fmt::format("{}: it is another version now", storage::kReplacedText), location,
                      /*retryable=*/true);
   }
   return file;

@@ -73,6 +73,8 @@ struct FileSummary {
   mutable std::atomic<Trust> parent_statistics = Trust::kUnchecked;
   /// A row group has an id outside the range that its statistics give; shared, too.
   mutable std::atomic<bool> has_wrong_id_statistics = false;
+  /// TableFile::version of whoever opened the file first; 0: nobody has, or nothing tells.
+  mutable std::atomic<size_t> version = 0;
   /// It counts among files_failed.
   mutable std::atomic<bool> has_failed = false;
   int64_t num_rows() const {
@@ -118,8 +120,8 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
 Status CheckNumRows(const FileSummary& file, const FileEntry& entry, const Location& location);
 
 /// Opens a file whose footer was read before, for what the summary says of it. Errors: as
-/// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer now; a
-/// cache that said otherwise forgets the file.
+/// TableFile::Open, and a passing one (storage::IsReplaced) when the file has another footer or is
+/// of another version now; a cache that said otherwise forgets the file.
 Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
                                                   const FileSummary& summary,
                                                   const Location& location);

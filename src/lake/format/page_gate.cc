@@ -146,6 +146,7 @@ class PageGate final : public parquet::PageReader {
     }
     PARQUET_ASSIGN_OR_THROW(const int64_t offset, column_.stream->Tell());
     auto splitter = PageSplitter::Make({.file = column_.file,
+                                        .is_far = column_.is_far,
                                         .position = column_.position + offset + header.header_bytes,
                                         .header = header,
                                         .codec = column_.codec,

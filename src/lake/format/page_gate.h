@@ -28,6 +28,7 @@ struct PageLimits {
 struct ColumnPages {
   std::shared_ptr<arrow::io::InputStream> stream;  ///< of its bytes
   std::shared_ptr<arrow::io::RandomAccessFile> file;
+  bool is_far = false;   ///< see SplitPage::is_far
   int64_t position = 0;  ///< in the file, where the stream begins
   int64_t num_values = 0;
   parquet::Compression::type codec = parquet::Compression::UNCOMPRESSED;

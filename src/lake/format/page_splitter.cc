@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <arrow/buffer.h>
+#include <arrow/io/buffered.h>
 #include <arrow/util/crc32.h>
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ using parquet::Type;
 constexpr int64_t kPlain = 0;  // as encodings are numbered in files
 constexpr int64_t kRle = 3;
 constexpr int64_t kStepBytes = 1 << 18;
+constexpr int64_t kFarBytes = 1 << 20;  ///< the same, of a store that is far away
 constexpr size_t kLevelBlock = 1024;
 constexpr size_t kLargeLevels = 64;  // bytes of levels of a value that stands alone
 
@@ -104,7 +106,8 @@ Status PageSplitter::Check() {
   const PageHeader& header = page_.header;
   uint32_t checksum = 0;
   for (int64_t at = 0; header.checksum.has_value() && at < header.compressed_bytes;) {
-    const int64_t step = std::min(kStepBytes, header.compressed_bytes - at);
+    const int64_t step =
+        std::min(page_.is_far ? kFarBytes : kStepBytes, header.compressed_bytes - at);
     ARROW_ASSIGN_OR_RAISE(const auto bytes, page_.file->ReadAt(page_.position + at, step));
     if (bytes->size() < step) {
       return Status::Invalid("the page ends early");
@@ -129,6 +132,11 @@ Result<std::unique_ptr<PageBytes>> PageSplitter::OpenValues() const {
   ARROW_ASSIGN_OR_RAISE(auto stream, arrow::io::RandomAccessFile::GetStream(
                                          page_.file, page_.position + header.definition_bytes,
                                          header.compressed_bytes - header.definition_bytes));
+  if (page_.is_far) {  // values are taken one by one, and each would be a request
+    ARROW_ASSIGN_OR_RAISE(stream, arrow::io::BufferedInputStream::Create(
+                                      kFarBytes, arrow::default_memory_pool(), std::move(stream),
+                                      header.compressed_bytes - header.definition_bytes));
+  }
   const bool is_plain = header.is_v2 && !header.is_compressed;
   return InflatePage(is_plain ? parquet::Compression::UNCOMPRESSED : page_.codec,
                      std::move(stream));

@@ -40,6 +40,7 @@ class RefusedPage final : public parquet::Page {
 /// A page with plain values as it stands in a file.
 struct StoredPage {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
+  bool is_far = false;   ///< of a store where a request costs more than its bytes
   int64_t position = 0;  ///< of the bytes behind its header
   PageHeader header;
   parquet::Compression::type codec = parquet::Compression::UNCOMPRESSED;

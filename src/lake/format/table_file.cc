@@ -67,6 +67,11 @@ Result<std::shared_ptr<TableFile>> TableFile::Open(storage::Store& store, const 
   table->file_ = std::move(*file);
   table->is_remote_ = !store.is_local();
   table->remote_ = std::dynamic_pointer_cast<storage::RemoteFile>(table->file_);
+  if (table->remote_ != nullptr) {
+    const storage::FileFacts& facts = table->remote_->facts();
+    table->version_ = std::hash<std::string>()(
+        fmt::format("{}\n{}\n{}", facts.size_bytes, facts.etag, facts.modified));
+  }
   ARROW_ASSIGN_OR_RAISE(table->footer_, ReadFooter(table->file_.get(), location));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->MapColumns(); }));
   ARROW_RETURN_NOT_OK(CatchParquet(location, [&] { return table->CheckRowGroups(); }));
@@ -369,6 +374,7 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
         }
         return OpenGatedPages({.stream = input,
                                .file = file_,
+                               .is_far = is_remote_,
                                .position = start,
                                .num_values = chunk->num_values(),
                                .codec = chunk->compression(),
@@ -396,6 +402,7 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
     }
     return OpenGatedPages({.stream = std::move(stream),
                            .file = file_,
+                           .is_far = is_remote_,
                            .position = start,
                            .num_values = chunk->num_values(),
                            .codec = chunk->compression(),

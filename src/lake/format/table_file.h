@@ -93,6 +93,8 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   otap::TableKind kind() const { return kind_; }
   const Location& location() const { return location_; }
   const Footer& footer() const { return footer_; }
+  /// Returns what tells versions of a file of an object store apart; 0 where nothing does.
+  size_t version() const { return version_; }
   /// Returns what stands in the file: by leaf, and what is no leaf.
   const Layout& layout() const { return layout_; }
   int num_row_groups() const { return footer_.metadata->num_row_groups(); }
@@ -196,6 +198,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Location location_;
   std::shared_ptr<arrow::io::RandomAccessFile> file_;
   bool is_remote_ = false;
+  size_t version_ = 0;
   std::shared_ptr<storage::RemoteFile> remote_;   ///< `file_`, unless it is read whole
   std::map<int, std::shared_ptr<void>> fetched_;  ///< by row group, until that is opened
   Footer footer_;

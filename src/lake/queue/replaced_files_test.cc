@@ -15,6 +15,7 @@
 
 #include "lake/catalog/footer_cache.h"
 #include "lake/queue/work_list.h"
+#include "storage/store_failure.h"
 #include "testing/lake_writer.h"
 #include "testing/naive_join.h"
 #include "testing/random_batch.h"
@@ -240,6 +241,34 @@ TEST_F(ReplacedTree, WhatIsDeniedIsAskedForOnce) {
   EXPECT_TRUE(Drain(list.get(), 1).empty());
   EXPECT_EQ(num_asked, 1);
   EXPECT_THAT(Messages(*list), HasSubstr("access denied"));
+}
+
+TEST(ReplacedFile, OfTheSameFooterIsNamedWhenItIsOpenedAgain) {
+  df::testing::TemporaryFolder folder;
+  df::testing::RandomEngine random(7);
+  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, {}, random);
+  df::testing::LakeWriterOptions layout;
+  layout.partition_levels = 0;
+  const auto written = df::testing::WriteLake(folder.path(), sent, layout, 1).ValueOrDie();
+  const auto logs = std::find_if(written.files.begin(), written.files.end(), [](const auto& file) {
+    return file.table == otap::TableKind::kLogs;
+  });
+  std::ifstream file(folder.path() / logs->path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const auto objects = std::make_shared<df::testing::ScriptedStore>(
+      [](std::string_view, const std::string&) { return Answer::kWhole; });
+  ASSERT_TRUE(objects->CreateDir("b/logs", true).ok());
+  ASSERT_TRUE(objects->CreateFile("b/logs/f", bytes).ok());
+  const auto store = storage::Store::Over({.kind = storage::StoreKind::kS3, .path = "b"},
+                                          {.read = {.tail_bytes = 64}}, objects,
+                                          std::make_unique<df::testing::NoWaits>());
+  const FileEntry entry{.path = "logs/f", .size_bytes = std::ssize(bytes)};
+  const auto summary = Summarise(*store, "b", entry, otap::TableKind::kLogs, "").ValueOrDie();
+  ASSERT_TRUE(OpenSummarised(*store, "b", *summary, {}).ok());
+  bytes[20] = static_cast<char>(bytes[20] ^ 1);  // of a page
+  ASSERT_TRUE(objects->CreateFile("b/logs/f", bytes).ok());
+  const auto opened = OpenSummarised(*store, "b", *summary, {});
+  EXPECT_TRUE(storage::IsReplaced(opened.status())) << opened.status();
 }
 
 }  // namespace
