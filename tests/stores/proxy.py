@@ -9,10 +9,14 @@ import threading
 import time
 
 
-def start(upstream_port, seed, latency=0.0, faults=True):
-    """Returns (port, counts); the proxy runs until the process ends."""
+def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
+    """Returns (port, counts); the proxy runs until the process ends.
+
+    latency: seconds that each request takes; bandwidth: bytes a second of all answers together, 0 for no bound.
+    """
     chance = random.Random(seed)
     lock = threading.Lock()
+    line = {"free_at": 0.0}
     counts = {"requests": 0, "busy": 0, "reset": 0, "short": 0, "held": 0}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -71,6 +75,11 @@ def start(upstream_port, seed, latency=0.0, faults=True):
             store.request(self.command, self.path, body=body or None, headers=headers)
             answer = store.getresponse()
             data = answer.read()
+            if bandwidth:
+                with lock:
+                    line["free_at"] = max(line["free_at"], time.monotonic()) + len(data) / bandwidth
+                    wait = line["free_at"] - time.monotonic()
+                time.sleep(max(wait, 0))
             self.send_response(answer.status)
             for key, value in answer.getheaders():
                 if key.lower() not in ("connection", "transfer-encoding", "content-length", "keep-alive", "date", "server"):
