@@ -100,8 +100,8 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   /// Returns the key of a whole file in RemoteContext::files.
   static std::string KeyOf(const std::string& path, int64_t listing);
 
-  /// Keeps bytes that were announced. They stay in memory until it is gone or each of the ranges
-  /// has been read to its end. It may wait for requests that are under way.
+  /// Keeps announced bytes in memory until it is destroyed, or all ranges have been read to their
+  /// ends. Its destructor waits for requests that have not been answered yet.
   using Hold = std::shared_ptr<void>;
 
   /// Begins to fetch ranges that will be read; ranges that overlap others are not fetched ahead.

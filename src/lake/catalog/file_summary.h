@@ -73,7 +73,7 @@ struct FileSummary {
   mutable std::atomic<Trust> parent_statistics = Trust::kUnchecked;
   /// A row group has an id outside the range that its statistics give; shared, too.
   mutable std::atomic<bool> has_wrong_id_statistics = false;
-  /// TableFile::version of whoever opened the file first; 0: nobody has, or nothing tells.
+  /// TableFile::version when the file was first opened. 0: it was not opened, or has no version.
   mutable std::atomic<size_t> version = 0;
   /// It counts among files_failed.
   mutable std::atomic<bool> has_failed = false;

@@ -16,10 +16,10 @@
 
 namespace df::lake {
 
-/// Opens the files of a partition that are read next, and has their row groups fetched, for readers
-/// that read everything: each waits for one answer at a time otherwise. It goes as far ahead as
-/// ReadOptions::ahead_bytes of the store allows. What it cannot open or fetch is left to whoever
-/// asks for it, and so are the errors. Calls: from one thread, that of the reader.
+/// Opens the files that a reader of a whole partition needs next, and fetches their row groups. A
+/// reader alone waits for one answer at a time. Row groups that are fetched and not yet read take
+/// at most Store::ahead_bytes. Errors: none. A file that cannot be opened ahead is opened again by
+/// the reader, which reports why. Calls: from one thread, that of the reader.
 class Prefetcher {
  public:
   static constexpr size_t kMost = 64;  ///< row groups that are begun and not opened
@@ -40,10 +40,10 @@ class Prefetcher {
   /// Takes a file that the reader has opened itself: what follows is fetched through it.
   void Keep(const FileSummary& file, std::shared_ptr<TableFile> opened);
 
-  /// A row group is opened now, or passed over: it is not fetched any more. Goes on with others.
+  /// The reader opens a row group now, or passes over it. Makes room, and fetches the next ones.
   void Leave(const FileSummary& file, int row_group);
 
-  /// Nobody reads from the file any more as it was opened; nothing else of it is fetched ahead.
+  /// Closes a file that could not be read. No more of it is fetched ahead.
   void Forget(const FileSummary& file);
 
  private:
@@ -57,7 +57,7 @@ class Prefetcher {
   struct File {
     std::set<int> ahead;            ///< row groups that were not left
     std::set<int> begun;            ///< of these
-    Opened opened;                  ///< not valid: nobody has opened it
+    Opened opened;                  ///< not valid before the file is opened
     int64_t bytes_to_announce = 0;  ///< while it is being opened
   };
 
