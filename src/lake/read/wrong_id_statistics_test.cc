@@ -124,53 +124,51 @@ void MoveStatisticsAway(const fs::path& path) {
   df::testing::ReplaceInFooter(path, *least, *most + 1);
 }
 
-TEST(WrongStatistics, HideNoAttributesOfResourcesAndScopes) {
-  df::testing::RandomEngine random(7);
-  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
-  for (const otap::TableKind kind :
-       {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
-    TemporaryFolder folder;
+/// A tree of ours in which statistics hide a table of attributes.
+struct HiddenTable {
+  explicit HiddenTable(otap::TableKind kind) {
+    df::testing::RandomEngine random(7);
+    const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
     df::testing::LakeWriterOptions options;
     options.layout = df::testing::LakeLayout::kOwn;
     options.first_id = 50 * kStep;
     options.id_step = kStep;
-    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
-    for (const auto& file : written.files) {
-      if (file.table == kind) {
-        MoveStatisticsAway(folder.path() / file.path);
+    written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
+    for (const auto& one : written.files) {
+      if (one.table == kind) {
+        file = folder.path() / one.path;
+        MoveStatisticsAway(file);
       }
     }
-    const Replayed replayed = ReplayTree(folder.path(), {});
-    EXPECT_EQ(replayed.report.table(kind).rows_emitted, written.rows.at(kind));
+  }
+
+  TemporaryFolder folder;
+  df::testing::WrittenLake written;
+  fs::path file;  ///< the last one of the table
+};
+
+TEST(WrongStatistics, HideNoAttributesOfResourcesAndScopes) {
+  for (const otap::TableKind kind :
+       {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
+    const HiddenTable tree(kind);
+    const Replayed replayed = ReplayTree(tree.folder.path(), {});
+    EXPECT_EQ(replayed.report.table(kind).rows_emitted, tree.written.rows.at(kind));
     EXPECT_EQ(Messages(replayed), "");
   }
 }
 
 TEST(WrongStatistics, WhatCannotBeCheckedIsNamed) {
-  df::testing::RandomEngine random(7);
-  const auto sent = df::testing::RandomBatches(1, otap::Signal::kLogs, Shape(), random);
   for (const otap::TableKind kind :
        {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
-    TemporaryFolder folder;
-    df::testing::LakeWriterOptions options;
-    options.layout = df::testing::LakeLayout::kOwn;
-    options.first_id = 50 * kStep;
-    options.id_step = kStep;
-    const auto written = df::testing::WriteLake(folder.path(), sent, options, 7).ValueOrDie();
-    std::string damaged;
-    for (const auto& file : written.files) {
-      if (file.table == kind) {
-        damaged = (folder.path() / file.path).string();
-        MoveStatisticsAway(damaged);
-        std::fstream bytes(damaged, std::ios::in | std::ios::out | std::ios::binary);
-        bytes.seekp(4);
-        bytes << std::string(64, '\xff');  // the first pages
-      }
-    }
+    const HiddenTable tree(kind);
+    std::fstream bytes(tree.file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(4);
+    bytes << std::string(64, '\xff');  // the first pages
+    bytes.close();
     ReadOptions read;
     read.batch_size = 4;
-    const Replayed replayed = ReplayTree(folder.path(), read);
-    EXPECT_THAT(Messages(replayed), HasSubstr(fs::path(damaged).filename().string()));
+    const Replayed replayed = ReplayTree(tree.folder.path(), read);
+    EXPECT_THAT(Messages(replayed), HasSubstr(tree.file.filename().string()));
     EXPECT_GT(replayed.report.num_errors(), 0);
     EXPECT_EQ(replayed.report.files_failed, 1);
   }
