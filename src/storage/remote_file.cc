@@ -207,7 +207,8 @@ int64_t RemoteFile::ahead_left() const {
   return context_->options.ahead_bytes - context_->ahead_bytes;
 }
 
-RemoteFile::Hold RemoteFile::Announce(std::vector<arrow::io::ReadRange> ranges) {
+RemoteFile::Hold RemoteFile::Announce(std::vector<arrow::io::ReadRange> ranges,
+                                      std::optional<int64_t> hole_bytes) {
   const int64_t tail_begin = size_bytes_ - std::min(context_->options.tail_bytes, size_bytes_);
   std::sort(ranges.begin(), ranges.end(),
             [](const auto& a, const auto& b) { return a.offset < b.offset; });
@@ -226,10 +227,10 @@ RemoteFile::Hold RemoteFile::Announce(std::vector<arrow::io::ReadRange> ranges) 
   if (announced->ranges.empty()) {
     return nullptr;
   }
+  const int64_t hole = hole_bytes.value_or(context_->options.hole_bytes);
   const arrow::io::CacheOptions options{
-      .hole_size_limit = context_->options.hole_bytes,
-      .range_size_limit =
-          std::max(context_->options.request_bytes, context_->options.hole_bytes + 1),
+      .hole_size_limit = hole,
+      .range_size_limit = std::max(context_->options.request_bytes, hole + 1),
       .lazy = false,
       .prefetch_limit = 0};
   auto cache = std::make_shared<Cache>(file_, arrow::io::default_io_context(), options);

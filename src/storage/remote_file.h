@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +106,9 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   using Hold = std::shared_ptr<void>;
 
   /// Begins to fetch ranges that will be read; ranges that overlap others are not fetched ahead.
-  Hold Announce(std::vector<arrow::io::ReadRange> ranges);
+  /// `hole_bytes`: as in ReadOptions, where it is to be other than that.
+  Hold Announce(std::vector<arrow::io::ReadRange> ranges,
+                std::optional<int64_t> hole_bytes = std::nullopt);
 
   /// Tells whether a range was announced and is kept.
   bool IsAnnounced(arrow::io::ReadRange range);

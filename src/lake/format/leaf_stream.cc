@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lake/format/companion_time.h"
+#include "lake/format/far_pages.h"
 #include "lake/format/leaf.h"
 #include "lake/format/table_slice.h"
 
@@ -75,6 +76,10 @@ Status LeafStream::Skip(int64_t num_rows) {
     next_row_ += rows.num_rows;
   }
   return Status::OK();
+}
+
+Result<bool> LeafStream::Need(const RowStretches& rows) {
+  return parts_.passed->far == nullptr ? true : parts_.passed->far->Fetch(rows);
 }
 
 /// Values of any length first: they say how many rows the slice has.

@@ -38,6 +38,7 @@ class LeafStream final : public RowGroupStream {
 
   Result<DecodedRows> Next(int64_t num_rows) override;
   Status Skip(int64_t num_rows) override;
+  Result<bool> Need(const RowStretches& rows) override;
   PassedRows passed() const override { return *parts_.passed; }
   int64_t held_bytes() const override;
   int64_t large_bytes() const override;

@@ -70,12 +70,14 @@ class PageGate final : public parquet::PageReader {
     return page.offset == column_.input->position() ? &page : nullptr;
   }
 
-  static bool Agree(const PageIndex::Page& page, const PageHeader& header) {
-    return header.is_data && header.num_values == page.end_row - page.first_row &&
-           header.header_bytes + header.compressed_bytes == page.size_bytes;
-  }
-
+  /// From now on the pages are read one after the other. Too late where some were left out that
+  /// nobody looked at.
   void ForgetIndex() {
+    if (has_believed_) {
+      throw parquet::ParquetException(
+          fmt::format("column {}: page {} is not what the offset index says, which was believed",
+                      column_.descriptor->path()->ToDotString(), next_page_));
+    }
     column_.input->ForgetIndex();
     column_.input = nullptr;
   }
@@ -86,22 +88,30 @@ class PageGate final : public parquet::PageReader {
     if (page == nullptr || page->end_row > column_.passed->before) {
       return nullptr;
     }
+    if (column_.passed->far != nullptr) {
+      has_believed_ = true;
+      return Leave(*page, page->end_row - page->first_row);
+    }
     PARQUET_ASSIGN_OR_THROW(const std::string_view bytes,
                             column_.input->Glance(std::min(kGlanceBytes, page->size_bytes)));
     auto header = ReadPageHeader(bytes);
     if (!header.ok() && page->size_bytes > kGlanceBytes) {
       header = PeekHeader().value_or(PageHeader{});
     }
-    if (!header.ok() || !Agree(*page, *header)) {
+    if (!header.ok() || !page->Agrees(*header)) {
       ForgetIndex();
       return nullptr;
     }
+    return Leave(*page, header->num_values);
+  }
+
+  std::shared_ptr<parquet::Page> Leave(const PageIndex::Page& page, int64_t num_values) {
     ++next_page_;
     ++column_.passed->num_pages;
-    column_.passed->num_bytes += page->size_bytes;
-    column_.input->Jump(page->end());
+    column_.passed->num_bytes += page.size_bytes;
+    column_.input->Jump(page.end());
     return std::make_shared<RefusedPage>(
-        RefusedPage::Facts{RefusedPage::Kind::kUnneeded, header->num_values, page->size_bytes, 0});
+        RefusedPage::Facts{RefusedPage::Kind::kUnneeded, num_values, page.size_bytes, 0});
   }
 
   /// Compares what the index says of the next page with its header: the pages behind are found by
@@ -112,7 +122,7 @@ class PageGate final : public parquet::PageReader {
     }
     const PageIndex::Page* page = IndexedPage();
     const bool is_dictionary = header.has_value() && header->is_dictionary;
-    if (page != nullptr && header.has_value() && Agree(*page, *header)) {
+    if (page != nullptr && header.has_value() && page->Agrees(*header)) {
       ++next_page_;
     } else if (page != nullptr || !is_dictionary || next_page_ > 0) {
       ForgetIndex();
@@ -185,7 +195,8 @@ class PageGate final : public parquet::PageReader {
   std::unique_ptr<parquet::PageReader> pages_;  ///< reads the same stream
   PageLimits limits_;
   std::unique_ptr<PageSplitter> splitter_;
-  size_t next_page_ = 0;  ///< of the index
+  size_t next_page_ = 0;       ///< of the index
+  bool has_believed_ = false;  ///< pages were left out of which not even the headers were read
 };
 
 }  // namespace

@@ -42,6 +42,7 @@ struct ColumnPages {
 /// pages come as several small ones, and a RefusedPage comes for what is too large; nothing is
 /// allocated for it. Pages of rows that nobody needs come as a RefusedPage too, unread. What an
 /// index says of a page is compared with its header, so that one that is wrong costs time only.
+/// Where the file is far away, that of pages that are left out is believed (FarPages).
 std::unique_ptr<parquet::PageReader> OpenGatedPages(ColumnPages column,
                                                     const parquet::ReaderProperties& properties,
                                                     const PageLimits& limits);

@@ -11,14 +11,19 @@
 #include <arrow/io/interfaces.h>
 #include <parquet/metadata.h>
 
+#include "lake/format/page_header.h"
+
 namespace df::lake {
+
+class FarPages;
 
 /// Rows of a row group that nobody needs; its columns share it.
 struct PassedRows {
-  bool has_index = false;  ///< a column can leave out pages
-  int64_t before = 0;      ///< rows in front of this one are not needed
-  int64_t num_pages = 0;   ///< that were not read
-  int64_t num_bytes = 0;   ///< of these
+  std::shared_ptr<FarPages> far;  ///< null: the file is near
+  bool has_index = false;         ///< a column can leave out pages
+  int64_t before = 0;             ///< rows in front of this one are not needed
+  int64_t num_pages = 0;          ///< that were not read
+  int64_t num_bytes = 0;          ///< of these
 };
 
 /// Where the data pages of a column chunk stand, as its offset index says.
@@ -29,6 +34,11 @@ struct PageIndex {
     int64_t first_row = 0;
     int64_t end_row = 0;
     int64_t end() const { return offset + size_bytes; }
+    /// Tells whether a page with this header is where and what the index says.
+    bool Agrees(const PageHeader& header) const {
+      return header.is_data && header.num_values == end_row - first_row &&
+             header.header_bytes + header.compressed_bytes == size_bytes;
+    }
   };
   std::vector<Page> pages;
 };

@@ -16,8 +16,10 @@
 #include "lake/format/bloom_filter.h"
 #include "lake/format/column_levels.h"
 #include "lake/format/dictionary.h"
+#include "lake/format/far_pages.h"
 #include "lake/format/leaf_stream.h"
 #include "lake/format/own_keys.h"
+#include "lake/format/own_writer.h"
 #include "lake/format/parquet_exceptions.h"
 #include "storage/ahead_stream.h"
 
@@ -323,6 +325,34 @@ void TableFile::Prefetch(int row_group, bool is_reserved) {
   });
 }
 
+Result<std::shared_ptr<FarPages>> TableFile::FetchPages(int row_group,
+                                                        const std::vector<bool>& leaves,
+                                                        const RowStretches& needed) {
+  const bool is_known_writer = is_parquet_rs_ || footer_.metadata->created_by() == kOwnWriter;
+  if (remote_ == nullptr || !is_known_writer || fetched_.contains(row_group) ||
+      !opened_by_page_.insert(row_group).second) {
+    return nullptr;
+  }
+  Location where = location_;
+  where.row_group = row_group;
+  return CatchParquet(where, [&]() -> Result<std::shared_ptr<FarPages>> {
+    std::vector<FarPages::Chunk> chunks;
+    const auto group = footer_.metadata->RowGroup(row_group);
+    for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+      for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
+        if (leaves[leaf] && column >= 0) {
+          ARROW_ASSIGN_OR_RAISE(const auto range,
+                                ChunkRange(row_group, *group->ColumnChunk(column)));
+          chunks.push_back({column, range, LeavesOf(kind_)[leaf].is_list()});
+        }
+      }
+    }
+    auto pages = FarPages::Make(remote_, *group, std::move(chunks), needed);
+    ARROW_RETURN_NOT_OK(WithContext(pages.status(), ErrorKind::kIo, where, true));
+    return pages;
+  });
+}
+
 Result<std::shared_ptr<arrow::io::InputStream>> TableFile::OpenStream(int row_group,
                                                                       arrow::io::ReadRange range) {
   std::shared_ptr<arrow::io::InputStream> raw;
@@ -365,7 +395,11 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
     const int64_t start = range.offset;
     const int64_t size = range.length;
     if (passed != nullptr && size > kFewBytes) {
-      auto index = ReadPageIndex(file_.get(), *chunk, range, num_rows(row_group));
+      const PageIndex* far = passed->far == nullptr ? nullptr : passed->far->IndexAt(start);
+      auto index = passed->far == nullptr
+                       ? ReadPageIndex(file_.get(), *chunk, range, num_rows(row_group))
+                   : far == nullptr ? std::nullopt
+                                    : std::optional(*far);
       if (index.has_value() && index->pages.size() > 1) {
         passed->has_index = true;
         const auto input = std::make_shared<PagedInput>(file_, range, *std::move(index));
@@ -506,11 +540,17 @@ Result<IdColumn> TableFile::ReadIds(int row_group, int leaf) {
 Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
                                                                 const std::vector<bool>& wanted,
                                                                 const ReadLimits& limits,
-                                                                bool will_skip) {
+                                                                const RowStretches* needed) {
   LeafStream::Parts parts;
-  parts.fetched = Announce(row_group, wanted);
-  if (const auto fetched = fetched_.extract(row_group); !fetched.empty()) {
-    parts.fetched = fetched.mapped();
+  parts.passed = std::make_shared<PassedRows>();
+  if (needed != nullptr && is_remote_) {
+    ARROW_ASSIGN_OR_RAISE(parts.passed->far, FetchPages(row_group, wanted, *needed));
+  }
+  if (parts.passed->far == nullptr) {
+    parts.fetched = Announce(row_group, wanted);
+    if (const auto fetched = fetched_.extract(row_group); !fetched.empty()) {
+      parts.fetched = fetched.mapped();
+    }
   }
   ARROW_RETURN_NOT_OK(CheckEmptyColumns(row_group));
   const std::span<const Leaf> leaves = LeavesOf(kind_);
@@ -519,8 +559,8 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
   parts.location.row_group = row_group;
   parts.limits = limits;
   parts.decoders.resize(leaves.size());
-  parts.passed = std::make_shared<PassedRows>();
-  const std::shared_ptr<PassedRows> passed = will_skip && !is_remote_ ? parts.passed : nullptr;
+  const bool by_page = needed != nullptr && (!is_remote_ || parts.passed->far != nullptr);
+  const std::shared_ptr<PassedRows> passed = by_page ? parts.passed : nullptr;
   std::vector<int> list_leaves;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     if (!wanted[leaf] || layout_.columns[leaf] < 0) {

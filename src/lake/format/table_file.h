@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "lake/format/leaf.h"
 #include "lake/format/leaf_decoder.h"
 #include "lake/format/page_gate.h"
+#include "lake/format/row_stretch.h"
 #include "storage/remote_file.h"
 #include "storage/store.h"
 
@@ -74,6 +76,10 @@ class RowGroupStream {
   /// Passes over rows that nobody needs. Cost: pages that hold no others are not read, where the
   /// file tells where they stand.
   virtual Status Skip(int64_t num_rows) = 0;
+  /// Rows will be asked for next that were not announced when it was opened. Returns false where
+  /// they cannot be read through this stream: the row group is to be opened again. Errors: what
+  /// reading returns.
+  virtual Result<bool> Need(const RowStretches& rows) = 0;
   /// Pages that were not read because of Skip, and their bytes.
   virtual PassedRows passed() const = 0;
   /// Bytes that it holds between two calls, and what of these comes of unusual pages or
@@ -157,12 +163,13 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   Result<IdColumn> ReadIds(int row_group, int leaf);
 
   /// Opens the leaves for which `wanted` is true. Root and parent ids are decoded at their width in
-  /// memory. `will_skip`: rows will be passed over, so columns are read page by page. Not those of
-  /// stores that are far away: a request costs more there than the bytes of a page.
+  /// memory. `needed`: the rows that will be read first, where others will be passed over; columns
+  /// are read page by page then, those of stores that are far away the first time that the row
+  /// group is opened, and where the offset index can be believed.
   Result<std::unique_ptr<RowGroupStream>> OpenRowGroup(int row_group,
                                                        const std::vector<bool>& wanted,
                                                        const ReadLimits& limits = {},
-                                                       bool will_skip = false);
+                                                       const RowStretches* needed = nullptr);
 
   /// Opens the pages of one flat leaf. Adds what the file is read through to `buffer_bytes`, which
   /// may be null.
@@ -180,6 +187,9 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Returns where the pages of a column chunk of a row group stand. Errors: parquet.
   Result<arrow::io::ReadRange> ChunkRange(int row_group,
                                           const parquet::ColumnChunkMetaData& chunk) const;
+  /// Begins to fetch the pages of some rows; null where all of the row group is to be read.
+  Result<std::shared_ptr<FarPages>> FetchPages(int row_group, const std::vector<bool>& leaves,
+                                               const RowStretches& needed);
   /// `is_all`: large columns, too, whether there is room for them or not.
   std::shared_ptr<void> Fetch(int row_group, const std::vector<bool>& leaves, bool is_all);
   /// Opens the bytes of a column chunk that is not read at once.
@@ -201,6 +211,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   size_t version_ = 0;
   std::shared_ptr<storage::RemoteFile> remote_;   ///< `file_`, unless it is read whole
   std::map<int, std::shared_ptr<void>> fetched_;  ///< by row group, until that is opened
+  std::set<int> opened_by_page_;                  ///< row groups: once is enough
   Footer footer_;
   Layout layout_;
   std::vector<int64_t> num_rows_;

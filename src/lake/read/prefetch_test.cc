@@ -2,10 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "testing/far_tree.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/scripted_store.h"
@@ -25,54 +22,13 @@
 namespace df::lake {
 namespace {
 
-namespace fs = std::filesystem;
 using df::testing::Answer;
 using df::testing::Between;
+using df::testing::FarTree;
 using df::testing::Messages;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using ::testing::HasSubstr;
-
-/// A tree in a store whose answers a test scripts.
-class FarTree {
- public:
-  using Script = std::function<Answer(std::string_view, const std::string&)>;
-
-  FarTree(const std::vector<otap::BatchPtr>& sent, const df::testing::LakeWriterOptions& layout)
-      : written(df::testing::WriteLake(folder_.path(), sent, layout, 7).ValueOrDie()),
-        objects(std::make_shared<df::testing::ScriptedStore>(
-            [this](std::string_view operation, const std::string& path) {
-              return script == nullptr ? Answer::kWhole : script(operation, path);
-            })) {
-    for (const auto& file : written.files) {
-      std::ifstream stream(folder_.path() / file.path, std::ios::binary);
-      const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
-      const std::string path = "b/" + file.path;
-      uint32_t footer_bytes = 0;
-      std::memcpy(&footer_bytes, bytes.data() + bytes.size() - 8, sizeof(footer_bytes));
-      footers[path] = std::ssize(bytes) - 8 - footer_bytes;
-      EXPECT_TRUE(objects->CreateDir(path.substr(0, path.find_last_of('/')), true).ok());
-      EXPECT_TRUE(objects->CreateFile(path, bytes).ok());
-    }
-  }
-
-  std::shared_ptr<storage::Store> Open(const storage::ReadOptions& read) const {
-    return storage::Store::Over({.kind = storage::StoreKind::kS3, .path = "b"},
-                                {.retry = {.max_retries = 1000}, .read = read}, objects,
-                                std::make_unique<df::testing::NoWaits>());
-  }
-
-  const fs::path& folder() const { return folder_.path(); }
-
- private:
-  df::testing::TemporaryFolder folder_;
-
- public:
-  df::testing::WrittenLake written;
-  Script script;
-  std::shared_ptr<df::testing::ScriptedStore> objects;
-  std::map<std::string, int64_t> footers;  ///< where they begin, by path
-};
 
 ReadOptions OptionsOf(otap::Signal signal) {
   ReadOptions options;

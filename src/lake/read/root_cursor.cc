@@ -205,16 +205,29 @@ Status RootCursor::ResolveResources() {
   return Status::OK();
 }
 
+/// Tells whether less than half of the rows of the row group that is opened are needed.
+bool RootCursor::NeedsFew(int64_t num_rows) const {
+  return screened_.has_value() && CountRows(*screened_) <= num_rows / 2;
+}
+
 Status RootCursor::OpenNextGroup() {
   const int group = next_group_++;
   const int64_t rows = num_rows(group);
   LeavePrefetched(group);
   auto open = [&]() -> Status {
     const std::vector<bool> wanted = DataLeaves(kind_);
-    file_->Prefetch(group);
+    context_->needs_few = NeedsFew(rows);
+    std::shared_ptr<void> ids_fetched;
+    if (context_->needs_few) {  // perhaps few pages of the other columns
+      ids_fetched = file_->Announce(group, IdLeaves(kind_));
+    } else {
+      file_->Prefetch(group);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto stream,
+                          file_->OpenRowGroup(group, wanted, context_->limits,
+                                              screened_.has_value() ? &*screened_ : nullptr));
     ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
-    ARROW_ASSIGN_OR_RAISE(
-        stream_, file_->OpenRowGroup(group, wanted, context_->limits, screened_.has_value()));
+    stream_ = std::move(stream);
     stream_row_ = 0;
     slice_rows_ = SliceRows(*file_, group, wanted, context_->slice_bytes);
     return Status::OK();

@@ -87,6 +87,7 @@ class RootCursor {
   bool HasResources();
   Status ResolveResources();
   void DropFile(const Status& error);
+  bool NeedsFew(int64_t num_rows) const;
   Status OpenNextGroup();
   void LeavePrefetched(int group);
   Status DecodeSlice();
@@ -142,7 +143,7 @@ class RootCursor {
   int next_group_ = 0;
   int64_t group_first_row_ = 0;  ///< in the file
   /// Of the row group: what may be wanted, where that is known.
-  std::optional<std::vector<RowStretch>> screened_;
+  std::optional<RowStretches> screened_;
   size_t next_stretch_ = 0;
   std::unique_ptr<RowGroupStream> stream_;
   int64_t stream_row_ = 0;  ///< that it gives next

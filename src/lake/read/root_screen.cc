@@ -75,15 +75,15 @@ RootScreen::RootScreen(std::shared_ptr<const select::Selector> selector,
   }
 }
 
-std::optional<std::vector<RowStretch>> RootScreen::Ask(TableFile* file, int row_group,
-                                                       const RowGroupSummary& summary) {
+std::optional<RowStretches> RootScreen::Ask(TableFile* file, int row_group,
+                                            const RowGroupSummary& summary) {
   if (selector_ == nullptr) {
     return std::nullopt;
   }
   if (!MayHaveTraces(file, row_group)) {
     Count(SkipCause::kTraceIds,
           {.row_groups = 1, .rows = summary.num_rows, .bytes = file->stored_bytes(row_group)});
-    return std::vector<RowStretch>();
+    return RowStretches();
   }
   if (!IsWorthwhile(summary)) {
     return std::nullopt;
@@ -142,8 +142,8 @@ bool RootScreen::IsWorthwhile(const RowGroupSummary& summary) {
          !wishes.time.Has(summary.times->most);
 }
 
-Result<std::vector<RowStretch>> RootScreen::AskColumns(TableFile* file, int row_group,
-                                                       const RowGroupSummary& summary) {
+Result<RowStretches> RootScreen::AskColumns(TableFile* file, int row_group,
+                                            const RowGroupSummary& summary) {
   const int64_t num_rows = file->num_rows(row_group);
   otap::RowSet wanted(num_rows, true);
   otap::RowSet failed(num_rows);
@@ -161,7 +161,7 @@ Result<std::vector<RowStretch>> RootScreen::AskColumns(TableFile* file, int row_
     ARROW_RETURN_NOT_OK(ReadAttributes(file, row_group, std::move(candidates), &wanted));
     cause = SkipCause::kAttributes;
   }
-  std::vector<RowStretch> stretches = StretchesOf(wanted);
+  RowStretches stretches = StretchesOf(wanted);
   if (stretches.empty()) {
     Count(cause, {.row_groups = 1,
                   .rows = summary.num_rows,
@@ -228,8 +228,8 @@ Status RootScreen::ReadAttributes(TableFile* file, int row_group, otap::RowSet c
   return Status::OK();
 }
 
-std::vector<RowStretch> RootScreen::StretchesOf(const otap::RowSet& rows) const {
-  std::vector<RowStretch> stretches;
+RowStretches RootScreen::StretchesOf(const otap::RowSet& rows) const {
+  RowStretches stretches;
   rows.ForEach([&](int64_t row) {
     if (!stretches.empty() && row - stretches.back().end <= most_between_) {
       stretches.back().end = row + 1;

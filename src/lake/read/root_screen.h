@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lake/catalog/file_summary.h"
+#include "lake/format/row_stretch.h"
 #include "lake/format/table_file.h"
 #include "lake/read/attribute_screen.h"
 #include "lake/scan/table_cursor.h"
@@ -14,12 +15,6 @@
 #include "select/selector.h"
 
 namespace df::lake {
-
-/// Consecutive rows of a row group.
-struct RowStretch {
-  int64_t first = 0;
-  int64_t end = 0;  ///< behind the last
-};
 
 /// Asks a selection about the columns that it goes by, before the others are read. Calls: from one
 /// thread.
@@ -34,20 +29,18 @@ class RootScreen {
   /// Returns stretches that have all rows of a row group that may be wanted, ascending and apart;
   /// nothing where that is not told, and all of it is to be read: what cannot be decoded is named
   /// there.
-  std::optional<std::vector<RowStretch>> Ask(TableFile* file, int row_group,
-                                             const RowGroupSummary& summary);
+  std::optional<RowStretches> Ask(TableFile* file, int row_group, const RowGroupSummary& summary);
 
  private:
   void Count(SkipCause cause, const SkipCounts& counts);
   bool MayHaveTraces(TableFile* file, int row_group) const;
   bool IsWorthwhile(const RowGroupSummary& summary);
-  Result<std::vector<RowStretch>> AskColumns(TableFile* file, int row_group,
-                                             const RowGroupSummary& summary);
+  Result<RowStretches> AskColumns(TableFile* file, int row_group, const RowGroupSummary& summary);
   Status ReadColumns(TableFile* file, int row_group, otap::RowSet* wanted,
                      otap::RowSet* failed) const;
   Status ReadAttributes(TableFile* file, int row_group, otap::RowSet candidates,
                         otap::RowSet* wanted);
-  std::vector<RowStretch> StretchesOf(const otap::RowSet& rows) const;
+  RowStretches StretchesOf(const otap::RowSet& rows) const;
 
   /// A need of the selection, and the table that is asked.
   struct Need {

@@ -64,6 +64,7 @@ struct ChildRowGroup {
     int64_t stream_bytes = 0;  ///< that it holds
     int64_t large_bytes = 0;   ///< of these: charged to the budget
     size_t next_slice = 0;     ///< the one that the stream gives next
+    RowStretches needed;       ///< of the payload in hand: rows of slices that are not decoded
   };
   Content open;
 

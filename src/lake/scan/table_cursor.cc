@@ -117,7 +117,7 @@ Status TableCursor::Open(ChildRowGroup* group) {
     context_->prefetcher->Leave(*group->summary, group->index);
   }
   std::shared_ptr<void> fetched;
-  if (context_->is_selecting) {  // perhaps no other column is needed
+  if (context_->needs_few) {  // perhaps no other column
     fetched = content.file->Announce(group->index, IdLeaves(kind_));
   } else {
     content.file->Prefetch(group->index);

@@ -42,6 +42,8 @@ struct ReadContext {
   /// Records are left out before their children are looked for: most rows of child tables may be
   /// needed by nobody.
   bool is_selecting = false;
+  /// Of the root rows that are read now few are wanted, and so of their children.
+  bool needs_few = false;
   Prefetcher* prefetcher = nullptr;  ///< null: nothing is fetched ahead
   /// Tells whether data points are needed of times between two; null: all are.
   std::function<bool(const EventTimeRange&)> needs_points;
@@ -177,6 +179,8 @@ class TableCursor {
   Status CheckGroup(const ChildRowGroup& group, TableFile* file);
   bool CheckFile(const FileSummaryPtr& summary, bool is_last);
   Status CollectFrom(ChildRowGroup* group, const IdMap& parents, ChildRows* rows);
+  bool MayHave(const ChildSlice& slice, const IdMap& parents) const;
+  Status Announce(ChildRowGroup* group, const IdMap& parents);
   Status Select(ChildRowGroup* group, size_t* slice_index, const IdMap& parents, ChildRows* rows);
   Status ChargePiece(ChildSlice* slice, Piece* piece);
   void DropRefused(ChildRowGroup* group, size_t slice_index, size_t first_new, Choice* choice,

@@ -14,11 +14,36 @@ Status TableCursor::CollectFrom(ChildRowGroup* group, const IdMap& parents, Chil
   if (group->state != ChildRowGroup::State::kOpen) {
     ARROW_RETURN_NOT_OK(Open(group));
   }
+  if (context_->is_selecting) {
+    ARROW_RETURN_NOT_OK(Announce(group, parents));
+  }
   for (size_t i = 0; i < group->open.slices.size() && !context_->is_payload_too_large; ++i) {
-    const ChildSlice& slice = group->open.slices[i];
-    const bool is_done = !is_shared_ && slice.num_done == slice.num_parents;
-    if (!is_done && Intersects(slice.parents, parents)) {
+    if (MayHave(group->open.slices[i], parents)) {
       ARROW_RETURN_NOT_OK(Select(group, &i, parents, rows));
+    }
+  }
+  return Status::OK();
+}
+
+/// Tells whether a slice may have rows for a payload.
+bool TableCursor::MayHave(const ChildSlice& slice, const IdMap& parents) const {
+  const bool is_done = !is_shared_ && slice.num_done == slice.num_parents;
+  return !is_done && Intersects(slice.parents, parents);
+}
+
+/// Tells which rows of a row group a payload needs, before the first of them is decoded.
+Status TableCursor::Announce(ChildRowGroup* group, const IdMap& parents) {
+  ChildRowGroup::Content& open = group->open;
+  open.needed.clear();
+  for (const ChildSlice& slice : open.slices) {
+    if (slice.data == nullptr && MayHave(slice, parents)) {
+      open.needed.push_back({slice.first_row, slice.first_row + slice.num_rows});
+    }
+  }
+  if (open.stream != nullptr && !open.needed.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_readable, open.stream->Need(open.needed));
+    if (!is_readable) {
+      CloseStream(group);
     }
   }
   return Status::OK();
@@ -244,7 +269,7 @@ Result<bool> TableCursor::EnsureDecoded(ChildRowGroup* group, size_t* slice_inde
     }
     ARROW_ASSIGN_OR_RAISE(open.stream,
                           open.file->OpenRowGroup(group->index, DataLeaves(kind_), context_->limits,
-                                                  context_->is_selecting));
+                                                  context_->is_selecting ? &open.needed : nullptr));
     open.next_slice = 0;
   }
   // Where that costs little, slices in front are passed over: they are rarely needed later on.
