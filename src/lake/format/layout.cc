@@ -13,6 +13,7 @@
 #include <parquet/statistics.h>
 
 #include "base/text.h"
+#include "lake/format/column_names.h"
 #include "lake/format/leaf.h"
 #include "lake/format/leaf_decoder.h"
 #include "lake/format/list_shape.h"
@@ -291,6 +292,10 @@ class LayoutProbe {
     if (unknown.parent == nullptr && name.starts_with(kForeignPrefix)) {
       refusals_.push_back(
           fmt::format("column {}: ids are unique only together with it, and it is not read", name));
+      return;
+    }
+    if (auto damage = NameContradiction(metadata_, unknown.first_column); !damage.empty()) {
+      refusals_.push_back(std::move(damage));
       return;
     }
     if (const auto [leaf, count] = FindMeant(unknown); count > 0) {

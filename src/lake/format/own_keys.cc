@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace df::lake {
 namespace {
 
@@ -27,16 +29,17 @@ Status CheckOwnKeys(const arrow::KeyValueMetadata& keys, const Location& locatio
     if (!major.has_value() || *major > kFormatVersion) {
       return MakeError(
           ErrorKind::kSchemaReconstruction,
-          fmt::format("{}: found '{}', expected 1 to {}{}", kFormatVersionKey, *version,
-                      kFormatVersion,
+          fmt::format("{}: found '{}', expected 1 to {}{}", kFormatVersionKey,
+                      PrintableText(*version), kFormatVersion,
                       major.has_value() ? ": a newer version of df_engine has written it" : ""),
           location);
     }
   }
   if (const auto layout = keys.Get(kLayoutKey); layout.ok() && *layout != kLayout) {
-    return MakeError(ErrorKind::kSchemaReconstruction,
-                     fmt::format("{}: found '{}', expected '{}'", kLayoutKey, *layout, kLayout),
-                     location);
+    return MakeError(
+        ErrorKind::kSchemaReconstruction,
+        fmt::format("{}: found '{}', expected '{}'", kLayoutKey, PrintableText(*layout), kLayout),
+        location);
   }
   return Status::OK();
 }

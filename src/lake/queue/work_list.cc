@@ -10,6 +10,7 @@
 #include "lake/catalog/readiness.h"
 #include "lake/format/parquet_exceptions.h"
 #include "lake/queue/times_wanted.h"
+#include "lake/queue/unowned_attributes.h"
 
 namespace df::lake {
 namespace {
@@ -434,6 +435,29 @@ void WorkList::NameLateChildren(const PartitionFiles& files) {
   }
 }
 
+/// Names the attributes of resources and scopes that lie where no file of records is.
+void WorkList::NameUnownedAttributes(const PartitionFiles& files, const PartitionListing& listing) {
+  const auto unowned = FindUnownedAttributes(*store_, base_, files, listing);
+  if (!unowned.ok()) {
+    const std::lock_guard lock(mutex_);
+    report_.Add(unowned.status());
+    return;
+  }
+  for (const otap::TableKind kind :
+       {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
+    std::vector<UnownedFile> of_table;
+    std::copy_if(unowned->begin(), unowned->end(), std::back_inserter(of_table),
+                 [kind](const UnownedFile& one) { return one.file->kind == kind; });
+    const std::lock_guard lock(mutex_);
+    if (!of_table.empty() &&
+        reported_
+            .insert(fmt::format("unowned {}/{}", otap::GetTable(kind).directory, files.partition))
+            .second) {
+      report_.Add(DescribeUnowned(files.partition, of_table));
+    }
+  }
+}
+
 std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) {
   Preparation preparation{.listing = listing,
                           .files = {},
@@ -454,6 +478,9 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
     return std::nullopt;
   }
   NameLateChildren(*files);
+  if (!is_following()) {
+    NameUnownedAttributes(*files, listing);
+  }
   PartitionWork work{.files = files, .tasks = {}};
   for (const otap::Signal signal : read_.signals) {
     std::optional<PartitionTask> task = PrepareSignal(signal, files, &preparation);
@@ -471,7 +498,7 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
   std::unique_lock lock(mutex_);
   if (preparation.young.empty() && !preparation.has_pending_child && IsToBeJudged(listing)) {
     lock.unlock();
-    Judge(*files);
+    Judge(*files, listing);
   }
   return std::nullopt;
 }

@@ -292,6 +292,7 @@ class WorkList {
   struct OrphanFile {
     otap::TableKind table = otap::TableKind::kLogAttrs;
     std::string file;
+    std::string file_set;  ///< of those that belong to a set, not to a row
     int64_t num_rows = 0;
     IdRange ids = kEmptyIdRange;
   };
@@ -301,13 +302,16 @@ class WorkList {
     std::map<std::string, OrphanFile> orphans;  ///< by digest and size
   };
   bool IsToBeJudged(const PartitionListing& listing) const;
-  void Judge(const PartitionFiles& files);
+  void Judge(const PartitionFiles& files, const PartitionListing& listing);
   bool JudgeNestedIds(const PartitionFiles& files, otap::TableKind kind,
                       const std::function<bool(const FileSummary&)>& is_new);
+  bool JudgeSets(const PartitionFiles& files, const PartitionListing& listing,
+                 std::map<std::string, OrphanFile>* orphans) const;
   void ReportQuiet(ReadReport* report) const;
   void RecallOrphans(const FileSummary& root, const std::string& partition);
   bool IsBareSince(const PartitionListing& listing, Time when) const;
   void CountBareChildren(const PartitionFiles& files);
+  void NameUnownedAttributes(const PartitionFiles& files, const PartitionListing& listing);
 
   std::deque<Returned> returned_;
   std::deque<PartitionListing> queue_;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "lake/queue/unowned_attributes.h"
 #include "lake/queue/work_list.h"
 #include "lake/scan/memory_budget.h"
 #include "lake/scan/orphan_rows.h"
@@ -46,7 +47,7 @@ bool WorkList::IsToBeJudged(const PartitionListing& listing) const {
 
 /// Reports what is still missing after the grace: rows whose parents did not come, and root files
 /// that lost the ids of their resources or scopes. A parent that comes later withdraws the report.
-void WorkList::Judge(const PartitionFiles& files) {
+void WorkList::Judge(const PartitionFiles& files, const PartitionListing& listing) {
   Quiet quiet;
   std::map<std::string, uint64_t> first_seen;  // by path
   uint64_t scan = 0;
@@ -110,6 +111,7 @@ void WorkList::Judge(const PartitionFiles& files) {
        {otap::TableKind::kResourceAttrs, otap::TableKind::kScopeAttrs}) {
     is_whole = JudgeNestedIds(files, kind, is_new) && is_whole;
   }
+  is_whole = JudgeSets(files, listing, &quiet.orphans) && is_whole;
   quiet.scan = is_whole ? scan : quiet.scan;  // else the next listing asks again
   const std::lock_guard lock(mutex_);
   quiet_[files.partition] = std::move(quiet);
@@ -172,6 +174,25 @@ bool WorkList::JudgeNestedIds(const PartitionFiles& files, otap::TableKind kind,
   return true;
 }
 
+/// Counts attributes of resources and scopes in sets of files without their file of records.
+/// Returns whether everything could be read.
+bool WorkList::JudgeSets(const PartitionFiles& files, const PartitionListing& listing,
+                         std::map<std::string, OrphanFile>* orphans) const {
+  const auto unowned = FindUnownedAttributes(*store_, base_, files, listing);
+  if (!unowned.ok()) {
+    return false;
+  }
+  std::erase_if(*orphans,
+                [](const auto& orphan) { return !otap::GetTable(orphan.second.table).parent; });
+  for (const UnownedFile& one : *unowned) {
+    (*orphans)[NameOf(*one.file)] = {.table = one.file->kind,
+                                     .file = one.file->entry.path,
+                                     .file_set = one.file->file_set,
+                                     .num_rows = one.file->num_rows()};
+  }
+  return true;
+}
+
 /// Rows that may be of a root file that goes out now are counted again when the partition rests.
 void WorkList::RecallOrphans(const FileSummary& root, const std::string& partition) {
   const auto quiet = quiet_.find(partition);
@@ -180,6 +201,9 @@ void WorkList::RecallOrphans(const FileSummary& root, const std::string& partiti
   }
   const IdRange ids = IdsOf(root).value_or(IdRange{0, UINT32_MAX});
   for (auto& [name, file] : quiet->second.orphans) {
+    if (!file.file_set.empty() && file.file_set == root.file_set) {
+      file.num_rows = 0;
+    }
     if (otap::GetTable(file.table).parent == root.kind && file.ids.min <= ids.max &&
         ids.min <= file.ids.max) {
       file.num_rows = 0;
@@ -205,12 +229,16 @@ void WorkList::ReportQuiet(ReadReport* report) const {
       TableCounts& counts = report->table(table);
       counts.rows_listed += sum.num_rows;
       counts.AddDropped(DropReason::kOrphan, sum.num_rows);
+      const std::string what =
+          info.parent.has_value()
+              ? fmt::format("whose parent_id names no row of {} ({})",
+                            otap::GetTable(*info.parent).directory, ToText(sum.ids))
+              : std::string("in sets of files that have no file of records");
       report->Add(MakeError(
           ErrorKind::kMissingFile,
-          fmt::format("found {} rows of {} whose parent_id names no row of {} ({}) although the "
-                      "partition has been quiet for the grace, expected each to name one",
-                      sum.num_rows, info.directory, otap::GetTable(*info.parent).directory,
-                      ToText(sum.ids)),
+          fmt::format("found {} rows of {} {} although the partition has been quiet for the grace, "
+                      "expected each to belong to one",
+                      sum.num_rows, info.directory, what),
           {.partition = partition, .table = std::string(info.directory), .file = sum.file}));
     }
   }

@@ -1,6 +1,8 @@
 // Files as other writers leave them: in codecs, types and encryption that are read exactly, or
 // named with what was found.
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -394,6 +396,26 @@ TEST_F(ForeignFiles, AByteThatChangedNamesItsColumnAndCostsItsRowGroup) {
       ExpectRefused(fmt::format("column {}: could not verify page integrity", column), kGroupRows);
       EXPECT_THAT(Messages(Replay()), HasSubstr("row_group=1"));
     }
+  }
+}
+
+/// The schema and the column chunks of a footer name each column: a byte of one that changed must
+/// not pass for a column of somebody else's.
+TEST_F(ForeignFiles, ANameThatChangedInTheFooterCostsTheFile) {
+  Fill(Signal::kLogs, TableKind::kLogAttrs);
+  for (const std::string column : {"str", "double", "bytes"}) {
+    SCOPED_TRACE(column);
+    Write(*table_, {});
+    std::string bytes = Bytes();
+    uint32_t footer_bytes = 0;
+    std::memcpy(&footer_bytes, bytes.data() + bytes.size() - 8, sizeof(footer_bytes));
+    // The schema stands in front; a text of Thrift's has its length in front of it.
+    const std::string name = std::string(1, static_cast<char>(column.size())) + column;
+    const size_t at = bytes.find(name, bytes.size() - 8 - footer_bytes);
+    ASSERT_NE(at, std::string::npos);
+    bytes[at + column.size()] ^= 0x01;
+    SetBytes(bytes);
+    EXPECT_THAT(Messages(Replay()), HasSubstr(fmt::format("and {} in row group 0", column)));
   }
 }
 
