@@ -1,6 +1,7 @@
 #include "storage/store.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <random>
 #include <utility>
@@ -177,14 +178,53 @@ Status Store::CheckWritten(const std::string& path, int64_t num_bytes) {
                                         kCutOffText, std::max<int64_t>(info.size(), 0), num_bytes));
 }
 
+/// Tells whether a file that may have arrived is there, byte by byte. What cannot be read is not.
+bool Store::HasArrived(const std::string& path, const arrow::Buffer& bytes) {
+  if (is_local() || context_->clock->is_stopped()) {
+    return false;
+  }
+  arrow::fs::FileInfo info;
+  // Once: it is asked between attempts, and those must not multiply.
+  const Status looked = CallClient([&]() -> Status {
+    ++context_->counters.num_opens;
+    ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
+    return Status::OK();
+  });
+  if (!looked.ok() || info.size() != bytes.size()) {
+    return false;
+  }
+  const auto compare = [&]() -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(const auto file, OpenNow(path));
+    ARROW_ASSIGN_OR_RAISE(const int64_t size_bytes, file->GetSize());
+    int64_t position = 0;
+    while (size_bytes == bytes.size() && position < size_bytes) {
+      const int64_t most = std::min(options_.read.request_bytes, size_bytes - position);
+      ARROW_ASSIGN_OR_RAISE(const auto piece, file->ReadAt(position, most));
+      if (piece->size() != most ||
+          std::memcmp(piece->data(), bytes.data() + position, static_cast<size_t>(most)) != 0) {
+        return false;
+      }
+      position += most;
+    }
+    return size_bytes == bytes.size();
+  };
+  return compare().ValueOr(false);
+}
+
 Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes) {
   Status status;
-  bool has_begun = false;
+  bool has_begun = false;     // the last attempt
+  bool may_be_there = false;  // of an attempt before it
   const auto write = [&]() -> Status {
+    // A file that is there is not written again: readers would see another version, and Azure
+    // would show it empty for a while.
+    if (may_be_there && HasArrived(path, *bytes)) {
+      return Status::OK();
+    }
     ++context_->counters.num_writes;
     has_begun = false;
     ARROW_ASSIGN_OR_RAISE(const auto file, file_system_->OpenOutputStream(path));
-    has_begun = true;
+    has_begun = may_be_there = true;
     const Status written = CallClient([&]() -> Status {
       ARROW_RETURN_NOT_OK(file->Write(bytes));
       return file->Close();
@@ -196,11 +236,15 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
   };
   for (int upload = 1; upload <= kMostUploads; ++upload) {
     status = context_->retry->Run(write);
+    // The answer to the request that ended an upload may be lost: asked again, the store does not
+    // know that upload any more, and what it made of it is not told.
+    if (!status.ok() && may_be_there && HasArrived(path, *bytes)) {
+      status = Status::OK();
+    }
+    may_be_there = false;
     if (status.ok()) {
       status = CheckWritten(path, bytes->size());
     }
-    // The answer to the request that ended an upload may be lost: asked again, the store does not
-    // know that upload any more, and what it made of it is not told. All of it is written again.
     const Failure failure = FailureOf(uri_.kind, status);
     if (status.ok() || !has_begun ||
         (failure != Failure::kNotFound && failure != Failure::kPermanent &&
@@ -215,7 +259,10 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
 Status Store::RemoveFile(const std::string& path) {
   const Status status = context_->retry->Run([&] { return file_system_->DeleteFile(path); });
   ++listing_;
-  return ExplainFailure(uri_, Operation::kRemove, path, status);
+  // Asked again after an answer that was lost, a store says so, too.
+  return FailureOf(uri_.kind, status) == Failure::kNotFound
+             ? Status::OK()
+             : ExplainFailure(uri_, Operation::kRemove, path, status);
 }
 
 void Store::Prepare(const std::vector<std::string>& paths) {

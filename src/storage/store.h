@@ -70,11 +70,12 @@ class Store {
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(const std::string& path);
 
   /// Writes a whole file, which nobody sees before the store has all of it (Azure shows it empty
-  /// until then), and asks for its size, where the keys allow that. Errors: IOError; whether the
-  /// file can be seen then is not known.
+  /// until then), and asks for its size, where the keys allow that. One whose answer was lost is
+  /// read and compared, if the keys allow that, before it is written again. Errors: IOError;
+  /// whether the file can be seen then is not known.
   Status WriteFile(const std::string& path, const std::shared_ptr<arrow::Buffer>& bytes);
 
-  /// Removes a file. Errors: IOError.
+  /// Removes a file, also one that is not there. Errors: IOError.
   Status RemoveFile(const std::string& path);
 
   /// Tells whether a status of this store, whatever was added to it, stays as it is while nobody
@@ -104,6 +105,7 @@ class Store {
 
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
   Status CheckWritten(const std::string& path, int64_t num_bytes);
+  bool HasArrived(const std::string& path, const arrow::Buffer& bytes);
 
   StoreUri uri_;
   StoreOptions options_;

@@ -89,6 +89,53 @@ TEST(Store, WritesAgainWhatDidNotArriveWhole) {
   EXPECT_TRUE(store->WriteFile("b/lake/f", Bytes("hello")).ok());
 }
 
+TEST(Store, TakesWhatArrivedThoughTheAnswerWasLost) {
+  for (const Answer lost : {Answer::kLost, Answer::kAskedTwice}) {
+    int num_closed = 0;
+    const auto store = Scripted([&](std::string_view operation, const std::string&) {
+      num_closed += operation == "close" ? 1 : 0;
+      return operation == "close" ? lost : Answer::kWhole;
+    });
+    const Status written = store->WriteFile("b/lake/f", Bytes("hello"));
+    EXPECT_TRUE(written.ok()) << written;
+    EXPECT_EQ(num_closed, 1) << "a reader would see another version";
+    EXPECT_EQ(store->OpenFile("b/lake/f").ValueOrDie()->ReadAt(0, 9).ValueOrDie()->ToString(),
+              "hello");
+  }
+}
+
+TEST(Store, TakesNoOtherBytesForThoseThatItWrote) {
+  bool is_forgotten = false;
+  int num_closed = 0;
+  Answer read = Answer::kWhole;
+  const auto store = Scripted([&](std::string_view operation, const std::string&) {
+    if (operation == "close" && is_forgotten) {
+      ++num_closed;
+      return Answer::kForgotten;
+    }
+    return operation == "read" ? read : Answer::kWhole;
+  });
+  ASSERT_TRUE(store->WriteFile("b/lake/f", Bytes("hello")).ok());
+  is_forgotten = true;
+  EXPECT_THAT(store->WriteFile("b/lake/f", Bytes("world")).message(), HasSubstr("NO_SUCH_UPLOAD"));
+  EXPECT_EQ(num_closed, 3);
+  for (const Answer answer : {Answer::kDenied, Answer::kFails}) {
+    read = answer;
+    num_closed = 0;
+    EXPECT_THAT(store->WriteFile("b/lake/f", Bytes("hello")).message(),
+                HasSubstr("NO_SUCH_UPLOAD"));
+    EXPECT_EQ(num_closed, 3) << "what cannot be read is not known";
+  }
+}
+
+TEST(Store, RemovesWhatIsNotThere) {
+  const auto store = Scripted([](std::string_view, const std::string&) { return Answer::kWhole; });
+  ASSERT_TRUE(store->WriteFile("b/lake/f", Bytes("hello")).ok());
+  ASSERT_TRUE(store->RemoveFile("b/lake/f").ok());
+  const Status again = store->RemoveFile("b/lake/f");  // as after an answer that was lost
+  EXPECT_TRUE(again.ok()) << again;
+}
+
 TEST(Store, WhatItsClientThrowsIsAnError) {
   std::string throws;
   bool is_once = true;

@@ -79,10 +79,16 @@ class ScriptedOutput final : public arrow::io::OutputStream {
   using OutputStream::Write;
   arrow::Result<int64_t> Tell() const override { return std::ssize(written_); }
   arrow::Status Close() override {
-    ARROW_ASSIGN_OR_RAISE(const bool is_short, store_->Ask("close", path_));
+    bool is_carried_out = false;
+    const auto asked = store_->Ask("close", path_, &is_carried_out);
+    if (!asked.ok() && !is_carried_out) {
+      return asked.status();
+    }
     is_ended_ = true;
+    const bool is_short = asked.ok() && *asked;
     ARROW_RETURN_NOT_OK(file_->Write(written_.substr(0, written_.size() / (is_short ? 2 : 1))));
-    return file_->Close();
+    ARROW_RETURN_NOT_OK(file_->Close());
+    return asked.status();
   }
   arrow::Status Abort() override {
     is_ended_ = true;
@@ -100,11 +106,17 @@ class ScriptedOutput final : public arrow::io::OutputStream {
 
 }  // namespace
 
-arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::string& path) {
-  switch (script_(operation, path)) {
+arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::string& path,
+                                       bool* is_carried_out) {
+  const Answer answer = script_(operation, path);
+  if (is_carried_out != nullptr) {
+    *is_carried_out = answer == Answer::kLost || answer == Answer::kAskedTwice;
+  }
+  switch (answer) {
     case Answer::kWhole:
       return false;
     case Answer::kFails:
+    case Answer::kLost:
       return arrow::Status::IOError("AWS Error NETWORK_CONNECTION during a scripted request");
     case Answer::kThrottled:
       return arrow::Status::IOError("AWS Error SLOW_DOWN during a scripted request");
@@ -113,6 +125,7 @@ arrow::Result<bool> ScriptedStore::Ask(std::string_view operation, const std::st
     case Answer::kShortUnsaid:
       return arrow::Status::Cancelled("short, unsaid");
     case Answer::kForgotten:
+    case Answer::kAskedTwice:
       return arrow::Status::IOError("AWS Error NO_SUCH_UPLOAD (HTTP status 404) as scripted");
     case Answer::kThrows:
       throw std::runtime_error("as scripted");

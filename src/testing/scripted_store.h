@@ -18,6 +18,8 @@
 namespace df::testing {
 
 /// What becomes of a request. kShortUnsaid: bytes are read short, and the number says otherwise.
+/// kLost: it is carried out, and its answer does not arrive. kAskedTwice: the same, and the client
+/// has asked again, which the store does not understand any more.
 enum class Answer : uint8_t {
   kWhole,
   kFails,
@@ -26,6 +28,8 @@ enum class Answer : uint8_t {
   kShort,
   kShortUnsaid,
   kForgotten,
+  kLost,
+  kAskedTwice,
   kThrows
 };
 
@@ -60,8 +64,10 @@ class ScriptedStore final : public arrow::fs::internal::MockFileSystem {
   /// Ranges asked for so far.
   std::vector<RangeRequest> requests() const;
   void Record(RangeRequest request);
-  /// Returns an error, or whether the answer is to be short.
-  arrow::Result<bool> Ask(std::string_view operation, const std::string& path);
+  /// Returns an error, or whether the answer is to be short. `is_carried_out`: though an error is
+  /// returned; null where that cannot be.
+  arrow::Result<bool> Ask(std::string_view operation, const std::string& path,
+                          bool* is_carried_out = nullptr);
   /// Opens what is at a path, without a request.
   arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenBytes(const std::string& path);
   /// Returns the ETag of a file that is there: of its bytes, and of how often all were touched.
