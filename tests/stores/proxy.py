@@ -1,6 +1,9 @@
-"""A proxy of HTTP/1.1 that spoils requests at random: 5 % answered 503, 5 % reset, 5 % cut short, 1 % held for 2 s.
+"""A proxy of HTTP/1.1 that spoils requests at random: 5 % answered 503, 5 % reset, 5 % carried out and their answers
+lost, 5 % answers cut short, 1 % held for 2 s.
 
-Each request goes to the store over a connection of its own; bodies are passed on whole.
+Each request goes to the store over a connection of its own; headers are passed on as they are, bodies whole. One whose
+body does not come is answered 408 after a second: Azure's SDK sends a request whose connection broke once more without
+its body, and would wait a minute for the answer.
 """
 import http.client
 import http.server
@@ -17,7 +20,7 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
     chance = random.Random(seed)
     lock = threading.Lock()
     line = {"free_at": 0.0}
-    counts = {"requests": 0, "busy": 0, "reset": 0, "short": 0, "held": 0}
+    counts = {"requests": 0, "busy": 0, "reset": 0, "lost": 0, "short": 0, "held": 0, "bodiless": 0}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -26,6 +29,11 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
 
         def log_message(self, *arguments):
             pass
+
+        def handle_expect_100(self):
+            go_on = super().handle_expect_100()
+            self.wfile.flush()  # else a client waits a second for it
+            return go_on
 
         def read_body(self):
             if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -42,14 +50,35 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
             with lock:
                 counts["requests"] += 1
                 value = chance.random() if faults else 1.0
-                kind = ("busy" if value < 0.05 else "reset" if value < 0.10 else "short" if value < 0.15 else
-                        "held" if value < 0.16 else None)
+                kind = ("busy" if value < 0.05 else "reset" if value < 0.10 else "lost" if value < 0.15 else
+                        "short" if value < 0.20 else "held" if value < 0.21 else None)
                 if kind:
                     counts[kind] += 1
                 return kind
 
+        def answer(self, status, code):
+            text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
         def serve(self):
-            body = self.read_body()
+            self.connection.settimeout(1)
+            try:
+                body = self.read_body()
+                if len(body) < int(self.headers.get("Content-Length", 0)):
+                    self.close_connection = True
+                    return
+            except TimeoutError:
+                with lock:
+                    counts["bodiless"] += 1
+                self.close_connection = True
+                self.answer(408, "RequestTimeout")
+                return
+            self.connection.settimeout(None)
             kind = self.draw()
             if latency:
                 time.sleep(latency)
@@ -57,24 +86,24 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
                 self.close_connection = True
                 return
             if kind == "busy":
-                text = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>slow down</Message></Error>"
-                self.send_response(503)
-                self.send_header("Content-Type", "application/xml")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(text)
+                self.answer(503, "SlowDown")
                 return
             if kind == "held":
                 time.sleep(2)
             store = http.client.HTTPConnection("127.0.0.1", upstream_port, timeout=60)
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "transfer-encoding",
-                                                                                  "expect")}
-            if body and "Content-Length" not in headers:
-                headers["Content-Length"] = str(len(body))
-            store.request(self.command, self.path, body=body or None, headers=headers)
+            store.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for key, value in self.headers.items():
+                if key.lower() not in ("connection", "transfer-encoding", "expect"):
+                    store.putheader(key, value)
+            if "Transfer-Encoding" in self.headers:
+                store.putheader("Content-Length", str(len(body)))
+            store.endheaders(body or None)
             answer = store.getresponse()
             data = answer.read()
+            if kind == "lost":
+                self.close_connection = True
+                store.close()
+                return
             if bandwidth:
                 with lock:
                     line["free_at"] = max(line["free_at"], time.monotonic()) + len(data) / bandwidth
