@@ -160,6 +160,7 @@ class Checks:
         self.build = pathlib.Path(options.build)
         self.work = pathlib.Path(options.work)
         self.num_failed = 0
+        self.has_large = False
 
     def run(self, name, receiver, exporter, cores, environment):
         """Runs a pipeline; returns its last lines when it did not end well."""
@@ -185,6 +186,39 @@ groups:
         if done.returncode != 0:
             return f"exit code {done.returncode}: " + (done.stdout + done.stderr)[-1500:]
         return None
+
+    def generate(self, name, weights, num_items):
+        """Returns a tree of generated items in files of a million rows."""
+        tree = self.work / name
+        shutil.rmtree(tree, ignore_errors=True)
+        document = self.work / "generate.yaml"
+        document.write_text(f"""version: otel_dataflow/v1
+groups:
+  default:
+    pipelines:
+      main:
+        nodes:
+          generator: {{type: "receiver:traffic_generator", config: {{seed: 7, traffic_config: {{{weights},
+            signals_per_second: null, max_signal_count: {num_items}, max_batch_size: 8000, use_trace_context: true}}}}}}
+          exporter: {{type: "exporter:parquet", config: {{base_uri: {tree}, writer_options: {{target_rows_per_file: 1000000}}}}}}
+        connections:
+          - {{from: generator, to: exporter}}
+""")
+        subprocess.run([self.build / "df_engine", "--num-cores", "1", "-c", document], check=True, capture_output=True,
+                       timeout=300)
+        return tree
+
+    def large(self):
+        """Returns a folder with a tree whose largest file takes several parts of an upload, and what a replay gives."""
+        folder = self.work / "large"
+        if not self.has_large:
+            self.has_large = True
+            tree = self.generate("large/parquet", "log_weight: 1, trace_weight: 0, metric_weight: 0", 500000)
+            problem = self.run("large", f'{{file: {{base_uri: "{tree}"}}}}', self.file_exporter(), 1, {})
+            if problem:
+                raise SystemExit(problem)
+            (self.work / "out/logs-0.otlp").rename(folder / "logs.otlp")
+        return folder
 
     def compare(self, answers):
         out = self.work / "out"
@@ -223,40 +257,35 @@ def check(store, checks, seed):
         for cores in (1, 2):
             problem = checks.run(name, store.storage(name, store.port), checks.file_exporter(), cores, store.environment)
             checks.say(f"{store.name}: {name}, {cores} cores", problem or checks.compare(folder))
+    for cores in (1, 2):
+        check_writing(store, checks, f"{cores} cores", store.port, cores, lambda: "")
+    for cores in (1, 2):
+        port, counts = proxy.start(store.port, seed + cores)
+        check_writing(store, checks, f"{cores} cores through a bad network, seed {seed + cores}", port, cores,
+                      lambda: "".join(f", {v} {k}" for k, v in counts.items()))
+    port, counts = proxy.start(store.port, seed)
     folder = ROOT / "examples/data/corner"
-    for what, port, counts in (("", store.port, None), (" through a bad network", *proxy.start(store.port, seed))):
-        more = lambda: "".join(f", {v} {k}" for k, v in counts.items()) if counts else ""
-        if counts:
-            problem = checks.run("corner", store.storage("corner", port), checks.file_exporter(), 2, store.environment)
-            checks.say(f"{store.name}: corner{what}, seed {seed}", problem or checks.compare(folder), more())
-        copy = f"copy{len(what)}"
+    problem = checks.run("corner", store.storage("corner", port), checks.file_exporter(), 2, store.environment)
+    checks.say(f"{store.name}: corner, 2 cores through a bad network, seed {seed}", problem or checks.compare(folder),
+               "".join(f", {v} {k}" for k, v in counts.items()))
+
+
+def check_writing(store, checks, what, port, cores, more):
+    """Writes known answers over `port`; reads back what was written, the same way and from the store itself."""
+    for name, folder in (("corner", ROOT / "examples/data/corner"), ("large", checks.large())):
+        copy = f"{name}-{port}-{cores}"
         exporter = f'{{type: "exporter:parquet", config: {{storage: {store.storage(copy, port)}}}}}'
-        problem = checks.run("write", store.storage("corner", store.port), exporter, 1, store.environment)
-        checks.say(f"{store.name}: writing corner{what}, seed {seed}", problem, more())
-        problem = checks.run("read", store.storage(copy, store.port), checks.file_exporter(), 1, store.environment)
-        checks.say(f"{store.name}: reading back what was written{what}", problem or checks.compare(folder))
+        problem = checks.run("write", f'{{file: {{base_uri: "{folder}/parquet"}}}}', exporter, cores, store.environment)
+        checks.say(f"{store.name}: writing {name}, {what}", problem, more())
+        for way, at in [("", store.port)] + ([(" the same way", port)] if port != store.port else []):
+            problem = checks.run("read", store.storage(copy, at), checks.file_exporter(), cores, store.environment)
+            checks.say(f"{store.name}: reading back{way}, {what}", problem or checks.compare(folder), more())
 
 
 def check_bandwidth(store, checks):
     """A replay of everything from a store that takes 50 ms a request and gives 60 MB/s, beside eight plain downloads at
     a time. Without that bound the processor is what limits a replay here, as it is with a folder."""
-    tree = checks.work / "far"
-    shutil.rmtree(tree, ignore_errors=True)
-    document = checks.work / "generate.yaml"
-    document.write_text(f"""version: otel_dataflow/v1
-groups:
-  default:
-    pipelines:
-      main:
-        nodes:
-          generator: {{type: "receiver:traffic_generator", config: {{seed: 7, traffic_config: {{log_weight: 1, trace_weight: 1,
-            signals_per_second: null, max_signal_count: 6000000, max_batch_size: 8000, use_trace_context: true}}}}}}
-          exporter: {{type: "exporter:parquet", config: {{base_uri: {tree}, writer_options: {{target_rows_per_file: 1000000}}}}}}
-        connections:
-          - {{from: generator, to: exporter}}
-""")
-    subprocess.run([checks.build / "df_engine", "--num-cores", "1", "-c", document], check=True, capture_output=True,
-                   timeout=300)
+    tree = checks.generate("far", "log_weight: 1, trace_weight: 1", 6000000)
     store.upload([(f"far/{path.relative_to(tree)}", path) for path in sorted(tree.rglob("*.parquet"))])
     port, _ = proxy.start(store.port, 0, latency=0.05, faults=False, bandwidth=60e6)
     done = subprocess.run([sys.executable, pathlib.Path(__file__).parent / "download.py", str(port), "far"], check=True,
