@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -106,20 +107,43 @@ Result<std::unique_ptr<DirectoryReader>> Store::ReadDirectories(const std::strin
   if (is_local()) {
     return std::make_unique<LocalDirectories>();
   }
-  arrow::fs::FileSelector selector;
-  selector.base_dir = base;
-  selector.recursive = true;
-  std::vector<arrow::fs::FileInfo> objects;
   // A file that was read before the end of a listing may be older than what the listing shows.
   ++listing_;
-  const Status status = context_->retry->Run([&]() -> Status {
-    ++context_->counters.num_lists;
-    ARROW_ASSIGN_OR_RAISE(objects, file_system_->GetFileInfo(selector));
-    return Status::OK();
-  });
+  const auto objects = ListBelow(base, /*allow_not_found=*/false);
   ++listing_;
-  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, base, status));
-  return std::make_unique<ListedObjects>(base, objects);
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, base, objects.status()));
+  return std::make_unique<ListedObjects>(base, *objects);
+}
+
+/// Lists all that is below a directory. Azure's file system asks for folders one by one and begins
+/// again with the first when one request fails, so they are asked for here, each until it is known.
+Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& base,
+                                                          bool allow_not_found) {
+  const bool is_by_folder = uri_.kind == StoreKind::kAzure;
+  std::vector<arrow::fs::FileInfo> found;
+  std::vector<std::string> folders = {base};
+  std::set<std::string> known = {base};  // a name with an empty part may lead back
+  while (!folders.empty()) {
+    arrow::fs::FileSelector selector;
+    selector.base_dir = std::move(folders.back());
+    folders.pop_back();
+    selector.recursive = !is_by_folder;
+    selector.allow_not_found = allow_not_found || !found.empty();  // below base: it may go
+    std::vector<arrow::fs::FileInfo> entries;
+    const auto list = [&]() -> Status {
+      context_->counters.num_lists += is_local() ? 0 : 1;
+      ARROW_ASSIGN_OR_RAISE(entries, file_system_->GetFileInfo(selector));
+      return Status::OK();
+    };
+    ARROW_RETURN_NOT_OK(is_local() ? list() : context_->retry->Run(list));
+    for (arrow::fs::FileInfo& entry : entries) {
+      if (is_by_folder && entry.IsDirectory() && known.insert(entry.path()).second) {
+        folders.push_back(entry.path());
+      }
+      found.push_back(std::move(entry));
+    }
+  }
+  return found;
 }
 
 Result<bool> Store::Exists(const std::string& path) {
@@ -135,20 +159,10 @@ Result<bool> Store::Exists(const std::string& path) {
 }
 
 Result<std::vector<std::string>> Store::ListFiles(const std::string& directory) {
-  arrow::fs::FileSelector selector;
-  selector.base_dir = directory;
-  selector.recursive = true;
-  selector.allow_not_found = true;
-  std::vector<arrow::fs::FileInfo> found;
-  const auto list = [&]() -> Status {
-    context_->counters.num_lists += is_local() ? 0 : 1;
-    ARROW_ASSIGN_OR_RAISE(found, file_system_->GetFileInfo(selector));
-    return Status::OK();
-  };
-  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, directory,
-                                     is_local() ? list() : context_->retry->Run(list)));
+  const auto found = ListBelow(directory, /*allow_not_found=*/true);
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kList, directory, found.status()));
   std::vector<std::string> files;
-  for (const arrow::fs::FileInfo& info : found) {
+  for (const arrow::fs::FileInfo& info : *found) {
     if (info.IsFile()) {
       files.push_back(info.path());
     }

@@ -49,7 +49,8 @@ class Store {
   std::string Describe(const std::string& path) const { return uri_.Describe(path); }
 
   /// Reads what the directories of a base hold: local ones when they are asked for, all objects
-  /// with the prefix at once. Errors: IOError when nothing is there, or it may not be seen.
+  /// with the prefix at once (of Azure: folder by folder). Errors: IOError when nothing is there,
+  /// or it may not be seen.
   Result<std::unique_ptr<DirectoryReader>> ReadDirectories(const std::string& base);
 
   /// Tells whether there is a file or directory. Errors: IOError when that cannot be told.
@@ -104,6 +105,7 @@ class Store {
   };
 
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
+  Result<std::vector<arrow::fs::FileInfo>> ListBelow(const std::string& base, bool allow_not_found);
   Status CheckWritten(const std::string& path, int64_t num_bytes);
   bool HasArrived(const std::string& path, const arrow::Buffer& bytes);
 

@@ -1,5 +1,6 @@
 #include "storage/store.h"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -20,9 +21,11 @@ using df::testing::ScriptedStore;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
-std::shared_ptr<Store> Scripted(df::testing::AnswerScript script) {
-  return Store::Over({.kind = StoreKind::kS3, .path = "b/lake"}, {},
+std::shared_ptr<Store> Scripted(df::testing::AnswerScript script, StoreKind kind = StoreKind::kS3) {
+  return Store::Over({.kind = kind, .path = "b/lake"}, {},
                      std::make_shared<ScriptedStore>(std::move(script)),
                      std::make_unique<NoWaits>());
 }
@@ -47,6 +50,32 @@ TEST(Store, WritesListsAndRemovesWhateverFails) {
   ASSERT_TRUE(store->RemoveFile("b/lake/logs/p/f").ok());
   EXPECT_FALSE(store->OpenFile("b/lake/logs/p/f").ok());
   EXPECT_EQ(store->counters().num_failed, 1);
+}
+
+TEST(Store, ListsAzureFolderByFolderAndNoFolderTwice) {
+  for (const StoreKind kind : {StoreKind::kAzure, StoreKind::kS3}) {
+    std::map<std::string, int> num_listed;
+    const auto store = Scripted(
+        [&](std::string_view operation, const std::string& path) {
+          return operation == "list" && ++num_listed[path] < 6 ? Answer::kFails : Answer::kWhole;
+        },
+        kind);
+    for (const char* path : {"b/lake/logs/p/f", "b/lake/logs/q/f", "b/lake/spans/p/f"}) {
+      ASSERT_TRUE(store->WriteFile(path, Bytes("hello")).ok());
+    }
+    EXPECT_THAT(store->ListFiles("b/lake").ValueOrDie(),
+                UnorderedElementsAre("b/lake/logs/p/f", "b/lake/logs/q/f", "b/lake/spans/p/f"));
+    const std::map<std::string, int> folders = {{"b/lake", 6},        {"b/lake/logs", 6},
+                                                {"b/lake/logs/p", 6}, {"b/lake/logs/q", 6},
+                                                {"b/lake/spans", 6},  {"b/lake/spans/p", 6}};
+    const std::map<std::string, int> once = {{"b/lake", 6}};
+    EXPECT_EQ(num_listed, kind == StoreKind::kAzure ? folders : once);
+    const auto directories = store->ReadDirectories("b/lake").ValueOrDie();
+    EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().size(), 2);
+    EXPECT_EQ(directories->List("b/lake/spans/p").ValueOrDie().front().name, "f");
+    EXPECT_FALSE(store->ReadDirectories("b/other").ok());
+    EXPECT_THAT(store->ListFiles("b/other").ValueOrDie(), IsEmpty());
+  }
 }
 
 TEST(Store, WritesAgainWhatTheStoreHasForgotten) {
