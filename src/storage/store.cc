@@ -122,7 +122,7 @@ Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& bas
   const bool is_by_folder = uri_.kind == StoreKind::kAzure;
   std::vector<arrow::fs::FileInfo> found;
   std::vector<std::string> folders = {base};
-  std::set<std::string> known = {base};  // a name with an empty part may lead back
+  std::set<std::string> known = {base};  // "a//b" makes Azure's file system list a below a
   while (!folders.empty()) {
     arrow::fs::FileSelector selector;
     selector.base_dir = std::move(folders.back());
@@ -137,7 +137,10 @@ Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& bas
     };
     ARROW_RETURN_NOT_OK(is_local() ? list() : context_->retry->Run(list));
     for (arrow::fs::FileInfo& entry : entries) {
-      if (is_by_folder && entry.IsDirectory() && known.insert(entry.path()).second) {
+      if (is_by_folder && entry.IsDirectory()) {
+        if (!known.insert(entry.path()).second) {
+          continue;
+        }
         folders.push_back(entry.path());
       }
       found.push_back(std::move(entry));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <arrow/buffer.h>
+#include <arrow/filesystem/mockfs.h>
 #include <arrow/io/interfaces.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -76,6 +77,35 @@ TEST(Store, ListsAzureFolderByFolderAndNoFolderTwice) {
     EXPECT_FALSE(store->ReadDirectories("b/other").ok());
     EXPECT_THAT(store->ListFiles("b/other").ValueOrDie(), IsEmpty());
   }
+}
+
+/// Lists a folder below itself, as Azure's file system does where a name has an empty part.
+class FolderInItself final : public arrow::fs::internal::MockFileSystem {
+ public:
+  FolderInItself() : MockFileSystem(arrow::fs::TimePoint{}) {}
+  using MockFileSystem::GetFileInfo;
+  arrow::Result<arrow::fs::FileInfoVector> GetFileInfo(
+      const arrow::fs::FileSelector& selector) override {
+    EXPECT_LE(++num_listed_, 3);
+    if (num_listed_ > 3) {
+      return arrow::Status::IOError("HTTP status 400");  // else it would not end
+    }
+    ARROW_ASSIGN_OR_RAISE(auto found, MockFileSystem::GetFileInfo(selector));
+    found.emplace_back(selector.base_dir, arrow::fs::FileType::Directory);
+    return found;
+  }
+
+ private:
+  int num_listed_ = 0;
+};
+
+TEST(Store, ListsNoFolderOfAzureInItself) {
+  const auto objects = std::make_shared<FolderInItself>();
+  ASSERT_TRUE(objects->CreateDir("b/lake/logs/p", true).ok());
+  const auto store = Store::Over({.kind = StoreKind::kAzure, .path = "b/lake"}, {}, objects);
+  const auto directories = store->ReadDirectories("b/lake");
+  ASSERT_TRUE(directories.ok()) << directories.status();
+  EXPECT_EQ((*directories)->List("b/lake").ValueOrDie().size(), 1);
 }
 
 TEST(Store, WritesAgainWhatTheStoreHasForgotten) {
