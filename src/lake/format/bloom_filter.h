@@ -19,9 +19,15 @@ struct BloomLocation {
 
 /// Tells whether a column chunk may have one of some values of a fixed length, by their bytes. A
 /// filter that cannot be read, or is of a kind that is not known, says that it may.
-/// Cost: reads the header and 32 bytes a value, or all of the filter where that is less or
-/// `is_remote`: then each read is a request. Source: BloomFilter.md of the Parquet format.
+/// Cost: reads the header and 32 bytes a value, or all of the filter where that is less, or
+/// `is_remote` and BloomRanges tells no ranges: each read is a request then. Source: BloomFilter.md
+/// of the Parquet format.
 bool MayHaveAny(arrow::io::RandomAccessFile* file, const BloomLocation& location,
                 const std::vector<std::string_view>& values, bool is_remote);
+
+/// Returns what MayHaveAny reads for some values, of a filter that is far away; nothing where that
+/// is all of it.
+std::vector<arrow::io::ReadRange> BloomRanges(const BloomLocation& location,
+                                              const std::vector<std::string_view>& values);
 
 }  // namespace df::lake

@@ -16,8 +16,6 @@ constexpr int64_t kLeastBytes = 256_KiB;
 /// Columns up to this size are fetched whole.
 constexpr int64_t kFewBytes = 32_KiB;
 
-/// Pages of several columns are one request only where less lies between them than this share of
-/// what is allowed elsewhere: most of a column lies there.
 constexpr int64_t kHoleShare = 16;
 
 /// Headers of pages have statistics of at most two values.
@@ -69,6 +67,10 @@ arrow::Result<std::shared_ptr<FarPages>> FarPages::Make(std::shared_ptr<storage:
   pages->rows_fetched_ = CountRows(needed);
   ARROW_ASSIGN_OR_RAISE(const bool is_right, pages->Check(first));
   return is_right ? pages : nullptr;
+}
+
+int64_t FarPages::HoleOf(const storage::RemoteFile& file) {
+  return std::max<int64_t>(file.options().hole_bytes / kHoleShare, 1);
 }
 
 const PageIndex* FarPages::IndexAt(int64_t position) const {
@@ -135,9 +137,7 @@ void FarPages::Announce(const std::vector<PageIndex::Page>& pages,
         std::lower_bound(column.index.pages.begin(), column.index.pages.end(), page, IsBefore);
     column.is_fetched[static_cast<size_t>(at - column.index.pages.begin())] = true;
   }
-  const int64_t hole_bytes = file_->options().hole_bytes;
-  if (auto held = file_->Announce(std::move(others), std::max<int64_t>(hole_bytes / kHoleShare, 1));
-      held != nullptr) {
+  if (auto held = file_->Announce(std::move(others), HoleOf(*file_)); held != nullptr) {
     held_.push_back(std::move(held));
   }
 }

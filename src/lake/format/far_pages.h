@@ -35,6 +35,10 @@ class FarPages {
                                                        std::vector<Chunk> chunks,
                                                        const RowStretches& needed);
 
+  /// Returns how much may lie between pages of one request: most of a column lies there, so it is
+  /// less than elsewhere.
+  static int64_t HoleOf(const storage::RemoteFile& file);
+
   /// Returns the index of the chunk that begins at a position; null where it is read whole.
   const PageIndex* IndexAt(int64_t position) const;
 

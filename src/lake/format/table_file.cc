@@ -19,16 +19,11 @@
 #include "lake/format/far_pages.h"
 #include "lake/format/leaf_stream.h"
 #include "lake/format/own_keys.h"
-#include "lake/format/own_writer.h"
 #include "lake/format/parquet_exceptions.h"
 #include "storage/ahead_stream.h"
 
 namespace df::lake {
 namespace {
-
-/// A column chunk up to this size is fetched with one read; larger ones stream through a buffer of
-/// this size.
-constexpr int64_t kWholeChunkBytes = 1_MiB;
 
 /// So much is read at once where pages could be left out, too.
 constexpr int64_t kFewBytes = 32_KiB;
@@ -134,20 +129,34 @@ int64_t TableFile::stored_bytes(int row_group, const std::vector<bool>& leaves) 
   return std::clamp<int64_t>(sum, 0, footer_.file_size_bytes);
 }
 
-bool TableFile::MayHaveAny(int row_group, int leaf, const std::vector<std::string_view>& values) {
+std::optional<BloomLocation> TableFile::BloomOf(int row_group, int leaf) const {
   const int column = layout_.columns[static_cast<size_t>(leaf)];
   // Text and bytes may stand for the value in several ways.
   if (column < 0 || physical_type(leaf) != parquet::Type::FIXED_LEN_BYTE_ARRAY) {
-    return true;
+    return std::nullopt;
   }
+  const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
+  const auto offset = chunk->bloom_filter_offset();
+  return offset.has_value()
+             ? std::optional(BloomLocation{.offset = *offset,
+                                           .size_bytes = chunk->bloom_filter_length(),
+                                           .file_bytes = footer_.file_size_bytes})
+             : std::nullopt;
+}
+
+bool TableFile::MayHaveAny(int row_group, int leaf, const std::vector<std::string_view>& values) {
   try {
-    const auto chunk = footer_.metadata->RowGroup(row_group)->ColumnChunk(column);
-    const auto offset = chunk->bloom_filter_offset();
-    return !offset.has_value() || lake::MayHaveAny(file_.get(),
-                                                   {.offset = *offset,
-                                                    .size_bytes = chunk->bloom_filter_length(),
-                                                    .file_bytes = footer_.file_size_bytes},
-                                                   values, is_remote_);
+    const auto location = BloomOf(row_group, leaf);
+    if (!location.has_value()) {
+      return true;
+    }
+    std::shared_ptr<void> fetched;
+    if (remote_ != nullptr) {
+      auto ranges = BloomRanges(*location, values);
+      std::erase_if(ranges, [this](const auto& range) { return remote_->IsAnnounced(range); });
+      fetched = remote_->Announce(std::move(ranges), 1);
+    }
+    return lake::MayHaveAny(file_.get(), *location, values, is_remote_);
   } catch (const std::exception&) {
     return true;
   }
@@ -273,84 +282,6 @@ Result<arrow::io::ReadRange> TableFile::ChunkRange(
         where);
   }
   return arrow::io::ReadRange{start, size};
-}
-
-std::shared_ptr<void> TableFile::Fetch(int row_group, const std::vector<bool>& leaves,
-                                       bool is_all) {
-  std::vector<arrow::io::ReadRange> ranges;
-  std::vector<arrow::io::ReadRange> small;
-  int64_t num_bytes = 0;
-  const auto group = footer_.metadata->RowGroup(row_group);
-  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
-      if (!leaves[leaf] || column < 0) {
-        continue;
-      }
-      const auto range = ChunkRange(row_group, *group->ColumnChunk(column));
-      if (!range.ok()) {
-        continue;  // told when the column is read
-      }
-      ranges.push_back(*range);
-      num_bytes += range->length;
-      if (range->length <= kWholeChunkBytes) {
-        small.push_back(*range);
-      }
-    }
-  }
-  return remote_->Announce(is_all || num_bytes <= remote_->ahead_left() ? std::move(ranges)
-                                                                        : std::move(small));
-}
-
-std::shared_ptr<void> TableFile::Announce(int row_group, const std::vector<bool>& leaves) {
-  if (remote_ == nullptr || fetched_.contains(row_group)) {
-    return nullptr;
-  }
-  std::shared_ptr<void> fetched;
-  // What the footer says may be wrong; that is told when the columns are read.
-  const Status ignored = CatchParquet(location_, [&] {
-    fetched = Fetch(row_group, leaves, false);
-    return Status::OK();
-  });
-  return fetched;
-}
-
-void TableFile::Prefetch(int row_group, bool is_reserved) {
-  if (remote_ == nullptr || fetched_.contains(row_group)) {
-    return;
-  }
-  const Status ignored = CatchParquet(location_, [&] {
-    fetched_[row_group] =
-        Fetch(row_group, std::vector<bool>(LeavesOf(kind_).size(), true), is_reserved);
-    return Status::OK();
-  });
-}
-
-Result<std::shared_ptr<FarPages>> TableFile::FetchPages(int row_group,
-                                                        const std::vector<bool>& leaves,
-                                                        const RowStretches& needed) {
-  const bool is_known_writer = is_parquet_rs_ || footer_.metadata->created_by() == kOwnWriter;
-  if (remote_ == nullptr || !is_known_writer || fetched_.contains(row_group) ||
-      !opened_by_page_.insert(row_group).second) {
-    return nullptr;
-  }
-  Location where = location_;
-  where.row_group = row_group;
-  return CatchParquet(where, [&]() -> Result<std::shared_ptr<FarPages>> {
-    std::vector<FarPages::Chunk> chunks;
-    const auto group = footer_.metadata->RowGroup(row_group);
-    for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-      for (const int column : {layout_.columns[leaf], layout_.companions[leaf]}) {
-        if (leaves[leaf] && column >= 0) {
-          ARROW_ASSIGN_OR_RAISE(const auto range,
-                                ChunkRange(row_group, *group->ColumnChunk(column)));
-          chunks.push_back({column, range, LeavesOf(kind_)[leaf].is_list()});
-        }
-      }
-    }
-    auto pages = FarPages::Make(remote_, *group, std::move(chunks), needed);
-    ARROW_RETURN_NOT_OK(WithContext(pages.status(), ErrorKind::kIo, where, true));
-    return pages;
-  });
 }
 
 Result<std::shared_ptr<arrow::io::InputStream>> TableFile::OpenStream(int row_group,

@@ -15,6 +15,7 @@
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
+#include "lake/format/bloom_filter.h"
 #include "lake/format/footer.h"
 #include "lake/format/layout.h"
 #include "lake/format/leaf.h"
@@ -88,6 +89,14 @@ class RowGroupStream {
   virtual int64_t large_bytes() const = 0;
 };
 
+/// What is read of a row group to see whether any row of it is wanted.
+struct ScreenPlan {
+  std::vector<bool> leaves;           ///< which are read
+  std::vector<bool> leaves_if_small;  ///< which are read in most cases
+  /// Asked of the bloom filter of trace_id first: where there is one, the leaves may not be needed.
+  std::vector<std::string> trace_ids;
+};
+
 class TableFile : public std::enable_shared_from_this<TableFile> {
  public:
   /// Opens a file; `path` is for the file system, `location` for messages. Every column is told to
@@ -155,6 +164,11 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// read. `is_reserved`: there is room.
   void Prefetch(int row_group, bool is_reserved = false);
 
+  /// Begins to fetch what a plan says, as far as there is room, if the store is far away. It is
+  /// kept until it is read, or EndScreen.
+  void PrefetchScreen(int row_group, const ScreenPlan& plan);
+  void EndScreen(int row_group) { screens_.erase(row_group); }
+
   /// The same for some leaves, which are kept until they are read or what is returned is gone. Null
   /// where nothing is fetched, as what Prefetch has begun.
   std::shared_ptr<void> Announce(int row_group, const std::vector<bool>& leaves);
@@ -179,6 +193,10 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
                                                 std::shared_ptr<PassedRows> passed = nullptr);
 
  private:
+  /// A column chunk up to this size is fetched with one read; larger ones stream through a buffer
+  /// of this size.
+  static constexpr int64_t kWholeChunkBytes = 1 << 20;
+
   TableFile() = default;
   Status MapColumns();
   Status CheckRowGroups();
@@ -190,8 +208,10 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// Begins to fetch the pages of some rows; null where all of the row group is to be read.
   Result<std::shared_ptr<FarPages>> FetchPages(int row_group, const std::vector<bool>& leaves,
                                                const RowStretches& needed);
+  std::optional<BloomLocation> BloomOf(int row_group, int leaf) const;
   /// `is_all`: large columns, too, whether there is room for them or not.
-  std::shared_ptr<void> Fetch(int row_group, const std::vector<bool>& leaves, bool is_all);
+  std::shared_ptr<void> Fetch(int row_group, const std::vector<bool>& leaves, bool is_all,
+                              std::optional<int64_t> hole_bytes = std::nullopt);
   /// Opens the bytes of a column chunk that is not read at once.
   Result<std::shared_ptr<arrow::io::InputStream>> OpenStream(int row_group,
                                                              arrow::io::ReadRange range);
@@ -211,6 +231,7 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   size_t version_ = 0;
   std::shared_ptr<storage::RemoteFile> remote_;   ///< `file_`, unless it is read whole
   std::map<int, std::shared_ptr<void>> fetched_;  ///< by row group, until that is opened
+  std::map<int, std::shared_ptr<void>> screens_;  ///< by row group
   std::set<int> opened_by_page_;                  ///< row groups: once is enough
   Footer footer_;
   Layout layout_;

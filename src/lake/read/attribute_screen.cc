@@ -49,7 +49,11 @@ std::vector<std::pair<uint32_t, size_t>> RowsById(const IdColumn& ids, const ota
 
 AttributeScreen::AttributeScreen(otap::TableKind kind, const std::vector<FileSummaryPtr>& files,
                                  std::vector<select::AttributeNeed> any_of, ReadContext* context)
-    : kind_(kind), any_of_(std::move(any_of)), context_(context), held_(context->budget) {
+    : kind_(kind),
+      any_of_(std::move(any_of)),
+      context_(context),
+      summaries_(files),
+      held_(context->budget) {
   for (const FileSummaryPtr& file : files) {
     for (size_t i = 0; i < file->row_groups.size(); ++i) {
       if (file->row_groups[i].num_rows > 0) {
@@ -62,6 +66,30 @@ AttributeScreen::AttributeScreen(otap::TableKind kind, const std::vector<FileSum
     }
   }
   index_.Build(groups_);
+}
+
+void AttributeScreen::FetchAhead(Prefetcher* prefetcher, const IdRanges& ids) const {
+  auto plan = std::make_shared<ScreenPlan>();
+  plan->leaves.assign(LeavesOf(kind_).size(), false);
+  plan->leaves_if_small = plan->leaves;
+  plan->leaves[static_cast<size_t>(LeafIndex(kind_, "parent_id"))] = true;
+  for (const char* leaf : {"key", "type"}) {
+    plan->leaves_if_small[static_cast<size_t>(LeafIndex(kind_, leaf))] = true;
+  }
+  prefetcher->Add(
+      summaries_,
+      [&ids](const RowGroupSummary& group) {
+        return group.parent_ids.has_value() && ids.Overlaps(*group.parent_ids);
+      },
+      std::move(plan));
+}
+
+void AttributeScreen::LeaveBefore(uint32_t id) {
+  for (; context_->screens != nullptr && num_left_ < groups_.size() &&
+         PossibleParents(*groups_[num_left_]).max < id;
+       ++num_left_) {
+    context_->screens->Leave(*groups_[num_left_]->summary, groups_[num_left_]->index);
+  }
 }
 
 Result<std::vector<AttributeMatch>> AttributeScreen::Ask(const IdColumn& ids,
@@ -152,14 +180,21 @@ Result<AttributeScreen::Parents> AttributeScreen::Read(const ChildRowGroup& grou
   const Location location{.partition = context_->partition,
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = group.summary->entry.path};
-  ARROW_ASSIGN_OR_RAISE(const auto file, files_.Get(*group.summary, [&] {
-    return OpenSummarised(*context_->store, context_->base, *group.summary, location);
-  }));
+  const auto open = [&]() -> Result<std::shared_ptr<TableFile>> {
+    auto ahead = context_->screens == nullptr ? nullptr : context_->screens->Find(*group.summary);
+    return ahead != nullptr
+               ? ahead
+               : OpenSummarised(*context_->store, context_->base, *group.summary, location);
+  };
+  ARROW_ASSIGN_OR_RAISE(const auto file, files_.Get(*group.summary, open));
   ARROW_ASSIGN_OR_RAISE(const IdColumn ids,
                         file->ReadIds(group.index, LeafIndex(kind_, "parent_id")));
   num_visits_ += group.num_rows();
   std::vector<AttributeMatch> matches(ids.values.size(), AttributeMatch::kWithout);
   ARROW_RETURN_NOT_OK(ReadMatches(file.get(), group.index, &matches));
+  if (context_->screens != nullptr) {
+    context_->screens->Leave(*group.summary, group.index);
+  }
 
   std::vector<size_t> order;
   for (size_t row = 0; row < ids.values.size(); ++row) {

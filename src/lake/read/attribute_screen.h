@@ -47,6 +47,12 @@ class AttributeScreen {
   /// Tells whether any parent may have one of the attributes. Errors: as Ask.
   Result<bool> MayHaveAny();
 
+  /// Begins to have the row groups fetched that may have rows of some ids.
+  void FetchAhead(Prefetcher* prefetcher, const IdRanges& ids) const;
+
+  /// No id below this one is asked for in all likelihood: what was fetched of these may go.
+  void LeaveBefore(uint32_t id);
+
   static constexpr int64_t kMostVisits = 8;
 
  private:
@@ -66,6 +72,7 @@ class AttributeScreen {
   otap::TableKind kind_;
   std::vector<select::AttributeNeed> any_of_;
   ReadContext* context_;
+  std::vector<FileSummaryPtr> summaries_;
   std::vector<std::unique_ptr<ChildRowGroup>> groups_;
   ChildGroupIndex index_;
   KeptFiles files_;
@@ -75,6 +82,7 @@ class AttributeScreen {
   int64_t num_rows_ = 0;    ///< of the table, and those that were asked about
   int64_t num_visits_ = 0;  ///< rows read, and parents looked at
   bool has_given_up_ = false;
+  size_t num_left_ = 0;  ///< groups in front that are not asked for any more
   std::optional<bool> may_have_any_;
 };
 

@@ -20,6 +20,7 @@
 #include "otap/rows.h"
 #include "select/selector.h"
 #include "testing/counted_reads.h"
+#include "testing/far_tree.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -183,9 +184,10 @@ TEST_P(AttributeScreenSeeds, GiveWhatTheyGiveInMemory) {
   const auto options = layout == LakeLayout::kUpstream
                            ? df::testing::JoinableUpstreamOptions(random)
                            : df::testing::RandomLakeOptions(layout, random);
-  TemporaryFolder folder;
-  ASSERT_TRUE(df::testing::WriteLake(folder.path(), sent, options, random()).ok());
-  const ReadReport whole = df::testing::ReplayTree(folder.path(), {}).report;
+  const df::testing::FarTree tree(sent, options);
+  const auto store = tree.Open(
+      {.request_bytes = 2'000, .hole_bytes = 100, .tail_bytes = 256, .cache_bytes = 1024});
+  const ReadReport whole = df::testing::ReplayTree(tree.folder(), {}).report;
   ASSERT_EQ(whole.rows_without_resource, 0);
   ASSERT_EQ(whole.num_errors(), 0);
   for (int i = 0; i < 8; ++i) {
@@ -195,9 +197,12 @@ TEST_P(AttributeScreenSeeds, GiveWhatTheyGiveInMemory) {
     ReadOptions read;
     read.batch_size = std::vector<int64_t>{1, 7, 8192}[random() % 3];
     read.selector = SelectorOf(text, signal);
-    const Replayed replayed = df::testing::ReplayTree(folder.path(), read);
+    const Replayed replayed = df::testing::ReplayTree(tree.folder(), read);
     int64_t num_failed = 0;
     df::testing::ExpectSameRecords(SelectInMemory(sent, *read.selector, &num_failed), replayed);
+    const Replayed far = df::testing::ReplayTree("b", read, store.get());
+    df::testing::ExpectSameRecords(replayed.batches, far);
+    EXPECT_EQ(store->ahead_left(), store->ahead_bytes());
     int64_t num_unanswered = 0;
     for (const TableCounts& counts : replayed.report.tables) {
       num_unanswered += counts.rows_dropped[static_cast<size_t>(DropReason::kUnanswered)];

@@ -1,9 +1,12 @@
 // Selections of trees in object stores: as of a folder, and without the pages of other rows.
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -220,6 +223,65 @@ TEST(FarSelection, IndexesThatAreWrongShiftNoRow) {
       EXPECT_EQ(PagesSkipped(replayed.report) > 0, !is_beside);
     }
   }
+}
+
+/// A trace is looked for in all files at once, and little of their bloom filters is read.
+TEST(FarSelection, ATraceIsLookedForInAllFilesTogether) {
+  RandomEngine random(5);
+  constexpr int kFiles = 6;
+  std::vector<otap::BatchPtr> sent;
+  for (int64_t file = 0; file < kFiles; ++file) {
+    sent.push_back(LogsInOrder(file * kRows, kRows, random));
+  }
+  auto layout = ManyPages();
+  layout.bloom_filters = true;
+  layout.root_rows_per_file = 1;
+  FarTree tree(sent, layout);
+  const auto store = tree.Open(kFar);
+  const auto listing = ListLake(*store, "b", {otap::Signal::kLogs}, {}).ValueOrDie();
+  ReadReport report;
+  const auto files = std::make_shared<PartitionFiles>(
+      LoadPartition(*store, "b", listing.partitions.front(), &report));
+  ASSERT_EQ(files->of(otap::TableKind::kLogs).size(), size_t{kFiles});
+  std::mutex mutex;
+  std::condition_variable asked;
+  std::set<std::string> paths;
+  bool is_waited_for = true;
+  int64_t num_bytes = 0;
+  const size_t num_before = tree.objects->requests().size();
+  tree.script = [&](std::string_view operation, const std::string& path) {
+    std::unique_lock lock(mutex);
+    if (operation == "read") {
+      paths.insert(path);
+      asked.notify_all();
+      // No answer comes before all files have been asked.
+      is_waited_for = asked.wait_for(lock, std::chrono::seconds(60), [&] {
+        return paths.size() == kFiles;
+      }) && is_waited_for;
+    }
+    return Answer::kWhole;
+  };
+  ReadOptions options;
+  options.signals = {otap::Signal::kLogs};
+  Wishes wishes;
+  wishes.trace_ids = std::unordered_set<std::string>{std::string(16, 'x')};
+  options.selector = std::make_shared<const select::Selector>(wishes);
+  MemoryBudget budget(options.memory_limit_bytes);
+  PartitionTask task{.signal = otap::Signal::kLogs, .files = files, .root_files = {}};
+  for (size_t i = 0; i < kFiles; ++i) {
+    task.root_files.push_back(i);
+  }
+  const auto reader =
+      PartitionReader::Make(store.get(), "b", task, options, &budget, &report).ValueOrDie();
+  EXPECT_FALSE(reader->Next().ValueOrDie().has_value());
+  EXPECT_TRUE(is_waited_for) << ::testing::PrintToString(paths);
+  EXPECT_EQ(report.skipped(SkipCause::kTraceIds).row_groups, kFiles);
+  const auto requests = tree.objects->requests();
+  for (size_t i = num_before; i < requests.size(); ++i) {
+    num_bytes += requests[i].num_bytes;
+  }
+  // The footers, and of filters of 32 KiB a header and a block of 32 bytes.
+  EXPECT_LT(num_bytes, kFiles * 10'000);
 }
 
 }  // namespace

@@ -14,10 +14,11 @@ std::unique_ptr<Prefetcher> PrefetchTask(const PartitionTask& task, const ReadCo
   for (const size_t file : task.root_files) {
     roots.push_back(task.files->of(root)[file]);
   }
-  prefetcher->Add(roots);
+  const auto is_needed = [](const RowGroupSummary&) { return true; };
+  prefetcher->Add(roots, is_needed);
   for (const otap::TableInfo& table : otap::AllTables()) {
     if (table.kind != root && table.has_signal(task.signal)) {
-      prefetcher->Add(task.files->of(table.kind));
+      prefetcher->Add(task.files->of(table.kind), is_needed);
     }
   }
   return prefetcher;

@@ -64,6 +64,11 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       min_id_from_file_[i] = std::min(min_id_from_file_[i], MinId(group));
     }
   }
+  std::vector<FileSummaryPtr> roots;
+  for (const size_t file : root_files_) {
+    roots.push_back(files_->of(kind_)[file]);
+  }
+  screen_.FetchAhead(roots, [this](const RowGroupSummary& group) { return !IsUnwanted(group); });
 }
 
 RootCursor::~RootCursor() {
@@ -144,8 +149,10 @@ void RootCursor::EnterNextFile() {
 
 /// A row group is opened or passed over.
 void RootCursor::LeavePrefetched(int group) {
-  if (context_->prefetcher != nullptr) {
-    context_->prefetcher->Leave(*summary(), group);
+  for (Prefetcher* prefetcher : {context_->prefetcher, context_->screens}) {
+    if (prefetcher != nullptr) {
+      prefetcher->Leave(*summary(), group);
+    }
   }
 }
 
@@ -169,8 +176,8 @@ Status RootCursor::OpenFile() {
                           .table = std::string(otap::GetTable(kind_).directory),
                           .file = summary()->entry.path};
   return CatchParquet(location, [&]() -> Status {
-    if (context_->prefetcher != nullptr) {
-      file_ = context_->prefetcher->Find(*summary());
+    for (Prefetcher* prefetcher : {context_->prefetcher, context_->screens}) {
+      file_ = file_ == nullptr && prefetcher != nullptr ? prefetcher->Find(*summary()) : file_;
     }
     if (file_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(file_,
@@ -528,8 +535,10 @@ void RootCursor::DropGroup(const Status& error) {
 void RootCursor::DropFile(const Status& error) {
   file_ = nullptr;
   screened_.reset();
-  if (context_->prefetcher != nullptr) {
-    context_->prefetcher->Forget(*summary());
+  for (Prefetcher* prefetcher : {context_->prefetcher, context_->screens}) {
+    if (prefetcher != nullptr) {
+      prefetcher->Forget(*summary());
+    }
   }
   DropGroup(error);
   LeaveFile();

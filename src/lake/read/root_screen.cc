@@ -75,10 +75,63 @@ RootScreen::RootScreen(std::shared_ptr<const select::Selector> selector,
   }
 }
 
+void RootScreen::FetchAhead(const std::vector<FileSummaryPtr>& roots,
+                            const Prefetcher::IsNeeded& is_needed) {
+  if (selector_ == nullptr || context_->store->is_local() || context_->store->ahead_bytes() == 0) {
+    return;
+  }
+  ahead_ = std::make_unique<Prefetcher>(context_->store, context_->base, context_->partition);
+  const otap::TableKind root = otap::RootTable(signal_);
+  auto plan = std::make_shared<ScreenPlan>();
+  plan->leaves = leaves_.empty() ? std::vector<bool>(LeavesOf(root).size(), false) : leaves_;
+  plan->trace_ids = TracesLookedUp();
+  IdRanges ids;
+  for (const Need& need : needs_) {
+    if (need.place != select::Place::kItem || !plan->trace_ids.empty()) {
+      continue;
+    }
+    plan->leaves[static_cast<size_t>(LeafIndex(root, "id"))] = true;
+    for (const FileSummaryPtr& file : roots) {
+      for (const RowGroupSummary& group : file->row_groups) {
+        if (is_needed(group)) {
+          ids.Add(group.ids.value_or(IdRange{0, UINT32_MAX}));
+        }
+      }
+    }
+    need.table->FetchAhead(ahead_.get(), ids);
+  }
+  ahead_->Add(roots, is_needed, std::move(plan));
+  context_->screens = ahead_.get();
+}
+
+/// Returns the ids that bloom filters are asked about; nothing where these are many.
+std::vector<std::string> RootScreen::TracesLookedUp() const {
+  constexpr size_t kMost = 8;
+  std::vector<std::string> ids;
+  if (signal_ == otap::Signal::kMetrics) {
+    return ids;
+  }
+  if (const auto& wanted = selector_->wishes().trace_ids;
+      wanted.has_value() && wanted->size() <= kMost) {
+    ids.assign(wanted->begin(), wanted->end());
+  } else if (const select::TraceIds* needed = selector_->NeededTraces(signal_);
+             needed != nullptr && needed->ids().size() <= kMost) {
+    for (const select::TraceId& id : needed->ids()) {
+      ids.emplace_back(reinterpret_cast<const char*>(id.data()), sizeof(id));
+    }
+  }
+  return ids;
+}
+
 std::optional<RowStretches> RootScreen::Ask(TableFile* file, int row_group,
                                             const RowGroupSummary& summary) {
   if (selector_ == nullptr) {
     return std::nullopt;
+  }
+  for (const Need& need : needs_) {
+    if (need.place == select::Place::kItem && summary.ids.has_value()) {
+      need.table->LeaveBefore(summary.ids->min);
+    }
   }
   if (!MayHaveTraces(file, row_group)) {
     Count(SkipCause::kTraceIds,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "lake/catalog/file_summary.h"
@@ -31,8 +32,13 @@ class RootScreen {
   /// there.
   std::optional<RowStretches> Ask(TableFile* file, int row_group, const RowGroupSummary& summary);
 
+  /// Has what is asked first fetched, where the store is far away, of row groups of `roots` that
+  /// are not ruled out by their times.
+  void FetchAhead(const std::vector<FileSummaryPtr>& roots, const Prefetcher::IsNeeded& is_needed);
+
  private:
   void Count(SkipCause cause, const SkipCounts& counts);
+  std::vector<std::string> TracesLookedUp() const;
   bool MayHaveTraces(TableFile* file, int row_group) const;
   bool IsWorthwhile(const RowGroupSummary& summary);
   Result<RowStretches> AskColumns(TableFile* file, int row_group, const RowGroupSummary& summary);
@@ -52,6 +58,7 @@ class RootScreen {
   otap::Signal signal_;
   int64_t most_between_;
   ReadContext* context_;
+  std::unique_ptr<Prefetcher> ahead_;
   std::vector<bool> leaves_;  ///< of the root table; empty where it is not asked
   std::vector<Need> needs_;
   int num_to_pass_ = 0;  ///< row groups that are read whole because most rows were wanted

@@ -17,7 +17,8 @@ Prefetcher::~Prefetcher() {
   }
 }
 
-void Prefetcher::Add(const std::vector<FileSummaryPtr>& files) {
+void Prefetcher::Add(const std::vector<FileSummaryPtr>& files, const IsNeeded& is_needed,
+                     std::shared_ptr<const ScreenPlan> plan) {
   double num_rows = 1;
   for (const FileSummaryPtr& file : files) {
     num_rows += static_cast<double>(file->num_rows());
@@ -25,11 +26,11 @@ void Prefetcher::Add(const std::vector<FileSummaryPtr>& files) {
   double row = 0;
   for (const FileSummaryPtr& file : files) {
     for (size_t i = 0; i < file->row_groups.size(); ++i) {
-      if (file->row_groups[i].num_rows == 0) {
-        continue;
+      if (file->row_groups[i].num_rows > 0 && is_needed(file->row_groups[i])) {
+        items_.push_back({.place = row / num_rows, .file = file, .row_group = static_cast<int>(i)});
+        files_[file.get()].ahead.insert(static_cast<int>(i));
+        files_[file.get()].plan = plan;
       }
-      items_.push_back({.place = row / num_rows, .file = file, .row_group = static_cast<int>(i)});
-      files_[file.get()].ahead.insert(static_cast<int>(i));
       row += static_cast<double>(file->row_groups[i].num_rows);
     }
   }
@@ -58,6 +59,10 @@ void Prefetcher::Leave(const FileSummary& file, int row_group) {
     return;
   }
   num_begun_ -= found->second.begun.erase(row_group);
+  if (const auto& opened = found->second.opened;
+      found->second.plan != nullptr && opened.is_valid() && opened.result().ok()) {
+    (*opened.result())->EndScreen(row_group);
+  }
   found->second.ahead.erase(row_group);
   if (found->second.ahead.empty()) {
     Close(found);
@@ -97,9 +102,14 @@ void Prefetcher::GoOn() {
 /// it has to wait.
 bool Prefetcher::Begin(const Item& item) {
   const auto found = files_.find(item.file.get());
-  const int64_t num_bytes = item.file->row_groups[static_cast<size_t>(item.row_group)].num_bytes;
   if (found == files_.end() || !found->second.ahead.contains(item.row_group) ||
-      num_bytes > store_->ahead_bytes()) {
+      found->second.begun.contains(item.row_group)) {
+    return true;
+  }
+  const RowGroupSummary& group = item.file->row_groups[static_cast<size_t>(item.row_group)];
+  const ScreenPlan* plan = found->second.plan.get();
+  const int64_t num_bytes = BytesOf(group, plan);
+  if (num_bytes > store_->ahead_bytes()) {
     return true;
   }
   int64_t left = store_->ahead_left();
@@ -115,11 +125,13 @@ bool Prefetcher::Begin(const Item& item) {
     return false;
   }
   if (!file.opened.is_valid()) {
-    file.opened = Open(item);
+    file.opened = Open(item, file);
     file.bytes_to_announce = num_bytes;
     opening_.push_back(&file);
-  } else if (const auto& opened = file.opened.result(); opened.ok()) {
+  } else if (const auto& opened = file.opened.result(); opened.ok() && plan == nullptr) {
     (*opened)->Prefetch(item.row_group, true);
+  } else if (opened.ok()) {
+    (*opened)->PrefetchScreen(item.row_group, *plan);
   } else {
     return true;
   }
@@ -128,15 +140,28 @@ bool Prefetcher::Begin(const Item& item) {
   return true;
 }
 
-Prefetcher::Opened Prefetcher::Open(const Item& item) {
-  const auto open = [this, file = item.file,
-                     row_group = item.row_group]() -> Result<std::shared_ptr<TableFile>> {
+/// How many bytes are fetched of a row group: of a part of it about so many.
+int64_t Prefetcher::BytesOf(const RowGroupSummary& group, const ScreenPlan* plan) {
+  if (plan == nullptr) {
+    return group.num_bytes;
+  }
+  const auto num_leaves = std::count(plan->leaves.begin(), plan->leaves.end(), true);
+  return std::min(group.num_bytes, group.num_rows * num_leaves * 8);
+}
+
+Prefetcher::Opened Prefetcher::Open(const Item& item, const File& file_ahead) {
+  const auto open = [this, file = item.file, row_group = item.row_group,
+                     plan = file_ahead.plan]() -> Result<std::shared_ptr<TableFile>> {
     ARROW_ASSIGN_OR_RAISE(
         auto table, OpenSummarised(*store_, base_, *file,
                                    {.partition = partition_,
                                     .table = std::string(otap::GetTable(file->kind).directory),
                                     .file = file->entry.path}));
-    table->Prefetch(row_group, true);
+    if (plan == nullptr) {
+      table->Prefetch(row_group, true);
+    } else {
+      table->PrefetchScreen(row_group, *plan);
+    }
     return table;
   };
   return arrow::DeferNotOk(arrow::io::default_io_context().executor()->Submit(open));

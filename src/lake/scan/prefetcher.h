@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -16,10 +17,11 @@
 
 namespace df::lake {
 
-/// Opens the files that a reader of a whole partition needs next, and fetches their row groups. A
-/// reader alone waits for one answer at a time. Row groups that are fetched and not yet read take
-/// at most Store::ahead_bytes. Errors: none. A file that cannot be opened ahead is opened again by
-/// the reader, which reports why. Calls: from one thread, that of the reader.
+/// Opens the files that a reader of a partition needs next, and fetches their row groups, or what
+/// it looks at first of them. A reader alone waits for one answer at a time. Row groups that are
+/// fetched and not yet read take at most Store::ahead_bytes. Errors: none. A file that cannot be
+/// opened ahead is opened again by the reader, which reports why. Calls: from one thread, that of
+/// the reader.
 class Prefetcher {
  public:
   static constexpr size_t kMost = 64;  ///< row groups that are begun and not opened
@@ -30,9 +32,13 @@ class Prefetcher {
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
+  using IsNeeded = std::function<bool(const RowGroupSummary&)>;
+
   /// Adds files of one table, in the order in which they are read. Tables are read side by side:
-  /// the rows in the middle of one when those in the middle of the others are.
-  void Add(const std::vector<FileSummaryPtr>& files);
+  /// the rows in the middle of one when those in the middle of the others are. `is_needed`: whether
+  /// a row group is read. `plan`: what of it; null: all.
+  void Add(const std::vector<FileSummaryPtr>& files, const IsNeeded& is_needed,
+           std::shared_ptr<const ScreenPlan> plan = nullptr);
 
   /// Returns a file that was opened ahead, or null. Waits until it is open.
   std::shared_ptr<TableFile> Find(const FileSummary& file);
@@ -55,6 +61,7 @@ class Prefetcher {
     int row_group = 0;
   };
   struct File {
+    std::shared_ptr<const ScreenPlan> plan;
     std::set<int> ahead;            ///< row groups that were not left
     std::set<int> begun;            ///< of these
     Opened opened;                  ///< not valid before the file is opened
@@ -63,7 +70,8 @@ class Prefetcher {
 
   void GoOn();
   bool Begin(const Item& item);
-  Opened Open(const Item& item);
+  Opened Open(const Item& item, const File& file);
+  static int64_t BytesOf(const RowGroupSummary& group, const ScreenPlan* plan);
   void Close(std::map<const FileSummary*, File>::iterator file);
 
   storage::Store* store_;

@@ -95,8 +95,10 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
                                                          Location location) {
   location.row_group = -1;
   return files_.Get(summary, [&]() -> Result<std::shared_ptr<TableFile>> {
-    std::shared_ptr<TableFile> file =
-        context_->prefetcher == nullptr ? nullptr : context_->prefetcher->Find(summary);
+    std::shared_ptr<TableFile> file;
+    for (Prefetcher* prefetcher : {context_->prefetcher, context_->screens}) {
+      file = file == nullptr && prefetcher != nullptr ? prefetcher->Find(summary) : file;
+    }
     if (file == nullptr) {
       ARROW_ASSIGN_OR_RAISE(file,
                             OpenSummarised(*context_->store, context_->base, summary, location));

@@ -45,6 +45,7 @@ struct ReadContext {
   /// Of the root rows that are read now few are wanted, and so of their children.
   bool needs_few = false;
   Prefetcher* prefetcher = nullptr;  ///< null: nothing is fetched ahead
+  Prefetcher* screens = nullptr;     ///< of what a selection looks at first; null: the same
   /// Tells whether data points are needed of times between two; null: all are.
   std::function<bool(const EventTimeRange&)> needs_points;
   /// Frees decoded slices that the current payload does not use.
