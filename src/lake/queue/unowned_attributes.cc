@@ -75,6 +75,22 @@ Result<std::vector<UnownedFile>> FindUnownedAttributes(storage::Store& store,
   return unowned;
 }
 
+Status DescribeUntold(otap::TableKind kind, const std::set<otap::TableKind>& root_tables) {
+  std::string absent;
+  for (const otap::Signal signal : otap::kAllSignals) {
+    const otap::TableInfo& table = otap::GetTable(otap::RootTable(signal));
+    if (!root_tables.contains(table.kind)) {
+      absent += fmt::format("{}{}", absent.empty() ? "" : " and ", table.directory);
+    }
+  }
+  return MakeError(
+      ErrorKind::kMissingFile,
+      fmt::format(
+          "there is no file of {}: rows in partitions without a file of records may belong there",
+          absent),
+      {.partition = "", .table = std::string(otap::GetTable(kind).directory), .file = ""});
+}
+
 Status DescribeUnowned(const std::string& partition, const std::vector<UnownedFile>& files) {
   const FileSummary& first = *files.front().file;
   int64_t num_rows = 0;

@@ -1,6 +1,7 @@
 // Attributes of resources and scopes whose records are missing as whole files.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ Result<std::vector<UnownedFile>> FindUnownedAttributes(storage::Store& store,
                                                        const std::string& base,
                                                        const PartitionFiles& files,
                                                        const PartitionListing& listing);
+
+/// Says that rows of a table may be of records of a table that the tree does not have at all: it
+/// may be a copy of some signals. `root_tables`: those that it has.
+Status DescribeUntold(otap::TableKind kind, const std::set<otap::TableKind>& root_tables);
 
 /// Says what is missing, of one table. `files` has at least one, all of that table.
 Status DescribeUnowned(const std::string& partition, const std::vector<UnownedFile>& files);

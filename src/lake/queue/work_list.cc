@@ -175,6 +175,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
       for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
         if (table.is_root()) {
           listed->Add(table.kind, entry);
+          root_tables_.insert(table.kind);
         }
       }
     }
@@ -448,11 +449,16 @@ void WorkList::NameUnownedAttributes(const PartitionFiles& files, const Partitio
     std::vector<UnownedFile> of_table;
     std::copy_if(unowned->begin(), unowned->end(), std::back_inserter(of_table),
                  [kind](const UnownedFile& one) { return one.file->kind == kind; });
+    if (of_table.empty()) {
+      continue;
+    }
     const std::lock_guard lock(mutex_);
-    if (!of_table.empty() &&
-        reported_
-            .insert(fmt::format("unowned {}/{}", otap::GetTable(kind).directory, files.partition))
-            .second) {
+    if (!of_table.front().is_of_set && root_tables_.size() < otap::kAllSignals.size()) {
+      report_.AddNotice(DescribeUntold(kind, root_tables_));
+    } else if (reported_
+                   .insert(fmt::format("unowned {}/{}", otap::GetTable(kind).directory,
+                                       files.partition))
+                   .second) {
       report_.Add(DescribeUnowned(files.partition, of_table));
     }
   }

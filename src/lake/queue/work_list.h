@@ -321,6 +321,7 @@ class WorkList {
   std::map<std::string, Status> open_problems_;   ///< by path: files that cannot be read so far
   std::map<std::string, std::vector<BareTable>> bare_;  ///< by partition
   std::map<std::string, Quiet> quiet_;                  ///< by partition
+  std::set<otap::TableKind> root_tables_;          ///< of which the tree has a file, or had one
   std::set<std::string> have_roots_;               ///< partitions that have root files, or had some
   std::map<std::string, std::vector<Sent>> sent_;  ///< by partition, within the late window
   std::set<std::string> reported_;                 ///< messages of listing problems

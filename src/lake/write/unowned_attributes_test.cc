@@ -50,6 +50,10 @@ class UnownedAttributes : public ::testing::Test {
     layout.batches_per_partition = 1;
     written_ = df::testing::WriteLake(base(), sent, layout, 7).ValueOrDie();
     fs::remove_all(base() / "log_attrs");
+    for (const otap::Signal signal : {otap::Signal::kTraces, otap::Signal::kMetrics}) {
+      const auto others = df::testing::RandomBatches(1, signal, shape, random);
+      ASSERT_TRUE(df::testing::WriteLake(base(), others, layout, random()).ok());
+    }
     for (const auto& file : written_.files) {
       if (file.table == TableKind::kLogs) {
         roots_.push_back(base() / file.path);
@@ -124,6 +128,20 @@ TEST_F(UnownedAttributes, OfAPartitionWithoutRecordsAreNamed) {
                                          HasSubstr(partition))));
     EXPECT_EQ(problems.size(), 2U);
   }
+}
+
+/// Who copies the tables of one signal copies attributes of all.
+TEST_F(UnownedAttributes, MayBeOfATableThatIsNotThereAtAll) {
+  fs::remove_all(base() / "univariate_metrics");
+  fs::remove(roots_[1]);
+  const auto list = Make({otap::Signal::kLogs, otap::Signal::kTraces});
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  std::vector<std::string> notices;
+  for (const Problem& notice : list->Report().notices) {
+    notices.push_back(notice.message);
+  }
+  EXPECT_THAT(notices, Contains(AllOf(HasSubstr("resource_attrs"),
+                                      HasSubstr("there is no file of univariate_metrics: "))));
 }
 
 TEST_F(UnownedAttributes, OfSignalsThatAreNotReadAreNot) {
