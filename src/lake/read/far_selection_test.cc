@@ -284,5 +284,28 @@ TEST(FarSelection, ATraceIsLookedForInAllFilesTogether) {
   EXPECT_LT(num_bytes, kFiles * 10'000);
 }
 
+/// Of more ids than single blocks are read for, filters are read whole, and no column for nothing.
+TEST(FarSelection, TracesThatNobodyHasCostTheirFilters) {
+  RandomEngine random(5);
+  constexpr int64_t kFiles = 4;
+  std::vector<otap::BatchPtr> sent;
+  for (int64_t file = 0; file < kFiles; ++file) {
+    sent.push_back(LogsInOrder(file * kRows, kRows, random));
+  }
+  auto layout = ManyPages();
+  layout.bloom_filters = true;
+  layout.root_rows_per_file = 1;
+  Wishes wishes;
+  wishes.trace_ids.emplace();
+  while (wishes.trace_ids->size() < 9) {
+    wishes.trace_ids->insert(std::string(16, static_cast<char>('a' + wishes.trace_ids->size())));
+  }
+  const FarTree tree(sent, layout);
+  const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, wishes);
+  EXPECT_EQ(replayed.report.skipped(SkipCause::kTraceIds).row_groups, kFiles);
+  // Ids take 16 bytes a row.
+  EXPECT_LT(AskedOf(tree).num_bytes, kFiles * kRows * 4);
+}
+
 }  // namespace
 }  // namespace df::lake

@@ -80,11 +80,15 @@ void RootScreen::FetchAhead(const std::vector<FileSummaryPtr>& roots,
   if (selector_ == nullptr || context_->store->is_local() || context_->store->ahead_bytes() == 0) {
     return;
   }
-  ahead_ = std::make_unique<Prefetcher>(context_->store, context_->base, context_->partition);
   const otap::TableKind root = otap::RootTable(signal_);
   auto plan = std::make_shared<ScreenPlan>();
   plan->leaves = leaves_.empty() ? std::vector<bool>(LeavesOf(root).size(), false) : leaves_;
-  plan->trace_ids = TracesLookedUp();
+  auto trace_ids = TracesLookedUp();
+  if (!trace_ids.has_value()) {
+    return;
+  }
+  plan->trace_ids = *std::move(trace_ids);
+  ahead_ = std::make_unique<Prefetcher>(context_->store, context_->base, context_->partition);
   IdRanges ids;
   for (const Need& need : needs_) {
     if (need.place != select::Place::kItem || !plan->trace_ids.empty()) {
@@ -104,18 +108,22 @@ void RootScreen::FetchAhead(const std::vector<FileSummaryPtr>& roots,
   context_->screens = ahead_.get();
 }
 
-/// Returns the ids that bloom filters are asked about; nothing where these are many.
-std::vector<std::string> RootScreen::TracesLookedUp() const {
-  constexpr size_t kMost = 8;
+/// Returns the ids that bloom filters are asked about; none where the selection names no traces,
+/// nothing where these are too many, or no row can have one of them.
+std::optional<std::vector<std::string>> RootScreen::TracesLookedUp() const {
   std::vector<std::string> ids;
   if (signal_ == otap::Signal::kMetrics) {
     return ids;
   }
-  if (const auto& wanted = selector_->wishes().trace_ids;
-      wanted.has_value() && wanted->size() <= kMost) {
+  if (const auto& wanted = selector_->wishes().trace_ids; wanted.has_value()) {
+    if (wanted->empty() || wanted->size() > kMostIdsLookedUp) {
+      return std::nullopt;
+    }
     ids.assign(wanted->begin(), wanted->end());
-  } else if (const select::TraceIds* needed = selector_->NeededTraces(signal_);
-             needed != nullptr && needed->ids().size() <= kMost) {
+  } else if (const select::TraceIds* needed = selector_->NeededTraces(signal_); needed != nullptr) {
+    if (needed->ids().empty() || needed->ids().size() > kMostIdsLookedUp) {
+      return std::nullopt;
+    }
     for (const select::TraceId& id : needed->ids()) {
       ids.emplace_back(reinterpret_cast<const char*>(id.data()), sizeof(id));
     }

@@ -38,7 +38,7 @@ class RootScreen {
 
  private:
   void Count(SkipCause cause, const SkipCounts& counts);
-  std::vector<std::string> TracesLookedUp() const;
+  std::optional<std::vector<std::string>> TracesLookedUp() const;
   bool MayHaveTraces(TableFile* file, int row_group) const;
   bool IsWorthwhile(const RowGroupSummary& summary);
   Result<RowStretches> AskColumns(TableFile* file, int row_group, const RowGroupSummary& summary);

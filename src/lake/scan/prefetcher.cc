@@ -109,10 +109,12 @@ bool Prefetcher::Begin(const Item& item) {
   const RowGroupSummary& group = item.file->row_groups[static_cast<size_t>(item.row_group)];
   const ScreenPlan* plan = found->second.plan.get();
   const int64_t num_bytes = BytesOf(group, plan);
-  if (num_bytes > store_->ahead_bytes()) {
+  // What is looked at first leaves room for the pages of the rows that it shows.
+  const int64_t kept_free = plan == nullptr ? 0 : store_->ahead_bytes() / 2;
+  if (num_bytes > store_->ahead_bytes() - kept_free) {
     return true;
   }
-  int64_t left = store_->ahead_left();
+  int64_t left = store_->ahead_left() - kept_free;
   std::erase_if(opening_, [](File* file) {
     file->bytes_to_announce = file->opened.is_finished() ? 0 : file->bytes_to_announce;
     return file->bytes_to_announce == 0;
