@@ -13,9 +13,6 @@ namespace {
 /// Smaller row groups are fetched whole: the requests would cost more than the bytes.
 constexpr int64_t kLeastBytes = 256_KiB;
 
-/// Columns up to this size are fetched whole.
-constexpr int64_t kFewBytes = 32_KiB;
-
 constexpr int64_t kHoleShare = 16;
 
 /// Headers of pages have statistics of at most two values.

@@ -21,6 +21,9 @@ namespace df::lake {
 /// thread.
 class FarPages {
  public:
+  /// Columns up to this size are fetched whole.
+  static constexpr int64_t kFewBytes = 32 << 10;
+
   /// A column chunk that is read.
   struct Chunk {
     int column = 0;
@@ -42,9 +45,10 @@ class FarPages {
   /// Returns the index of the chunk that begins at a position; null where it is read whole.
   const PageIndex* IndexAt(int64_t position) const;
 
-  /// Waits for the pages that hold rows. What was not asked for before is fetched, and as many rows
-  /// behind them as were fetched so far: whoever asks for more will ask again. Returns whether the
-  /// indexes are right; where they are not, rows would be shifted. Errors: what reading returns.
+  /// Waits for the pages that hold rows. Pages that were not asked for before are fetched. With
+  /// them come as many rows behind as were fetched so far, so that few calls fetch many rows.
+  /// Returns whether the indexes are right; where they are not, rows would be shifted. Errors: what
+  /// reading returns.
   arrow::Result<bool> Fetch(const RowStretches& rows);
 
  private:

@@ -25,9 +25,6 @@
 namespace df::lake {
 namespace {
 
-/// So much is read at once where pages could be left out, too.
-constexpr int64_t kFewBytes = 32_KiB;
-
 /// Ids of a row group are kept whole, so a row group must be of a size that somebody meant.
 constexpr int64_t kMaxRowGroupRows = 100'000'000;
 constexpr int64_t kIdPieceRows = 256 << 10;
@@ -325,7 +322,7 @@ Result<std::unique_ptr<parquet::PageReader>> TableFile::OpenPages(
     ARROW_ASSIGN_OR_RAISE(const auto range, ChunkRange(row_group, *chunk));
     const int64_t start = range.offset;
     const int64_t size = range.length;
-    if (passed != nullptr && size > kFewBytes) {
+    if (passed != nullptr && size > FarPages::kFewBytes) {
       const PageIndex* far = passed->far == nullptr ? nullptr : passed->far->IndexAt(start);
       auto index = passed->far == nullptr
                        ? ReadPageIndex(file_.get(), *chunk, range, num_rows(row_group))

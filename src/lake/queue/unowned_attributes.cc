@@ -8,20 +8,13 @@
 
 #include <fmt/format.h>
 
-#include "lake/format/own_writer.h"
+#include "lake/catalog/own_files.h"
 
 namespace df::lake {
 namespace {
 
 constexpr std::array kSharedTables = {otap::TableKind::kResourceAttrs,
                                       otap::TableKind::kScopeAttrs};
-
-/// Tells whether a file is as our exporter wrote it: who writes it anew may keep the name of its
-/// set. A file that cannot be opened is reported by whoever reads it.
-bool IsAsWritten(storage::Store& store, const std::string& base, const FileSummary& file) {
-  const auto opened = OpenSummarised(store, base, file, {});
-  return opened.ok() && (**opened).footer().metadata->created_by() == kOwnWriter;
-}
 
 }  // namespace
 
@@ -52,12 +45,12 @@ Result<std::vector<UnownedFile>> FindUnownedAttributes(storage::Store& store,
       }
     }
   }
+  if (unowned.empty()) {
+    return unowned;
+  }
   for (const otap::Signal signal : otap::kAllSignals) {
     const otap::TableKind root = otap::RootTable(signal);
     for (const FileEntry& entry : listing.tables[otap::TableIndex(root)]) {
-      if (unowned.empty()) {
-        return unowned;
-      }
       FileSummaryPtr& file = known[entry.path];
       if (file == nullptr) {  // of a signal that is not read
         ARROW_ASSIGN_OR_RAISE(file, Summarise(store, base, entry, root, files.partition));
@@ -65,12 +58,12 @@ Result<std::vector<UnownedFile>> FindUnownedAttributes(storage::Store& store,
       if (file->file_set.empty() || !IsAsWritten(store, base, *file)) {
         return std::vector<UnownedFile>();
       }
-      std::erase_if(unowned,
-                    [&](const UnownedFile& one) { return one.file->file_set == file->file_set; });
+      sets.insert(file->file_set);
     }
   }
   std::erase_if(unowned, [&](const UnownedFile& one) {
-    return one.is_of_set && !IsAsWritten(store, base, *one.file);
+    return one.is_of_set &&
+           (sets.contains(one.file->file_set) || !IsAsWritten(store, base, *one.file));
   });
   return unowned;
 }

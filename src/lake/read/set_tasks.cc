@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "lake/catalog/own_files.h"
 #include "lake/format/id_ranges.h"
-#include "lake/format/own_writer.h"
 #include "lake/format/table_file.h"
 
 namespace df::lake {
@@ -67,13 +67,6 @@ bool HaveIdsInCommon(const std::map<std::string, Files>& sets) {
   return std::adjacent_find(ranges.begin(), ranges.end(), [](const IdRange& a, const IdRange& b) {
            return b.min <= a.max;
          }) != ranges.end();
-}
-
-/// Whether a file is as our exporter wrote it: who writes it anew may keep the name of the set, and
-/// put rows of others into it.
-bool IsAsWritten(storage::Store* store, const std::string& base, const FileSummary& file) {
-  const auto opened = OpenSummarised(*store, base, file, {});
-  return opened.ok() && (**opened).footer().metadata->created_by() == kOwnWriter;
 }
 
 /// A task that is being put together.
@@ -165,7 +158,7 @@ std::vector<PartitionTask> SplitBySets(storage::Store* store, const std::string&
   if (sets.size() > 1 && HaveIdsInCommon(sets)) {
     for (auto& [name, files] : sets) {
       std::erase_if(files,
-                    [&](const FileSummaryPtr& file) { return !IsAsWritten(store, base, *file); });
+                    [&](const FileSummaryPtr& file) { return !IsAsWritten(*store, base, *file); });
     }
   }
   if (sets.size() < 2 || !HaveIdsInCommon(sets)) {

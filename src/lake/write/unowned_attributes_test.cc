@@ -35,15 +35,20 @@ using ::testing::Not;
 
 constexpr std::chrono::seconds kGrace(10);
 
+df::testing::RandomBatchOptions EveryResourceHasAttributes() {
+  df::testing::RandomBatchOptions shape;
+  shape.missing_column = 0;
+  shape.null_struct = 0;
+  shape.without_attributes = 0;
+  return shape;
+}
+
 /// Log records in a partition each, whose resources and scopes have attributes and which have none.
 class UnownedAttributes : public ::testing::Test {
  protected:
   void SetUp() override {
     df::testing::RandomEngine random(42);
-    df::testing::RandomBatchOptions shape;
-    shape.missing_column = 0;
-    shape.null_struct = 0;
-    shape.without_attributes = 0;
+    const auto shape = EveryResourceHasAttributes();
     const auto sent = df::testing::RandomBatches(3, otap::Signal::kLogs, shape, random);
     df::testing::LakeWriterOptions layout;
     layout.layout = df::testing::LakeLayout::kOwn;
@@ -184,10 +189,7 @@ class UnownedSets : public UnownedAttributes {
  protected:
   void SetUp() override {
     df::testing::RandomEngine random(42);
-    df::testing::RandomBatchOptions shape;
-    shape.missing_column = 0;
-    shape.null_struct = 0;
-    shape.without_attributes = 0;
+    auto shape = EveryResourceHasAttributes();
     shape.max_attributes = 1;
     NoListener listener;
     const auto store = MakeLocalStore(base().string());
