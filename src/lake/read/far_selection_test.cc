@@ -162,6 +162,17 @@ TEST(FarSelection, ReadsThePagesOfItsRows) {
   EXPECT_LT(AskedOf(tree).num_bytes, kRows * 14);
 }
 
+TEST(FarSelection, ReadsTheLastPageToItsEnd) {
+  RandomEngine random(5);
+  const std::vector<otap::BatchPtr> sent = {LogsInOrder(0, kRows, random)};
+  const FarTree tree(sent, ManyPages());
+  Wishes wishes;
+  wishes.time.from = 1'000'000 + 10 * (kRows - 5);
+  const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, wishes);
+  EXPECT_EQ(replayed.report.items, 5);
+  EXPECT_EQ(PagesSkipped(replayed.report), 4 * 19);
+}
+
 TEST(FarSelection, BelievesTheIndexesOfKnownWritersOnly) {
   RandomEngine random(5);
   const std::vector<otap::BatchPtr> sent = {LogsInOrder(0, kRows, random)};
