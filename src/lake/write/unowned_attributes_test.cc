@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/file_reader.h>
 
 #include "lake/queue/work_list.h"
 #include "lake/write/signal_writer.h"
@@ -223,12 +224,23 @@ TEST_F(UnownedSets, WithoutTheirRecordsAreNamed) {
 /// Who writes the records anew may put those of all sets into one file, and keep the name of one.
 TEST_F(UnownedSets, AreNotNamedWhereTheRecordsWereWrittenAnew) {
   const auto rows = df::testing::ReadTable(roots_[0].string()).ValueOrDie();
-  const auto table = arrow::Table::FromRecordBatches({rows}).ValueOrDie();
+  const auto keys = parquet::ParquetFileReader::OpenFile(roots_[0].string())
+                        ->metadata()
+                        ->key_value_metadata()
+                        ->Copy();
   fs::remove(roots_[1]);
-  const auto sink = arrow::io::FileOutputStream::Open(roots_[0].string()).ValueOrDie();
-  ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink).ok());
-  ASSERT_TRUE(sink->Close().ok());
-  EXPECT_THAT(TakeAll(Make({otap::Signal::kLogs}).get()), Each(Not(HasSubstr(kMissing))));
+  for (const bool has_keys : {false, true}) {
+    SCOPED_TRACE(has_keys);
+    const auto table = arrow::Table::FromRecordBatches({rows}).ValueOrDie()->ReplaceSchemaMetadata(
+        has_keys ? keys : nullptr);
+    const auto sink = arrow::io::FileOutputStream::Open(roots_[0].string()).ValueOrDie();
+    const auto stored = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, 1 << 20,
+                                           parquet::default_writer_properties(), stored)
+                    .ok());
+    ASSERT_TRUE(sink->Close().ok());
+    EXPECT_THAT(TakeAll(Make({otap::Signal::kLogs}).get()), Each(Not(HasSubstr(kMissing))));
+  }
 }
 
 TEST_F(UnownedSets, AreNamedWhileFollowingUntilTheRecordsCome) {
