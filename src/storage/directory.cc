@@ -1,9 +1,10 @@
 #include "storage/directory.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -12,11 +13,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
 namespace df::storage {
 namespace {
+
+/// What one call says of a directory at most: some hundred names.
+constexpr size_t kDirectoryBytes = 32768;
 
 /// Whether the same call may succeed later, with nobody changing names or permissions.
 bool MayPass(int error) {
@@ -24,66 +29,103 @@ bool MayPass(int error) {
          error != ELOOP && error != ENAMETOOLONG;
 }
 
-bool IsLink(int directory, const dirent& entry) {
-  if (entry.d_type != DT_UNKNOWN) {
-    return entry.d_type == DT_LNK;
+/// A descriptor that is closed.
+class OpenDirectory {
+ public:
+  explicit OpenDirectory(const std::string& path)
+      : descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+  OpenDirectory(const OpenDirectory&) = delete;
+  OpenDirectory& operator=(const OpenDirectory&) = delete;
+  ~OpenDirectory() {
+    if (descriptor_ >= 0) {
+      close(descriptor_);
+    }
+  }
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+/// Looks at an entry, unless its type says that it is a directory: that one is looked at when it is
+/// listed. Returns nothing for what is left out.
+std::optional<DirectoryEntry> LookAt(int directory, const char* name, unsigned char type) {
+  DirectoryEntry entry;
+  entry.name = name;
+  if (type == DT_DIR) {
+    entry.is_directory = true;
+    return entry;
+  }
+  if (type != DT_REG && type != DT_LNK && type != DT_UNKNOWN) {
+    return std::nullopt;
   }
   struct stat facts{};
-  return fstatat(directory, entry.d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISLNK(facts.st_mode);
+  entry.is_link = type == DT_LNK;
+  if (type == DT_UNKNOWN) {
+    entry.is_link =
+        fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(facts.st_mode);
+  }
+  if (fstatat(directory, name, &facts, 0) != 0) {
+    if (errno == ENOENT && !entry.is_link) {
+      return std::nullopt;  // gone since
+    }
+    entry.error = errno;
+    return entry;
+  }
+  entry.is_directory = S_ISDIR(facts.st_mode);
+  if (entry.is_directory) {
+    return entry;
+  }
+  if (!S_ISREG(facts.st_mode)) {
+    return std::nullopt;
+  }
+  entry.size_bytes = facts.st_size;
+  entry.modified_nanos = facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec;
+  entry.changed_nanos = facts.st_ctim.tv_sec * 1'000'000'000 + facts.st_ctim.tv_nsec;
+  entry.number = {.device = facts.st_dev, .inode = facts.st_ino};
+  entry.has_names = facts.st_nlink > 1;
+  return entry;
 }
 
-Result<std::vector<DirectoryEntry>> ListLocal(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
-  if (directory == nullptr) {
+Result<DirectoryListing> ListLocal(const std::string& path) {
+  const OpenDirectory directory(path);
+  struct stat own{};
+  if (directory.get() < 0 || fstat(directory.get(), &own) != 0) {
     return MakeError(ErrorKind::kFileDiscovery, fmt::format("'{}': {}", path, std::strerror(errno)),
                      {}, MayPass(errno));
   }
-  std::vector<DirectoryEntry> entries;
+  DirectoryListing listing{.number = {.device = own.st_dev, .inode = own.st_ino}, .entries = {}};
+  alignas(dirent64) std::array<char, kDirectoryBytes> bytes;
   while (true) {
-    errno = 0;
-    const dirent* found = readdir(directory.get());
-    if (found == nullptr) {
-      break;
+    const ssize_t num_bytes = getdents64(directory.get(), bytes.data(), bytes.size());
+    if (num_bytes < 0) {
+      return Status::IOError(fmt::format("'{}': {}", path, std::strerror(errno)));
     }
-    const std::string_view name(found->d_name);
-    if (name == "." || name == "..") {
-      continue;
+    if (num_bytes == 0) {
+      return listing;
     }
-    DirectoryEntry entry;
-    entry.name = std::string(name);
-    struct stat facts{};
-    entry.is_link = IsLink(dirfd(directory.get()), *found);
-    if (fstatat(dirfd(directory.get()), found->d_name, &facts, 0) != 0) {
-      if (errno == ENOENT && !entry.is_link) {
-        continue;  // gone since
+    for (ssize_t position = 0; position < num_bytes;) {
+      const auto* found = reinterpret_cast<const dirent64*>(bytes.data() + position);
+      position += found->d_reclen;
+      const std::string_view name(found->d_name);
+      if (name == "." || name == "..") {
+        continue;
       }
-      entry.error = errno;
-      entry.is_directory = found->d_type == DT_DIR;
-      entries.push_back(std::move(entry));
-      continue;
+      if (auto entry = LookAt(directory.get(), found->d_name, found->d_type); entry.has_value()) {
+        listing.entries.push_back(*std::move(entry));
+      }
     }
-    if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
-      continue;
-    }
-    entry.is_directory = S_ISDIR(facts.st_mode);
-    entry.size_bytes = facts.st_size;
-    entry.modified_nanos = facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec;
-    entry.changed_nanos = facts.st_ctim.tv_sec * 1'000'000'000 + facts.st_ctim.tv_nsec;
-    entry.number = {.device = facts.st_dev, .inode = facts.st_ino};
-    entry.has_names = !entry.is_directory && facts.st_nlink > 1;
-    entries.push_back(std::move(entry));
   }
-  if (errno != 0) {
-    return Status::IOError(fmt::format("'{}': {}", path, std::strerror(errno)));
-  }
-  return entries;
 }
 
 }  // namespace
 
-Result<std::vector<DirectoryEntry>> LocalDirectories::List(const std::string& path) {
-  return ListLocal(path);
+Result<DirectoryListing> LocalDirectories::List(const std::string& path) { return ListLocal(path); }
+
+FileNumber LocalDirectories::NumberOf(const std::string& path) {
+  struct stat facts{};
+  return stat(path.c_str(), &facts) == 0 ? FileNumber{.device = facts.st_dev, .inode = facts.st_ino}
+                                         : FileNumber{};
 }
 
 std::vector<FileNumber> LocalDirectories::NumbersUpFrom(const std::string& path) {
@@ -94,9 +136,8 @@ std::vector<FileNumber> LocalDirectories::NumbersUpFrom(const std::string& path)
     return numbers;
   }
   while (true) {
-    struct stat facts{};
-    if (stat(folder.c_str(), &facts) == 0) {
-      numbers.push_back({.device = facts.st_dev, .inode = facts.st_ino});
+    if (const FileNumber number = NumberOf(folder.string()); number.is_known()) {
+      numbers.push_back(number);
     }
     if (folder == folder.root_path()) {
       return numbers;
@@ -165,14 +206,16 @@ bool ListedObjects::AddDirectories(std::string_view path) {
   return true;
 }
 
-Result<std::vector<DirectoryEntry>> ListedObjects::List(const std::string& path) {
+Result<DirectoryListing> ListedObjects::List(const std::string& path) {
   const auto found = directories_.find(path);
   if (found == directories_.end()) {
     return Status::IOError(fmt::format("'{}': nothing is there", path));
   }
-  return found->second;
+  return DirectoryListing{.number = {}, .entries = found->second};
 }
 
 std::vector<FileNumber> ListedObjects::NumbersUpFrom(const std::string& /*path*/) { return {}; }
+
+FileNumber ListedObjects::NumberOf(const std::string& /*path*/) { return {}; }
 
 }  // namespace df::storage

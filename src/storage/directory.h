@@ -22,7 +22,7 @@ struct FileNumber {
 };
 
 /// An entry of a directory. Anything but files and directories is left out; symbolic links are what
-/// they point to.
+/// they point to. Of directories only the name is told: they are looked at when they are listed.
 struct DirectoryEntry {
   std::string name;
   bool is_directory = false;
@@ -35,24 +35,34 @@ struct DirectoryEntry {
   int error = 0;           ///< errno, when it is there and nothing more can be said of it
 };
 
-/// Answers what directories hold. Calls: from one thread.
+/// What a directory holds, in no particular order.
+struct DirectoryListing {
+  FileNumber number;  ///< of the directory itself
+  std::vector<DirectoryEntry> entries;
+};
+
+/// Answers what directories hold. Calls: from any thread.
 class DirectoryReader {
  public:
   virtual ~DirectoryReader() = default;
 
-  /// Lists a directory, in no particular order. Errors: IOError naming the path.
-  virtual Result<std::vector<DirectoryEntry>> List(const std::string& path) = 0;
+  /// Lists a directory. Errors: IOError naming the path.
+  virtual Result<DirectoryListing> List(const std::string& path) = 0;
 
   /// Returns the numbers of a directory and of all that it lies in; none where files have none.
   virtual std::vector<FileNumber> NumbersUpFrom(const std::string& path) = 0;
+
+  /// Returns the number of a directory; an unknown one where it has none, or is not there.
+  virtual FileNumber NumberOf(const std::string& path) = 0;
 };
 
 /// Reads directories of the local file system with the calls of the operating system, when they are
 /// asked for: a poll of a lake is little else, and takes a third of the time that way.
 class LocalDirectories final : public DirectoryReader {
  public:
-  Result<std::vector<DirectoryEntry>> List(const std::string& path) override;
+  Result<DirectoryListing> List(const std::string& path) override;
   std::vector<FileNumber> NumbersUpFrom(const std::string& path) override;
+  FileNumber NumberOf(const std::string& path) override;
 };
 
 /// Answers from one listing of all objects below a prefix: object stores know no directories, and
@@ -62,8 +72,9 @@ class ListedObjects final : public DirectoryReader {
   /// Names that no directory can have ("", ".", "..") are left out and counted.
   ListedObjects(const std::string& base, const std::vector<arrow::fs::FileInfo>& objects);
 
-  Result<std::vector<DirectoryEntry>> List(const std::string& path) override;
+  Result<DirectoryListing> List(const std::string& path) override;
   std::vector<FileNumber> NumbersUpFrom(const std::string& path) override;
+  FileNumber NumberOf(const std::string& path) override;
   int64_t num_unusable() const { return num_unusable_; }
 
  private:

@@ -27,7 +27,7 @@ arrow::fs::FileInfo Folder(const std::string& path) {
 
 std::vector<std::string> Names(ListedObjects* objects, const std::string& path) {
   std::vector<std::string> names;
-  for (const DirectoryEntry& entry : objects->List(path).ValueOrDie()) {
+  for (const DirectoryEntry& entry : objects->List(path).ValueOrDie().entries) {
     names.push_back(entry.name + (entry.is_directory ? "/" : ""));
   }
   std::sort(names.begin(), names.end());
@@ -40,7 +40,7 @@ TEST(ListedObjects, MakesDirectoriesOfNames) {
   EXPECT_THAT(Names(&objects, "b/lake"), ElementsAre("logs/", "top"));
   EXPECT_THAT(Names(&objects, "b/lake/logs"), ElementsAre("p/"));
   EXPECT_THAT(Names(&objects, "b/lake/logs/p"), ElementsAre("f", "g"));
-  const auto entry = objects.List("b/lake/logs/p").ValueOrDie().front();
+  const auto entry = objects.List("b/lake/logs/p").ValueOrDie().entries.front();
   EXPECT_EQ(entry.size_bytes, 3);
   EXPECT_EQ(entry.modified_nanos, 7'000'000'000);
   EXPECT_FALSE(objects.List("b/lake/spans").ok());
@@ -62,7 +62,7 @@ TEST(ListedObjects, TellsOfNamesThatCannotBeWalked) {
             Object("b/a/../../etc/f", 1), Object("b/good", 1)});
   EXPECT_THAT(Names(&objects, "b"), ElementsAre("../f", "./f", "/f", "a/", "good"));
   EXPECT_THAT(Names(&objects, "b/a"), ElementsAre("../../etc/f"));
-  for (const DirectoryEntry& entry : objects.List("b").ValueOrDie()) {
+  for (const DirectoryEntry& entry : objects.List("b").ValueOrDie().entries) {
     EXPECT_EQ(entry.error != 0, entry.name.find('/') != std::string::npos) << entry.name;
   }
   EXPECT_EQ(objects.num_unusable(), 5);

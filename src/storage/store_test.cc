@@ -42,7 +42,7 @@ TEST(Store, WritesListsAndRemovesWhateverFails) {
   });
   ASSERT_TRUE(store->WriteFile("b/lake/logs/p/f", Bytes("hello")).ok());
   const auto directories = store->ReadDirectories("b/lake").ValueOrDie();
-  EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().front().name, "p");
+  EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().entries.front().name, "p");
   EXPECT_THAT(store->ListFiles("b/lake/logs").ValueOrDie(), ElementsAre("b/lake/logs/p/f"));
   EXPECT_TRUE(store->Exists("b/lake/logs/p/f").ValueOrDie());
   EXPECT_FALSE(store->Exists("b/lake/logs/p/g").ValueOrDie());
@@ -72,8 +72,8 @@ TEST(Store, ListsAzureFolderByFolderAndNoFolderTwice) {
     const std::map<std::string, int> once = {{"b/lake", 6}};
     EXPECT_EQ(num_listed, kind == StoreKind::kAzure ? folders : once);
     const auto directories = store->ReadDirectories("b/lake").ValueOrDie();
-    EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().size(), 2);
-    EXPECT_EQ(directories->List("b/lake/spans/p").ValueOrDie().front().name, "f");
+    EXPECT_EQ(directories->List("b/lake/logs").ValueOrDie().entries.size(), 2);
+    EXPECT_EQ(directories->List("b/lake/spans/p").ValueOrDie().entries.front().name, "f");
     EXPECT_FALSE(store->ReadDirectories("b/other").ok());
     EXPECT_THAT(store->ListFiles("b/other").ValueOrDie(), IsEmpty());
   }
@@ -105,7 +105,7 @@ TEST(Store, ListsNoFolderOfAzureInItself) {
   const auto store = Store::Over({.kind = StoreKind::kAzure, .path = "b/lake"}, {}, objects);
   const auto directories = store->ReadDirectories("b/lake");
   ASSERT_TRUE(directories.ok()) << directories.status();
-  EXPECT_EQ((*directories)->List("b/lake").ValueOrDie().size(), 1);
+  EXPECT_EQ((*directories)->List("b/lake").ValueOrDie().entries.size(), 1);
 }
 
 TEST(Store, WritesAgainWhatTheStoreHasForgotten) {

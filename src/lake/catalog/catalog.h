@@ -23,8 +23,17 @@ struct PartitionListing {
   std::array<bool, otap::kTableCount> is_incomplete{};
 };
 
+/// A seal of a day or hour of a signal (catalog/level_seal.h).
+struct SealEntry {
+  otap::Signal signal = otap::Signal::kLogs;
+  std::string level;   ///< its folders below the root table: "date=2026-11-30/hour=02"
+  std::string path;    ///< below the base
+  int64_t millis = 0;  ///< since the Unix epoch: when its rows were counted, as its name says
+};
+
 struct LakeListing {
   std::vector<PartitionListing> partitions;  ///< sorted by partition
+  std::vector<SealEntry> seals;              ///< the newest of each signal and level
   std::vector<Status>
       problems;  ///< kinds file_discovery and invalid_partition; each names its directory
   /// Named, but nothing is missing: links to what is read under another name, folders named like

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <arrow/filesystem/mockfs.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Property;
 using ::testing::SizeIs;
 
 /// A store with objects of names that no directory has.
@@ -92,6 +94,36 @@ TEST_F(CatalogTest, HardLinksAreOneFileWhateverTheirFolder) {
               ElementsAre("p=1: logs/p=1/a.parquet", "p=1: logs/p=1/other.parquet"));
   EXPECT_THAT(listing.partitions, SizeIs(1));
   EXPECT_THAT(listing.notices, SizeIs(2)) << "one a folder";
+}
+
+TEST_F(CatalogTest, ManyFoldersOfSeveralTablesAreListedAsFewAre) {
+  std::vector<std::string> expected;
+  for (int partition = 100; partition < 180; ++partition) {
+    for (const char* table : {"resource_attrs", "scope_attrs", "logs", "log_attrs"}) {
+      for (const char* file : {"a", "b"}) {
+        const std::string path = fmt::format("{}/p={}/{}.parquet", table, partition, file);
+        Write(path);
+        expected.push_back(fmt::format("p={}: {}", partition, path));
+      }
+    }
+  }
+  for (const char* table : {"log_attrs", "logs", "scope_attrs"}) {
+    Write(fmt::format("{}/p=/lost.parquet", table));
+    fs::create_directory_symlink("p=100", base() / table / "p=alias");
+  }
+  for (int round = 0; round < 5; ++round) {
+    const LakeListing listing = List();
+    EXPECT_EQ(Files(listing), expected);
+    EXPECT_EQ(listing.num_files, std::ssize(expected));
+    EXPECT_THAT(listing.problems,
+                ElementsAre(Property(&Status::message, HasSubstr("log_attrs/p=")),
+                            Property(&Status::message, HasSubstr("file=logs/p=")),
+                            Property(&Status::message, HasSubstr("scope_attrs/p="))));
+    EXPECT_THAT(listing.notices,
+                ElementsAre(Property(&Status::message, HasSubstr("log_attrs/p=alias")),
+                            Property(&Status::message, HasSubstr("file=logs/p=alias")),
+                            Property(&Status::message, HasSubstr("scope_attrs/p=alias"))));
+  }
 }
 
 TEST_F(CatalogTest, TheSameFileInTwoTablesIsLeftToTheirReaders) {

@@ -57,7 +57,9 @@ class ListedLake {
 
   /// Lists a folder below the base, "" for the base itself. Errors: IOError.
   Result<std::vector<storage::DirectoryEntry>> ListFolder(const std::string& folder) {
-    return directories_->List(folder.empty() ? base_ : FullPath(base_, folder));
+    ARROW_ASSIGN_OR_RAISE(auto listed,
+                          directories_->List(folder.empty() ? base_ : FullPath(base_, folder)));
+    return std::move(listed.entries);
   }
 
   /// Returns the entry of a file, or nothing and why.
