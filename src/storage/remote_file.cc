@@ -81,7 +81,7 @@ arrow::Result<int64_t> RetriedFile::ReadMarked(int64_t position, int64_t num_byt
   uint8_t& last = out[num_bytes - 1];
   int64_t got = 0;
   for (const uint8_t mark : {0xA5, 0x5A}) {
-    ++context_->counters.num_reads;
+    context_->counters.CountRequest(Operation::kRead);
     last = mark;
     ARROW_ASSIGN_OR_RAISE(got, file_->ReadAt(position, num_bytes, out));
     context_->counters.bytes_fetched += got;
@@ -99,7 +99,7 @@ arrow::Result<int64_t> RetriedFile::ReadAt(int64_t position, int64_t num_bytes, 
     return 0;
   }
   bool has_looked = false;
-  const Status status = context_->retry->Run([&]() -> Status {
+  const Status status = context_->retry->Run(Operation::kRead, [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
                           ReadMarked(position, expected, static_cast<uint8_t*>(out)));
     if (got == expected) {

@@ -75,8 +75,8 @@ TEST_F(RemoteFileTest, TheEndIsReadOnceHoweverOftenAFileIsOpened) {
     EXPECT_EQ(ReadAt(file.get(), 9'500, 200), bytes.substr(9'500, 200));
   }
   EXPECT_EQ(objects_->requests().size(), 1U);
-  EXPECT_EQ(store->counters().num_opens, 3);
-  EXPECT_EQ(store->counters().bytes_fetched, 512);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 3);
+  EXPECT_EQ(store->counts().bytes_fetched, 512);
 }
 
 TEST_F(RemoteFileTest, ASmallFileIsAskedForOnceAfterEachListing) {
@@ -87,14 +87,14 @@ TEST_F(RemoteFileTest, ASmallFileIsAskedForOnceAfterEachListing) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), first);
   }
-  EXPECT_EQ(store->counters().num_opens, 1);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 1);
   Put("b/f", second);
   objects_->Touch();
   ASSERT_TRUE(store->ReadDirectories("b").ok());
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(ReadAt(store->OpenFile("b/f").ValueOrDie().get(), 0, 400), second);
   }
-  EXPECT_EQ(store->counters().num_opens, 2);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 2);
 }
 
 TEST_F(RemoteFileTest, WhatWasReadDuringAListingIsNotKept) {
@@ -127,7 +127,7 @@ TEST_F(RemoteFileTest, FilesThatArePreparedAreOpenedTogetherAndEachOnce) {
   for (const std::string& path : paths) {
     EXPECT_EQ(ReadAt(store->OpenFile(path).ValueOrDie().get(), 1'990, 10), bytes.substr(1'990));
   }
-  EXPECT_EQ(store->counters().num_opens, 40);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 40);
   EXPECT_EQ(objects_->requests().size(), 40U);
   store->Prepare({"b/0", "b/nowhere"});
   EXPECT_FALSE(store->OpenFile("b/nowhere").ok());
@@ -237,15 +237,15 @@ TEST_F(RemoteFileTest, WhatTwoCallersPrepareIsKeptForBoth) {
   for (const char* path : {"b/0", "b/2", "b/1", "b/3"}) {
     EXPECT_TRUE(store->OpenFile(path).ok());
   }
-  EXPECT_EQ(store->counters().num_opens, 4);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 4);
   store->Prepare({"b/0", "b/1"});
   store->Prepare({"b/1", "b/2", "b/3", "b/4"});
   for (const char* path : {"b/1", "b/2", "b/3", "b/4"}) {
     EXPECT_TRUE(store->OpenFile(path).ok());
   }
-  EXPECT_EQ(store->counters().num_opens, 10);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 10);
   EXPECT_TRUE(store->OpenFile("b/0").ok());
-  EXPECT_EQ(store->counters().num_opens, 11) << "the earliest call was let go";
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 11) << "the earliest call was let go";
 }
 
 TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
@@ -291,8 +291,8 @@ TEST_F(RemoteFileTest, GivesTheBytesWhateverFails) {
     ASSERT_EQ(file->Read(70'000, whole.data()).ValueOrDie(), 60'000);
     ASSERT_EQ(whole, bytes);
   }
-  EXPECT_GT(store->counters().num_retries, 0);
-  EXPECT_EQ(store->counters().num_failed, 0);
+  EXPECT_GT(store->counts().retries, 0);
+  EXPECT_EQ(store->counts().failed, 0);
 }
 
 TEST_F(RemoteFileTest, AReadThatStaysRefusedSaysWhat) {
@@ -405,9 +405,9 @@ TEST_F(ReplacedFile, CostsOneLookForWhatWasAnnouncedTogether) {
   const auto store = MakeStore(kSmall);
   const std::vector<arrow::io::ReadRange> ranges = {{0, 500}, {3'000, 500}, {6'000, 500}};
   EXPECT_EQ(Read(store.get(), 1'000, "", ranges, ranges).ValueOrDie(), Of(first_, ranges));
-  EXPECT_EQ(store->counters().num_opens, 2);
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 2);
   EXPECT_EQ(Read(store.get(), 1'000, "", {}, {{9'900, 100}}).ValueOrDie(), first_.substr(9'900));
-  EXPECT_EQ(store->counters().num_opens, 3) << "one answer has everything";
+  EXPECT_EQ(store->counts().requests_of(Operation::kOpen), 3) << "one answer has everything";
 }
 
 TEST_F(RemoteFileTest, WhatWasPreparedBeforeAListingIsNotGivenOut) {
@@ -416,7 +416,7 @@ TEST_F(RemoteFileTest, WhatWasPreparedBeforeAListingIsNotGivenOut) {
   Put("b/f", first);
   const auto store = MakeStore(kSmall);
   store->Prepare({"b/f"});
-  while (store->counters().num_reads == 0) {
+  while (store->counts().requests_of(Operation::kRead) == 0) {
     std::this_thread::yield();
   }
   Put("b/f", second);

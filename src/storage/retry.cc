@@ -50,7 +50,14 @@ Status CallClient(const std::function<Status()>& call) {
   }
 }
 
-Status Retry::Run(const std::function<Status()>& request) {
+Status Retry::Run(Operation operation, const std::function<Status()>& request) {
+  const auto begin = clock_->Now();
+  Status status = RunUncounted(request);
+  counters_->AddTime(operation, clock_->Now() - begin);
+  return status;
+}
+
+Status Retry::RunUncounted(const std::function<Status()>& request) {
   const auto begin = clock_->Now();
   for (int64_t retry = 0;; ++retry) {
     if (clock_->is_stopped()) {

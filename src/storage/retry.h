@@ -10,23 +10,11 @@
 #include <random>
 
 #include "base/error.h"
+#include "storage/store_counters.h"
 #include "storage/store_options.h"
 #include "storage/store_uri.h"
 
 namespace df::storage {
-
-/// What requests to a store have cost so far. Calls: from any thread.
-struct StoreCounters {
-  std::atomic<int64_t> num_lists{0};
-  std::atomic<int64_t> num_opens{0};
-  std::atomic<int64_t> num_reads{0};
-  std::atomic<int64_t> num_writes{0};
-  std::atomic<int64_t> num_retries{0};
-  std::atomic<int64_t> num_throttled{0};
-  std::atomic<int64_t> num_failed{0};     ///< requests that were given up
-  std::atomic<int64_t> bytes_fetched{0};  ///< read from the store
-  std::atomic<int64_t> bytes_used{0};     ///< of these, what was asked for, repeats included
-};
 
 /// Time, and waits that end early when the store is closed.
 class RetryClock {
@@ -62,8 +50,9 @@ class Retry {
   void LeaveToClient() { is_left_to_client_ = true; }
 
   /// Calls `request` until it succeeds, fails for a reason that stays, or time or attempts are
-  /// over. What it throws counts as a failure that may pass. Returns its last status.
-  Status Run(const std::function<Status()>& request);
+  /// over. What it throws counts as a failure that may pass. Returns its last status. The time goes
+  /// to `operation`; the requests count themselves.
+  Status Run(Operation operation, const std::function<Status()>& request);
 
   /// Returns the wait before attempt `retry`, from 1.
   std::chrono::nanoseconds Backoff(int64_t retry);
@@ -73,6 +62,8 @@ class Retry {
   StoreCounters& counters() { return *counters_; }
 
  private:
+  Status RunUncounted(const std::function<Status()>& request);
+
   StoreKind kind_;
   bool is_left_to_client_ = false;
   RetryOptions options_;

@@ -30,7 +30,8 @@ class RetryTest : public ::testing::Test {
  protected:
   Status Run(Retry& retry, int failures, const Status& failure) {
     num_calls_ = 0;
-    return retry.Run([&] { return num_calls_++ < failures ? failure : Status::OK(); });
+    return retry.Run(Operation::kRead,
+                     [&] { return num_calls_++ < failures ? failure : Status::OK(); });
   }
   Retry Make(RetryOptions options) { return {StoreKind::kS3, options, &clock_, &counters_, 1}; }
 
@@ -101,15 +102,15 @@ TEST(RetryClock, StopEndsAWait) {
                .retry_timeout = std::chrono::hours(9)},
               &clock, &counters, 1);
   std::thread stopper;
-  const Status status = retry.Run([&] {
+  const Status status = retry.Run(Operation::kRead, [&] {
     stopper = std::thread([&] { clock.Stop(); });
     return Status::IOError("AWS Error NETWORK_CONNECTION");
   });
   stopper.join();
   EXPECT_FALSE(status.ok());
-  EXPECT_TRUE(retry.Run([] { return Status::OK(); }).IsCancelled());
+  EXPECT_TRUE(retry.Run(Operation::kRead, [] { return Status::OK(); }).IsCancelled());
   clock.Resume();
-  EXPECT_TRUE(retry.Run([] { return Status::OK(); }).ok());
+  EXPECT_TRUE(retry.Run(Operation::kRead, [] { return Status::OK(); }).ok());
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ Result<FileFacts> OpenOnce(RemoteContext* context, arrow::fs::FileSystem* file_s
                            const std::string& path,
                            std::shared_ptr<arrow::io::RandomAccessFile>* file) {
   FileFacts facts;
-  const Status status = context->retry->Run([&]() -> Status {
-    ++context->counters.num_opens;
+  const Status status = context->retry->Run(Operation::kOpen, [&]() -> Status {
+    context->counters.CountRequest(Operation::kOpen);
     facts = {};
     ARROW_ASSIGN_OR_RAISE(*file, file_system->OpenInputFile(path));
     ARROW_ASSIGN_OR_RAISE(facts.size_bytes, (*file)->GetSize());
@@ -115,6 +115,11 @@ Result<std::unique_ptr<DirectoryReader>> Store::ReadDirectories(const std::strin
   return std::make_unique<ListedObjects>(base, *objects);
 }
 
+/// Makes requests again, but those of local files.
+Status Store::Run(Operation operation, const std::function<Status()>& request) {
+  return is_local() ? request() : context_->retry->Run(operation, request);
+}
+
 /// Lists all that is below a directory. Azure's file system asks for folders one by one and begins
 /// again with the first when one request fails, so they are asked for here, each until it is known.
 Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& base,
@@ -131,11 +136,11 @@ Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& bas
     selector.allow_not_found = allow_not_found || !found.empty();  // below base: it may go
     std::vector<arrow::fs::FileInfo> entries;
     const auto list = [&]() -> Status {
-      context_->counters.num_lists += is_local() ? 0 : 1;
+      context_->counters.CountRequest(Operation::kList);
       ARROW_ASSIGN_OR_RAISE(entries, file_system_->GetFileInfo(selector));
       return Status::OK();
     };
-    ARROW_RETURN_NOT_OK(is_local() ? list() : context_->retry->Run(list));
+    ARROW_RETURN_NOT_OK(Run(Operation::kList, list));
     for (arrow::fs::FileInfo& entry : entries) {
       if (is_by_folder && entry.IsDirectory()) {
         if (!known.insert(entry.path()).second) {
@@ -152,12 +157,11 @@ Result<std::vector<arrow::fs::FileInfo>> Store::ListBelow(const std::string& bas
 Result<bool> Store::Exists(const std::string& path) {
   arrow::fs::FileInfo info;
   const auto look = [&]() -> Status {
-    context_->counters.num_opens += is_local() ? 0 : 1;
+    context_->counters.CountRequest(Operation::kOpen);
     ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
     return Status::OK();
   };
-  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path,
-                                     is_local() ? look() : context_->retry->Run(look)));
+  ARROW_RETURN_NOT_OK(ExplainFailure(uri_, Operation::kOpen, path, Run(Operation::kOpen, look)));
   return info.type() != arrow::fs::FileType::NotFound;
 }
 
@@ -180,8 +184,8 @@ Status Store::CheckWritten(const std::string& path, int64_t num_bytes) {
     return Status::OK();
   }
   arrow::fs::FileInfo info;
-  const Status status = context_->retry->Run([&]() -> Status {
-    ++context_->counters.num_opens;
+  const Status status = context_->retry->Run(Operation::kOpen, [&]() -> Status {
+    context_->counters.CountRequest(Operation::kOpen);
     ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
     return Status::OK();
   });
@@ -203,7 +207,7 @@ bool Store::HasArrived(const std::string& path, const arrow::Buffer& bytes) {
   arrow::fs::FileInfo info;
   // Once: it is asked between attempts, and those must not multiply.
   const Status looked = CallClient([&]() -> Status {
-    ++context_->counters.num_opens;
+    context_->counters.CountRequest(Operation::kOpen);
     ARROW_ASSIGN_OR_RAISE(info, file_system_->GetFileInfo(path));
     return Status::OK();
   });
@@ -238,7 +242,7 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
     if (may_be_there && HasArrived(path, *bytes)) {
       return Status::OK();
     }
-    ++context_->counters.num_writes;
+    context_->counters.CountRequest(Operation::kWrite);
     has_begun = false;
     ARROW_ASSIGN_OR_RAISE(const auto file, file_system_->OpenOutputStream(path));
     has_begun = may_be_there = true;
@@ -252,7 +256,7 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
     return written;
   };
   for (int upload = 1; upload <= kMostUploads; ++upload) {
-    status = context_->retry->Run(write);
+    status = context_->retry->Run(Operation::kWrite, write);
     // The answer to the request that ended an upload may be lost: asked again, the store does not
     // know that upload any more, and what it made of it is not told.
     if (!status.ok() && may_be_there && HasArrived(path, *bytes)) {
@@ -270,11 +274,15 @@ Status Store::WriteFile(const std::string& path, const std::shared_ptr<arrow::Bu
     }
   }
   ++listing_;
+  context_->counters.bytes_written += status.ok() ? bytes->size() : 0;
   return ExplainFailure(uri_, Operation::kWrite, path, status);
 }
 
 Status Store::RemoveFile(const std::string& path) {
-  const Status status = context_->retry->Run([&] { return file_system_->DeleteFile(path); });
+  const Status status = context_->retry->Run(Operation::kRemove, [&] {
+    context_->counters.CountRequest(Operation::kRemove);
+    return file_system_->DeleteFile(path);
+  });
   ++listing_;
   // Asked again after an answer that was lost, a store says so, too.
   return FailureOf(uri_.kind, status) == Failure::kNotFound

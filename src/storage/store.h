@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,7 +29,8 @@ class Store {
   /// Files that are open give no more bytes.
   ~Store();
 
-  /// Makes the store of a URI; nothing is asked of it yet.
+  /// Makes the store of a URI; nothing is asked of it yet but, of S3 without region and endpoint,
+  /// where its bucket is.
   /// Errors: Invalid for settings that contradict each other, NotImplemented for a store whose
   /// library is missing.
   static Result<std::shared_ptr<Store>> Make(StoreUri uri, StoreOptions options = {});
@@ -91,8 +93,8 @@ class Store {
   int64_t ahead_bytes() const { return options_.read.ahead_bytes; }
   int64_t ahead_left() const { return ahead_bytes() - context_->ahead_bytes; }
 
-  /// What requests have cost; zeros where the store is local.
-  const StoreCounters& counters() const { return context_->counters; }
+  /// What requests have cost. Of local files only those that were listed and looked at are counted.
+  StoreCounts counts() const { return context_->counters.Now(); }
 
  private:
   Store(StoreUri uri, StoreOptions options, std::unique_ptr<RetryClock> clock);
@@ -104,6 +106,7 @@ class Store {
     int64_t call = 0;  ///< of Prepare, from 1 on
   };
 
+  Status Run(Operation operation, const std::function<Status()>& request);
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenNow(const std::string& path);
   Result<std::vector<arrow::fs::FileInfo>> ListBelow(const std::string& base, bool allow_not_found);
   Status CheckWritten(const std::string& path, int64_t num_bytes);

@@ -83,7 +83,7 @@ std::string_view PermissionOf(StoreKind kind, Operation operation) {
         case Operation::kWrite:
           return "s3:PutObject and s3:AbortMultipartUpload on the objects";
         case Operation::kRemove:
-          return "s3:DeleteObject on the objects";
+          return "s3:GetObject, s3:DeleteObject and s3:PutObject on the objects";
       }
       break;
     case StoreKind::kGcs:
@@ -159,10 +159,13 @@ Failure FailureOf(StoreKind kind, const Status& status) {
   if (arrow::internal::ErrnoFromStatus(status) == ENOENT) {
     return Failure::kNotFound;
   }
+  const std::string message = status.message();
+  if (kind == StoreKind::kAzure && message.find("Failed to get token") != std::string::npos) {
+    return Failure::kDenied;  // the chain of keys has none; the status is of any kind
+  }
   if (kind == StoreKind::kLocal || !status.IsIOError()) {
     return status.IsIOError() ? Failure::kMayPass : Failure::kPermanent;
   }
-  const std::string message = status.message();
   for (const Sign& sign : kSigns) {
     if (message.find(sign.text) != std::string::npos) {
       return sign.failure;
@@ -198,7 +201,7 @@ Status ExplainFailure(const StoreUri& uri, Operation operation, std::string_view
             fmt::format("{} {}: the store sends the request elsewhere ({})", where, verb, cause));
       }
       return Status::IOError(
-          fmt::format("{} {}: the bucket is in another region; set storage.s3.region or AWS_REGION "
+          fmt::format("{} {}: the bucket is in another region; set storage.s3.region "
                       "({})",
                       where, verb, cause));
     case Failure::kClock:

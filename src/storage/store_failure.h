@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "storage/store_counters.h"
 #include "storage/store_uri.h"
 
 namespace df::storage {
@@ -15,8 +16,6 @@ inline constexpr std::string_view kReplacedText = "the file was replaced while i
 
 /// What a status says of an answer with fewer bytes than were asked for.
 inline constexpr std::string_view kCutOffText = "the answer ended early";
-
-enum class Operation : uint8_t { kList, kOpen, kRead, kWrite, kRemove };
 
 /// What a failed request means for the next one.
 enum class Failure : uint8_t {

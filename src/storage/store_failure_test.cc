@@ -63,6 +63,17 @@ TEST(StoreFailure, NamesThePermissionThatIsMissing) {
               HasSubstr("s3:PutObject"));
 }
 
+TEST(StoreFailure, TellsThatAzureHasNoKeysWhateverTheKindOfTheError) {
+  const Status status = Status::UnknownError(
+      "Check for Hierarchical Namespace support on 'x' failed: Failed to get token from "
+      "DefaultAzureCredential.");
+  EXPECT_EQ(FailureOf(StoreKind::kAzure, status), Failure::kDenied);
+  EXPECT_THAT(
+      ExplainFailure({.kind = StoreKind::kAzure, .path = "b"}, Operation::kList, "b/p", status)
+          .message(),
+      AllOf(HasSubstr("access denied"), HasSubstr("Storage Blob Data Reader")));
+}
+
 TEST(StoreFailure, GivesHintsOfSettingsThatTheStoreHas) {
   for (const char* cause : {"curlCode: 60, SSL peer certificate", "HTTP status 301"}) {
     for (const StoreKind kind : {StoreKind::kGcs, StoreKind::kAzure}) {

@@ -52,8 +52,9 @@ void CheckS3Auth(const Section& section, const S3Auth& auth) {
 const config::FieldTable<S3Options>& S3Fields() {
   static const config::FieldTable<S3Options> kTable = {
       config::String("base_uri", &S3Options::base_uri, "s3://bucket/prefix").PrintedWhenGiven(),
-      config::String("region", &S3Options::region,
-                     "of the bucket; else AWS_REGION or the profile says it"),
+      config::String(
+          "region", &S3Options::region,
+          "of the bucket; else the bucket is asked for it, or it is us-east-1 beside an endpoint"),
       config::String("endpoint", &S3Options::endpoint,
                      "of another server than Amazon's, as in https://minio.example:9000"),
       config::Bool("allow_http", &S3Options::allow_http, "the endpoint may be http://"),

@@ -27,7 +27,7 @@ struct FileOptions {
 
 struct S3Options {
   std::string base_uri;     ///< where this is not said elsewhere
-  std::string region;       ///< "": AWS_REGION, the profile, or us-east-1 beside an endpoint
+  std::string region;       ///< "": the bucket is asked, or us-east-1 beside an endpoint
   std::string endpoint;     ///< "http://host:port" or "https://..", "": Amazon's
   bool allow_http = false;  ///< an http:// endpoint is a mistake without it
   std::string tls_ca_file;  ///< PEM of the authorities that are trusted; "": the system's

@@ -50,7 +50,7 @@ TEST(Store, WritesListsAndRemovesWhateverFails) {
   EXPECT_EQ(file->ReadAt(1, 3).ValueOrDie()->ToString(), "ell");
   ASSERT_TRUE(store->RemoveFile("b/lake/logs/p/f").ok());
   EXPECT_FALSE(store->OpenFile("b/lake/logs/p/f").ok());
-  EXPECT_EQ(store->counters().num_failed, 1);
+  EXPECT_EQ(store->counts().failed, 1);
 }
 
 TEST(Store, ListsAzureFolderByFolderAndNoFolderTwice) {

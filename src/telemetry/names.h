@@ -32,6 +32,8 @@ inline constexpr std::string_view kErrorKind = "kind";       ///< a name of df::
 inline constexpr std::string_view kOutcome = "outcome";      ///< "ack", "nack"
 inline constexpr std::string_view kPermanent = "permanent";  ///< "true", "false"
 inline constexpr std::string_view kSignal = "signal";        ///< "logs", "traces", "metrics"
+/// "list", "open", "read", "write", "remove".
+inline constexpr std::string_view kOperation = "operation";
 inline constexpr std::string_view kLevel = "level";  ///< "debug", "info", "warning", "error"
 
 using enum InstrumentKind;
@@ -117,6 +119,29 @@ inline constexpr Instrument kReceiverSkippedSize = {
 inline constexpr Instrument kReceiverErrors = {
     kCounter, "df.receiver.errors", "{error}",
     "What could not be read, or was found to be missing, by kind", "kind"};
+
+// Nodes that read or write object stores; in the set of their node.
+inline constexpr Instrument kStoreRequests = {kCounter, "df.store.requests", "{request}",
+                                              "Requests that were made of an object store",
+                                              "operation"};
+inline constexpr Instrument kStoreRequestTime = {
+    kCounter, "df.store.request.time", "s",
+    "Time from making requests until their last answers, repeats and waits between them included",
+    "operation"};
+inline constexpr Instrument kStoreRetries = {kCounter, "df.store.requests.retried", "{request}",
+                                             "Requests that were made again"};
+inline constexpr Instrument kStoreThrottled = {
+    kCounter, "df.store.requests.throttled", "{request}",
+    "Requests that an object store refused because there were too many"};
+inline constexpr Instrument kStoreFailed = {kCounter, "df.store.requests.failed", "{request}",
+                                            "Requests that were given up"};
+inline constexpr Instrument kStoreFetchedSize = {kCounter, "df.store.fetched.size", "By",
+                                                 "Bytes that came from an object store"};
+inline constexpr Instrument kStoreUsedSize = {
+    kCounter, "df.store.used.size", "By",
+    "Bytes of an object store that were asked for, what was asked for again included"};
+inline constexpr Instrument kStoreWrittenSize = {kCounter, "df.store.written.size", "By",
+                                                 "Bytes of files that an object store has taken"};
 
 // Edges (df.edge): pipeline.group.id, pipeline.id, core.id, node.id, node.type of the destination.
 inline constexpr Instrument kEdgeBatches = {kUpDownCounter, "df.edge.batches", "{batch}",
@@ -214,6 +239,14 @@ inline constexpr std::array kAll = {
     &kReceiverSkippedRows,
     &kReceiverSkippedSize,
     &kReceiverErrors,
+    &kStoreRequests,
+    &kStoreRequestTime,
+    &kStoreRetries,
+    &kStoreThrottled,
+    &kStoreFailed,
+    &kStoreFetchedSize,
+    &kStoreUsedSize,
+    &kStoreWrittenSize,
     &kEdgeBatches,
     &kEdgeSize,
     &kEdgeBatchesLimit,

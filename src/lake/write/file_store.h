@@ -62,6 +62,9 @@ class FileStore {
   /// The folder of a store that is on the local file system.
   virtual std::optional<std::string> local_base() const { return std::nullopt; }
 
+  /// What requests have cost so far; zeros where files need none. Calls: from any thread.
+  virtual storage::StoreCounts counts() const { return {}; }
+
   /// Removes what writers left behind that ended before they published a set of files, also those
   /// of its files that have their names. Returns how many files. Errors: kind io; what could be
   /// removed is gone.

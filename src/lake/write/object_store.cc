@@ -80,7 +80,10 @@ class ObjectStore final : public FileStore {
     return WithContext(status, ErrorKind::kIo, {.table = table}, /*retryable=*/true);
   }
 
-  /// An upload that was not finished leaves nothing that could be listed here.
+  storage::StoreCounts counts() const override { return store_->counts(); }
+
+  /// An upload that was not finished leaves nothing that could be listed here; of Azure an empty
+  /// file may be left, which readers take for one that is still being written.
   Result<int64_t> RemoveStale() override { return 0; }
 
  private:

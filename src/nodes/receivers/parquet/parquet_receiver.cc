@@ -104,6 +104,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
         telemetry::names::kReceiverErrors,
         {{std::string(telemetry::names::kErrorKind), std::string(kErrorKindNames[kind])}});
   }
+  if (!replay_->store()->is_local()) {
+    const std::lock_guard lock(CountersMutex());
+    requests_.emplace(&effects.metrics());
+  }
   // Shared with the last worker's message: the frame may be gone when that arrives.
   auto workers_ended = std::make_shared<runtime::Wakeup>(&effects.loop());
   num_working_ = num_workers_;
@@ -296,6 +300,16 @@ void ParquetReceiver::CountFindings() {
     rows_.errors[kind]->Add(added[kind]);
   }
   rows_.skipped_folders->Add(replay_->TakeNewSkippedFolders());
+  if (requests_.has_value()) {
+    requests_->Add(replay_->TakeNewRequests());
+  }
+}
+
+void ParquetReceiver::OnCollect() {
+  const std::lock_guard lock(CountersMutex());
+  if (requests_.has_value()) {
+    requests_->Add(replay_->TakeNewRequests());
+  }
 }
 
 void ParquetReceiver::Count(const lake::ReadReport& report) {

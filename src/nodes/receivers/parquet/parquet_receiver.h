@@ -18,6 +18,7 @@
 #include "nodes/receivers/parquet/progress_log.h"
 #include "nodes/receivers/parquet/replay.h"
 #include "runtime/thread_channel.h"
+#include "storage/store_metrics.h"
 #include "telemetry/metric_set.h"
 
 namespace df::nodes::receivers::parquet {
@@ -31,6 +32,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
 
   runtime::Task<Status> Run(engine::Effects& effects) override;
   engine::NodeReport Report() override;
+  void OnCollect() override;
 
  private:
   /// One partition from when a worker takes it until everything of it has its outcome.
@@ -86,8 +88,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   void End(Channel* channel);
   /// Adds what a reader has read and left out of a partition to the metrics.
   void Count(const lake::ReadReport& report);
-  /// Adds the errors found and the folders passed over since the last call, by whatever instance,
-  /// to the metrics.
+  /// Adds the errors found, the folders passed over and the requests made since the last call, by
+  /// whatever instance, to the metrics.
   void CountFindings();
 
   struct RowCounters {
@@ -117,6 +119,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
+  std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 
   // Touched by the loop only.

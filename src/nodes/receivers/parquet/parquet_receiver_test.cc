@@ -233,10 +233,14 @@ TEST_F(ParquetReceiverTest, ADrainEndsTheWaitForAStore) {
   instance = engine::PipelineInstance::Make(pipeline_, shared_, &loop, &registry, {}).ValueOrDie();
   instance->Start([&loop] { loop.Stop(); });
   loop.Run();
-  EXPECT_EQ(store->counters().num_lists, 1) << "the wait of 20 s was not waited for";
+  EXPECT_EQ(store->counts().requests_of(storage::Operation::kList), 1)
+      << "the wait of 20 s was not waited for";
   const engine::InstanceResult result = instance->TakeResult();
   EXPECT_THAT(result.errors, IsEmpty());
   EXPECT_THAT(Report(result).lines, Contains(HasSubstr("the tree was not listed")));
+  EXPECT_EQ(
+      registry.Snapshot().Sum("df.store.requests", telemetry::Attributes({{"operation", "list"}})),
+      1);
 }
 
 TEST(Replay, ACacheThatCannotBeOpenedIsNamed) {

@@ -184,6 +184,12 @@ lake::ErrorCounts Replay::TakeNewErrors() {
   return added;
 }
 
+storage::StoreCounts Replay::TakeNewRequests() {
+  const std::lock_guard lock(mutex_);
+  const storage::StoreCounts all = store_->counts();
+  return all - std::exchange(requests_counted_, all);
+}
+
 int64_t Replay::TakeNewSkippedFolders() {
   const int64_t all = work_list_.num_folders_skipped();
   const std::lock_guard lock(mutex_);
@@ -373,13 +379,13 @@ void DescribeRequests(const storage::Store& store, engine::NodeReport* lines) {
   if (store.is_local()) {
     return;
   }
-  const storage::StoreCounters& counters = store.counters();
+  const storage::StoreCounts counts = store.counts();
   lines->lines.push_back(fmt::format(
       "asked the store for {} listings, {} versions of files and {} ranges with {} bytes; made {} "
       "requests again, of which {} because it asked for less, and gave up {}",
-      counters.num_lists.load(), counters.num_opens.load(), counters.num_reads.load(),
-      counters.bytes_fetched.load(), counters.num_retries.load(), counters.num_throttled.load(),
-      counters.num_failed.load()));
+      counts.requests_of(storage::Operation::kList), counts.requests_of(storage::Operation::kOpen),
+      counts.requests_of(storage::Operation::kRead), counts.bytes_fetched, counts.retries,
+      counts.throttled, counts.failed));
 }
 
 /// What a selection has left out, and how much of that was not even read.

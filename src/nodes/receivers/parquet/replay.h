@@ -66,6 +66,9 @@ class Replay final : public engine::NodeShared {
   /// returned.
   int64_t TakeNewSkippedFolders();
 
+  /// Returns what requests of the store have cost since the last call; nothing where it is local.
+  storage::StoreCounts TakeNewRequests();
+
  private:
   Result<std::unique_ptr<lake::WorkList>> MakeSearchList(const lake::ReadOptions& read);
 
@@ -82,6 +85,7 @@ class Replay final : public engine::NodeShared {
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};
   int64_t num_folders_counted_ = 0;
+  storage::StoreCounts requests_counted_;
   bool has_logged_empty_base_ = false;
   std::once_flag attached_;
   int num_reading_ = 0;
