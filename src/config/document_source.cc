@@ -257,7 +257,7 @@ Result<DocumentText> ReadSource(const std::string& source, const Environment& en
     return DocumentText{"yaml", rest, true};
   }
   if (scheme == "env") {
-    std::optional<std::string> text = environment(rest);
+    std::optional<std::string> text = environment.Variable(rest);
     if (!text.has_value()) {
       return Status::Invalid(
           fmt::format("{}: the environment variable is not set, expected a document", source));

@@ -1,8 +1,13 @@
 #include "config/environment.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +18,8 @@ namespace df::config {
 namespace {
 
 constexpr std::string_view kOpen = "${env:";
+constexpr std::string_view kOpenFile = "${file:";
+constexpr size_t kMostFileBytes = 65'536;
 
 bool IsVariableName(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) {
@@ -100,14 +107,18 @@ class Substitution {
       if (text.starts_with("$$")) {
         expanded += '$';
         text.remove_prefix(2);
-      } else if (text.starts_with(kOpen)) {
+      } else if (text.starts_with(kOpen) || text.starts_with(kOpenFile)) {
         *has_reference = true;
+        const bool is_file = text.starts_with(kOpenFile);
+        const size_t open = is_file ? kOpenFile.size() : kOpen.size();
         const size_t close = text.find('}');
         if (close == std::string_view::npos) {
-          Add(mark, fmt::format("'{}' is not closed, expected ${{env:NAME}}", PrintableText(text)));
+          Add(mark, fmt::format("'{}' is not closed, expected {}", PrintableText(text),
+                                is_file ? "${file:PATH}" : "${env:NAME}"));
           break;
         }
-        expanded += Lookup(text.substr(kOpen.size(), close - kOpen.size()), mark);
+        const std::string_view inside = text.substr(open, close - open);
+        expanded += is_file ? ReadFile(inside, mark) : Lookup(inside, mark);
         text.remove_prefix(close + 1);
       } else {
         expanded += '$';
@@ -126,7 +137,7 @@ class Substitution {
                             PrintableText(name)));
       return "";
     }
-    std::optional<std::string> value = environment_(name);
+    std::optional<std::string> value = environment_.Variable(name);
     if (!value.has_value() && separator != std::string_view::npos) {
       value = std::string(inside.substr(separator + 2));
     }
@@ -139,6 +150,25 @@ class Substitution {
       return "";
     }
     return value.value_or("");
+  }
+
+  std::string ReadFile(std::string_view inside, Mark mark) {
+    const std::string path(inside);
+    Result<std::string> text = environment_.File(path);
+    if (!text.ok()) {
+      Add(mark, fmt::format("'{}': {}", PrintableText(path), text.status().message()));
+      return "";
+    }
+    if (!IsValidUtf8(*text)) {
+      Add(mark, fmt::format("what is in '{}' is not UTF-8", PrintableText(path)));
+      return "";
+    }
+    for (const char end : {'\n', '\r'}) {
+      if (text->ends_with(end)) {
+        text->pop_back();
+      }
+    }
+    return *std::move(text);
   }
 
   void Add(Mark mark, const std::string& message) {
@@ -160,10 +190,30 @@ class Substitution {
 }  // namespace
 
 Environment ProcessEnvironment() {
-  return [](const std::string& name) -> std::optional<std::string> {
+  const auto variable = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+  const auto file = [](const std::string& path) -> Result<std::string> {
+    std::error_code error;
+    const auto kind = std::filesystem::status(path, error).type();
+    if (kind != std::filesystem::file_type::regular) {  // others may never end
+      return Status::IOError(error ? fmt::format("cannot be read: {}", error.message())
+                                   : std::string("is no file"));
+    }
+    std::ifstream stream(path, std::ios::binary);
+    std::string text(kMostFileBytes + 1, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!stream.is_open() || stream.bad()) {
+      return Status::IOError(fmt::format("cannot be read: {}", std::strerror(errno)));
+    }
+    text.resize(static_cast<size_t>(stream.gcount()));
+    if (text.size() > kMostFileBytes) {
+      return Status::IOError(fmt::format("has more than {} bytes", kMostFileBytes));
+    }
+    return text;
+  };
+  return Environment(variable, file);
 }
 
 Environment EmptyEnvironment() {

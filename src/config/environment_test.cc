@@ -1,7 +1,14 @@
 #include "config/environment.h"
 
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "config/value_writer.h"
 
@@ -9,7 +16,23 @@ namespace df::config {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+/// A file that goes with its test.
+class WrittenFile {
+ public:
+  explicit WrittenFile(std::string_view text) : path_(::testing::TempDir() + "environment-XXXXXX") {
+    const int file = mkstemp(path_.data());
+    EXPECT_EQ(write(file, text.data(), text.size()), std::ssize(text));
+    close(file);
+  }
+  ~WrittenFile() { unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 std::optional<std::string> Lookup(const std::string& name) {
   if (name == "PORT") {
@@ -55,6 +78,36 @@ TEST(Environment, KeepsQuotesAndTypesPlainScalarsAfterwards) {
   EXPECT_EQ(root->Find("c")->kind, Value::Kind::kNull);
   EXPECT_EQ(root->Find("d")->kind, Value::Kind::kScalar);
   EXPECT_EQ(root->Find("b")->reference, "${env:PORT}");
+}
+
+TEST(Environment, PutsWhatIsInFilesIntoScalars) {
+  const WrittenFile secret("s3cret: ${env:PORT} # x\n");
+  Problems problems("f");
+  const ValuePtr root =
+      SubstituteEnvironment(ParseDocument("a: \"k=${file:" + secret.path() + "}\"", &problems),
+                            ProcessEnvironment(), &problems);
+  EXPECT_THAT(problems.Lines(), IsEmpty());
+  EXPECT_EQ(root->Find("a")->scalar, "k=s3cret: ${env:PORT} # x") << "looked at once only";
+  EXPECT_EQ(root->Find("a")->reference, "k=${file:" + secret.path() + "}");
+}
+
+TEST(Environment, NamesFilesThatCannotBeRead) {
+  const WrittenFile large(std::string(65'537, 'x'));
+  const WrittenFile binary("\xff");
+  Problems problems("f");
+  const std::string text = fmt::format(
+      "a: \"${{file:/nowhere/key}}\"\nb: \"${{file:/dev/zero}}\"\nc: \"${{file:{}}}\"\n"
+      "d: \"${{file:{}}}\"\ne: \"${{file:{}\"\n",
+      large.path(), binary.path(), binary.path());
+  (void)SubstituteEnvironment(ParseDocument(text, &problems), ProcessEnvironment(), &problems);
+  EXPECT_THAT(problems.Lines(),
+              ElementsAre(HasSubstr("1:4: a: '/nowhere/key': cannot be read: No such file"),
+                          HasSubstr("2:4: b: '/dev/zero': is no file"),
+                          HasSubstr("has more than 65536 bytes"), HasSubstr("is not UTF-8"),
+                          HasSubstr("is not closed")));
+  Problems others("f");
+  (void)Substitute("a: \"${file:/etc/hostname}\"", &others);
+  EXPECT_THAT(others.Lines(), ElementsAre(HasSubstr("files are not read here")));
 }
 
 TEST(Environment, LeavesKeysAlone) {

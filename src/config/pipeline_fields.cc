@@ -199,7 +199,11 @@ const FieldTable<NodeKeys>& NodeFields() {
             return std::optional<ValuePtr>(std::make_shared<const Value>(section.value()));
           },
           "{}", nullptr, "the keys of the node, see its README"),
-      Refused<NodeKeys>("capabilities", "is not supported: there are no extensions"),
+      Refused<NodeKeys>(
+          "capabilities",
+          "is not supported: there are no extensions; what azure_identity_auth says of a "
+          "store, expected as config.storage.azure.auth of the node: {type: "
+          "managed_identity}, workload_identity, client_secret, environment or cli"),
       Refused<NodeKeys>("rate_limiters",
                         "is not supported, expected policies.resources.memory of "
                         "the pipeline"),
@@ -247,7 +251,11 @@ const FieldTable<PipelineKeys>& PipelineFields() {
           .Required(),
       GroupList("connections", &PipelineKeys::connections, ConnectionFields(),
                 "which node sends to which"),
-      Refused<PipelineKeys>("extensions", "is not supported: there are no extensions"),
+      Refused<PipelineKeys>(
+          "extensions",
+          "is not supported: there are no extensions; what azure_identity_auth says of a "
+          "store, expected as config.storage.azure.auth of the node: {type: "
+          "managed_identity}, workload_identity, client_secret, environment or cli"),
       Refused<PipelineKeys>("topics", "is not supported, expected connections"),
       Refused<PipelineKeys>("settings",
                             "belongs to documents of the prototype's form, expected "
