@@ -94,6 +94,9 @@ Result<WorkList::Taken> WorkList::Take() {
   listed_once_more_.wait(lock, [this] { return !queue_.empty() || !is_listing_; });
   if (queue_.empty() && IsScanDue()) {
     ARROW_RETURN_NOT_OK(ScanUnlocked(&lock));
+    lock.unlock();
+    CompareWithSeals();  // of those that have no files any more
+    lock.lock();
   }
   while (!queue_.empty()) {
     const PartitionListing listing = std::move(queue_.front());
@@ -184,6 +187,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
   listed_ = std::move(listed);
   std::set<std::string> have_roots;
   absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
+  seals_.OnListed(*listing, read_.signals, read_.wants_partition);
   if (read_.wants_partition) {
     const size_t num_listed = listing->partitions.size();
     std::erase_if(listing->partitions, [this](const PartitionListing& partition) {
@@ -211,6 +215,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
       bare_.erase(partition.partition);
     }
     if (!is_following() || HasNewFiles(partition) || IsToBeJudged(partition) ||
+        seals_.Wants(partition.partition) ||
         (is_bare && IsBareSince(partition, clock_() - follow_.completeness_grace))) {
       queue_.push_back(std::move(partition));
     }

@@ -23,6 +23,7 @@
 #include "lake/catalog/readiness.h"
 #include "lake/catalog/schema_registry.h"
 #include "lake/ledger/file_ledger.h"
+#include "lake/queue/seal_check.h"
 #include "lake/read/partition_reader.h"
 #include "lake/report/read_report.h"
 #include "lake/scan/read_options.h"
@@ -222,6 +223,8 @@ class WorkList {
                                           uint64_t scan) const;
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
   void LoadSummaries(Preparation* preparation);
+  void CountForSeals(const Preparation& preparation);
+  void CompareWithSeals();
   std::optional<PartitionTask> PrepareSignal(otap::Signal signal,
                                              const std::shared_ptr<PartitionFiles>& files,
                                              Preparation* preparation);
@@ -332,6 +335,7 @@ class WorkList {
   std::map<std::string, int> once_attempts_;  ///< by path: footers that could not be read
   int64_t num_delivered_before_ = 0;
   ReadReport report_;
+  SealCheck seals_;
   std::vector<std::string> absent_tables_;
   int64_t num_held_back_ = 0;
   int64_t num_unwanted_ = 0;

@@ -162,6 +162,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
       }
     }
   }
+  CountForSeals(*preparation);
   SortFiles(&preparation->files);
   const std::vector<CopiedFile> copies = TakeOutCopies(*store_, base_, &preparation->files);
   const std::lock_guard lock(mutex_);
@@ -172,6 +173,39 @@ void WorkList::LoadSummaries(Preparation* preparation) {
     if (const auto known = known_.find(copy.file->entry.path); known != known_.end()) {
       known->second.is_settled = true;
     }
+  }
+}
+
+/// Counts a partition, unless files of it are looked at again later.
+void WorkList::CountForSeals(const Preparation& preparation) {
+  if (!preparation.young.empty() || preparation.has_pending_child ||
+      preparation.again.has_value()) {
+    return;
+  }
+  const auto& unreadable = preparation.files.has_unreadable;
+  {
+    const std::lock_guard lock(mutex_);
+    seals_.Add(preparation.listing, preparation.files,
+               std::none_of(unreadable.begin(), unreadable.end(), [](bool is) { return is; }));
+  }
+  CompareWithSeals();
+}
+
+void WorkList::CompareWithSeals() {
+  std::unique_lock lock(mutex_);
+  const std::vector<CountedLevel> counted = seals_.TakeCounted();
+  lock.unlock();
+  std::vector<Status> problems;
+  std::vector<Status> notices;
+  for (const CountedLevel& level : counted) {
+    CompareWithSeal(*store_, base_, level, &problems, &notices);
+  }
+  lock.lock();
+  for (const Status& problem : problems) {
+    report_.Add(problem);
+  }
+  for (const Status& notice : notices) {
+    report_.AddNotice(notice);
   }
 }
 

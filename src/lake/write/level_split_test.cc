@@ -23,6 +23,7 @@
 #include "lake/queue/work_list.h"
 #include "lake/write/signal_writer.h"
 #include "select/selector.h"
+#include "testing/levelled_lake.h"
 #include "testing/random_batch.h"
 #include "testing/table_rewrites.h"
 #include "testing/tree_replay.h"
@@ -30,112 +31,23 @@
 namespace df::lake {
 namespace {
 
+using df::testing::BatchesWithTimes;
+using df::testing::Draw;
 using df::testing::ExpectSameRecords;
+using df::testing::kHour;
+using df::testing::kMidnight;
 using df::testing::RandomEngine;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
 using df::testing::TemporaryFolder;
+using df::testing::WithTimes;
+using df::testing::WriteHours;
 using ::testing::Contains;
 using ::testing::IsEmpty;
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kHour = int64_t{3'600} * 1'000'000'000;
 constexpr int64_t kHalfHour = kHour / 2;
-constexpr int64_t kMidnight = int64_t{20'000} * 24 * kHour;  ///< of 2024-10-04
-
-using Draw = std::function<std::optional<int64_t>()>;
-
-std::shared_ptr<arrow::RecordBatch> WithColumn(std::shared_ptr<arrow::RecordBatch> table,
-                                               const std::string& name, const Draw& draw) {
-  arrow::TimestampBuilder builder(arrow::timestamp(arrow::TimeUnit::NANO),
-                                  arrow::default_memory_pool());
-  for (int64_t row = 0; row < table->num_rows(); ++row) {
-    const std::optional<int64_t> time = draw();
-    EXPECT_TRUE((time.has_value() ? builder.Append(*time) : builder.AppendNull()).ok());
-  }
-  const auto column = builder.Finish().ValueOrDie();
-  if (table->GetColumnByName(name) == nullptr) {
-    return table->AddColumn(table->num_columns(), name, column).ValueOrDie();
-  }
-  return df::testing::ReplaceColumn(*table, name, name, column).ValueOrDie();
-}
-
-/// Replaces the times of the records and points of a batch. A log record that gets no time gets a
-/// time of observation.
-otap::BatchPtr WithTimes(const otap::Batch& batch, const Draw& draw) {
-  otap::BatchBuilder builder(batch.signal());
-  for (const otap::TableInfo& info : otap::AllTables()) {
-    auto table = batch.table(info.kind);
-    if (table != nullptr && info.kind == otap::TableKind::kLogs) {
-      table = WithColumn(table, "time_unix_nano", draw);
-      const auto always = [&] { return std::optional(draw().value_or(kMidnight)); };
-      table = WithColumn(table, "observed_time_unix_nano", always);
-    } else if (table != nullptr && info.kind == otap::TableKind::kSpans) {
-      table = WithColumn(table, "start_time_unix_nano",
-                         [&] { return std::optional(draw().value_or(kMidnight)); });
-    } else if (table != nullptr && info.parent == otap::TableKind::kUnivariateMetrics &&
-               !info.is_attributes) {
-      table = WithColumn(table, "time_unix_nano", draw);
-    }
-    if (table != nullptr) {
-      EXPECT_TRUE(builder.Set(info.kind, table).ok());
-    }
-  }
-  return builder.Build();
-}
-
-std::vector<otap::BatchPtr> BatchesWithTimes(int count, std::optional<otap::Signal> signal,
-                                             const Draw& draw, RandomEngine& random) {
-  df::testing::RandomBatchOptions shape;
-  shape.valueless_exemplars = false;
-  shape.root_rows = 25;
-  std::vector<otap::BatchPtr> batches;
-  for (const otap::BatchPtr& batch : df::testing::RandomBatches(count, signal, shape, random)) {
-    batches.push_back(WithTimes(*batch, draw));
-  }
-  return batches;
-}
-
-class Outcomes final : public WriteListener {
- public:
-  void OnEncoded(std::span<const uint64_t>) override {}
-  void OnClosed(std::span<const uint64_t> batches, CloseReason reason, const FileCounts&,
-                const Status& status) override {
-    reasons.push_back(reason);
-    num_acked += status.ok() ? std::ssize(batches) : 0;
-    num_failed += status.ok() ? 0 : std::ssize(batches);
-  }
-  void OnRefused(uint64_t, const Status& status) override { ADD_FAILURE() << status; }
-
-  std::vector<CloseReason> reasons;
-  int64_t num_acked = 0;
-  int64_t num_failed = 0;
-};
-
-/// Writes batches in folders of hours; files are closed after every `per_set` of them.
-Outcomes Write(FileStore* store, const std::vector<otap::BatchPtr>& batches, size_t per_set,
-               TimeLevels levels = TimeLevels::kHour) {
-  Outcomes outcomes;
-  SignalWriter::Settings settings;
-  settings.options.time_levels = levels;
-  settings.unix_millis = [time = int64_t{1'756'000'000'000}]() mutable { return time++; };
-  std::map<otap::Signal, std::unique_ptr<SignalWriter>> writers;
-  for (size_t i = 0; i < batches.size(); ++i) {
-    auto& writer = writers[batches[i]->signal()];
-    if (writer == nullptr) {
-      writer = std::make_unique<SignalWriter>(store, batches[i]->signal(), settings, &outcomes);
-    }
-    writer->Add(batches[i], i);
-    if (i % per_set == per_set - 1) {
-      writer->Close(CloseReason::kAge);
-    }
-  }
-  for (auto& [signal, writer] : writers) {
-    writer->Close(CloseReason::kEnd);
-  }
-  return outcomes;
-}
 
 std::shared_ptr<const select::Selector> Slice(std::optional<int64_t> from,
                                               std::optional<int64_t> to) {
@@ -204,7 +116,7 @@ TEST_P(LevelledSignals, HalfHoursOfADayAreDisjointAndTheWhole) {
   const auto sent = BatchesWithTimes(3, GetParam(), draw, random);
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  const Outcomes outcomes = Write(store.get(), sent, 2);
+  const df::testing::WriteOutcomes outcomes = WriteHours(store.get(), sent, 2);
   EXPECT_EQ(outcomes.num_acked, std::ssize(sent));
   int64_t num_items = 0;
   int64_t num_folders_skipped = 0;
@@ -234,7 +146,7 @@ TEST_P(LevelledSignals, ABatchOfManyHoursIsCutByFewOfThem) {
   const auto sent = BatchesWithTimes(1, GetParam(), draw, random);
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  EXPECT_EQ(Write(store.get(), sent, 1).num_acked, 1);
+  EXPECT_EQ(WriteHours(store.get(), sent, 1).num_acked, 1);
   const std::set<std::string> levels =
       Levels(folder.path() / otap::GetTable(otap::RootTable(GetParam())).directory);
   EXPECT_LE(levels.size(), kMostLevels + 1);
@@ -261,7 +173,7 @@ TEST_P(LevelledSignals, ABatchWithRowsOfNoRecordIsWrittenWhole) {
   const auto sent = builder.Build();
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  EXPECT_EQ(Write(store.get(), {sent}, 1).num_acked, 1);
+  EXPECT_EQ(WriteHours(store.get(), {sent}, 1).num_acked, 1);
   for (const otap::TableInfo& info : otap::AllTables()) {
     if (sent->table(info.kind) == nullptr || info.kind == root) {
       continue;
@@ -322,7 +234,7 @@ TEST_P(LevelledSignals, AFailureInOneHourLeavesNoFileOfAny) {
   for (int failing = 0;; ++failing) {
     TemporaryFolder folder;
     FailingStore store(MakeLocalStore(folder.path()), failing);
-    const Outcomes outcomes = Write(&store, sent, 1);
+    const df::testing::WriteOutcomes outcomes = WriteHours(&store, sent, 1);
     if (!store.has_failed()) {
       EXPECT_EQ(outcomes.num_acked, 1);
       break;
@@ -347,7 +259,7 @@ TEST(Levels, FilesAreClosedWhenTooManyHoursAreOpen) {
   }
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  const Outcomes outcomes = Write(store.get(), sent, 1'000);
+  const df::testing::WriteOutcomes outcomes = WriteHours(store.get(), sent, 1'000);
   EXPECT_THAT(outcomes.reasons, ::testing::ElementsAre(CloseReason::kLevels, CloseReason::kLevels,
                                                        CloseReason::kEnd));
   EXPECT_EQ(Levels(folder.path() / "logs").size(), 40U);
@@ -380,7 +292,7 @@ TEST(Levels, IdsAreUniqueOverAllHoursOfAPartition) {
   const auto sent = BatchesWithTimes(4, otap::Signal::kTraces, draw, random);
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  Write(store.get(), sent, 3);
+  WriteHours(store.get(), sent, 3);
   EXPECT_THAT(Levels(folder.path() / "spans"), ::testing::SizeIs(4));
   std::set<std::string> partitions;
   for (const auto& [table, column] :
@@ -411,7 +323,7 @@ TEST(Levels, AWorkListTakesTheHoursThatAreWantedAndCountsTheOthers) {
   }
   TemporaryFolder folder;
   const auto store = MakeLocalStore(folder.path());
-  Write(store.get(), sent, 1'000);
+  WriteHours(store.get(), sent, 1'000);
   const auto count = [&](int64_t from, int64_t to, int64_t* num_skipped) {
     ReadOptions options;
     options.selector = Slice(from, to);
@@ -466,7 +378,7 @@ TEST_F(ForeignLevels, AreNeverPassedOver) {
 }
 
 TEST_F(ForeignLevels, StayForeignWhenTheExporterWritesBesideThem) {
-  Write(store_.get(), {sent_[1]}, 1);
+  WriteHours(store_.get(), {sent_[1]}, 1);
   EXPECT_FALSE(fs::exists(folder_.path() / "logs" / kTimeLevelsMarker));
   const Replayed replayed = ExpectSlice(sent_, folder_.path(), kMidnight, kMidnight + 2 * kHour);
   EXPECT_EQ(replayed.num_folders_skipped, 0);
@@ -498,7 +410,7 @@ TEST(Levels, LinksAreNotBelieved) {
   const auto sent = BatchesWithTimes(1, otap::Signal::kLogs, draw, random);
   TemporaryFolder folder;
   const fs::path base = folder.path() / "base";
-  Write(MakeLocalStore(base.string()).get(), sent, 1);
+  WriteHours(MakeLocalStore(base.string()).get(), sent, 1);
   for (const auto& table : fs::directory_iterator(base)) {
     const fs::path day = table.path() / "date=2024-10-04";
     fs::create_directories(folder.path() / "away" / table.path().filename());

@@ -39,6 +39,10 @@ constexpr std::string_view kCompressionType = "none, snappy, lz4, gzip[:1..9] or
 constexpr config::Range kAges = {std::chrono::nanoseconds(std::chrono::milliseconds(1)).count(),
                                  std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count()};
 
+/// Files are visible some seconds after what is in them, and clocks differ.
+constexpr config::Range kSealAges = {std::chrono::nanoseconds(std::chrono::minutes(1)).count(),
+                                     kAges.max};
+
 const config::FieldTable<WriterOptions>& WriterFields() {
   static const config::FieldTable<WriterOptions> kTable = {
       config::Integer("target_rows_per_file", &WriterOptions::target_rows_per_file, {1, INT64_MAX},
@@ -113,6 +117,10 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
                     {"day", lake::TimeLevels::kDay},
                     {"hour", lake::TimeLevels::kHour}},
                    "folders date=YYYY-MM-DD, and hour=HH in them, above _part_id, by event time"),
+      config::OptionalDuration("seal_after", &ParquetConfig::seal_after,
+                               "a day or hour is sealed with its numbers of rows when it has been "
+                               "over, and got no file, for so long",
+                               kSealAges),
       config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
                     "when files are closed, and how they are encoded"),
       config::Size("memory_limit", &ParquetConfig::memory_limit, {1_MiB, 1024_GiB},
@@ -136,6 +144,11 @@ ParquetConfig ReadParquetConfig(const Section& section) {
                     "local file systems only",
                     config.base_uri));
   }
+  if (const auto seal = section.Find("seal_after"); seal.has_value() &&
+                                                    config.seal_after.has_value() &&
+                                                    config.time_levels == lake::TimeLevels::kNone) {
+    seal->Add("found it with time_levels: none, expected day or hour: these are what is sealed");
+  }
   const auto tables =
       options.has_value() ? options->Find("table_compression") : std::optional<Section>();
   if (tables.has_value()) {
@@ -157,6 +170,13 @@ ParquetConfig ReadParquetConfig(const Section& section) {
 
 Result<std::unique_ptr<lake::FileStore>> MakeStore(const ParquetConfig& config) {
   return lake::MakeFileStore(config.uri, config.storage.value_or(storage::StoreOptions()));
+}
+
+Result<lake::Sealer> MakeSealer(const ParquetConfig& config) {
+  ARROW_ASSIGN_OR_RAISE(
+      auto store,
+      storage::Store::Make(config.uri, config.storage.value_or(storage::StoreOptions())));
+  return lake::Sealer(std::move(store), *config.seal_after);
 }
 
 Result<lake::Compression> ParseCompression(std::string_view text) {

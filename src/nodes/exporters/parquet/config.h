@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "config/field_table.h"
 #include "lake/write/file_store.h"
+#include "lake/write/sealer.h"
 #include "lake/write/signal_writer.h"
 #include "lake/write/write_options.h"
 #include "storage/store_options.h"
@@ -37,6 +38,7 @@ struct ParquetConfig {
   storage::StoreUri uri;       ///< what base_uri or storage say
   bool is_partitioned = true;  ///< always: ids are unique in a partition only
   lake::TimeLevels time_levels = lake::TimeLevels::kNone;
+  std::optional<std::chrono::nanoseconds> seal_after;
   WriterOptions writer_options;
   int64_t memory_limit = 96_MiB;
 };
@@ -53,6 +55,9 @@ std::string ShowCompression(const lake::Compression& compression);
 
 /// Makes the store that a configuration without problems names. Errors: kind config.
 Result<std::unique_ptr<lake::FileStore>> MakeStore(const ParquetConfig& config);
+
+/// Makes what seals days or hours; needs seal_after. Errors: kind config.
+Result<lake::Sealer> MakeSealer(const ParquetConfig& config);
 
 /// What the writers are told. Needs a configuration without problems.
 lake::WriteOptions MakeWriteOptions(const ParquetConfig& config);

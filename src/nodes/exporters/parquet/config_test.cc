@@ -43,7 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
         "base_uri: out, writer_options: {target_bytes_per_file: 1MiB, row_group_bytes: 64KiB, "
         "compression: 'zstd:9', table_compression: {logs: none, span_attrs: gzip}}",
         "base_uri: out, writer_options: {roll_when_older_than: 5m}",
-        "base_uri: out, time_levels: day", "base_uri: out, memory_limit: 64MiB"));
+        "base_uri: out, time_levels: day", "base_uri: out, time_levels: hour, seal_after: 1h",
+        "base_uri: out, memory_limit: 64MiB"));
 
 struct BadCase {
   const char* config;
@@ -76,6 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "logs: found 'lzma'"},
         BadCase{"base_uri: 's3://bucket/a', writer_options: {roll_when_older_than: 5m}",
                 "files are staged on local file systems only"},
+        BadCase{"base_uri: a, seal_after: 1h", "expected day or hour: these are what is sealed"},
+        BadCase{"base_uri: a, time_levels: day, seal_after: 10s", "10s"},
         BadCase{"base_uri: a, time_levels: minute",
                 "found 'minute', expected one of none, day, hour"},
         BadCase{"base_uri: a, writer_options: {flush_when_older_than: 0s}", "0s"}));

@@ -87,6 +87,8 @@ class LakeWorker final : private lake::WriteListener {
   void Encode();
   /// Merges what is staged, a row group at a time between other calls, or before it reports.
   void Roll(bool to_the_end);
+  /// What requests of an object store have cost so far.
+  storage::StoreCounts requests() const { return store_->counts(); }
 
  private:
   struct AddMessage {

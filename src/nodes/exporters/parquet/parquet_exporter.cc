@@ -30,6 +30,10 @@ constexpr Instrument kFailedMerges = {kCounter, "df.exporter.parquet.merges.fail
                                       "Merges of staged sets that failed and are tried again"};
 constexpr Instrument kStagedSets = {kUpDownCounter, "df.exporter.parquet.staged.sets", "{set}",
                                     "Sets of files that are durable and not visible yet"};
+constexpr Instrument kSeals = {kCounter, "df.exporter.parquet.seals", "{seal}",
+                               "Days and hours that were sealed"};
+constexpr Instrument kFailedSeals = {kCounter, "df.exporter.parquet.seals.failed", "{seal}",
+                                     "Days and hours that could not be sealed and are tried again"};
 constexpr Instrument kOpenBatches = {kUpDownCounter, "df.exporter.parquet.open.batches", "{batch}",
                                      "Batches that wait for their files to be closed"};
 constexpr Instrument kHeldBytes = {kUpDownCounter, "df.exporter.parquet.held.size", "By",
@@ -37,6 +41,9 @@ constexpr Instrument kHeldBytes = {kUpDownCounter, "df.exporter.parquet.held.siz
 
 constexpr engine::TimerId kAgeTimer = 0;
 constexpr engine::TimerId kRollTimer = 1;
+constexpr engine::TimerId kSealTimer = 2;
+/// How often it is asked whether something may be sealed.
+constexpr std::chrono::minutes kSealTick{1};
 /// How soon files that were not closed because more was on its way are looked at again.
 constexpr std::chrono::milliseconds kLookAgain{10};
 /// Share of the memory limit that the queue in front of the thread may take.
@@ -81,7 +88,41 @@ Status ParquetExporter::Start(engine::Effects& effects) {
       });
   // A receiver may wait for what is held here before it ends, so that Finish would come too late.
   on_drain_.emplace(&effects.drain(), [this] { Tell([](LakeWorker& worker) { worker.Drain(); }); });
+  return config_.seal_after.has_value() && info_.instance_index == 0 ? StartSealing(effects)
+                                                                     : Status::OK();
+}
+
+Status ParquetExporter::StartSealing(engine::Effects& effects) {
+  ARROW_ASSIGN_OR_RAISE(auto sealer, MakeSealer(config_));
+  seal_worker_ = std::make_unique<SealWorker>(
+      std::move(sealer), info_.core,
+      [mailbox = mailbox_, loop = &effects.loop()](lake::Sealer::Outcome outcome) {
+        loop->Post([mailbox, outcome] {
+          if (mailbox->owner != nullptr) {
+            mailbox->owner->TakeSealed(outcome);
+          }
+        });
+      });
+  Tell([](LakeWorker& worker) { worker.Encode(); });  // answered once it has recovered
+  effects.WakeAt(kSealTimer, effects.clock().Now() + kSealTick);
   return Status::OK();
+}
+
+void ParquetExporter::LookForSeals(engine::Effects& effects) {
+  const int64_t now_nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                effects.clock().WallNow().time_since_epoch())
+                                .count();
+  if (has_recovered_ && now_nanos >= next_seal_nanos_) {
+    next_seal_nanos_ = INT64_MAX;
+    seal_worker_->Look(now_nanos);
+  }
+  effects.WakeAt(kSealTimer, effects.clock().Now() + kSealTick);
+}
+
+void ParquetExporter::TakeSealed(const lake::Sealer::Outcome& outcome) {
+  next_seal_nanos_ = outcome.next_nanos;
+  metrics_.seals->Add(outcome.num_sealed);
+  metrics_.failed_seals->Add(outcome.num_failed);
 }
 
 void ParquetExporter::AddMetrics(engine::Effects& effects) {
@@ -96,8 +137,24 @@ void ParquetExporter::AddMetrics(engine::Effects& effects) {
   metrics_.merged_sets = &set.AddCounter(kMergedSets);
   metrics_.failed_merges = &set.AddCounter(kFailedMerges);
   metrics_.staged_sets = &set.AddGauge(kStagedSets);
+  metrics_.seals = &set.AddCounter(kSeals);
+  metrics_.failed_seals = &set.AddCounter(kFailedSeals);
   metrics_.open_batches = &set.AddGauge(kOpenBatches);
   metrics_.held_bytes = &set.AddGauge(kHeldBytes);
+  if (!config_.uri.is_local()) {
+    requests_.emplace(&set);
+  }
+}
+
+void ParquetExporter::OnCollect() {
+  if (requests_.has_value() && worker_ != nullptr) {
+    const storage::StoreCounts all = worker_->requests();
+    requests_->Add(all - std::exchange(requests_counted_, all));
+    if (seal_worker_ != nullptr) {
+      const storage::StoreCounts of_seals = seal_worker_->requests();
+      requests_->Add(of_seals - std::exchange(seal_requests_counted_, of_seals));
+    }
+  }
 }
 
 runtime::Task<Status> ParquetExporter::Export(engine::Pdata pdata, engine::Effects& effects) {
@@ -182,6 +239,10 @@ void ParquetExporter::CloseOlder(otap::Signal signal, runtime::SteadyTime time,
 }
 
 runtime::Task<Status> ParquetExporter::OnTimer(engine::TimerId id, engine::Effects& effects) {
+  if (id == kSealTimer) {
+    LookForSeals(effects);
+    co_return Status::OK();
+  }
   if (id == kRollTimer) {
     is_roll_due_ = false;
     Tell([](LakeWorker& worker) { worker.Roll(/*to_the_end=*/false); });
@@ -215,6 +276,7 @@ runtime::Task<Status> ParquetExporter::Finish(engine::Effects&) {
       co_await progress_->Wait();
     }
   }
+  OnCollect();
   co_return Status::OK();
 }
 
@@ -226,6 +288,7 @@ void ParquetExporter::OnMemoryPressure(engine::MemoryPressure pressure) {
 
 void ParquetExporter::Take(WorkReport report) {
   num_orders_ -= report.is_answer ? 1 : 0;
+  has_recovered_ = has_recovered_ || report.is_answer;
   metrics_.staged_sets->Add(report.staged_sets - num_staged_);
   num_staged_ = report.staged_sets;
   for (const uint64_t number : report.taken) {

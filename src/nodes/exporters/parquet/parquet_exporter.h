@@ -15,7 +15,9 @@
 #include "lake/write/file_store.h"
 #include "nodes/exporters/parquet/config.h"
 #include "nodes/exporters/parquet/lake_worker.h"
+#include "nodes/exporters/parquet/seal_worker.h"
 #include "runtime/event_loop.h"
+#include "storage/store_metrics.h"
 
 namespace df::nodes::exporters::parquet {
 
@@ -40,6 +42,7 @@ class ParquetExporter final : public engine::Exporter {
   /// Closes all files, merges what is staged, and waits for both.
   runtime::Task<Status> Finish(engine::Effects& effects) override;
   void OnMemoryPressure(engine::MemoryPressure pressure) override;
+  void OnCollect() override;
   engine::NodeReport Report() override;
 
   /// Whether the thread has done everything that it was told to.
@@ -71,6 +74,8 @@ class ParquetExporter final : public engine::Exporter {
     telemetry::Gauge* staged_sets = nullptr;
     telemetry::Gauge* open_batches = nullptr;
     telemetry::Gauge* held_bytes = nullptr;
+    telemetry::Counter* seals = nullptr;
+    telemetry::Counter* failed_seals = nullptr;
   };
 
   void AddMetrics(engine::Effects& effects);
@@ -80,6 +85,10 @@ class ParquetExporter final : public engine::Exporter {
   void AddWritten(const lake::FileCounts& counts);
   /// Sets the timer that merges what is staged, unless it is set.
   void SetRollTimer(engine::Effects& effects);
+  /// Makes the thread that seals, in one instance of the node.
+  Status StartSealing(engine::Effects& effects);
+  void LookForSeals(engine::Effects& effects);
+  void TakeSealed(const lake::Sealer::Outcome& outcome);
   void Release(OpenBatch* batch);
   void Complete(const BatchDone& done);
   /// The thread is told something by `order`, and reports once.
@@ -97,7 +106,10 @@ class ParquetExporter final : public engine::Exporter {
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<LakeWorker> worker_;
   std::unique_ptr<runtime::Wakeup> progress_;
-  bool is_roll_due_ = false;  ///< the timer that merges what is staged is set
+  std::unique_ptr<SealWorker> seal_worker_;  ///< null where nothing is sealed
+  int64_t next_seal_nanos_ = 0;              ///< when it is to look; INT64_MAX while it does
+  bool has_recovered_ = false;               ///< what an earlier process left unfinished is gone
+  bool is_roll_due_ = false;                 ///< the timer that merges what is staged is set
   uint64_t next_number_ = 0;
   std::map<uint64_t, OpenBatch> open_;
   /// By signal, oldest first; those whose files have been told to close are not in it.
@@ -106,6 +118,9 @@ class ParquetExporter final : public engine::Exporter {
   int64_t num_staged_ = 0;  ///< sets that wait to be merged
   int64_t num_orders_ = 0;  ///< without report
   Metrics metrics_;
+  std::optional<storage::StoreMetrics> requests_;  ///< where files go to an object store
+  storage::StoreCounts requests_counted_;
+  storage::StoreCounts seal_requests_counted_;
 
   lake::FileCounts written_;
   int64_t num_acked_ = 0;

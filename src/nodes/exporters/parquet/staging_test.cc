@@ -32,15 +32,15 @@ namespace fs = std::filesystem;
 
 class ExporterStaging : public ::testing::Test {
  protected:
-  void Open(const std::string& writer_options) {
+  void Open(const std::string& writer_options, const std::string& more = "") {
     harness_ = std::make_unique<testing::PipelineHarness>(
         fmt::format(R"(
 nodes:
   source: {{kind: receiver, plugin_urn: "urn:otel:receiver:test_scripted",
            out_ports: {{out: {{destinations: [sink]}}}}}}
   sink: {{kind: exporter, plugin_urn: "urn:otel:exporter:parquet",
-         config: {{base_uri: '{}', writer_options: {{{}}}}}}})",
-                    base().string(), writer_options),
+         config: {{base_uri: '{}', writer_options: {{{}}}{}}}}})",
+                    base().string(), writer_options, more),
         std::vector<const engine::NodeDescriptor*>{&kDescriptor});
     ASSERT_TRUE(harness_->status().ok()) << harness_->status();
     harness_->source().ends_by_itself = false;
@@ -120,6 +120,32 @@ TEST_F(ExporterStaging, ADayMakesAFileATableForEachRoll) {
   testing::ExpectSameRecords(sent_, testing::ReplayTree(base(), {}));
   harness_.reset();
   EXPECT_FALSE(fs::exists(base() / lake::kStagingFolder));
+}
+
+TEST_F(ExporterStaging, HoursThatAreOverAreSealed) {
+  const auto count_seals = [this] {
+    int count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(base())) {
+      count += entry.path().filename().string().starts_with("_sealed-") ? 1 : 0;
+    }
+    return count;
+  };
+  Open("flush_when_older_than: 2s", ", time_levels: hour, seal_after: 5m");
+  SendAndWait(std::chrono::seconds(2));
+  for (int minute = 0; minute < 10; ++minute) {  // files are newer than the simulated time
+    harness_->Advance(std::chrono::minutes(1));
+    harness_->RunUntilIdle();
+  }
+  EXPECT_EQ(count_seals(), 0);
+  const auto sealed = [this] { return harness_->metric("sink", "df.exporter.parquet.seals"); };
+  RunUntil([&] {
+    harness_->Advance(std::chrono::hours(24 * 365));
+    return sealed() > 0;
+  });
+  EXPECT_EQ(sealed(), count_seals());
+  EXPECT_EQ(harness_->metric("sink", "df.exporter.parquet.seals.failed"), 0);
+  End();
+  testing::ExpectSameRecords(sent_, testing::ReplayTree(base(), {}));
 }
 
 TEST_F(ExporterStaging, SetsThatFillAFileAreMergedBeforeTheirTime) {
