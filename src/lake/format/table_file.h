@@ -163,6 +163,8 @@ class TableFile : public std::enable_shared_from_this<TableFile> {
   /// and the others where there is room for all. They are kept until the row group is opened and
   /// read. `is_reserved`: there is room.
   void Prefetch(int row_group, bool is_reserved = false);
+  /// Lets go what Prefetch has fetched of a row group that is not opened.
+  void LetGo(int row_group) { fetched_.erase(row_group); }
 
   /// Begins to fetch what a plan says, as far as there is room, if the store is far away. It is
   /// kept until it is read, or EndScreen.

@@ -30,35 +30,17 @@ using df::testing::Answer;
 using df::testing::Between;
 using df::testing::DrawTraceId;
 using df::testing::DrawWishes;
+using df::testing::ExpectFarSelection;
 using df::testing::FarTree;
+using df::testing::kFar;
 using df::testing::LogsInOrder;
-using df::testing::Messages;
 using df::testing::RandomEngine;
 using df::testing::Replayed;
-using df::testing::ReplayTree;
-using df::testing::SelectInMemory;
 using df::testing::TimesOf;
 using select::Wishes;
 
-constexpr storage::ReadOptions kFar{.request_bytes = 1 << 20,
-                                    .hole_bytes = 1,
-                                    .tail_bytes = 64,
-                                    .cache_bytes = 1 << 20,
-                                    .ahead_bytes = 64 << 20};
-
 int64_t PagesSkipped(const ReadReport& report) {
   return report.skipped(SkipCause::kColumns).pages + report.skipped(SkipCause::kParents).pages;
-}
-
-Replayed ExpectSelected(const std::vector<otap::BatchPtr>& sent, storage::Store* store,
-                        ReadOptions options, const Wishes& wishes) {
-  options.selector = std::make_shared<const select::Selector>(wishes);
-  const int64_t ahead_left = store->ahead_left();
-  Replayed replayed = ReplayTree("b", options, store);
-  EXPECT_EQ(replayed.report.num_errors(), 0) << Messages(replayed);
-  df::testing::ExpectSameRecords(SelectInMemory(sent, *options.selector), replayed);
-  EXPECT_EQ(store->ahead_left(), ahead_left);
-  return replayed;
 }
 
 /// Bytes that were asked for, by path, and how often.
@@ -100,16 +82,7 @@ TEST_P(FarSelectionSeeds, GivesWhatWasWritten) {
   options.encoding = df::testing::ValueEncoding::kPlain;
   options.child_order = static_cast<df::testing::ChildOrder>(Between(random, 0, 4));
   FarTree tree(sent, options);
-  std::mutex mutex;
-  RandomEngine failures(GetParam() + 1000);
-  tree.script = [&](std::string_view, const std::string&) {
-    const std::lock_guard lock(mutex);
-    const int64_t fate = Between(failures, 0, 29);
-    return fate == 0   ? Answer::kFails
-           : fate == 1 ? Answer::kThrottled
-           : fate == 2 ? Answer::kShort
-                       : Answer::kWhole;
-  };
+  tree.script = df::testing::FailSome(GetParam() + 1000);
   for (int i = 0; i < 4; ++i) {
     Wishes wishes;
     const std::vector<int64_t> times = TimesOf(sent);
@@ -128,7 +101,7 @@ TEST_P(FarSelectionSeeds, GivesWhatWasWritten) {
     storage::ReadOptions far = kFar;
     far.hole_bytes = std::vector<int64_t>{1, 20'000, 1 << 20}[random() % 3];
     far.ahead_bytes = std::vector<int64_t>{0, 100'000, 64 << 20}[i < 2 ? 2 : random() % 3];
-    num_pages += PagesSkipped(ExpectSelected(sent, tree.Open(far).get(), read, wishes).report);
+    num_pages += PagesSkipped(ExpectFarSelection(sent, tree.Open(far).get(), read, wishes).report);
   }
   EXPECT_GT(num_pages, 0);
 }
@@ -155,7 +128,7 @@ TEST(FarSelection, ReadsThePagesOfItsRows) {
   const std::vector<otap::BatchPtr> sent = {LogsInOrder(0, kRows, random)};
   const FarTree tree(sent, ManyPages());
   const auto store = tree.Open(kFar);
-  const Replayed replayed = ExpectSelected(sent, store.get(), {}, TenRows());
+  const Replayed replayed = ExpectFarSelection(sent, store.get(), {}, TenRows());
   EXPECT_EQ(replayed.report.items, 10);
   EXPECT_EQ(PagesSkipped(replayed.report), 8);  // two in front of each column's; none behind
   // Of 16, 8, 8 and 4 bytes a row: the times, which all are looked at, and a page of the others.
@@ -168,7 +141,7 @@ TEST(FarSelection, ReadsTheLastPageToItsEnd) {
   const FarTree tree(sent, ManyPages());
   Wishes wishes;
   wishes.time.from = 1'000'000 + 10 * (kRows - 5);
-  const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, wishes);
+  const Replayed replayed = ExpectFarSelection(sent, tree.Open(kFar).get(), {}, wishes);
   EXPECT_EQ(replayed.report.items, 5);
   EXPECT_EQ(PagesSkipped(replayed.report), 4 * 19);
 }
@@ -183,7 +156,7 @@ TEST(FarSelection, BelievesTheIndexesOfKnownWritersOnly) {
     auto layout = ManyPages();
     layout.created_by = writer;
     const FarTree tree(sent, layout);
-    const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, TenRows());
+    const Replayed replayed = ExpectFarSelection(sent, tree.Open(kFar).get(), {}, TenRows());
     EXPECT_EQ(PagesSkipped(replayed.report) > 0, is_known);
   }
 }
@@ -229,7 +202,7 @@ TEST(FarSelection, IndexesThatAreWrongShiftNoRow) {
       SCOPED_TRACE(::testing::Message() << row << " " << by);
       FarTree tree(sent, ManyPages());
       Shift(&tree, row, by);
-      const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, TenRows());
+      const Replayed replayed = ExpectFarSelection(sent, tree.Open(kFar).get(), {}, TenRows());
       const bool is_beside = row == 2'000 || row == 3'000;
       EXPECT_EQ(PagesSkipped(replayed.report) > 0, !is_beside);
     }
@@ -312,7 +285,7 @@ TEST(FarSelection, TracesThatNobodyHasCostTheirFilters) {
     wishes.trace_ids->insert(std::string(16, static_cast<char>('a' + wishes.trace_ids->size())));
   }
   const FarTree tree(sent, layout);
-  const Replayed replayed = ExpectSelected(sent, tree.Open(kFar).get(), {}, wishes);
+  const Replayed replayed = ExpectFarSelection(sent, tree.Open(kFar).get(), {}, wishes);
   EXPECT_EQ(replayed.report.skipped(SkipCause::kTraceIds).row_groups, kFiles);
   // Ids take 16 bytes a row.
   EXPECT_LT(AskedOf(tree).num_bytes, kFiles * kRows * 4);

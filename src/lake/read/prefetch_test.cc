@@ -25,6 +25,7 @@ namespace {
 using df::testing::Answer;
 using df::testing::Between;
 using df::testing::FarTree;
+using df::testing::kFar;
 using df::testing::Messages;
 using df::testing::Replayed;
 using df::testing::ReplayTree;
@@ -94,9 +95,6 @@ FarTree MakeTree(otap::Signal signal, std::vector<otap::BatchPtr>* sent) {
   layout.child_rows_per_file = 300;
   return {*sent, layout};
 }
-
-constexpr storage::ReadOptions kFar{
-    .request_bytes = 1 << 20, .hole_bytes = 1, .tail_bytes = 64, .cache_bytes = 1 << 20};
 
 TEST(Prefetch, TablesAreAskedForTogether) {
   std::vector<otap::BatchPtr> sent;

@@ -47,6 +47,8 @@ RootCursor::RootCursor(const PartitionTask& task, const ReadOptions& options, Re
       screen_(options.selector, *task.files, task.signal,
               std::min(options.batch_size, kRowsBetween), context),
       context_(context),
+      dense_ahead_(task, context,
+                   [this](const RowGroupSummary& group) { return !IsUnwanted(group); }),
       needs_no_points_(context->needs_points != nullptr && !NeedsPoints()),
       resources_(*task.files, task.signal, options.resource_join, context),
       min_id_from_file_(task.root_files.size() + 1, kNoId),
@@ -148,10 +150,12 @@ void RootCursor::EnterNextFile() {
 }
 
 /// A row group is opened or passed over.
-void RootCursor::LeavePrefetched(int group) {
+void RootCursor::LeavePrefetched(int group, bool is_opened) {
   for (Prefetcher* prefetcher : {context_->prefetcher, context_->screens}) {
-    if (prefetcher != nullptr) {
+    if (prefetcher != nullptr && is_opened) {
       prefetcher->Leave(*summary(), group);
+    } else if (prefetcher != nullptr) {
+      prefetcher->PassOver(*summary(), group);
     }
   }
 }
@@ -220,23 +224,26 @@ bool RootCursor::NeedsFew(int64_t num_rows) const {
 Status RootCursor::OpenNextGroup() {
   const int group = next_group_++;
   const int64_t rows = num_rows(group);
-  LeavePrefetched(group);
+  group_file_ = dense_ahead_.Find(*summary());
+  group_file_ = group_file_ == nullptr ? file_ : group_file_;
+  LeavePrefetched(group, /*is_opened=*/true);
   auto open = [&]() -> Status {
     const std::vector<bool> wanted = DataLeaves(kind_);
     context_->needs_few = NeedsFew(rows);
     std::shared_ptr<void> ids_fetched;
     if (context_->needs_few) {  // perhaps few pages of the other columns
-      ids_fetched = file_->Announce(group, IdLeaves(kind_));
+      ids_fetched = group_file_->Announce(group, IdLeaves(kind_));
     } else {
-      file_->Prefetch(group);
+      group_file_->Prefetch(group);
     }
+    dense_ahead_.Follow(*summary(), group, !context_->needs_few);
     ARROW_ASSIGN_OR_RAISE(auto stream,
-                          file_->OpenRowGroup(group, wanted, context_->limits,
-                                              screened_.has_value() ? &*screened_ : nullptr));
-    ARROW_ASSIGN_OR_RAISE(ids_, file_->ReadIds(group, LeafIndex(kind_, "id")));
+                          group_file_->OpenRowGroup(group, wanted, context_->limits,
+                                                    screened_.has_value() ? &*screened_ : nullptr));
+    ARROW_ASSIGN_OR_RAISE(ids_, group_file_->ReadIds(group, LeafIndex(kind_, "id")));
     stream_ = std::move(stream);
     stream_row_ = 0;
-    slice_rows_ = SliceRows(*file_, group, wanted, context_->slice_bytes);
+    slice_rows_ = SliceRows(*group_file_, group, wanted, context_->slice_bytes);
     return Status::OK();
   };
   const Status status = CatchParquet({}, open);
@@ -381,6 +388,7 @@ void RootCursor::CloseGroup() {
         .Add({.pages = passed.num_pages, .bytes = passed.num_bytes});
   }
   stream_ = nullptr;
+  group_file_ = nullptr;
   screened_.reset();
   stream_held_.Set(0);
   ids_ = {};
@@ -434,7 +442,7 @@ bool RootCursor::SkipTakenGroup() {
   if (taken() == nullptr || rows == 0 || taken()->EndOfRun(next_group_, 0) < rows) {
     return false;
   }
-  LeavePrefetched(next_group_);
+  LeavePrefetched(next_group_, /*is_opened=*/false);
   counts().rows_left += rows;
   group_first_row_ += rows;
   ++next_group_;

@@ -8,6 +8,7 @@
 
 #include <arrow/result.h>
 
+#include "lake/read/dense_ahead.h"
 #include "lake/read/partition_reader.h"
 #include "lake/read/root_screen.h"
 #include "lake/resources/partition_resources.h"
@@ -89,7 +90,7 @@ class RootCursor {
   void DropFile(const Status& error);
   bool NeedsFew(int64_t num_rows) const;
   Status OpenNextGroup();
-  void LeavePrefetched(int group);
+  void LeavePrefetched(int group, bool is_opened);
   Status DecodeSlice();
   void CloseGroup();
   void CloseFile();
@@ -128,6 +129,7 @@ class RootCursor {
   std::shared_ptr<const select::Selector> selector_;  ///< null: everything is wanted
   RootScreen screen_;
   ReadContext* context_;
+  DenseAhead dense_ahead_;
   bool needs_no_points_;  ///< of a selection by time: no metric has any that is wanted
   PartitionResources resources_;
   std::vector<uint32_t> min_id_from_group_;  ///< by row group of the file: as by file
@@ -145,6 +147,7 @@ class RootCursor {
   /// Of the row group: what may be wanted, where that is known.
   std::optional<RowStretches> screened_;
   size_t next_stretch_ = 0;
+  std::shared_ptr<TableFile> group_file_;  ///< file_, or the same file opened ahead
   std::unique_ptr<RowGroupStream> stream_;
   int64_t stream_row_ = 0;  ///< that it gives next
   IdColumn ids_;

@@ -88,7 +88,7 @@ bool RootCursor::SkipScreenedGroup() {
   if (!screened_.has_value() || !screened_->empty()) {
     return false;
   }
-  LeavePrefetched(next_group_);
+  LeavePrefetched(next_group_, /*is_opened=*/false);
   LeaveOutRows(next_group_, 0, num_rows(next_group_));
   ++context_->report->payloads_skipped;
   group_first_row_ += num_rows(next_group_);

@@ -37,6 +37,12 @@ void Prefetcher::Add(const std::vector<FileSummaryPtr>& files, const IsNeeded& i
   is_sorted_ = false;
 }
 
+void Prefetcher::AddRowGroup(const FileSummaryPtr& file, int row_group, double place) {
+  items_.push_back({.place = place, .file = file, .row_group = row_group});
+  files_[file.get()].ahead.insert(row_group);
+  is_sorted_ = false;
+}
+
 std::shared_ptr<TableFile> Prefetcher::Find(const FileSummary& file) {
   GoOn();
   const auto found = files_.find(&file);
@@ -68,6 +74,16 @@ void Prefetcher::Leave(const FileSummary& file, int row_group) {
     Close(found);
   }
   GoOn();
+}
+
+void Prefetcher::PassOver(const FileSummary& file, int row_group) {
+  if (const auto found = files_.find(&file);
+      found != files_.end() && found->second.begun.contains(row_group)) {
+    if (const auto& opened = found->second.opened.result(); opened.ok()) {
+      (*opened)->LetGo(row_group);
+    }
+  }
+  Leave(file, row_group);
 }
 
 void Prefetcher::Forget(const FileSummary& file) {

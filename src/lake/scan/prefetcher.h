@@ -40,6 +40,12 @@ class Prefetcher {
   void Add(const std::vector<FileSummaryPtr>& files, const IsNeeded& is_needed,
            std::shared_ptr<const ScreenPlan> plan = nullptr);
 
+  /// Adds one row group, all of it. Those of lower `place` are fetched first.
+  void AddRowGroup(const FileSummaryPtr& file, int row_group, double place);
+
+  /// Begins to fetch what there is room for. The calls below do so, too.
+  void GoOn();
+
   /// Returns a file that was opened ahead, or null. Waits until it is open.
   std::shared_ptr<TableFile> Find(const FileSummary& file);
 
@@ -48,6 +54,9 @@ class Prefetcher {
 
   /// The reader opens a row group now, or passes over it. Makes room, and fetches the next ones.
   void Leave(const FileSummary& file, int row_group);
+
+  /// The reader does not open a row group: what was fetched of it goes.
+  void PassOver(const FileSummary& file, int row_group);
 
   /// Closes a file that could not be read. No more of it is fetched ahead.
   void Forget(const FileSummary& file);
@@ -68,7 +77,6 @@ class Prefetcher {
     int64_t bytes_to_announce = 0;  ///< while it is being opened
   };
 
-  void GoOn();
   bool Begin(const Item& item);
   Opened Open(const Item& item, const File& file);
   static int64_t BytesOf(const RowGroupSummary& group, const ScreenPlan* plan);

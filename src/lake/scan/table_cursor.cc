@@ -114,7 +114,12 @@ Result<std::shared_ptr<TableFile>> TableCursor::OpenFile(const FileSummary& summ
 Status TableCursor::Open(ChildRowGroup* group) {
   MakeRoomForIds(*group);
   ChildRowGroup::Content content;
-  ARROW_ASSIGN_OR_RAISE(content.file, OpenFile(*group->summary, LocationOf(*group)));
+  if (context_->prefetcher != nullptr) {  // it may have opened the file by itself
+    content.file = context_->prefetcher->Find(*group->summary);
+  }
+  if (content.file == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(content.file, OpenFile(*group->summary, LocationOf(*group)));
+  }
   if (context_->prefetcher != nullptr) {
     context_->prefetcher->Leave(*group->summary, group->index);
   }
