@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <arrow/filesystem/filesystem.h>
+#include <arrow/util/io_util.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -91,6 +92,10 @@ Result<DirectoryListing> ListLocal(const std::string& path) {
   const OpenDirectory directory(path);
   struct stat own{};
   if (directory.get() < 0 || fstat(directory.get(), &own) != 0) {
+    if (errno == ENOENT) {
+      return arrow::internal::IOErrorFromErrno(
+          ENOENT, fmt::format("'{}': {}", path, std::strerror(ENOENT)));
+    }
     return MakeError(ErrorKind::kFileDiscovery, fmt::format("'{}': {}", path, std::strerror(errno)),
                      {}, MayPass(errno));
   }

@@ -277,6 +277,16 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
   }
   const bool skips_times = wants_times && TrustsLevels(folders, &listing);
   WalkTables(directories->get(), base, bounds, skips_times ? &wants_times : nullptr, &folders);
+  if (std::any_of(folders.begin(), folders.end(),
+                  [](const TableFolder& folder) { return folder.listing.has_linked_times; })) {
+    // What a link leads to is of any time. Passed over in some tables, and not in those that have
+    // links, an hour would seem to lack children.
+    for (TableFolder& folder : folders) {
+      folder.top =
+          (*directories)->List(FullPath(base, std::string(otap::GetTable(folder.kind).directory)));
+    }
+    WalkTables(directories->get(), base, bounds, nullptr, &folders);
+  }
   std::map<std::string, PartitionListing> partitions;
   std::array<bool, otap::kTableCount> is_incomplete{};
   for (TableFolder& folder : folders) {

@@ -29,6 +29,7 @@ struct SealEntry {
   std::string level;   ///< its folders below the root table: "date=2026-11-30/hour=02"
   std::string path;    ///< below the base
   int64_t millis = 0;  ///< since the Unix epoch: when its rows were counted, as its name says
+  std::vector<std::string> older;  ///< paths of others of the level, the newest first
 };
 
 struct LakeListing {

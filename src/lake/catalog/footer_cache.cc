@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <parquet/xxhasher.h>
 
@@ -35,10 +37,11 @@ constexpr const char* kTables =
 /// taken for one.
 int64_t ChecksumOf(const FileEntry& entry, std::string_view summary) {
   const parquet::XxHasher hasher;
-  const std::string key =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{:016x}", entry.path, entry.size_bytes, entry.modified_nanos,
-                  entry.changed_nanos, entry.number.inode, hasher.Hash(summary));
-  return static_cast<int64_t>(hasher.Hash(std::string_view(key)));
+  fmt::memory_buffer key;
+  fmt::format_to(std::back_inserter(key), FMT_COMPILE("{}\n{}\n{}\n{}\n{}\n{:016x}"), entry.path,
+                 entry.size_bytes, entry.modified_nanos, entry.changed_nanos, entry.number.inode,
+                 hasher.Hash(summary));
+  return static_cast<int64_t>(hasher.Hash(std::string_view(key.data(), key.size())));
 }
 
 Status IoError(const std::string& path, const std::string& message) {

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <set>
 #include <utility>
 
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -39,12 +42,23 @@ int64_t SealMillis(std::string_view name) {
   name.remove_suffix(kSuffix.size());
   int64_t millis = -1;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), millis);
-  return error == std::errc() && end == name.data() + name.size() ? millis : -1;
+  const bool is_time = error == std::errc() && end == name.data() + name.size() && millis >= 0 &&
+                       millis <= std::numeric_limits<int64_t>::max() / 1'000'000;
+  return is_time ? millis : -1;
 }
 
 std::string_view LevelOfPartition(std::string_view partition) {
   const size_t slash = partition.find_last_of('/');
   return slash == std::string_view::npos ? std::string_view() : partition.substr(0, slash);
+}
+
+std::string_view NameInLevel(std::string_view partition) {
+  return partition.substr(partition.find_last_of('/') + 1);
+}
+
+bool IsInLevel(std::string_view partition) {
+  const std::string_view name = NameInLevel(partition);
+  return !name.starts_with("hour=") && !name.starts_with("date=");
 }
 
 std::string WriteSeal(const LevelSeal& seal, otap::Signal signal) {
@@ -56,12 +70,16 @@ std::string WriteSeal(const LevelSeal& seal, otap::Signal signal) {
   text["sealed_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", time);
   text["sealed_at_unix_nano"] = seal.sealed_nanos;
   text["rows"] = nlohmann::ordered_json::object();
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    if (const int64_t rows = seal.rows[otap::TableIndex(table.kind)]; rows > 0) {
-      text["rows"][std::string(table.directory)] = rows;
+  for (const auto& [partition, rows] : seal.partitions) {
+    nlohmann::ordered_json& of_partition = text["rows"][partition];
+    of_partition = nlohmann::ordered_json::object();
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      if (const int64_t count = rows[otap::TableIndex(table.kind)]; count > 0) {
+        of_partition[std::string(table.directory)] = count;
+      }
     }
   }
-  return text.dump(2) + "\n";
+  return text.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 Result<LevelSeal> ReadSeal(std::string_view text, otap::Signal signal) {
@@ -85,15 +103,51 @@ Result<LevelSeal> ReadSeal(std::string_view text, otap::Signal signal) {
     return Status::Invalid("expected the keys sealed_at_unix_nano and rows");
   }
   seal.sealed_nanos = sealed->get<int64_t>();
-  for (const auto& [name, count] : rows->items()) {
-    const otap::TableInfo* const table = otap::FindTable(name);
-    if (table == nullptr || !table->has_signal(signal) || !count.is_number_integer() ||
-        count.get<int64_t>() < 0) {
+  for (const auto& [partition, tables] : rows->items()) {
+    if (!tables.is_object()) {
       return Status::Invalid(
-          fmt::format("rows: found '{}': {}, expected a table of {} and a number of rows",
-                      PrintableText(name), PrintableText(count.dump()), otap::Name(signal)));
+          fmt::format("rows: found '{}' without a map of tables", PrintableText(partition)));
     }
-    seal.rows[otap::TableIndex(table->kind)] = count.get<int64_t>();
+    TableRows& counts = seal.partitions[partition];
+    for (const auto& [name, count] : tables.items()) {
+      const otap::TableInfo* const table = otap::FindTable(name);
+      if (table == nullptr || !table->has_signal(signal) || !count.is_number_integer() ||
+          count.get<int64_t>() < 0) {
+        return Status::Invalid(
+            fmt::format("rows: found '{}': {}, expected a table of {} and a number of rows",
+                        PrintableText(name), PrintableText(count.dump()), otap::Name(signal)));
+      }
+      counts[otap::TableIndex(table->kind)] = count.get<int64_t>();
+    }
+  }
+  return seal;
+}
+
+Result<LevelSeal> ReadSealFile(storage::Store& store, const std::string& base,
+                               const SealEntry& entry, std::vector<Status>* errors) {
+  const auto read = [&](const std::string& path) -> Result<LevelSeal> {
+    ARROW_ASSIGN_OR_RAISE(const auto file, store.OpenFile(FullPath(base, path)));
+    ARROW_ASSIGN_OR_RAISE(const int64_t size_bytes, file->GetSize());
+    if (size_bytes > kMostSealBytes) {
+      return Status::Invalid(
+          fmt::format("found {} bytes, expected at most {}", size_bytes, kMostSealBytes));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, size_bytes));
+    return ReadSeal(std::string_view(*bytes), entry.signal);
+  };
+  Result<LevelSeal> seal = read(entry.path);
+  const std::string* path = &entry.path;
+  for (size_t i = 0; !seal.ok() && i <= entry.older.size(); ++i) {
+    errors->push_back(
+        MakeError(ErrorKind::kFileDiscovery,
+                  fmt::format("the seal cannot be read: {}", seal.status().message()),
+                  {.partition = entry.level,
+                   .table = std::string(otap::GetTable(otap::RootTable(entry.signal)).directory),
+                   .file = *path}));
+    if (i < entry.older.size()) {
+      path = &entry.older[i];
+      seal = read(*path);
+    }
   }
   return seal;
 }

@@ -1,12 +1,14 @@
 #include "lake/catalog/table_walk.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include <arrow/util/io_util.h>
 #include <fmt/format.h>
 
 #include "lake/catalog/level_seal.h"
@@ -20,6 +22,8 @@ using storage::DirectoryListing;
 using storage::FileNumber;
 
 constexpr int kMaxDepth = 16;
+/// Of a day or hour. One stays where its writer ended before it could take it away.
+constexpr size_t kMostOlderSeals = 16;
 
 /// The state of one walk.
 class TableWalk {
@@ -109,6 +113,9 @@ class TableWalk {
       return;
     }
     auto listed = directories_->List(FullPath(base_, directory.path));
+    if (arrow::internal::ErrnoFromStatus(listed.status()) == ENOENT) {
+      return;  // gone since it was named
+    }
     if (listed.ok() && listed->number.is_known()) {
       const auto [known, is_new] = visited_.emplace(listed->number, directory.path);
       if (!is_new) {
@@ -194,8 +201,10 @@ class TableWalk {
                     .partition = directory.partition,
                     .depth = directory.depth + 1,
                     .day = std::nullopt};
-    if (wants_times_ != nullptr && !entry.is_link) {
-      if (const auto times = TimesOf(directory, name); times.has_value()) {
+    if (wants_times_ != nullptr) {
+      const auto times = TimesOf(directory, name);
+      listing_.has_linked_times = listing_.has_linked_times || (entry.is_link && times.has_value());
+      if (!entry.is_link && times.has_value()) {
         if (!(*wants_times_)(*times)) {
           ++listing_.num_folders_skipped;
           return;
@@ -236,11 +245,26 @@ class TableWalk {
         continue;
       }
       SealEntry& seal = listing_.seals[directory.partition];
-      if (seal.path.empty() || seal.millis < millis) {
+      std::string path = directory.path + "/" + entry.name;
+      if (seal.path.empty()) {
         seal = {.signal = signal,
                 .level = directory.partition,
-                .path = directory.path + "/" + entry.name,
-                .millis = millis};
+                .path = std::move(path),
+                .millis = millis,
+                .older = {}};
+        continue;
+      }
+      if (millis > seal.millis) {
+        std::swap(path, seal.path);
+        seal.millis = millis;
+      }
+      const auto is_newer = [](const std::string& a, const std::string& b) {
+        return SealMillis(NameInLevel(a)) > SealMillis(NameInLevel(b));
+      };
+      seal.older.insert(std::upper_bound(seal.older.begin(), seal.older.end(), path, is_newer),
+                        path);
+      if (seal.older.size() > kMostOlderSeals) {
+        seal.older.pop_back();
       }
     }
   }

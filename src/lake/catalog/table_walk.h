@@ -32,7 +32,8 @@ struct TableListing {
   std::vector<Status> notices;
   int64_t num_files = 0;
   int64_t num_folders_skipped = 0;
-  bool is_incomplete = false;  ///< there are directories whose files are not listed
+  bool has_linked_times = false;  ///< of days or hours there are links, which were walked
+  bool is_incomplete = false;     ///< there are directories whose files are not listed
 };
 
 /// Directories that no walk of a table enters, with what they are.

@@ -6,28 +6,10 @@
 #include <string_view>
 #include <utility>
 
-#include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 #include <fmt/format.h>
-
-#include "base/units.h"
 
 namespace df::lake {
 namespace {
-
-/// Far more than a line for each table.
-constexpr int64_t kMostSealBytes = 64_KiB;
-
-Result<LevelSeal> Read(storage::Store& store, const std::string& base, const SealEntry& entry) {
-  ARROW_ASSIGN_OR_RAISE(const auto file, store.OpenFile(FullPath(base, entry.path)));
-  ARROW_ASSIGN_OR_RAISE(const int64_t size_bytes, file->GetSize());
-  if (size_bytes > kMostSealBytes) {
-    return Status::Invalid(
-        fmt::format("found {} bytes, expected at most {}", size_bytes, kMostSealBytes));
-  }
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, size_bytes));
-  return ReadSeal(std::string_view(*bytes), entry.signal);
-}
 
 /// Tells whether a partition has files of tables that no other signal has.
 bool HasFilesOf(const PartitionListing& partition, otap::Signal signal) {
@@ -63,20 +45,18 @@ void SealCheck::OnListed(const LakeListing& listing, const std::vector<otap::Sig
       done.insert(*known);
       continue;
     }
-    Count count{.level = {.seal = seal, .rows = {}}, .partitions = {}, .num_left = 0};
-    bool is_wanted = true;
+    Count count;
+    count.level.seal = seal;
     for (const PartitionListing* const partition : by_level[seal.level]) {
-      if (HasFilesOf(*partition, seal.signal)) {
+      if (IsInLevel(partition->partition) && HasFilesOf(*partition, seal.signal) &&
+          (!wants_partition || wants_partition(partition->partition))) {
         count.partitions.emplace(partition->partition, false);
-        is_wanted = is_wanted && (!wants_partition || wants_partition(partition->partition));
       }
     }
     count.num_left = count.partitions.size();
-    if (!is_wanted || count.num_left == 0) {
+    if (count.num_left == 0) {
       done.emplace(key, seal.millis);
-      if (is_wanted) {
-        counted_.push_back(std::move(count.level));
-      }
+      counted_.push_back(std::move(count.level));
       continue;
     }
     const auto earlier = open_.find(key);
@@ -115,53 +95,68 @@ void SealCheck::Add(const PartitionListing& listing, const PartitionFiles& files
     if (listed == count.partitions.end() || std::exchange(listed->second, true)) {
       continue;
     }
-    AddSealedRows(signal, listing, files, &count.level.rows);
-    if (is_whole && --count.num_left > 0) {
-      continue;
+    const std::string name(NameInLevel(listing.partition));
+    AddSealedRows(signal, listing, files, &count.level.partitions[name]);
+    if (!is_whole) {
+      count.level.unknown.insert(name);
     }
-    done_.insert_or_assign(open->first, count.level.seal.millis);
-    if (is_whole) {
+    if (--count.num_left == 0) {
+      done_.insert_or_assign(open->first, count.level.seal.millis);
       counted_.push_back(std::move(count.level));
+      open_.erase(open);
     }
-    open_.erase(open);
   }
 }
 
 std::vector<CountedLevel> SealCheck::TakeCounted() { return std::exchange(counted_, {}); }
 
 void CompareWithSeal(storage::Store& store, const std::string& base, const CountedLevel& level,
+                     const std::function<bool(const std::string&)>& wants_partition,
                      std::vector<Status>* problems, std::vector<Status>* notices) {
-  const Result<LevelSeal> seal = Read(store, base, level.seal);
-  const otap::TableInfo& root = otap::GetTable(otap::RootTable(level.seal.signal));
+  const Result<LevelSeal> seal = ReadSealFile(store, base, level.seal, notices);
   if (!seal.ok()) {
-    notices->push_back(
-        MakeError(ErrorKind::kFileDiscovery,
-                  fmt::format("the seal cannot be read, and rows are not compared with it: {}",
-                              seal.status().message()),
-                  {.partition = level.seal.level,
-                   .table = std::string(root.directory),
-                   .file = level.seal.path}));
     return;
   }
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    const int64_t found = level.rows[otap::TableIndex(table.kind)];
-    const int64_t sealed = seal->rows[otap::TableIndex(table.kind)];
-    if (found == sealed) {
-      continue;
+  TableRows more{};
+  const auto compare = [&](const std::string& name, const TableRows& found,
+                           const TableRows& sealed) {
+    const std::string partition = fmt::format("{}/{}", level.seal.level, name);
+    if (level.unknown.contains(name) || (wants_partition && !wants_partition(partition))) {
+      return;
     }
-    const Location location{.partition = level.seal.level,
-                            .table = std::string(table.directory),
-                            .file = level.seal.path};
-    if (found < sealed) {
-      problems->push_back(MakeError(
-          ErrorKind::kMissingFile,
-          fmt::format("found {} rows, expected {}, as sealed: files are missing", found, sealed),
-          location));
-    } else {
-      notices->push_back(MakeError(
-          ErrorKind::kFileDiscovery,
-          fmt::format("found {} rows, {} of them since it was sealed", found, found - sealed),
-          location));
+    const bool is_gone = found == TableRows{};
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      const size_t index = otap::TableIndex(table.kind);
+      more[index] += std::max<int64_t>(found[index] - sealed[index], 0);
+      // Of a partition that is gone as a whole one line is enough.
+      if (found[index] < sealed[index] &&
+          (!is_gone || table.kind == otap::RootTable(level.seal.signal))) {
+        problems->push_back(MakeError(
+            ErrorKind::kMissingFile,
+            fmt::format("found {} rows, expected {}, as sealed: {}", found[index], sealed[index],
+                        is_gone ? "the files of the partition are missing" : "files are missing"),
+            {.partition = partition,
+             .table = std::string(table.directory),
+             .file = level.seal.path}));
+      }
+    }
+  };
+  for (const auto& [name, sealed] : seal->partitions) {
+    const auto found = level.partitions.find(name);
+    compare(name, found == level.partitions.end() ? TableRows{} : found->second, sealed);
+  }
+  for (const auto& [name, found] : level.partitions) {
+    if (!seal->partitions.contains(name)) {
+      compare(name, found, {});
+    }
+  }
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (const int64_t rows = more[otap::TableIndex(table.kind)]; rows > 0) {
+      notices->push_back(MakeError(ErrorKind::kFileDiscovery,
+                                   fmt::format("found {} rows more than were sealed", rows),
+                                   {.partition = level.seal.level,
+                                    .table = std::string(table.directory),
+                                    .file = level.seal.path}));
     }
   }
 }

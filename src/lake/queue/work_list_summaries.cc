@@ -198,7 +198,7 @@ void WorkList::CompareWithSeals() {
   std::vector<Status> problems;
   std::vector<Status> notices;
   for (const CountedLevel& level : counted) {
-    CompareWithSeal(*store_, base_, level, &problems, &notices);
+    CompareWithSeal(*store_, base_, level, read_.wants_partition, &problems, &notices);
   }
   lock.lock();
   for (const Status& problem : problems) {

@@ -257,7 +257,9 @@ std::optional<Status> ExpectedChildren::Describe(TableKind table,
   const std::string_view name = otap::GetTable(table).directory;
   const std::string_view root =
       otap::GetTable(otap::GetTable(table).parent.value_or(root_)).directory;
-  const Location location{.partition = partition, .table = std::string(name), .file = ""};
+  const auto location = [&] {
+    return Location{.partition = partition, .table = std::string(name), .file = ""};
+  };
   if (IsExpected(table)) {
     if (sums.missing.num_rows == 0) {
       return std::nullopt;
@@ -271,7 +273,7 @@ std::optional<Status> ExpectedChildren::Describe(TableKind table,
             : fmt::format("found no data point in {} for {} rows of {} of its type ({}): a file "
                           "may be missing",
                           name, sums.missing.num_rows, root, ToText(sums.missing.ids)),
-        location);
+        location());
   }
   const Stretch& longest = sums.longest;
   const auto others = static_cast<double>(sums.num_with + sums.num_without - longest.num_rows);
@@ -285,7 +287,7 @@ std::optional<Status> ExpectedChildren::Describe(TableKind table,
                                "of the other {} have one: a file may be missing",
                                name, longest.num_rows, root, ToText(longest.ids), sums.num_with,
                                static_cast<int64_t>(others)),
-                   location);
+                   location());
 }
 
 /// What rows between the files of a table tell of a file that is missing there.

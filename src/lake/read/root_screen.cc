@@ -20,13 +20,23 @@ constexpr size_t kMostIdsLookedUp = 1024;
 
 bool IsMuch(int64_t num_wanted, int64_t num_rows) { return num_wanted > num_rows / 4 * 3; }
 
+/// Tells whether a column is named as a leaf: "scope.name", say.
+bool IsNamed(const Leaf& leaf, std::string_view column) {
+  if (leaf.parent == nullptr) {
+    return leaf.column->name == column;
+  }
+  const std::string_view outer = leaf.parent->name;
+  return column.size() > outer.size() && column.starts_with(outer) && column[outer.size()] == '.' &&
+         column.substr(outer.size() + 1) == leaf.column->name;
+}
+
 /// Returns the leaves of columns, or of all in a struct, as Condition::RootPartColumns names them.
 std::vector<bool> LeavesNamed(otap::TableKind kind, const std::vector<std::string_view>& columns) {
   std::vector<bool> wanted;
   for (const Leaf& leaf : LeavesOf(kind)) {
     wanted.push_back(
         std::any_of(columns.begin(), columns.end(), [&](const std::string_view column) {
-          return leaf.path() == column || (leaf.parent != nullptr && leaf.parent->name == column &&
+          return IsNamed(leaf, column) || (leaf.parent != nullptr && leaf.parent->name == column &&
                                            leaf.column->role == otap::ColumnRole::kData);
         }));
   }

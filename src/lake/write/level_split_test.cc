@@ -404,6 +404,24 @@ TEST_F(ForeignLevels, AreBelievedWhereEveryTableSaysWhatTheyMean) {
   EXPECT_GT(replayed.num_folders_skipped, 1);
 }
 
+TEST(Levels, AnHourThatIsALinkInOneTableLeavesNoOrphans) {
+  RandomEngine random(37);
+  const Draw draw = [&] {
+    return std::optional(kMidnight + static_cast<int64_t>(random() % 3) * kHour);
+  };
+  const auto sent = BatchesWithTimes(2, otap::Signal::kLogs, draw, random);
+  TemporaryFolder folder;
+  const fs::path base = folder.path() / "base";
+  WriteHours(MakeLocalStore(base.string()).get(), sent, 1);
+  for (const char* path : {"log_attrs/date=2024-10-04/hour=00", "logs/date=2024-10-04/hour=02"}) {
+    fs::rename(base / path, folder.path() / "away");
+    fs::rename(folder.path() / "away", folder.path() / fs::path(path).filename());
+    fs::create_directory_symlink(folder.path() / fs::path(path).filename(), base / path);
+  }
+  EXPECT_EQ(ExpectSlice(sent, base, kMidnight + kHour, kMidnight + 2 * kHour).num_folders_skipped,
+            0);
+}
+
 TEST(Levels, LinksAreNotBelieved) {
   RandomEngine random(37);
   const Draw draw = [] { return std::optional(kMidnight + kHour); };

@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 #include <fmt/format.h>
 
 #include "base/durable_file.h"
 #include "base/logging.h"
+#include "base/text.h"
 #include "lake/catalog/footer_announcer.h"
 #include "lake/catalog/time_levels.h"
 
@@ -61,7 +61,7 @@ std::vector<Sealer::Level> Sealer::FindLevels(const LakeListing& listing) const 
     const auto times = TimesOfLevel(path);
     for (const otap::Signal signal : otap::kAllSignals) {
       const size_t root = otap::TableIndex(otap::RootTable(signal));
-      if (!times.has_value() || partition.tables[root].empty()) {
+      if (!times.has_value() || !IsInLevel(partition.partition) || partition.tables[root].empty()) {
         continue;
       }
       Level& level = levels[{signal, path}];
@@ -137,8 +137,8 @@ Sealer::Outcome Sealer::Look(int64_t now_nanos, const std::function<bool()>& is_
   return outcome;
 }
 
-Result<TableRows> Sealer::Count(const Level& level, const std::function<bool()>& is_stopped) {
-  TableRows rows{};
+Result<PartitionRows> Sealer::Count(const Level& level, const std::function<bool()>& is_stopped) {
+  PartitionRows rows;
   for (const PartitionListing* const listing : level.partitions) {
     PartitionFiles files;
     files.partition = listing->partition;
@@ -164,28 +164,36 @@ Result<TableRows> Sealer::Count(const Level& level, const std::function<bool()>&
         files.of(table.kind).push_back(std::move(summary));
       }
     }
-    AddSealedRows(level.signal, wanted, files, &rows);
+    const std::string name(NameInLevel(listing->partition));
+    if (!IsValidUtf8(name)) {
+      return Status::Invalid("the name of a partition is not UTF-8, which a seal cannot say");
+    }
+    AddSealedRows(level.signal, wanted, files, &rows[name]);
   }
   return rows;
 }
 
 /// A level that has lost rows is not sealed anew: nobody would see that they are gone.
-Status Sealer::CheckNothingIsGone(const Level& level, const TableRows& rows) {
+Status Sealer::CheckNothingIsGone(const Level& level, const PartitionRows& rows) {
   if (level.seal == nullptr) {
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(const auto file,
-                        store_->OpenFile(FullPath(store_->uri().path, level.seal->path)));
-  ARROW_ASSIGN_OR_RAISE(const int64_t size_bytes, file->GetSize());
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, size_bytes));
-  ARROW_ASSIGN_OR_RAISE(const LevelSeal earlier, ReadSeal(std::string_view(*bytes), level.signal));
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    const size_t index = otap::TableIndex(table.kind);
-    if (rows[index] < earlier.rows[index]) {
-      return Status::Invalid(
-          fmt::format("files were added since {}, and others are missing: found {} rows of {}, "
-                      "expected at least {}; remove the seal to accept that",
-                      level.seal->path, rows[index], table.directory, earlier.rows[index]));
+  std::vector<Status> errors;
+  const Result<LevelSeal> earlier = ReadSealFile(*store_, store_->uri().path, *level.seal, &errors);
+  if (!earlier.ok()) {
+    return errors.front();
+  }
+  for (const auto& [partition, sealed] : earlier->partitions) {
+    const auto known = rows.find(partition);
+    const TableRows found = known == rows.end() ? TableRows{} : known->second;
+    for (const otap::TableInfo& table : otap::AllTables()) {
+      const size_t index = otap::TableIndex(table.kind);
+      if (found[index] < sealed[index]) {
+        return Status::Invalid(fmt::format(
+            "files are missing since {} was made: found {} rows of {} in {}, expected at least {}; "
+            "remove the seal to accept that",
+            level.seal->path, found[index], table.directory, partition, sealed[index]));
+      }
     }
   }
   return Status::OK();
@@ -196,17 +204,26 @@ Status Sealer::Seal(const Level& level, int64_t now_nanos,
   if (level.is_incomplete) {
     return Status::Invalid("folders of it could not be listed");
   }
-  ARROW_ASSIGN_OR_RAISE(const TableRows rows, Count(level, is_stopped));
+  ARROW_ASSIGN_OR_RAISE(PartitionRows rows, Count(level, is_stopped));
   ARROW_RETURN_NOT_OK(CheckNothingIsGone(level, rows));
+  const std::string text =
+      WriteSeal({.sealed_nanos = now_nanos, .partitions = std::move(rows)}, level.signal);
+  if (std::ssize(text) > kMostSealBytes) {
+    return Status::Invalid(
+        fmt::format("it has {} partitions, more than a seal can name", level.partitions.size()));
+  }
   const std::string folder =
       fmt::format("{}/{}/{}", store_->uri().path,
                   otap::GetTable(otap::RootTable(level.signal)).directory, level.path);
-  ARROW_RETURN_NOT_OK(Write(fmt::format("{}/{}", folder, SealName(now_nanos)),
-                            WriteSeal({.sealed_nanos = now_nanos, .rows = rows}, level.signal)));
+  ARROW_RETURN_NOT_OK(Write(fmt::format("{}/{}", folder, SealName(now_nanos)), text));
   if (level.seal != nullptr) {
-    const std::string earlier = FullPath(store_->uri().path, level.seal->path);
-    if (const Status removed = store_->RemoveFile(earlier); !removed.ok()) {
-      LogDebug("the seal before is left: {}", removed.message());  // the newest counts
+    std::vector<std::string> earlier = level.seal->older;
+    earlier.push_back(level.seal->path);
+    for (const std::string& path : earlier) {
+      const Status removed = store_->RemoveFile(FullPath(store_->uri().path, path));
+      if (!removed.ok()) {
+        LogDebug("the seal before is left: {}", removed.message());  // the newest counts
+      }
     }
   }
   return Status::OK();

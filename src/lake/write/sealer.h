@@ -58,8 +58,8 @@ class Sealer {
   std::vector<Level> FindLevels(const LakeListing& listing) const;
   bool IsVouchedFor(otap::Signal signal);
   Status Seal(const Level& level, int64_t now_nanos, const std::function<bool()>& is_stopped);
-  Result<TableRows> Count(const Level& level, const std::function<bool()>& is_stopped);
-  Status CheckNothingIsGone(const Level& level, const TableRows& rows);
+  Result<PartitionRows> Count(const Level& level, const std::function<bool()>& is_stopped);
+  Status CheckNothingIsGone(const Level& level, const PartitionRows& rows);
   Status Write(const std::string& path, const std::string& text);
 
   std::shared_ptr<storage::Store> store_;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -131,9 +132,19 @@ class SealerTest : public ::testing::Test {
     return MessagesOf(list->Report().notices);
   }
 
+  /// Gives the files of a folder a time behind that of the next look.
+  static void MakeNewer(const fs::path& folder) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.path().extension() == ".parquet") {
+        fs::last_write_time(entry.path(), fs::file_time_type::clock::now() + std::chrono::hours(2));
+      }
+    }
+  }
+
   fs::path base() const { return folder_.path(); }
 
   TemporaryFolder folder_;
+  std::error_code ignored_;
   df::testing::RandomEngine random_{77};
   std::chrono::system_clock::time_point now_ =
       std::chrono::system_clock::now() + std::chrono::hours(2);
@@ -175,8 +186,11 @@ TEST_F(SealerTest, SaysTheRowsOfEveryTable) {
     const LevelSeal seal = ReadSeal(text, signal).ValueOrDie();
     EXPECT_EQ(seal.sealed_nanos, Now());
     EXPECT_EQ(WriteSeal(seal, signal), text);
-    for (size_t i = 0; i < sealed.size(); ++i) {
-      sealed[i] += seal.rows[i];
+    EXPECT_GT(seal.partitions.size(), 0U);
+    for (const auto& [partition, rows] : seal.partitions) {
+      for (size_t i = 0; i < sealed.size(); ++i) {
+        sealed[i] += rows[i];
+      }
     }
   }
   // The tree has all rows of all tables in hours.
@@ -203,8 +217,9 @@ TEST_F(SealerTest, APartitionOfEveryTableThatIsGoneIsNamed) {
   }
   EXPECT_GT(num_removed, 3);
   const auto problems = Problems();
-  EXPECT_THAT(problems, Contains(AllOf(HasSubstr("as sealed: files are missing"),
-                                       HasSubstr("table=spans"), HasSubstr("hour=02"))));
+  EXPECT_THAT(problems,
+              Contains(AllOf(HasSubstr("as sealed: the files of the partition are missing"),
+                             HasSubstr("table=spans"), HasSubstr("hour=02"))));
   EXPECT_THAT(problems, ::testing::Each(HasSubstr("as sealed")));
   // Other signals have theirs.
   ReadOptions read;
@@ -230,7 +245,6 @@ TEST_F(SealerTest, LateRowsAreANoticeUntilTheyAreSealedToo) {
   Look();
   const auto before = Seals();
   Write(kMidnight + kHour, kHour);
-  const fs::path hour = base() / "logs/date=2024-10-04/hour=01";
   for (const auto& entry : fs::recursive_directory_iterator(base())) {
     if (entry.path().extension() == ".parquet" &&
         (entry.path().string().find("hour=01") != std::string::npos ||
@@ -239,7 +253,7 @@ TEST_F(SealerTest, LateRowsAreANoticeUntilTheyAreSealedToo) {
     }
   }
   EXPECT_THAT(Problems(), IsEmpty());
-  EXPECT_THAT(Notices(), Contains(AllOf(HasSubstr("of them since it was sealed"),
+  EXPECT_THAT(Notices(), Contains(AllOf(HasSubstr("rows more than were sealed"),
                                         HasSubstr("table=logs"), HasSubstr("hour=01"))));
   now_ += std::chrono::minutes(20);
   EXPECT_EQ(Look().num_sealed, 0) << "late rows may still be coming";
@@ -266,18 +280,14 @@ TEST_F(SealerTest, WhatHasLostRowsIsNotSealedAnew) {
       df::testing::WithTimes(*df::testing::RandomBatch(otap::Signal::kLogs, shape, random_),
                              [] { return std::optional(kMidnight + kHour); });
   WriteHours(MakeLocalStore(base().string()).get(), {late}, 1);
-  for (const auto& entry : fs::recursive_directory_iterator(hour)) {
-    if (entry.path().extension() == ".parquet") {
-      fs::last_write_time(entry.path(), fs::file_time_type::clock::now() + std::chrono::hours(2));
-    }
-  }
+  MakeNewer(hour);
   now_ += std::chrono::hours(1);
   const Sealer::Outcome outcome = Look();
   EXPECT_EQ(outcome.num_failed, 1);
   EXPECT_EQ(outcome.num_sealed, 0);
   EXPECT_EQ(Seals(), seals);
   EXPECT_THAT(Problems(),
-              Contains(AllOf(HasSubstr("found 1 rows"), HasSubstr("as sealed: files are missing"),
+              Contains(AllOf(HasSubstr("as sealed: the files of the partition are missing"),
                              HasSubstr("table=logs"), HasSubstr("hour=01"))));
 }
 
@@ -313,6 +323,62 @@ TEST_F(SealerTest, PartitionsThatAreNotWantedAreNotMissed) {
   ASSERT_EQ(wanted.size(), static_cast<size_t>(kNumHours + 1));
   read.wants_partition = [&](const std::string& name) { return wanted.contains(name); };
   EXPECT_THAT(Problems(read), IsEmpty());
+  for (const auto& table : fs::directory_iterator(base())) {
+    for (const std::string& level : levels) {
+      for (const auto& entry : fs::directory_iterator(table.path() / level, ignored_)) {
+        if (entry.is_directory() &&
+            !wanted.contains(fs::relative(entry.path(), table.path()).string())) {
+          fs::remove_all(entry.path());
+        }
+      }
+    }
+  }
+  EXPECT_THAT(Problems(read), IsEmpty());
+  EXPECT_THAT(Problems(), Contains(HasSubstr("as sealed")));
+}
+
+TEST_F(SealerTest, LateRowsDoNotStandForRowsThatAreGone) {
+  Look();
+  const fs::path hour = base() / "logs/date=2024-10-04/hour=01";
+  for (const auto& entry : fs::directory_iterator(hour)) {
+    if (entry.is_directory()) {
+      fs::remove_all(entry.path());
+      break;
+    }
+  }
+  Write(kMidnight + kHour, kHour);  // more than are gone
+  MakeNewer(hour);
+  now_ += std::chrono::hours(1);
+  EXPECT_EQ(Look().num_failed, 1);
+  EXPECT_THAT(Problems(), Contains(AllOf(HasSubstr("as sealed"), HasSubstr("table=logs"))));
+}
+
+TEST_F(SealerTest, AnOlderSealCountsWhereTheNewestCannotBeRead) {
+  Look();
+  const fs::path hour = base() / "logs/date=2024-10-04/hour=01";
+  std::ofstream(hour / "_sealed-8999999999999.json") << "";
+  std::ofstream(hour / "_sealed-8999999999998.json") << "[]";
+  EXPECT_THAT(Problems(), IsEmpty());
+  EXPECT_THAT(Notices(), SizeIs(2));
+  for (const auto& entry : fs::directory_iterator(hour)) {
+    if (entry.is_directory()) {
+      fs::remove_all(entry.path());
+    }
+  }
+  EXPECT_THAT(Problems(), Contains(AllOf(HasSubstr("as sealed"), HasSubstr("table=logs"))));
+}
+
+/// Other writers put files into the folders of hours.
+TEST_F(SealerTest, AnHourIsNoPartitionOfItsDay) {
+  for (const auto& table : fs::directory_iterator(base())) {
+    for (const auto& entry : fs::recursive_directory_iterator(table.path())) {
+      if (entry.path().extension() == ".parquet") {
+        fs::rename(entry.path(),
+                   entry.path().parent_path().parent_path() / entry.path().filename());
+      }
+    }
+  }
+  EXPECT_EQ(Look().num_sealed, 0);
 }
 
 TEST_F(SealerTest, ASealThatCannotBeReadIsNamed) {
@@ -320,11 +386,11 @@ TEST_F(SealerTest, ASealThatCannotBeReadIsNamed) {
   const auto seals = Seals();
   std::ofstream(base() / seals[0]) << "{\"otap_seal\": 9}";
   std::ofstream(base() / seals[1]) << "nonsense";
-  std::ofstream(base() / seals[2]) << std::string(100'000, ' ');
+  std::ofstream(base() / seals[2]) << std::string(5'000'000, ' ');
   const auto notices = Notices();
   EXPECT_THAT(notices, Contains(HasSubstr("found version 9, expected 1")));
   EXPECT_THAT(notices, Contains(HasSubstr("found no JSON object with the key otap_seal")));
-  EXPECT_THAT(notices, Contains(HasSubstr("found 100000 bytes, expected at most 65536")));
+  EXPECT_THAT(notices, Contains(HasSubstr("found 5000000 bytes, expected at most 4194304")));
   EXPECT_THAT(Problems(), IsEmpty());
 }
 
@@ -349,7 +415,7 @@ TEST_F(SealerTest, AFollowerComparesWithASealThatComesLater) {
   std::string text{std::istreambuf_iterator<char>(file), {}};
   const size_t digit = text.rfind(": ") + 2;
   text.insert(digit, "9");
-  std::ofstream(base() / seal.substr(0, seal.find_last_of('/')) / "_sealed-9999999999999.json")
+  std::ofstream(base() / seal.substr(0, seal.find_last_of('/')) / "_sealed-9000000000000.json")
       << text;
   for (int i = 0; i < 3; ++i) {
     now_ += std::chrono::seconds(2);
@@ -435,7 +501,8 @@ TEST(LevelSeal, ItsNameSaysWhenItWasMade) {
   EXPECT_EQ(SealName(1'700'000'000'123'456'789), "_sealed-1700000000123.json");
   EXPECT_EQ(SealMillis("_sealed-1700000000123.json"), 1'700'000'000'123);
   for (const char* other : {"_sealed", "_sealed-.json", "_sealed-12x.json", "sealed-12.json",
-                            "_sealed-12.json.tmp", "_sealed-99999999999999999999.json"}) {
+                            "_sealed-12.json.tmp", "_sealed-99999999999999999999.json",
+                            "_sealed-9223372036854775807.json", "_sealed--5.json"}) {
     EXPECT_EQ(SealMillis(other), -1) << other;
   }
 }
