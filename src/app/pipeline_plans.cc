@@ -27,18 +27,10 @@ bool NamesSecret(std::string_view key) {
          });
 }
 
-ValuePtr Replaced(const ValuePtr& value) {
-  if (value == nullptr || value->kind == Value::Kind::kNull) {
-    return value;
-  }
-  if (value->kind == Value::Kind::kMap) {
-    std::vector<std::pair<std::string, ValuePtr>> entries;
-    for (const Value::Entry& entry : value->entries) {
-      entries.emplace_back(entry.key, Replaced(entry.value));
-    }
-    return config::MakeMap(std::move(entries));
-  }
-  return config::MakeText(std::string(kReplaced));
+/// Tells whether a text stands elsewhere as a whole: a default would be in the document.
+bool IsReferenceOnly(std::string_view written) {
+  return (written.starts_with("${env:") || written.starts_with("${file:")) &&
+         written.find('}') == written.size() - 1 && written.find(":-") == std::string_view::npos;
 }
 
 /// The reference to the environment instead of what the environment has, in YAML and in JSON.
@@ -49,6 +41,23 @@ ValuePtr AsWritten(const Value& value) {
   written->reference = value.reference;
   written->is_quoted = value.is_quoted;
   return written;
+}
+
+ValuePtr Replaced(const ValuePtr& value) {
+  if (value == nullptr || value->kind == Value::Kind::kNull) {
+    return value;
+  }
+  if (IsReferenceOnly(value->reference)) {
+    return AsWritten(*value);
+  }
+  if (value->kind == Value::Kind::kMap) {
+    std::vector<std::pair<std::string, ValuePtr>> entries;
+    for (const Value::Entry& entry : value->entries) {
+      entries.emplace_back(entry.key, Replaced(entry.value));
+    }
+    return config::MakeMap(std::move(entries));
+  }
+  return config::MakeText(std::string(kReplaced));
 }
 
 /// The map without one key.

@@ -85,6 +85,16 @@ TEST_F(PipelinePlansTest, TheDocumentHasEverythingButSecrets) {
   const auto value = config::ParseDocument(
       "{headers: {a: hush, b: hush}, nodes: [{api_token: hush}], open: told, token_file: told}",
       &problems);
+  const auto environment = [](const std::string&) { return std::optional<std::string>("hush"); };
+  const auto referred = config::SubstituteEnvironment(
+      config::ParseDocument("{secret: \"${env:A}\", password: \"${env:A:-hush}\", "
+                            "api_key: \"hush${env:A}\"}",
+                            &problems),
+      environment, &problems);
+  const std::string kept = config::ToJson(*WithoutSecrets(referred));
+  EXPECT_THAT(kept, HasSubstr(R"("secret": "${env:A}")"));
+  EXPECT_THAT(kept, HasSubstr(R"("password": "[redacted]")"));
+  EXPECT_THAT(kept, HasSubstr(R"("api_key": "[redacted]")"));
   const std::string shown = config::ToJson(*WithoutSecrets(value));
   EXPECT_THAT(shown, Not(HasSubstr("hush")));
   EXPECT_THAT(shown, HasSubstr("told"));

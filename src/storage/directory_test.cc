@@ -1,10 +1,12 @@
 #include "storage/directory.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <vector>
 
 #include <arrow/filesystem/filesystem.h>
+#include <arrow/util/io_util.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,6 +34,16 @@ std::vector<std::string> Names(ListedObjects* objects, const std::string& path) 
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+TEST(LocalDirectories, ADirectoryThatIsGoneIsToldFromOneThatCannotBeListed) {
+  LocalDirectories directories;
+  const Status gone = directories.List("/nowhere/at/all").status();
+  EXPECT_EQ(arrow::internal::ErrnoFromStatus(gone), ENOENT);
+  EXPECT_EQ(gone.message(), "'/nowhere/at/all': No such file or directory");
+  const Status file = directories.List("/dev/null").status();
+  EXPECT_NE(arrow::internal::ErrnoFromStatus(file), ENOENT);
+  EXPECT_EQ(file.message(), "'/dev/null': Not a directory");
 }
 
 TEST(ListedObjects, MakesDirectoriesOfNames) {
