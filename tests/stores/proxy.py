@@ -4,12 +4,22 @@ lost, 5 % answers cut short, 1 % held for 2 s.
 Each request goes to the store over a connection of its own; headers are passed on as they are, bodies whole. One whose
 body does not come is answered 408 after a second: Azure's SDK sends a request whose connection broke once more without
 its body, and would wait a minute for the answer.
+
+`counts` tells of all requests by method, and of the bytes of all answers.
 """
 import http.client
 import http.server
 import random
 import threading
 import time
+
+
+FAULTS = ("busy", "reset", "lost", "short", "held", "bodiless")
+
+
+def describe(counts):
+    """Returns what a proxy has spoilt, as text."""
+    return f", {counts['requests']} requests" + "".join(f", {counts[kind]} {kind}" for kind in FAULTS)
 
 
 def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
@@ -20,7 +30,8 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
     chance = random.Random(seed)
     lock = threading.Lock()
     line = {"free_at": 0.0}
-    counts = {"requests": 0, "busy": 0, "reset": 0, "lost": 0, "short": 0, "held": 0, "bodiless": 0}
+    counts = {"requests": 0, "busy": 0, "reset": 0, "lost": 0, "short": 0, "held": 0, "bodiless": 0,
+              "GET": 0, "HEAD": 0, "PUT": 0, "POST": 0, "DELETE": 0, "bytes": 0}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -49,6 +60,7 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
         def draw(self):
             with lock:
                 counts["requests"] += 1
+                counts[self.command] += 1
                 value = chance.random() if faults else 1.0
                 kind = ("busy" if value < 0.05 else "reset" if value < 0.10 else "lost" if value < 0.15 else
                         "short" if value < 0.20 else "held" if value < 0.21 else None)
@@ -100,6 +112,8 @@ def start(upstream_port, seed, latency=0.0, faults=True, bandwidth=0.0):
             store.endheaders(body or None)
             answer = store.getresponse()
             data = answer.read()
+            with lock:
+                counts["bytes"] += len(data)
             if kind == "lost":
                 self.close_connection = True
                 store.close()

@@ -1,7 +1,7 @@
 """Replays the known answers from object stores and writes them there, item by item, on one and two cores, also through
 a proxy that spoils requests.
 
-Usage: stores.py --build DIR --work DIR [--store NAME] [--seed N] [--azurite FILE] [--gcs FILE] [--versitygw FILE]
+Usage: stores.py --build DIR --work DIR [--store NAME] [--only far] [--seed N] [--azurite FILE] [--gcs FILE] [--versitygw FILE]
 A store whose server is not there is named and left out.
 """
 import argparse
@@ -9,6 +9,7 @@ import concurrent.futures
 import os
 import pathlib
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import time
 import urllib.request
 
 import proxy
+import slices
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SHARED = pathlib.Path(os.environ.get("OTAP_SHARED_DATA", ROOT.parent / "shared/data"))
@@ -78,6 +80,16 @@ class Moto(Server):
         client = self.client()
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda item: client.put_object(Bucket="lake", Key=item[0], Body=item[1].read_bytes()), files))
+
+    def open_duckdb(self, database, port):
+        """Lets DuckDB read the store by way of a port; returns the URI of the bucket."""
+        import duckdb_extensions
+        duckdb_extensions.import_extension("httpfs", con=database)
+        database.sql("LOAD httpfs")
+        database.sql(f"CREATE SECRET (TYPE s3, KEY_ID '{self.environment['AWS_ACCESS_KEY_ID']}', SECRET "
+                     f"'{self.environment['AWS_SECRET_ACCESS_KEY']}', ENDPOINT '127.0.0.1:{port}', URL_STYLE 'path', "
+                     "USE_SSL false, REGION 'us-east-1')")
+        return "s3://lake"
 
     def storage(self, prefix, port):
         return (f'{{s3: {{base_uri: "s3://lake/{prefix}", endpoint: "http://127.0.0.1:{port}", allow_http: true}}, '
@@ -162,8 +174,8 @@ class Checks:
         self.num_failed = 0
         self.has_large = False
 
-    def run(self, name, receiver, exporter, cores, environment):
-        """Runs a pipeline; returns its last lines when it did not end well."""
+    def run(self, name, receiver, exporter, cores, environment, more=""):
+        """Runs a pipeline; `more` are keys of its receiver. Returns its last lines when it did not end well."""
         out = self.work / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
@@ -174,7 +186,7 @@ groups:
     pipelines:
       main:
         nodes:
-          receiver: {{type: "receiver:parquet", config: {{storage: {receiver}, polling_interval: once}}}}
+          receiver: {{type: "receiver:parquet", config: {{storage: {receiver}, polling_interval: once{more}}}}}
           exporter: {exporter}
         connections:
           - {{from: receiver, to: exporter}}
@@ -183,9 +195,15 @@ groups:
         done = subprocess.run([self.build / "df_engine", "--num-cores", str(cores), "-c", document],
                               capture_output=True, text=True, timeout=1200, env={**os.environ, **environment})
         self.seconds = time.monotonic() - begin
+        self.lines = done.stdout + done.stderr
         if done.returncode != 0:
             return f"exit code {done.returncode}: " + (done.stdout + done.stderr)[-1500:]
         return None
+
+    def delivered(self, signal):
+        """Returns how many records of a signal the last pipeline has delivered."""
+        name = {"logs": "log records", "traces": "spans"}[signal]
+        return int(re.search(rf"(\d+) {name}", self.lines[self.lines.index("replayed"):])[1])
 
     def generate(self, name, weights, num_items):
         """Returns a tree of generated items in files of a million rows."""
@@ -250,7 +268,6 @@ def sets():
 
 
 def check(store, checks, seed):
-    store.prepare()
     for name, folder in sets():
         tree = folder / "parquet"
         store.upload([(f"{name}/{path.relative_to(tree)}", path) for path in sorted(tree.rglob("*")) if path.is_file()])
@@ -262,12 +279,12 @@ def check(store, checks, seed):
     for cores in (1, 2):
         port, counts = proxy.start(store.port, seed + cores)
         check_writing(store, checks, f"{cores} cores through a bad network, seed {seed + cores}", port, cores,
-                      lambda: "".join(f", {v} {k}" for k, v in counts.items()))
+                      lambda: proxy.describe(counts))
     port, counts = proxy.start(store.port, seed)
     folder = ROOT / "examples/data/corner"
     problem = checks.run("corner", store.storage("corner", port), checks.file_exporter(), 2, store.environment)
     checks.say(f"{store.name}: corner, 2 cores through a bad network, seed {seed}", problem or checks.compare(folder),
-               "".join(f", {v} {k}" for k, v in counts.items()))
+               proxy.describe(counts))
 
 
 def check_writing(store, checks, what, port, cores, more):
@@ -282,16 +299,20 @@ def check_writing(store, checks, what, port, cores, more):
             checks.say(f"{store.name}: reading back{way}, {what}", problem or checks.compare(folder), more())
 
 
-def check_bandwidth(store, checks):
-    """A replay of everything from a store that takes 50 ms a request and gives 60 MB/s, beside eight plain downloads at
-    a time. Without that bound the processor is what limits a replay here, as it is with a folder."""
-    tree = checks.generate("far", "log_weight: 1, trace_weight: 1", 6000000)
+def check_far(store, checks):
+    """What selections fetch, and of a store that takes 50 ms a request and gives 60 MB/s a replay of everything beside
+    eight plain downloads at a time. Without that bound the processor is what limits a replay here, as it is with a
+    folder."""
+    tree = checks.generate("far", "log_weight: 1, trace_weight: 1", 12000000)
     store.upload([(f"far/{path.relative_to(tree)}", path) for path in sorted(tree.rglob("*.parquet"))])
+    slices.check(store, checks, tree)
+    if not store.environment.get("AWS_ACCESS_KEY_ID"):
+        return
     port, _ = proxy.start(store.port, 0, latency=0.05, faults=False, bandwidth=60e6)
-    done = subprocess.run([sys.executable, pathlib.Path(__file__).parent / "download.py", str(port), "far"], check=True,
-                          capture_output=True, text=True, timeout=300, env={**os.environ, **store.environment})
-    num_bytes, plain_seconds = (float(word) for word in done.stdout.split())
     for cores in (1, 2):
+        done = subprocess.run([sys.executable, pathlib.Path(__file__).parent / "download.py", str(port), "far"], check=True,
+                              capture_output=True, text=True, timeout=300, env={**os.environ, **store.environment})
+        num_bytes, plain_seconds = (float(word) for word in done.stdout.split())
         problem = checks.run("far", store.storage("far", port), '{type: "exporter:noop"}', cores, store.environment)
         rates = [num_bytes / 1e6 / seconds for seconds in (plain_seconds, checks.seconds)]
         if problem is None and rates[1] < 0.8 * rates[0]:
@@ -306,6 +327,7 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--store")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--only", choices=["far"], help="far: selections and bandwidth")
     parser.add_argument("--azurite")
     parser.add_argument("--gcs")
     parser.add_argument("--versitygw")
@@ -322,9 +344,10 @@ def main():
             continue
         store = kind(work, program)
         try:
-            check(store, checks, options.seed)
-            if store.environment.get("AWS_ACCESS_KEY_ID"):
-                check_bandwidth(store, checks)
+            store.prepare()
+            if options.only != "far":
+                check(store, checks, options.seed)
+            check_far(store, checks)
         finally:
             store.stop()
     print(f"{checks.num_failed} failed", flush=True)
