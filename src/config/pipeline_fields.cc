@@ -201,9 +201,9 @@ const FieldTable<NodeKeys>& NodeFields() {
           "{}", nullptr, "the keys of the node, see its README"),
       Refused<NodeKeys>(
           "capabilities",
-          "is not supported: there are no extensions; what azure_identity_auth says of a "
-          "store, expected as config.storage.azure.auth of the node: {type: "
-          "managed_identity}, workload_identity, client_secret, environment or cli"),
+          "is not supported: there are no extensions; in place of azure_identity_auth write "
+          "config.storage.azure.auth of the node, with the type managed_identity, "
+          "workload_identity, client_secret, environment or cli"),
       Refused<NodeKeys>("rate_limiters",
                         "is not supported, expected policies.resources.memory of "
                         "the pipeline"),
@@ -253,9 +253,9 @@ const FieldTable<PipelineKeys>& PipelineFields() {
                 "which node sends to which"),
       Refused<PipelineKeys>(
           "extensions",
-          "is not supported: there are no extensions; what azure_identity_auth says of a "
-          "store, expected as config.storage.azure.auth of the node: {type: "
-          "managed_identity}, workload_identity, client_secret, environment or cli"),
+          "is not supported: there are no extensions; in place of azure_identity_auth write "
+          "config.storage.azure.auth of the node, with the type managed_identity, "
+          "workload_identity, client_secret, environment or cli"),
       Refused<PipelineKeys>("topics", "is not supported, expected connections"),
       Refused<PipelineKeys>("settings",
                             "belongs to documents of the prototype's form, expected "

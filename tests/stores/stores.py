@@ -133,6 +133,15 @@ class Azurite(Server):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda item: container.upload_blob(item[0], item[1].read_bytes(), overwrite=True), files))
 
+    def open_duckdb(self, database, port):
+        import duckdb_extensions
+        duckdb_extensions.import_extension("azure", con=database)
+        database.sql("LOAD azure")
+        database.sql("CREATE SECRET (TYPE azure, CONNECTION_STRING 'DefaultEndpointsProtocol=http;"
+                     f"AccountName=devstoreaccount1;AccountKey={AZURE_KEY};"
+                     f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;')")
+        return "az://lake"
+
     def storage(self, prefix, port):
         return (f'{{azure: {{base_uri: "az://lake/{prefix}", account: devstoreaccount1, '
                 f'endpoint: "http://127.0.0.1:{port}", allow_http: true, '

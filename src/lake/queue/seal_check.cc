@@ -24,11 +24,22 @@ bool HasFilesOf(const PartitionListing& partition, otap::Signal signal) {
 
 void SealCheck::OnListed(const LakeListing& listing, const std::vector<otap::Signal>& signals,
                          const std::function<bool(const std::string&)>& wants_partition) {
+  // A follower lists again and again, and most seals were counted long ago.
+  const auto is_read = [&](const SealEntry& seal) {
+    return std::find(signals.begin(), signals.end(), seal.signal) != signals.end();
+  };
+  const auto is_done = [&](const SealEntry& seal) {
+    const auto known = done_.find(Key(seal.signal, seal.level));
+    return known != done_.end() && known->second == seal.millis;
+  };
   std::map<std::string_view, std::vector<const PartitionListing*>> by_level;
   for (const SealEntry& seal : listing.seals) {
-    by_level[seal.level];
+    if (is_read(seal) && !is_done(seal)) {
+      by_level[seal.level];
+    }
   }
-  for (const PartitionListing& partition : listing.partitions) {
+  for (size_t i = 0; !by_level.empty() && i < listing.partitions.size(); ++i) {
+    const PartitionListing& partition = listing.partitions[i];
     if (const auto level = by_level.find(LevelOfPartition(partition.partition));
         level != by_level.end()) {
       level->second.push_back(&partition);
@@ -37,12 +48,12 @@ void SealCheck::OnListed(const LakeListing& listing, const std::vector<otap::Sig
   std::map<Key, Count> open;
   std::map<Key, int64_t> done;
   for (const SealEntry& seal : listing.seals) {
-    if (std::find(signals.begin(), signals.end(), seal.signal) == signals.end()) {
+    if (!is_read(seal)) {
       continue;
     }
     Key key(seal.signal, seal.level);
-    if (const auto known = done_.find(key); known != done_.end() && known->second == seal.millis) {
-      done.insert(*known);
+    if (is_done(seal)) {
+      done.emplace(std::move(key), seal.millis);
       continue;
     }
     Count count;
@@ -72,6 +83,9 @@ void SealCheck::OnListed(const LakeListing& listing, const std::vector<otap::Sig
 }
 
 bool SealCheck::Wants(const std::string& partition) const {
+  if (open_.empty()) {
+    return false;
+  }
   const std::string level(LevelOfPartition(partition));
   return std::any_of(otap::kAllSignals.begin(), otap::kAllSignals.end(), [&](otap::Signal signal) {
     const auto open = open_.find(Key(signal, level));
