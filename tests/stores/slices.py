@@ -2,6 +2,7 @@
 
 Both go through the proxy, which counts answers; the store takes 50 ms a request.
 """
+import re
 import time
 
 import proxy
@@ -79,6 +80,9 @@ def check(store, checks, tree):
         problem, ours = measure(port_of, lambda port: checks.run("slice", store.storage("far", port),
                                                                  '{type: "exporter:noop"}', 1, store.environment, more))
         found = checks.delivered(signal)
+        asked = re.search(r"ranges with (\d+) bytes", checks.lines)
+        if asked:  # the client of GCS begins to read files whole, and breaks off: the proxy has read them by then
+            ours = f"{int(asked[1]) / 1e6:.2f} MB asked for; {ours}"
         theirs = "-"
         if hasattr(store, "open_duckdb"):
             try:

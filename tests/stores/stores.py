@@ -52,7 +52,11 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # Azurite waits for connections that are open
+            self.process.wait(30)
         self.log.close()
 
 
