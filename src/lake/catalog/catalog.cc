@@ -101,7 +101,7 @@ void ForEachAtOnce(size_t count, size_t num_threads, const std::function<void(si
       others.push_back(std::async(std::launch::async, take));
     }
   } catch (const std::system_error&) {
-    // No more threads are to be had: those that are there do it all.
+    // The system gives no more threads. The ones that run do all the work.
   }
   take();
   for (std::future<void>& other : others) {

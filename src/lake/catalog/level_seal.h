@@ -29,8 +29,8 @@ struct LevelSeal {
   PartitionRows partitions;
 };
 
-/// Returns "_sealed-<milliseconds>.json": a seal that takes the place of another has another name,
-/// so whoever has listed one reads that or none.
+/// Returns "_sealed-<milliseconds>.json". A new seal has a new name, so a reader never takes its
+/// content for that of the seal that it has listed.
 std::string SealName(int64_t sealed_nanos);
 
 /// Returns the milliseconds in the name of a seal; -1 for other names, and for times that are none.

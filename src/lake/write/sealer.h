@@ -17,9 +17,9 @@
 
 namespace df::lake {
 
-/// Counts the rows of folders of times that nobody writes to any more, and writes down how many
-/// there are. It goes by what the tree shows, whoever wrote it: so it takes over what an earlier
-/// process left, and what came late. Calls: from one thread, blocking on the store.
+/// Counts the rows of days and hours that nobody writes to any more, and writes a seal for each. It
+/// keeps no state: it lists the tree each time. So it also seals what an earlier process has left,
+/// and seals again what got files later. Calls: from one thread, blocking on the store.
 class Sealer {
  public:
   /// A level is sealed when it has been over for `after`, a minute or more, and no file of it is
