@@ -1,15 +1,18 @@
 #include "lake/catalog/catalog.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include <arrow/filesystem/mockfs.h>
+#include <arrow/util/io_util.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/catalog/table_walk.h"
 #include "testing/tree_replay.h"
 
 namespace df::lake {
@@ -124,6 +127,35 @@ TEST_F(CatalogTest, ManyFoldersOfSeveralTablesAreListedAsFewAre) {
                             Property(&Status::message, HasSubstr("file=logs/p=alias")),
                             Property(&Status::message, HasSubstr("scope_attrs/p=alias"))));
   }
+}
+
+/// Directories of which one goes between its name and its listing, and one cannot be listed.
+class Vanishing final : public storage::DirectoryReader {
+ public:
+  Result<storage::DirectoryListing> List(const std::string& path) override {
+    if (path.ends_with("p=1")) {
+      return arrow::internal::IOErrorFromErrno(ENOENT, "gone");
+    }
+    return Status::IOError("denied");
+  }
+  std::vector<storage::FileNumber> NumbersUpFrom(const std::string&) override { return {}; }
+  storage::FileNumber NumberOf(const std::string&) override { return {}; }
+};
+
+TEST(TableWalk, AFolderThatGoesWhileItIsListedIsNoProblem) {
+  storage::DirectoryListing top;
+  for (const char* name : {"p=1", "p=2"}) {
+    storage::DirectoryEntry entry;
+    entry.name = name;
+    entry.is_directory = true;
+    top.entries.push_back(entry);
+  }
+  Vanishing directories;
+  const TableListing listing =
+      WalkTable(&directories, "b", otap::TableKind::kLogs, top, {}, nullptr);
+  EXPECT_THAT(listing.problems,
+              ElementsAre(Property(&Status::message, HasSubstr("file=logs/p=2"))));
+  EXPECT_TRUE(listing.is_incomplete);
 }
 
 TEST_F(CatalogTest, TheSameFileInTwoTablesIsLeftToTheirReaders) {
