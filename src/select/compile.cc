@@ -33,6 +33,12 @@ class Compiler {
     return Program{std::move(test), std::move(paths_)};
   }
 
+  Result<ValueProgram> RunValue(const ValueSyntax& syntax) {
+    ARROW_ASSIGN_OR_RAISE(OperandPtr value, CompileValue(syntax));
+    return ValueProgram{std::move(value), std::move(paths_),
+                        std::holds_alternative<PathSyntax>(syntax.form)};
+  }
+
  private:
   Result<TestPtr> Compile(const TestSyntax& syntax) {
     switch (syntax.kind) {
@@ -385,6 +391,10 @@ class Compiler {
 Result<Program> CompileCondition(const TestSyntax& syntax, Context context,
                                  std::vector<std::string>* questions) {
   return Compiler(context, questions).Run(syntax);
+}
+
+Result<ValueProgram> CompileValue(const ValueSyntax& syntax, Context context) {
+  return Compiler(context, nullptr).RunValue(syntax);
 }
 
 }  // namespace df::select

@@ -99,47 +99,14 @@ config::ValuePtr WriteWhere(const WhereSettings& where) {
   return config::MakeMap(std::move(entries));
 }
 
-/// 32 hexadecimal digits, not all of them 0; nothing for anything else.
-std::optional<std::string> ParseTraceId(std::string_view text) {
-  const Value read = ReadId({Text{Chars::Borrow(text)}}, 16, "TraceID");
-  const Id* id = read.As<Id>();
-  if (text.size() != 32 || id == nullptr ||
-      id->view().find_first_not_of('\0') == std::string::npos) {
-    return std::nullopt;
-  }
-  return std::string(id->view());
-}
-
-/// Adds the ids of a file, one a line; false where that fails, which is told.
+/// Adds the ids of a file; false where that fails, which is told.
 bool ReadTraceIdFile(const Section& section, const std::string& path,
                      std::unordered_set<std::string>* ids) {
-  std::ifstream file(path);
-  if (!file) {
-    section.Add(fmt::format("found '{}', which cannot be opened", path));
-    return false;
+  const Status status = ReadTraceIdsFile(path, ids);
+  if (!status.ok()) {
+    section.Add(status.message());
   }
-  std::string line;
-  for (size_t number = 1; std::getline(file, line); ++number) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
-      line.pop_back();
-    }
-    if (line.empty()) {
-      continue;
-    }
-    auto id = ParseTraceId(line);
-    if (!id.has_value() || ids->size() >= kMaxTraceIds) {
-      section.Add(fmt::format(
-          "{}:{}: found '{}', expected 32 hexadecimal digits, not all 0, and at most {} of them",
-          path, number, PrintableText(std::string_view(line).substr(0, 64)), kMaxTraceIds));
-      return false;
-    }
-    ids->insert(*std::move(id));
-  }
-  if (!file.eof()) {
-    section.Add(fmt::format("found '{}', which cannot be read", path));
-    return false;
-  }
-  return true;
+  return status.ok();
 }
 
 bool Matches(const std::vector<std::string>& patterns, const std::string& partition) {
@@ -240,6 +207,41 @@ class Reader {
 };
 
 }  // namespace
+
+std::optional<std::string> ParseTraceId(std::string_view text) {
+  const Value read = ReadId({Text{Chars::Borrow(text)}}, 16, "TraceID");
+  const Id* id = read.As<Id>();
+  if (text.size() != 32 || id == nullptr ||
+      id->view().find_first_not_of('\0') == std::string::npos) {
+    return std::nullopt;
+  }
+  return std::string(id->view());
+}
+
+Status ReadTraceIdsFile(const std::string& path, std::unordered_set<std::string>* ids) {
+  std::ifstream file(path);
+  if (!file) {
+    return Status::Invalid(fmt::format("found '{}', which cannot be opened", path));
+  }
+  std::string line;
+  for (size_t number = 1; std::getline(file, line); ++number) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
+      line.pop_back();
+    }
+    if (line.empty()) {
+      continue;
+    }
+    auto id = ParseTraceId(line);
+    if (!id.has_value() || ids->size() >= kMaxTraceIds) {
+      return Status::Invalid(fmt::format(
+          "{}:{}: found '{}', expected 32 hexadecimal digits, not all 0, and at most {} of them",
+          path, number, PrintableText(std::string_view(line).substr(0, 64)), kMaxTraceIds));
+    }
+    ids->insert(*std::move(id));
+  }
+  return file.eof() ? Status::OK()
+                    : Status::Invalid(fmt::format("found '{}', which cannot be read", path));
+}
 
 bool PartitionSettings::Wants(const std::string& partition) const {
   return (include.empty() || Matches(include, partition)) && !Matches(exclude, partition);

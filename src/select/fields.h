@@ -5,6 +5,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "config/field_table.h"
@@ -47,6 +49,12 @@ struct SelectSettings {
 
 /// Keys of `select`.
 const config::FieldTable<SelectSettings>& SelectFields();
+
+/// Reads 32 hexadecimal digits, not all of them 0, as 16 bytes; nothing for anything else.
+std::optional<std::string> ParseTraceId(std::string_view text);
+
+/// Adds the ids of a file, one a line. Errors: Invalid with what was found, and its line.
+Status ReadTraceIdsFile(const std::string& path, std::unordered_set<std::string>* ids);
 
 /// A selection whose times may still depend on when it begins.
 struct Selection {

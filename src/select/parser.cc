@@ -45,6 +45,14 @@ class Parser {
     return test;
   }
 
+  Result<ValueSyntaxPtr> RunValue() {
+    ARROW_ASSIGN_OR_RAISE(ValueSyntaxPtr value, ReadValue());
+    if (Peek().kind != TokenKind::kEnd) {
+      return Unexpected("the end");
+    }
+    return value;
+  }
+
  private:
   const Token& Peek(size_t ahead = 0) const {
     return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
@@ -441,13 +449,27 @@ class Parser {
 
 }  // namespace
 
-Result<TestSyntaxPtr> ParseCondition(std::string_view text) {
+namespace {
+
+Result<Parser> MakeParser(std::string_view text) {
   if (text.size() > kMaxConditionBytes) {
     return SyntaxError(
         {}, fmt::format("found {} bytes, expected at most {}", text.size(), kMaxConditionBytes));
   }
   ARROW_ASSIGN_OR_RAISE(std::vector<Token> tokens, Tokenise(text));
-  return Parser(std::move(tokens)).Run();
+  return Parser(std::move(tokens));
+}
+
+}  // namespace
+
+Result<TestSyntaxPtr> ParseCondition(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(Parser parser, MakeParser(text));
+  return parser.Run();
+}
+
+Result<ValueSyntaxPtr> ParseValue(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(Parser parser, MakeParser(text));
+  return parser.RunValue();
 }
 
 }  // namespace df::select

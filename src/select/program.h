@@ -81,4 +81,14 @@ struct Program {
 Result<Program> CompileCondition(const TestSyntax& syntax, Context context,
                                  std::vector<std::string>* questions = nullptr);
 
+/// A value that has been checked. Owner and calls: as Program.
+struct ValueProgram {
+  OperandPtr value;
+  std::vector<Path> paths;
+  bool is_field = false;  ///< the value is its one path
+};
+
+/// Checks a value and makes a program of it. Errors: as CompileCondition.
+Result<ValueProgram> CompileValue(const ValueSyntax& syntax, Context context);
+
 }  // namespace df::select

@@ -107,6 +107,9 @@ inline constexpr int kMaxDepth = 64;
 /// Reads a condition. Errors: Invalid saying at which line and column what was found and expected.
 Result<TestSyntaxPtr> ParseCondition(std::string_view text);
 
+/// Reads a value: a field, a call, a calculation. Errors: as ParseCondition.
+Result<ValueSyntaxPtr> ParseValue(std::string_view text);
+
 /// Returns "line:column: message" as an error.
 Status SyntaxError(Position position, std::string_view message);
 
