@@ -8,7 +8,7 @@
 #include <openssl/sha.h>
 
 #include "admin/status_json.h"
-#include "app/command.h"
+#include "app/commands/exit_codes.h"
 #include "engine/account.h"
 
 namespace df::app {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "app/command.h"
+#include "app/commands/exit_codes.h"
 #include "app/receipt.h"
 #include "engine/account.h"
 

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/command.h"
+#include "app/commands/exit_codes.h"
 #include "engine/account.h"
 
 namespace df::app {

@@ -178,7 +178,7 @@ TEST_F(ProcessTest, StrictIsTheDefaultAndContradictsAllowIncomplete) {
 }
 
 TEST_F(ProcessTest, HelpNamesEveryNode) {
-  Process process({"--help"});
+  Process process({"run", "--help"});
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_THAT(process.output(), HasSubstr("urn:otel:exporter:noop"));
   EXPECT_THAT(process.output(), HasSubstr("urn:otel:receiver:parquet"));

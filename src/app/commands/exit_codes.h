@@ -1,4 +1,4 @@
-// What the program can be asked to do.
+// How the program ends.
 #pragma once
 
 namespace df::app {
@@ -10,9 +10,8 @@ inline constexpr int kExitFailed = 1;        ///< a pipeline has failed for good
 inline constexpr int kExitUsage = 2;         ///< the command line or the document is wrong
 inline constexpr int kExitForced = 3;        ///< ended before everything had its outcome
 inline constexpr int kExitIncomplete = 4;    ///< something is unread, undelivered, refused, missing
-inline constexpr int kExitNothingFound = 5;  ///< a replay that ends found no file to replay
-
-/// Runs a pipeline until it is done: `df_engine --pipeline FILE ...`. Returns the exit code.
-int RunCommand(int argc, char** argv);
+inline constexpr int kExitNothingFound = 5;  ///< nothing is there, or nothing of it is wanted
+/// And the number of the signal: a command was stopped before all was delivered.
+inline constexpr int kExitOfSignal = 128;
 
 }  // namespace df::app

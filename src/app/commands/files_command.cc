@@ -1,10 +1,10 @@
-#include "app/files_command.h"
+#include "app/commands/files_command.h"
 
 #include <cstdio>
 
 #include <fmt/format.h>
 
-#include "app/command.h"
+#include "app/commands/exit_codes.h"
 #include "app/standard_output.h"
 #include "lake/catalog/catalog.h"
 #include "lake/lists/plan_list.h"

@@ -1,3 +1,5 @@
+#include "app/commands/run_command.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -11,7 +13,9 @@
 #include <arrow/compute/initialize.h>
 
 #include "admin/admin_server.h"
-#include "app/command.h"
+#include "app/commands/archive_flags.h"
+#include "app/commands/exit_codes.h"
+#include "app/delivery_text.h"
 #include "app/live_document.h"
 #include "app/load_document.h"
 #include "app/pipeline_plans.h"
@@ -29,21 +33,6 @@
 namespace df::app {
 namespace {
 
-struct Flags {
-  DocumentFlags document;
-  std::optional<int> num_cores;
-  std::string core_ids;
-  bool is_strict = false;
-  bool allows_incomplete = false;
-  bool validates_only = false;
-  bool prints_config = false;
-  bool prints_metrics = false;
-  bool is_verbose = false;
-  std::string receipt;
-  std::string log_level;
-  std::string log_format = "text";
-};
-
 std::string Footer() {
   std::string text = "Nodes:\n";
   for (const engine::NodeDescriptor* descriptor : nodes::AllDescriptors()) {
@@ -59,7 +48,7 @@ std::string Footer() {
   return text;
 }
 
-void AddFlags(CLI::App* app, Flags* flags) {
+void AddFlags(CLI::App* app, RunFlags* flags) {
   app->add_option("-c,--config,-p,--pipeline", flags->document.source,
                   "The document (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
       ->required()
@@ -112,7 +101,11 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->footer(Footer);
 }
 
-Status ChooseCores(Flags* flags, const std::vector<int>& allowed) {
+std::string NameOf(const RunFlags& flags) {
+  return flags.name.empty() ? flags.document.source : flags.name;
+}
+
+Status ChooseCores(RunFlags* flags, const std::vector<int>& allowed) {
   if (!flags->core_ids.empty()) {
     ARROW_ASSIGN_OR_RAISE(const std::vector<int> cores, runtime::ParseCoreIds(flags->core_ids));
     for (const int core : cores) {
@@ -146,7 +139,7 @@ int Fail(const Status& status, int exit_code) {
   std::_Exit(kExitForced);
 }
 
-void SetUpLog(const Flags& flags, const config::EngineTelemetrySettings& settings) {
+void SetUpLog(const RunFlags& flags, const config::EngineTelemetrySettings& settings) {
   const std::string& level = flags.log_level.empty() ? settings.log_level : flags.log_level;
   SetLogLevel(FindLogLevel(level).value_or(LogLevel::kInfo));
   ProcessLog().SetFormat(flags.log_format == "json" ? Log::Format::kJson : Log::Format::kText);
@@ -190,7 +183,21 @@ struct Receipt {
   }
 };
 
-int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
+Status PrintResult(const RunFlags& flags, const controller::RunResult& result) {
+  switch (flags.answer) {
+    case RunAnswer::kSummary: {
+      const std::string metrics = flags.prints_metrics ? result.metrics + "\n" : "";
+      return PrintTo(stdout, FormatSummary(NameOf(flags), result) + metrics);
+    }
+    case RunAnswer::kDelivery:
+      return PrintTo(stderr, FormatDelivery(NameOf(flags), result));
+    case RunAnswer::kNothing:
+      break;
+  }
+  return Status::OK();
+}
+
+int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
               const engine::NodeRegistry& registry, const std::vector<int>& allowed_cores,
               Receipt receipt) {
   const Status status = arrow::compute::Initialize();
@@ -202,7 +209,8 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   auto running =
       controller::Controller::Make(MakePlans(engine.pipelines), OptionsOf(engine, &document));
   if (!running.ok()) {
-    return Fail(running.status(), kExitFailed);
+    const std::string name = flags.name.empty() ? "" : flags.name + ": ";
+    return Fail(running.status().WithMessage(name, running.status().message()), kExitFailed);
   }
   const telemetry::ProcessMetrics process_metrics(&(*running)->metrics());
   std::unique_ptr<admin::AdminServer> admin;
@@ -220,18 +228,21 @@ int RunEngine(const Flags& flags, const engine::CheckedEngine& engine,
   if (admin != nullptr) {
     admin->Stop();
   }
-  std::string summary = FormatSummary(flags.document.source, result);
-  if (flags.prints_metrics) {
-    summary += result.metrics + "\n";
-  }
-  if (const Status printed = PrintTo(stdout, summary); !printed.ok()) {
+  if (const Status printed = PrintResult(flags, result); !printed.ok()) {
     // What was delivered stays delivered: the exit code and the receipt say it.
     LogError("the summary is lost: {}", printed.message());
   }
-  return receipt.Write(result, ExitCode(result, flags.allows_incomplete));
+  int exit_code = ExitCode(result, flags.allows_incomplete);
+  if (flags.answer == RunAnswer::kDelivery && result.signal.has_value() &&
+      exit_code == kExitIncomplete) {
+    exit_code = kExitOfSignal + *result.signal;  // stopped before its end, as a shell says it
+  }
+  return receipt.Write(result, exit_code);
 }
 
-int Run(Flags flags) {
+}  // namespace
+
+int RunDocument(RunFlags flags) {
   const engine::NodeRegistry registry(nodes::AllDescriptors());
   const std::vector<int> allowed_cores = runtime::AllowedCores();
   const Status cores = ChooseCores(&flags, allowed_cores);
@@ -255,7 +266,7 @@ int Run(Flags flags) {
     for (const engine::CheckedPipeline& pipeline : engine->pipelines) {
       num_nodes += pipeline.nodes.size();
     }
-    return PrintAnswer(fmt::format("{}: valid, {} pipelines, {} nodes\n", flags.document.source,
+    return PrintAnswer(fmt::format("{}: valid, {} pipelines, {} nodes\n", NameOf(flags),
                                    engine->pipelines.size(), num_nodes));
   }
   SetUpLog(flags, engine->settings.telemetry);
@@ -267,7 +278,7 @@ int Run(Flags flags) {
     }
     receipt.file = std::move(file).ValueUnsafe();
     receipt.facts = {.version = Version(),
-                     .document = text.name,
+                     .document = flags.name.empty() ? text.name : flags.name,
                      .document_sha256 = Sha256(text.text),
                      .is_changed_by_flags = !flags.document.overrides.empty() ||
                                             flags.document.core_allocation.has_value() ||
@@ -277,18 +288,14 @@ int Run(Flags flags) {
   return RunEngine(flags, *engine, registry, allowed_cores, std::move(receipt));
 }
 
-}  // namespace
-
 int RunCommand(int argc, char** argv) {
-  CLI::App app("Replays and moves OpenTelemetry data through pipelines.", "df_engine");
-  Flags flags;
+  CLI::App app("Runs the pipelines of a document.", "df_engine run");
+  RunFlags flags;
   AddFlags(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitClean : kExitUsage;
+  if (const auto code = ParseCommandLine(&app, argc, argv)) {
+    return *code;
   }
-  return Run(std::move(flags));
+  return RunDocument(std::move(flags));
 }
 
 }  // namespace df::app

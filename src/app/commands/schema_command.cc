@@ -1,4 +1,4 @@
-#include "app/schema_command.h"
+#include "app/commands/schema_command.h"
 
 #include <chrono>
 #include <cstdio>
@@ -6,7 +6,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "app/command.h"
+#include "app/commands/exit_codes.h"
 #include "app/standard_output.h"
 #include "base/text.h"
 #include "engine/checked_engine.h"

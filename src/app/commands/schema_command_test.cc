@@ -1,4 +1,4 @@
-#include "app/schema_command.h"
+#include "app/commands/schema_command.h"
 
 #include <memory>
 

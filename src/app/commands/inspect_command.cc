@@ -1,0 +1,304 @@
+#include "app/commands/inspect_command.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "app/commands/archive_flags.h"
+#include "app/commands/archive_summary.h"
+#include "app/commands/exit_codes.h"
+#include "app/commands/moment.h"
+#include "app/commands/signal_names.h"
+#include "app/commands/text_table.h"
+#include "app/commands/value_json.h"
+#include "app/standard_output.h"
+#include "base/text.h"
+
+namespace df::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kName = "df_engine inspect";
+
+/// Files of resources that are looked at for the names of services unless --deep is given.
+constexpr int64_t kMostResourceFiles = 2'000;
+/// Files are small when they are more than these, and smaller on average.
+constexpr int64_t kManyFiles = 100;
+constexpr int64_t kSmallFile = 1 << 20;
+/// Services that a line names.
+constexpr size_t kMostServices = 12;
+
+struct Flags {
+  ArchiveFlags archive;
+  std::string by;
+  bool is_deep = false;
+  bool shows_schemas = false;
+};
+
+std::string Plain(const std::string& text) {
+  std::string line;
+  AppendLine(text, &line);
+  return line;
+}
+
+std::string FirstOf(const std::optional<lake::EventTimeRange>& times) {
+  return times.has_value() ? ShowMoment(times->least) : "unknown";
+}
+
+std::string LastOf(const std::optional<lake::EventTimeRange>& times) {
+  return times.has_value() ? ShowMoment(times->most) : "unknown";
+}
+
+std::string WritersOf(const ArchiveSummary& summary) {
+  std::vector<std::string> names;
+  for (const auto& [writer, num_files] : summary.writers) {
+    names.push_back(summary.writers.size() == 1
+                        ? writer
+                        : fmt::format("{} ({} files)", writer, ShowCount(num_files)));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string ServicesOf(const ArchiveSummary& summary) {
+  std::vector<std::string> names;
+  for (const std::string& service : summary.services) {
+    if (names.size() < kMostServices) {
+      names.push_back(Plain(service));
+    }
+  }
+  std::string text = fmt::format("{}", fmt::join(names, " "));
+  if (summary.services.size() > names.size()) {
+    text += fmt::format(" and {} more", summary.services.size() - names.size());
+  }
+  return summary.has_all_services ? text : text + " (not all files were looked at: --deep)";
+}
+
+/// What is worth doing about it.
+std::vector<std::string> HintsOf(const ArchiveSummary& summary) {
+  std::vector<std::string> hints;
+  if (summary.num_files > kManyFiles && summary.num_bytes / summary.num_files < kSmallFile) {
+    hints.push_back(fmt::format(
+        "{} files of {} on average: listing and footers cost more than the data. "
+        "roll_when_older_than of exporter:parquet makes fewer of them",
+        ShowCount(summary.num_files), FormatSize(summary.num_bytes / summary.num_files)));
+  }
+  for (const SignalSummary& signal : summary.signals) {
+    if (signal.has_no_time) {
+      hints.push_back(
+          fmt::format("some {} have no time: the first time is of the others, as far as "
+                      "footers tell",
+                      ItemsName(signal.signal)));
+    }
+    if (signal.has_untimed) {
+      hints.push_back(fmt::format(
+          "some row groups of {} have no statistics of times, or records without a time: times "
+          "are of the others, and slices by time read these row groups",
+          otap::Name(signal.signal)));
+    }
+  }
+  return hints;
+}
+
+std::string TextOf(const ArchiveSummary& summary, const std::string& base, const Flags& flags) {
+  std::string text = fmt::format("{}   {} files in {} partitions, {}, written by {}\n\n",
+                                 Plain(base), ShowCount(summary.num_files),
+                                 ShowCount(static_cast<int64_t>(summary.partitions.size())),
+                                 FormatSize(summary.num_bytes), WritersOf(summary));
+  TextTable table(
+      {{"SIGNAL"}, {"ITEMS", true}, {"FIRST"}, {"LAST"}, {"FILES", true}, {"SIZE", true}});
+  for (const SignalSummary& signal : summary.signals) {
+    table.Add({std::string(ItemsName(signal.signal)), ShowCount(signal.num_items),
+               FirstOf(signal.times), LastOf(signal.times), ShowCount(signal.num_files),
+               FormatSize(signal.num_bytes)});
+  }
+  text += table.ToText();
+  if (!summary.services.empty()) {
+    text += fmt::format("\nservices: {}\n", ServicesOf(summary));
+  }
+  if (!flags.archive.is_quiet) {
+    for (const std::string& hint : HintsOf(summary)) {
+      text += "note: " + hint + "\n";
+    }
+    const bool has_logs =
+        !summary.signals.empty() && summary.signals.front().signal == otap::Signal::kLogs;
+    text += fmt::format("next: df_engine {} {} -n 20\n",
+                        summary.signals.empty() ? "inspect"
+                        : has_logs              ? "logs"
+                                                : ItemsName(summary.signals.front().signal),
+                        Plain(flags.archive.path));
+  }
+  return text;
+}
+
+std::string PartitionsText(const ArchiveSummary& summary) {
+  TextTable table({{"PARTITION"},
+                   {"LOGS", true},
+                   {"SPANS", true},
+                   {"POINTS", true},
+                   {"FIRST"},
+                   {"LAST"},
+                   {"FILES", true},
+                   {"SIZE", true}});
+  for (const PartitionSummary& partition : summary.partitions) {
+    const auto items = [&](otap::Signal signal) {
+      const auto found = partition.items.find(signal);
+      return found == partition.items.end() ? "0" : ShowCount(found->second);
+    };
+    table.Add({partition.partition.empty() ? "(none)" : Plain(partition.partition),
+               items(otap::Signal::kLogs), items(otap::Signal::kTraces),
+               items(otap::Signal::kMetrics), FirstOf(partition.times), LastOf(partition.times),
+               ShowCount(partition.num_files), FormatSize(partition.num_bytes)});
+  }
+  return table.ToText();
+}
+
+std::string TablesText(const ArchiveSummary& summary, bool shows_schemas) {
+  TextTable table({{"TABLE"},
+                   {"ROWS", true},
+                   {"FILES", true},
+                   {"ROW GROUPS", true},
+                   {"SIZE", true},
+                   {"SCHEMAS", true}});
+  std::string schemas;
+  for (const TableSummary& one : summary.tables) {
+    const std::string name(otap::GetTable(one.table).directory);
+    table.Add({name, ShowCount(one.num_rows), ShowCount(one.num_files),
+               ShowCount(one.num_row_groups), FormatSize(one.num_bytes),
+               one.schemas.empty() ? "?" : ShowCount(static_cast<int64_t>(one.schemas.size()))});
+    for (const auto& [fingerprint, num_files] : one.schemas) {
+      schemas += fmt::format("{} {}: {} files\n", name, fingerprint, ShowCount(num_files));
+    }
+  }
+  return table.ToText() + (shows_schemas ? "\n" + schemas : "");
+}
+
+Json TimesJson(const std::optional<lake::EventTimeRange>& times, bool is_first) {
+  if (!times.has_value()) {
+    return nullptr;
+  }
+  std::string text = ShowMoment(is_first ? times->least : times->most);
+  text[text.find(' ')] = 'T';
+  return text;
+}
+
+Json TablesJson(const ArchiveSummary& summary) {
+  Json tables = Json::array();
+  for (const TableSummary& one : summary.tables) {
+    tables.push_back({{"table", otap::GetTable(one.table).directory},
+                      {"rows", one.num_rows},
+                      {"files", one.num_files},
+                      {"row_groups", one.num_row_groups},
+                      {"bytes", one.num_bytes},
+                      {"schemas", one.schemas}});
+  }
+  return tables;
+}
+
+Json PartitionsJson(const ArchiveSummary& summary) {
+  Json partitions = Json::array();
+  for (const PartitionSummary& one : summary.partitions) {
+    Json items = Json::object();
+    for (const auto& [signal, count] : one.items) {
+      items[std::string(otap::Name(signal))] = count;
+    }
+    partitions.push_back({{"partition", one.partition},
+                          {"items", std::move(items)},
+                          {"first", TimesJson(one.times, true)},
+                          {"last", TimesJson(one.times, false)},
+                          {"files", one.num_files},
+                          {"bytes", one.num_bytes}});
+  }
+  return partitions;
+}
+
+std::string JsonOf(const ArchiveSummary& summary, const std::string& base, const Flags& flags,
+                   const lake::ReadReport& report) {
+  Json signals = Json::object();
+  for (const SignalSummary& signal : summary.signals) {
+    signals[std::string(otap::Name(signal.signal))] = {{"items", signal.num_items},
+                                                       {"records", signal.num_records},
+                                                       {"first", TimesJson(signal.times, true)},
+                                                       {"last", TimesJson(signal.times, false)},
+                                                       {"files", signal.num_files},
+                                                       {"bytes", signal.num_bytes},
+                                                       {"partitions", signal.num_partitions}};
+  }
+  Json problems = Json::array();
+  for (const lake::Problem& problem : report.problems) {
+    problems.push_back(
+        {{"kind", Name(problem.kind)}, {"message", problem.message}, {"count", problem.count}});
+  }
+  Json json = {{"base", base},
+               {"files", summary.num_files},
+               {"bytes", summary.num_bytes},
+               {"partitions", summary.partitions.size()},
+               {"writers", summary.writers},
+               {"signals", std::move(signals)},
+               {"services", summary.services},
+               {"all_services", summary.has_all_services},
+               {"tables", TablesJson(summary)},
+               {"problems", std::move(problems)}};
+  if (flags.by == "partition") {
+    json["by_partition"] = PartitionsJson(summary);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int Inspect(const Flags& flags) {
+  const std::string name(kName);
+  auto archive = OpenArchive(flags.archive, {}, {});
+  if (!archive.ok()) {
+    return FailCommand(name, archive.status());
+  }
+  ArchiveSummary summary = SummariseArchive(**archive);
+  ReadServices(archive->get(),
+               flags.is_deep ? std::numeric_limits<int64_t>::max() : kMostResourceFiles, &summary);
+  const std::string base = (*archive)->options().path.base;
+  std::string answer;
+  if (flags.archive.is_json) {
+    answer = JsonOf(summary, base, flags, (*archive)->Report());
+  } else if (flags.by == "partition") {
+    answer = PartitionsText(summary);
+  } else if (flags.by == "table" || flags.shows_schemas) {
+    answer = TablesText(summary, flags.shows_schemas);
+  } else if (summary.num_files > 0) {
+    answer = TextOf(summary, base, flags);
+  }
+  const int code = PrintAnswer(answer);
+  const bool is_incomplete = PrintProblems(name, **archive, flags.archive.is_quiet);
+  if (summary.num_files == 0 && !is_incomplete) {
+    PrintRemark(flags.archive, fmt::format("{}: nothing found in '{}'", name, Plain(base)));
+  }
+  return code != kExitClean       ? code
+         : is_incomplete          ? kExitIncomplete
+         : summary.num_files == 0 ? kExitNothingFound
+                                  : kExitClean;
+}
+
+}  // namespace
+
+int InspectCommand(int argc, char** argv) {
+  CLI::App command("Says what an archive holds, from footers and the names of services.",
+                   std::string(kName));
+  Flags flags;
+  AddArchiveFlags(&command, &flags.archive);
+  command.add_option("--by", flags.by, "A line for each partition or table instead")
+      ->check(CLI::IsMember({"partition", "table"}).description(""))
+      ->type_name("partition|table");
+  command.add_flag("--schemas", flags.shows_schemas,
+                   "Which schemas the files of each table have (known with a cache)");
+  command.add_flag("--deep", flags.is_deep, "Look for services in all files of resources");
+  if (const auto code = ParseCommandLine(&command, argc, argv)) {
+    return *code;
+  }
+  return Inspect(flags);
+}
+
+}  // namespace df::app

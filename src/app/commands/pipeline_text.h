@@ -1,0 +1,18 @@
+// The document of a pipeline that a command line describes.
+#pragma once
+
+#include <string>
+
+namespace df::app {
+
+/// A node: its type and its configuration as JSON.
+struct NodeText {
+  std::string type;
+  std::string config;
+};
+
+/// Returns the document of one pipeline, as the source that -c takes: a receiver, a retry of what
+/// was refused for now where `retries`, and an exporter.
+std::string PipelineSource(const NodeText& receiver, const NodeText& exporter, bool retries);
+
+}  // namespace df::app

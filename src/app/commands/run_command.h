@@ -1,0 +1,42 @@
+// df_engine run: the pipelines of a document until they are done.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/load_document.h"
+
+namespace df::app {
+
+/// How a run tells what came of it.
+enum class RunAnswer : uint8_t {
+  kSummary,   ///< every node in turn, on stdout
+  kDelivery,  ///< what was delivered, in a line on stderr: stdout is for data
+  kNothing,
+};
+
+/// What the command line says about a run.
+struct RunFlags {
+  DocumentFlags document;
+  std::string name;  ///< stands for the document in messages; "": its source
+  std::optional<int> num_cores;
+  std::string core_ids;
+  bool is_strict = false;
+  bool allows_incomplete = false;
+  bool validates_only = false;
+  bool prints_config = false;
+  bool prints_metrics = false;
+  bool is_verbose = false;
+  RunAnswer answer = RunAnswer::kSummary;
+  std::string receipt;
+  std::string log_level;
+  std::string log_format = "text";
+};
+
+/// Runs pipelines until they are done. Returns the exit code.
+int RunDocument(RunFlags flags);
+
+/// Runs the command whose name is argv[0], or no name at all. Returns the exit code.
+int RunCommand(int argc, char** argv);
+
+}  // namespace df::app
