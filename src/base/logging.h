@@ -1,6 +1,6 @@
 // Front end to the log of the process: one line per record, on standard error.
 //
-//   LogInfo("running on {} cores", num_cores);
+//   LogInfo("listening on {}", address);
 //   LogEvent(LogLevel::kWarning, "df.pipeline.restarting", "the instance is started again",
 //            {{"core", 3}, {"cause", status.message()}});
 #pragma once

@@ -166,7 +166,7 @@ class Placement {
   bool may_replace_;
 };
 
-/// Expands keys like `a::b::c` of the outermost map.
+/// Expands keys like `a::b::c` at the top level.
 ValuePtr ExpandKeys(const ValuePtr& root, Problems* problems) {
   if (root->kind != Value::Kind::kMap) {
     return root;

@@ -15,7 +15,7 @@ namespace df::config {
 struct DocumentText {
   std::string name;  ///< stands for it in messages
   std::string text;
-  /// A key `a::b::c` of the outermost map stands for nested maps.
+  /// A key `a::b::c` at the top level stands for nested maps.
   bool expands_keys = false;
 };
 

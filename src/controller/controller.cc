@@ -75,7 +75,8 @@ RunResult Controller::Run() {
       for (const auto& [id, thread] : cores_) {
         ids.push_back(id);
       }
-      LogInfo("running on {} cores: {}", ids.size(), fmt::join(ids, ","));
+      LogInfo("running on {} core{} (CPU {})", ids.size(), ids.size() == 1 ? "" : "s",
+              fmt::join(ids, ","));
     });
     loop_.Run();
   }

@@ -229,7 +229,7 @@ void Supervisor::OnServingEnded(const Instance& instance, Slot* slot,
     return;
   }
   if (result.is_permanent) {
-    LogError("{}/{}: core {}: failed for good, it would fail again: {}", instance.record->key.group,
+    LogError("{}/{}: core {}: permanent error, not restarting: {}", instance.record->key.group,
              instance.record->key.pipeline, slot->core, reason);
     SetPhase(slot, kFailed, reason);
     return;

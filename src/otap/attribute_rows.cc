@@ -136,7 +136,7 @@ arrow::Result<std::string> HashText(std::string_view salt, std::string_view byte
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   if (EVP_Digest(input.data(), input.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    return Status::UnknownError("SHA-256 is not to be had from the OpenSSL of this system");
+    return Status::UnknownError("the OpenSSL of this system has no SHA-256");
   }
   std::string text;
   for (unsigned int i = 0; i < size; ++i) {

@@ -51,13 +51,13 @@ inline constexpr Instrument kNodeItemsOut = {
     "Log records, spans and data points in the batches that the node has sent", "signal"};
 inline constexpr Instrument kNodeBatchesAcked = {
     kCounter, "df.node.batches.acked", "{batch}",
-    "Batches sent with a token of the node that were delivered"};
-inline constexpr Instrument kNodeBatchesNacked = {
-    kCounter, "df.node.batches.nacked", "{batch}",
-    "Batches sent with a token of the node that were refused", "permanent,reason"};
+    "Batches this node originated that were acknowledged"};
+inline constexpr Instrument kNodeBatchesNacked = {kCounter, "df.node.batches.nacked", "{batch}",
+                                                  "Batches this node originated that were rejected",
+                                                  "permanent,reason"};
 inline constexpr Instrument kNodeBatchesPending = {
     kUpDownCounter, "df.node.batches.pending", "{batch}",
-    "Batches sent with a token of the node that have no outcome yet"};
+    "Batches this node originated that are still in flight"};
 inline constexpr Instrument kNodeItemsDropped = {
     kCounter, "df.node.items.dropped", "{item}",
     "Log records, spans and data points that the node has left out on purpose", "reason"};
@@ -69,10 +69,10 @@ inline constexpr Instrument kNodeWaitTime = {
     kCounter, "df.node.wait.time", "s", "How long the node or its inbox had to wait", "reason"};
 inline constexpr Instrument kNodeTicksLeftOut = {
     kCounter, "df.node.timer.ticks_left_out", "{tick}",
-    "Ticks of timers that found the one before still waiting"};
+    "Timer ticks skipped because the previous one was still queued"};
 inline constexpr Instrument kNodeOutcomeLatency = {
     kHistogram, "df.node.outcome.latency", "s",
-    "Time from sending a batch with a token of the node until its outcome", "outcome"};
+    "Time from sending a batch this node originated until its outcome", "outcome"};
 inline constexpr Instrument kNodeCallDuration = {kHistogram, "df.node.call.duration", "s",
                                                  "Time of each call of the node with a batch"};
 
@@ -207,7 +207,7 @@ inline constexpr Instrument kLogRecords = {kCounter, "df.log.records", "{record}
                                            "Log records that were written", "level"};
 inline constexpr Instrument kLogSuppressed = {
     kCounter, "df.log.records.suppressed", "{record}",
-    "Log records that were left out because their place wrote too many", "level"};
+    "Log records suppressed by per-call-site rate limiting", "level"};
 
 /// All of the above, by scope.
 inline constexpr std::array kAll = {

@@ -181,6 +181,57 @@ std::vector<Violation> CheckSizes(const SourceTree& tree, std::string_view ratch
   return violations;
 }
 
+std::vector<Violation> CheckPhrases(const SourceTree& tree) {
+  struct Phrase {
+    std::string_view found;
+    std::string_view better;
+  };
+  constexpr Phrase kPhrases[] = {
+      {"telemetry that lies", "telemetry stored"},
+      {"put together again", "reassembled"},
+      {"new files for ever", "continuously"},
+      {"it cares that", "priorities"},
+      {"to be had", "available, or supported"},
+      {"outermost map", "top level"},
+      {"says it otherwise", "default: from the configuration"},
+      {"everything else went well", "if any data was skipped"},
+      {"it would fail again", "permanent error"},
+      {"for the pipeline's sake", "the pipeline refused them"},
+      {"a pattern that is none", "an invalid pattern"},
+      {"Ticks of timers", "timer ticks"},
+      {"token of the node", "batches this node originated"},
+      {"their place wrote too many", "rate limiting"},
+      {"cores of pipelines that do not name theirs", "cores per pipeline"},
+      {"on 1 cores", "on 1 core"},
+  };
+  std::vector<Violation> violations;
+  for (const SourceFile& file : tree) {
+    const bool is_source = file.path.ends_with(".cc") || file.path.ends_with(".h");
+    if (file.path.starts_with("tests/")) {
+      continue;
+    }
+    ForEachLine(file.text, [&](int number, std::string_view line) {
+      const size_t begin = std::min(line.find_first_not_of(' '), line.size());
+      if (is_source && line.substr(begin).starts_with("//")) {
+        return;
+      }
+      for (const Phrase& phrase : kPhrases) {
+        const auto at = std::search(line.begin(), line.end(), phrase.found.begin(),
+                                    phrase.found.end(), [](char a, char b) {
+                                      return std::tolower(static_cast<unsigned char>(a)) ==
+                                             std::tolower(static_cast<unsigned char>(b));
+                                    });
+        if (at != line.end()) {
+          violations.push_back(
+              {file.path, number,
+               fmt::format("'{}' is hard to read, as in '{}'", phrase.found, phrase.better)});
+        }
+      }
+    });
+  }
+  return violations;
+}
+
 std::vector<Violation> CheckMarkers(const SourceTree& tree) {
   // Written in two halves, so that this file does not report itself.
   constexpr std::string_view kMarkers[] = {

@@ -27,6 +27,10 @@ std::vector<Violation> CheckSizes(const SourceTree& tree, std::string_view ratch
 /// No marker of unfinished work is left in code, scripts or build files.
 std::vector<Violation> CheckMarkers(const SourceTree& tree);
 
+/// No text for users (Markdown, and strings and descriptions of src/ and configs/) has one of the
+/// phrases that readers have stumbled over. Comments of sources are not looked at.
+std::vector<Violation> CheckPhrases(const SourceTree& tree);
+
 /// Every .cc file under src/, tests/ and bench/ is named by the CMakeLists.txt of its folder or of
 /// one above it; every .h file is included by another file.
 std::vector<Violation> CheckReferenced(const SourceTree& tree);

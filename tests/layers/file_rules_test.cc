@@ -62,6 +62,17 @@ TEST(CheckMarkers, FindsMarkersAsWholeWordsOnly) {
             "");
 }
 
+TEST(CheckPhrases, FindsThemInTextForUsers) {
+  const std::vector<Violation> violations = CheckPhrases(
+      {{"docs/a.md", "fine\nTelemetry that lies in files\n"},
+       {"src/a.cc", "// everything else went well\nLogError(\"everything else went well\");\n"},
+       {"tests/a.cc", "\"telemetry that lies\"\n"}});
+  ASSERT_EQ(violations.size(), 2U);
+  EXPECT_EQ(violations[0].line, 2);
+  EXPECT_EQ(violations[1].path, "src/a.cc");
+  EXPECT_EQ(violations[1].line, 2);
+}
+
 TEST(CheckReferenced, FindsSourcesThatNoBuildFileNames) {
   const SourceFile list{"src/base/CMakeLists.txt",
                         "otap_library(base SOURCES error.cc part/deep.cc)\n"};

@@ -40,6 +40,8 @@ TEST(ThisTree, HasFilesThatCanBeRead) {
 
 TEST(ThisTree, HasNoUnfinishedWork) { EXPECT_EQ(Render(CheckMarkers(ThisTree())), ""); }
 
+TEST(ThisTree, SaysThingsPlainly) { EXPECT_EQ(Render(CheckPhrases(ThisTree())), ""); }
+
 TEST(ThisTree, BuildsEveryFileItHolds) { EXPECT_EQ(Render(CheckReferenced(ThisTree())), ""); }
 
 TEST(ThisTree, LinksToWhatIsThere) {

@@ -97,10 +97,7 @@ enum PointField : size_t {
   kTemporality,
   kIsMonotonic,
   kStartTime,
-  kValueInt,
-  kValueDouble,
-  kCount,
-  kSum
+  kCount
 };
 constexpr auto kPointFields = std::to_array<FieldInfo>({
     {"metric", "metric.name"},
@@ -110,10 +107,7 @@ constexpr auto kPointFields = std::to_array<FieldInfo>({
     {"temporality", "metric.aggregation_temporality"},
     {"is_monotonic", "metric.is_monotonic"},
     {"start_time", "start_time_unix_nano"},
-    {"value", "value_int"},
-    {"value", "value_double"},
     {"count", "count"},
-    {"sum", "sum"},
     {"bucket_counts", "bucket_counts"},
     {"explicit_bounds", "explicit_bounds"},
     {"scale", "scale"},
@@ -273,7 +267,11 @@ class Details {
       for (const auto& [key, member] : *map) {
         std::string name(prefix);
         AppendLine(key, &name);
-        lines_.emplace_back(std::move(name), Plain(member));
+        const bool is_bare =
+            member.is_nil() || (member.As<select::Text>() != nullptr && TextOf(member).empty());
+        std::string text;
+        is_bare ? AppendJson(member, &text) : AppendPlain(member, &text);
+        lines_.emplace_back(std::move(name), std::move(text));
       }
     }
   }
@@ -291,16 +289,36 @@ class Details {
   std::vector<std::pair<std::string, std::string>> lines_;
 };
 
-/// Appends a number of a column of doubles that a data point may have.
-void AppendDouble(const std::shared_ptr<arrow::RecordBatch>& rows, std::string_view name,
-                  int64_t row, std::string* json) {
+/// A number that a data point may have. A condition takes 0 for one that is null, which is not what
+/// was sent.
+Value NumberAt(const std::shared_ptr<arrow::RecordBatch>& rows, std::string_view name,
+               int64_t row) {
+  using arrow::internal::checked_cast;
   const auto column = otap::FindArray(rows, name);
-  if (column == nullptr || column->type_id() != arrow::Type::DOUBLE || column->IsNull(row)) {
-    return;
+  if (column == nullptr || column->IsNull(row)) {
+    return {};
   }
-  *json += fmt::format(",\"{}\":", name);
-  AppendJson(Value{arrow::internal::checked_cast<const arrow::DoubleArray&>(*column).Value(row)},
-             json);
+  switch (column->type_id()) {
+    case arrow::Type::DOUBLE:
+      return {checked_cast<const arrow::DoubleArray&>(*column).Value(row)};
+    case arrow::Type::INT64:
+      return {checked_cast<const arrow::Int64Array&>(*column).Value(row)};
+    default:
+      return {};
+  }
+}
+
+/// The value of a number data point, as OTLP takes it where both kinds are there.
+Value PointValueAt(const std::shared_ptr<arrow::RecordBatch>& rows, int64_t row) {
+  Value integer = NumberAt(rows, "int_value", row);
+  return integer.is_nil() ? NumberAt(rows, "double_value", row) : integer;
+}
+
+void AppendNumber(std::string_view name, const Value& number, std::string* json) {
+  if (!number.is_nil()) {
+    *json += fmt::format(",\"{}\":", name);
+    AppendJson(number, json);
+  }
 }
 
 /// Appends "quantiles":[[0.5,1.25],..] of a summary.
@@ -408,28 +426,42 @@ std::string RecordTexts::JsonAt(int64_t row) {
   if (time != 0) {
     add(time_name, Value{select::Time{time}});
   }
-  for (size_t field = 0; field < readers_.size(); ++field) {
+  const auto add_field = [&](size_t field) {
     const Value value = Readable(signal, field, Read(field, row));
-    const bool is_value = signal == Signal::kMetrics && (field >= kValueInt);
-    if (is_value ? !value.is_nil() && !(value.list() != nullptr && value.list()->empty())
-                 : !IsEmpty(value)) {
+    // Of histograms and summaries zeros are numbers like others.
+    const bool is_number =
+        signal == Signal::kMetrics && field >= kCount && !value.is_nil() && value.list() == nullptr;
+    if (is_number || !IsEmpty(value)) {
       add(InfoOf(signal, field).name, value);
     }
+  };
+  add_field(kService);
+  for (size_t field = kNumCommon; field < readers_.size(); ++field) {
+    add_field(field);
   }
   if (signal == Signal::kTraces) {
     add("duration_nanos", Value{IntegerOf(Read(kEndNanos, row)) - time});
-    children_->AppendJsonOf(row, &json);
   }
   if (signal == Signal::kMetrics) {
     AppendPointNumbers(row, &json);
+  }
+  for (const size_t field : {kAttributes, kFlags}) {
+    add_field(field);
+  }
+  if (children_ != nullptr) {
+    children_->AppendJsonOf(row, &json);
+  }
+  for (const size_t field : {kScopeName, kScopeVersion, kScopeAttributes, kResource}) {
+    add_field(field);
   }
   return json + "}\n";
 }
 
 void RecordTexts::AppendPointNumbers(int64_t row, std::string* json) {
   const auto& rows = batch_.table(table_);
-  for (const std::string_view name : {"min", "max", "zero_threshold"}) {
-    AppendDouble(rows, name, row, json);
+  AppendNumber("value", PointValueAt(rows, row), json);
+  for (const std::string_view name : {"sum", "min", "max", "zero_threshold"}) {
+    AppendNumber(name, NumberAt(rows, name, row), json);
   }
   AppendQuantiles(rows, row, json);
 }
@@ -497,13 +529,13 @@ void RecordTexts::AppendPointLine(int64_t row, std::string* line) {
   *line += ' ' + ServiceText(Read(kService, row), style_) + "  ";
   *line += Plain(Read(kMetricName, row)) + " =";
   const std::string unit = Plain(Read(kUnit, row));
-  const Value integer = Read(kValueInt, row);
-  const Value number = Read(kValueDouble, row);
-  if (!integer.is_nil() || !number.is_nil()) {
-    *line += ' ' + Plain(integer.is_nil() ? number : integer);
+  const auto& rows = batch_.table(table_);
+  if (table_ == otap::TableKind::kNumberDataPoints) {
+    const Value value = PointValueAt(rows, row);
+    *line += value.is_nil() ? " (no value)" : ' ' + Plain(value);
   } else {
     *line += " count " + Plain(Read(kCount, row));
-    if (const Value sum = Read(kSum, row); !sum.is_nil()) {
+    if (const Value sum = NumberAt(rows, "sum", row); !sum.is_nil()) {
       *line += " sum " + Plain(sum);
     }
   }

@@ -50,42 +50,41 @@ std::string Footer() {
 
 void AddFlags(CLI::App* app, RunFlags* flags) {
   app->add_option("-c,--config,-p,--pipeline", flags->document.source,
-                  "The document (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
+                  "The configuration (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
       ->required()
       ->type_name("SOURCE");
   app->add_option("--set", flags->document.overrides,
-                  "Change the document: a dotted path and a YAML value; may be given again")
+                  "Change the configuration: a dotted path and a YAML value; may be given again")
       ->allow_extra_args(false)
       ->type_name("PATH=VALUE");
   CLI::Option* num_cores =
       app->add_option("--num-cores", flags->num_cores,
-                      "Cores of pipelines that do not name theirs; 0 = every core the process may "
-                      "use, as without the flag")
+                      "Cores per pipeline without its own allocation (default 0: all available)")
           ->type_name("N")
           ->check(CLI::Range(0, 4096).description(""));
   app->add_option("--core-id-range", flags->core_ids,
-                  "The same by ids and ranges, like 0-3,6; both ends belong to a range")
+                  "The same by ids and inclusive ranges, like 0-3,6")
       ->excludes(num_cores)
       ->type_name("IDS");
   app->add_option("--http-admin-bind", flags->document.http_admin_bind,
                   "Serve the admin interface on this address, like 127.0.0.1:8080")
       ->type_name("HOST:PORT");
   CLI::Option* strict = app->add_flag("--strict", flags->is_strict,
-                                      "Exit with 4 when anything was not read or not delivered; "
+                                      "Exit with 4 if any data was skipped or not delivered; "
                                       "this is the default");
   app->add_flag("--allow-incomplete", flags->allows_incomplete,
                 "Exit with 0 in place of 4; what is missing is named all the same")
       ->excludes(strict);
   app->add_flag("--validate-and-exit", flags->validates_only,
-                "Check the document and exit; starts and opens nothing");
+                "Check the configuration and exit; starts and opens nothing");
   app->add_flag("--print-config", flags->prints_config,
-                "Print the document with every default and exit");
+                "Print the configuration with every default and exit");
   app->add_flag("--metrics", flags->prints_metrics, "Print every metric at the end");
   app->add_option("--receipt", flags->receipt,
                   "Write at the end what was found, delivered and left out, as JSON")
       ->type_name("FILE");
   app->add_option("--log-level", flags->log_level,
-                  "debug, info, warning or error; the document says it otherwise")
+                  "debug, info, warning or error; default: from the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL");
   app->add_option("--log-format", flags->log_format, "text or json")

@@ -143,8 +143,11 @@ void SpanChildren::AppendLinesOf(int64_t row, std::string* text) const {
       const int64_t time = TimeAt(events_.rows, event);
       *text += "    event " + (time == 0 ? std::string("(no time)") : ShowMoment(time)) + "  ";
       AppendLine(TextAt(events_.rows, "name", event), text);
-      *text += "  ";
-      AppendPlain(events_.attributes->At(event), text);
+      if (const Value attributes = events_.attributes->At(event);
+          attributes.map() != nullptr && !attributes.map()->empty()) {
+        *text += "  ";
+        AppendPlain(attributes, text);
+      }
       *text += '\n';
     }
   }

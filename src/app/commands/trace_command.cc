@@ -111,9 +111,9 @@ class Collector {
                    .service = read(record_fields::kService),
                    .kind = read(record_fields::kSpanKind),
                    .json = WithoutEnd(objects->At(row))};
-    if (const auto* end = lines->Read(record_fields::kSpanEndNanos, row).As<int64_t>();
-        end != nullptr) {
-      span.end = *end;
+    const select::Value end = lines->Read(record_fields::kSpanEndNanos, row);
+    if (const auto* nanos = end.As<int64_t>(); nanos != nullptr) {
+      span.end = *nanos;
     }
     if (read(record_fields::kSpanStatusCode) == "2") {
       const std::string message = read(record_fields::kSpanStatusMessage);

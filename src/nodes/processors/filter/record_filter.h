@@ -50,7 +50,7 @@ struct Unanswered {
 /// Keeps what include names, then drops what exclude names, of each signal.
 class RecordFilter {
  public:
-  /// Errors: Invalid for a pattern that is none; a checked configuration has no such.
+  /// Errors: Invalid for an invalid pattern; a checked configuration has no such.
   static Result<RecordFilter> Make(const FilterConfig& config);
 
   /// Returns the batch itself when everything is kept, null when nothing is. Adds to `unanswered`.

@@ -103,7 +103,7 @@ engine::NodeReport OtlpReceiver::Report() {
   }
   if (counts.refused > 0) {
     report.lines.push_back(
-        fmt::format("refused {} requests for the pipeline's sake", counts.refused));
+        fmt::format("rejected {} requests: the pipeline refused them", counts.refused));
   }
   if (counts.lost_batches > 0) {
     report.lines.push_back(
