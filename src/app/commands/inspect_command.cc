@@ -106,7 +106,8 @@ std::vector<std::string> HintsOf(const ArchiveSummary& summary) {
   return hints;
 }
 
-std::string TextOf(const ArchiveSummary& summary, const std::string& base, const Flags& flags) {
+/// What footers tell.
+std::string TableOf(const ArchiveSummary& summary, const std::string& base) {
   std::string text = fmt::format("{}   {} files in {} partitions, {}, written by {}\n\n",
                                  Plain(base), ShowCount(summary.num_files),
                                  ShowCount(static_cast<int64_t>(summary.partitions.size())),
@@ -118,7 +119,12 @@ std::string TextOf(const ArchiveSummary& summary, const std::string& base, const
                FirstOf(signal.times), LastOf(signal.times), ShowCount(signal.num_files),
                FormatSize(signal.num_bytes)});
   }
-  text += table.ToText();
+  return text + table.ToText();
+}
+
+/// What stands below the table.
+std::string RestOf(const ArchiveSummary& summary, const Flags& flags) {
+  std::string text;
   if (!summary.services.empty()) {
     text += fmt::format("\nservices: {}\n", ServicesOf(summary));
   }
@@ -258,20 +264,26 @@ int Inspect(const Flags& flags) {
     return FailCommand(name, archive.status());
   }
   ArchiveSummary summary = SummariseArchive(**archive);
-  ReadServices(archive->get(),
-               flags.is_deep ? std::numeric_limits<int64_t>::max() : kMostResourceFiles, &summary);
   const std::string base = (*archive)->options().path.base;
-  std::string answer;
+  const auto read_services = [&] {
+    ReadServices(archive->get(),
+                 flags.is_deep ? std::numeric_limits<int64_t>::max() : kMostResourceFiles,
+                 &summary);
+  };
+  int code = kExitClean;
   if (flags.archive.is_json) {
-    answer = JsonOf(summary, base, flags, (*archive)->Report());
+    read_services();
+    code = PrintAnswer(JsonOf(summary, base, flags, (*archive)->Report()));
   } else if (flags.by == "partition") {
-    answer = PartitionsText(summary);
+    code = PrintAnswer(PartitionsText(summary));
   } else if (flags.by == "table" || flags.shows_schemas) {
-    answer = TablesText(summary, flags.shows_schemas);
+    code = PrintAnswer(TablesText(summary, flags.shows_schemas));
   } else if (summary.num_files > 0) {
-    answer = TextOf(summary, base, flags);
+    // The table is there at once; the names of services take files to be opened.
+    code = PrintAnswer(TableOf(summary, base));
+    read_services();
+    code = code == kExitClean ? PrintAnswer(RestOf(summary, flags)) : code;
   }
-  const int code = PrintAnswer(answer);
   const bool is_incomplete = PrintProblems(name, **archive, flags.archive.is_quiet);
   if (summary.num_files == 0 && !is_incomplete) {
     PrintRemark(flags.archive, fmt::format("{}: nothing found in '{}'", name, Plain(base)));

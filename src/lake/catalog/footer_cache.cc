@@ -201,50 +201,79 @@ Status FooterCache::RestoreSchemas(SchemaRegistry* schemas) {
                       [schemas](SchemaVersion version) { schemas->Restore(std::move(version)); });
 }
 
+/// Returns the bytes of a summary whose checksum is right; "" where there are none.
+Result<std::string> FooterCache::LookUp(const FileEntry& entry) {
+  if (!is_reading_) {
+    // Each statement by itself would lock the database and look for changes.
+    ARROW_RETURN_NOT_OK(database_->Run("BEGIN"));
+    is_reading_ = true;
+  }
+  if (find_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(
+        Query query,
+        database_->Prepare("SELECT summary, checksum FROM files WHERE tree=? AND path=? AND "
+                           "size=? AND modified=? AND changed=? AND inode=?"));
+    find_ = std::make_unique<Query>(std::move(query));
+  }
+  find_->Bind(0, tree_)
+      .Bind(1, std::string_view(entry.path))
+      .Bind(2, entry.size_bytes)
+      .Bind(3, entry.modified_nanos)
+      .Bind(4, entry.changed_nanos)
+      .Bind(5, static_cast<int64_t>(entry.number.inode));
+  ARROW_ASSIGN_OR_RAISE(const bool has_row, find_->Next());
+  if (!has_row) {
+    return std::string();
+  }
+  const std::string_view bytes = find_->Text(0);
+  std::string found(find_->Integer(1) == ChecksumOf(entry, bytes) ? bytes : std::string_view());
+  find_->End();
+  return found;
+}
+
+Status FooterCache::EndReading() {
+  return std::exchange(is_reading_, false) ? database_->Run("COMMIT") : Status::OK();
+}
+
+std::vector<FileSummaryPtr> FooterCache::FindAll(std::span<const Wanted> wanted,
+                                                 const SchemaRegistry& schemas) {
+  std::vector<std::string> bytes(wanted.size());
+  {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < wanted.size() && failure_.ok(); ++i) {
+      if (forgotten_.contains(wanted[i].entry->path)) {
+        continue;
+      }
+      auto found = LookUp(*wanted[i].entry);
+      if (found.ok()) {
+        bytes[i] = *std::move(found);
+      } else {
+        failure_ = found.status();
+      }
+    }
+  }
+  // Others look up while these are decoded.
+  std::vector<FileSummaryPtr> summaries(wanted.size());
+  int64_t num_found = 0;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    auto summary = bytes[i].empty() ? nullptr : DecodeSummary(bytes[i], wanted[i].table, schemas);
+    if (summary != nullptr) {
+      summary->entry = *wanted[i].entry;
+      summary->cache = weak_from_this();
+      summaries[i] = std::move(summary);
+      ++num_found;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  counts_.found += num_found;
+  counts_.missing += static_cast<int64_t>(wanted.size()) - num_found;
+  return summaries;
+}
+
 FileSummaryPtr FooterCache::Find(const FileEntry& entry, otap::TableKind table,
                                  const SchemaRegistry& schemas) {
-  const std::lock_guard lock(mutex_);
-  const auto look = [&]() -> Result<std::shared_ptr<FileSummary>> {
-    if (find_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(
-          Query query,
-          database_->Prepare("SELECT summary, checksum FROM files WHERE tree=? AND path=? AND "
-                             "size=? AND modified=? AND changed=? AND inode=?"));
-      find_ = std::make_unique<Query>(std::move(query));
-    }
-    find_->Bind(0, tree_)
-        .Bind(1, std::string_view(entry.path))
-        .Bind(2, entry.size_bytes)
-        .Bind(3, entry.modified_nanos)
-        .Bind(4, entry.changed_nanos)
-        .Bind(5, static_cast<int64_t>(entry.number.inode));
-    ARROW_ASSIGN_OR_RAISE(const bool has_row, find_->Next());
-    if (!has_row) {
-      return nullptr;
-    }
-    const std::string_view bytes = find_->Text(0);
-    std::shared_ptr<FileSummary> found = find_->Integer(1) == ChecksumOf(entry, bytes)
-                                             ? DecodeSummary(bytes, table, schemas)
-                                             : nullptr;
-    find_->End();
-    return found;
-  };
-  if (!failure_.ok() || forgotten_.contains(entry.path)) {
-    ++counts_.missing;
-    return nullptr;
-  }
-  auto found = look();
-  if (!found.ok()) {
-    failure_ = found.status();
-  }
-  if (!found.ok() || *found == nullptr) {
-    ++counts_.missing;
-    return nullptr;
-  }
-  ++counts_.found;
-  (*found)->entry = entry;
-  (*found)->cache = weak_from_this();
-  return std::move(*found);
+  const Wanted wanted{&entry, table};
+  return FindAll({&wanted, 1}, schemas).front();
 }
 
 void FooterCache::Keep(const FileSummary& file) {
@@ -297,7 +326,8 @@ Status FooterCache::WritePending() {
     }
     return Status::OK();
   };
-  failure_ = InTransaction(database_.get(), write);
+  failure_ = EndReading();
+  failure_ = failure_.ok() ? InTransaction(database_.get(), write) : failure_;
   (failure_.ok() ? counts_.kept : counts_.lost) += static_cast<int64_t>(pending_.size());
   pending_.clear();
   if (failure_.ok()) {
@@ -309,6 +339,7 @@ Status FooterCache::WritePending() {
 void FooterCache::Prune(const LakeListing& listing) {
   const std::lock_guard lock(mutex_);
   const auto prune = [&]() -> Status {
+    ARROW_RETURN_NOT_OK(EndReading());
     ARROW_ASSIGN_OR_RAISE(Query count,
                           database_->Prepare("SELECT count(*) FROM files WHERE tree=?"));
     ARROW_ASSIGN_OR_RAISE(const bool has_row, count.Bind(0, tree_).Next());
@@ -354,6 +385,7 @@ void FooterCache::Prune(const LakeListing& listing) {
 Status FooterCache::Write(SchemaRegistry* schemas) {
   const std::lock_guard lock(mutex_);
   ARROW_RETURN_NOT_OK(WritePending());
+  ARROW_RETURN_NOT_OK(EndReading());
   const std::vector<SchemaVersion> changed = schemas->TakeChanged();
   if (changed.empty()) {
     return Status::OK();

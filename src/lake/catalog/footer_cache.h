@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -50,7 +51,16 @@ class FooterCache : public std::enable_shared_from_this<FooterCache> {
   /// Gives the registry what earlier processes knew. Before the first Find.
   Status RestoreSchemas(SchemaRegistry* schemas);
 
-  /// Returns the summary of a file, or null.
+  /// A file that is looked for. Owner: borrows the entry.
+  struct Wanted {
+    const FileEntry* entry = nullptr;
+    otap::TableKind table = otap::TableKind::kLogs;
+  };
+  /// Returns the summaries of files, null where one is not known. All look-ups until the next Write
+  /// see one state of the database.
+  std::vector<FileSummaryPtr> FindAll(std::span<const Wanted> wanted,
+                                      const SchemaRegistry& schemas);
+  /// Returns the summary of one.
   FileSummaryPtr Find(const FileEntry& entry, otap::TableKind table, const SchemaRegistry& schemas);
 
   /// Keeps a summary that has a schema. It is written with others, at the latest by Write.
@@ -89,9 +99,13 @@ class FooterCache : public std::enable_shared_from_this<FooterCache> {
 
   FooterCache(std::unique_ptr<Database> database, int64_t tree, Clock clock);
   Status WritePending();
+  Result<std::string> LookUp(const FileEntry& entry);
+  /// Ends the transaction of look-ups: before anything is written.
+  Status EndReading();
 
   std::unique_ptr<Database> database_;
   std::unique_ptr<Query> find_;  ///< goes before its database
+  bool is_reading_ = false;      ///< a transaction of look-ups is open
   int64_t tree_ = 0;
   Clock clock_;
   mutable std::mutex mutex_;

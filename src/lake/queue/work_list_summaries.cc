@@ -107,14 +107,18 @@ std::map<std::string_view, FileSummaryPtr> WorkList::TakeFromCache(
   if (cache_ == nullptr) {
     return cached;
   }
+  std::vector<FooterCache::Wanted> wanted;
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : listing.tables[otap::TableIndex(table.kind)]) {
-      if (is_following() && IsSummaryKnown(entry)) {
-        continue;
+      if (!is_following() || !IsSummaryKnown(entry)) {
+        wanted.push_back({&entry, table.kind});
       }
-      if (auto found = cache_->Find(entry, table.kind, schemas_); found != nullptr) {
-        cached.emplace(entry.path, std::move(found));
-      }
+    }
+  }
+  std::vector<FileSummaryPtr> found = cache_->FindAll(wanted, schemas_);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (found[i] != nullptr) {
+      cached.emplace(wanted[i].entry->path, std::move(found[i]));
     }
   }
   return cached;
