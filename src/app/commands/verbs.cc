@@ -19,6 +19,7 @@
 #include "app/commands/run_command.h"
 #include "app/commands/schema_command.h"
 #include "app/commands/trace_command.h"
+#include "app/commands/verify_command.h"
 #include "app/standard_output.h"
 #include "app/version.h"
 #include "base/text.h"
@@ -77,6 +78,8 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"points", kAsk, "print data points of metrics", PointsCommand},
     {"trace", kAsk, "print a trace as a tree, with its log records", TraceCommand},
     {"count", kAsk, "count records by service, severity, time, any field", CountCommand},
+    {"verify", kAsk, "read all of it and name what is missing; compare with another",
+     VerifyCommand},
     {"replay", kMove, "send any slice of it to a server, a file or an archive", ReplayCommand},
     {"convert", kMove, "write it as OTLP JSON, OTLP protobuf or Parquet", ConvertCommand},
     {"receive", kMove, "take OTLP from senders and write an archive", ReceiveCommand},

@@ -47,10 +47,6 @@ class ItemCounts {
   };
 
   arrow::Status Add(std::string_view request, int side);
-  void AddResource(const MessageShape& shape, std::string_view bytes, int side);
-  void AddScope(const MessageShape& shape, std::string_view bytes, std::string_view head, int side);
-  void AddMetric(const MessageShape& shape, std::string_view bytes, std::string_view head,
-                 int side);
   void Count(std::string item, int side);
 
   /// Returns the number of a head that many items share, so that it is kept once.
