@@ -1,11 +1,14 @@
 #include "base/durable_file.h"
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace df {
 namespace {
@@ -125,7 +128,10 @@ Status ReplaceFile(FileCalls* calls, const fs::path& path, std::string_view byte
   DurableFolders folders(calls);
   const fs::path folder = FolderOf(path);
   ARROW_RETURN_NOT_OK(folders.Make(path.parent_path()));
-  const fs::path staged = folder / fmt::format(".{}.tmp", path.filename().string());
+  // Others may replace the file at the same time: each writes under a name of its own.
+  static std::atomic<uint64_t> number{0};
+  const fs::path staged =
+      folder / fmt::format(".{}.{}-{}.tmp", path.filename().string(), getpid(), ++number);
   Status status = WriteNew(calls, staged, bytes);
   if (status.ok()) {
     if (const int error = calls->Rename(staged.string(), path.string()); error < 0) {

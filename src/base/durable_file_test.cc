@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,10 +20,13 @@
 namespace df {
 namespace {
 
+using ::testing::AllOf;
 using testing::Crash;
 using testing::CrashFiles;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr Crash kCrashes[] = {Crash::kOnlyWhatWasSynced, Crash::kNamesWereEarly,
                               Crash::kBytesWereTorn};
@@ -67,11 +71,33 @@ TEST_F(DurableFile, ACrashAtAnyStepLeavesTheOldContentOrTheNew) {
   }
 }
 
+TEST(ReplaceFileTest, SeveralMayReplaceOneFileAtTheSameTime) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "replace-XXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto replace = [&](const std::string& content) {
+    for (int i = 0; i < 100; ++i) {
+      const Status status = ReplaceFile(&SystemFileCalls(), folder / "marker", content);
+      EXPECT_TRUE(status.ok()) << status;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back(replace, std::to_string(i));
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  const auto entries = std::filesystem::directory_iterator(folder);
+  EXPECT_EQ(std::distance(begin(entries), end(entries)), 1) << "nothing is left beside it";
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(DurableFile, NoSyncCanBeLeftOut) {
   CrashFiles whole;
   ASSERT_TRUE(ReplaceFile(&whole, "/tmp/a/b/c", "content").ok());
   std::vector<std::string> paths = whole.synced_paths();
-  EXPECT_THAT(paths, ElementsAre("/", "/tmp", "/tmp/a", "/tmp/a/b/.c.tmp", "/tmp/a/b"));
+  EXPECT_THAT(paths, ElementsAre("/", "/tmp", "/tmp/a",
+                                 AllOf(StartsWith("/tmp/a/b/.c."), EndsWith(".tmp")), "/tmp/a/b"));
   for (size_t ignored = 1; ignored < paths.size(); ++ignored) {
     CrashFiles files;
     files.IgnoreSyncsOf(ignored);
@@ -106,14 +132,19 @@ TEST_F(DurableFile, AFolderOfOthersThatCannotBeSyncedIsPassedOver) {
 TEST_F(DurableFile, AFailureLeavesTheOldContentAndNothingElse) {
   ASSERT_TRUE(ReplaceFile(&files_, "/tmp/a", "old").ok());
   for (const std::string_view failing : {"write", "sync", "rename"}) {
+    std::string staged;
     files_.SetFault([&](std::string_view call, const std::string& path) {
-      return call == failing && path == "/tmp/.a.tmp" ? -ENOSPC : 0;
+      if (call != failing || !path.starts_with("/tmp/.a.")) {
+        return 0;
+      }
+      staged = path;
+      return -ENOSPC;
     });
     const Status status = ReplaceFile(&files_, "/tmp/a", "new");
     EXPECT_THAT(status.message(), HasSubstr("No space left")) << failing;
     EXPECT_TRUE(IsRetryable(status));
     EXPECT_EQ(files_.Content("/tmp/a"), "old");
-    EXPECT_FALSE(files_.Exists("/tmp/.a.tmp"));
+    EXPECT_FALSE(files_.Exists(staged)) << staged;
   }
 }
 
