@@ -146,4 +146,18 @@ int ExitCode(const controller::RunResult& result, bool allows_incomplete) {
   return HasFoundNothing(result) ? kExitNothingFound : kExitClean;
 }
 
+bool HasSentNothing(const controller::RunResult& result) {
+  bool has_source = false;
+  int64_t num_sent = 0;
+  VisitReports(result, [&](const engine::NodeReport& report) {
+    if (report.source != nullptr) {
+      has_source = true;
+      for (const engine::SignalAccount& signal : report.source->signals) {
+        num_sent += signal.sent;
+      }
+    }
+  });
+  return has_source && num_sent == 0;
+}
+
 }  // namespace df::app

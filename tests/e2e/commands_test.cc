@@ -396,6 +396,29 @@ TEST_F(CommandsTest, AFollowerEndsWellWhenItIsStopped) {
   EXPECT_THAT(process.Log(), AllOf(HasSubstr("delivered "), HasSubstr("stopped by SIGINT")));
 }
 
+TEST_F(CommandsTest, TwoCoresMayBeginAnArchiveTogether) {
+  for (int i = 0; i < 3; ++i) {
+    const std::string lake = (folder_.path() / fmt::format("lake{}", i)).string();
+    const Ran made = Run({"generate", "--to", lake, "-n", "6000", "--threads", "2"});
+    EXPECT_EQ(made.exit_code, 0) << made.log;
+    for (const char* signal : {"logs", "spans", "points"}) {
+      EXPECT_THAT(Answer({"count", lake, signal}), HasSubstr("2,000"));
+    }
+  }
+}
+
+TEST_F(CommandsTest, WhenNothingIsWantedThatIsSaid) {
+  for (const char* verb : {"replay", "convert"}) {
+    std::vector<std::string> line = {verb, kCorner, "--no-cache", "--service", "nobody"};
+    const std::vector<std::string> place =
+        std::string(verb) == "replay"
+            ? std::vector<std::string>{"--to", "null"}
+            : std::vector<std::string>{"--to", "otlp-json", "-o", folder_.path() / "x.jsonl"};
+    line.insert(line.end(), place.begin(), place.end());
+    EXPECT_EQ(Run(line).exit_code, 5) << verb;
+  }
+}
+
 TEST_F(CommandsTest, WhatIsReceivedCanBeAsked) {
   const std::string lake = (folder_.path() / "lake").string();
   const Ran made = Run({"generate", "--to", lake, "-n", "3000", "--threads", "1", "--seed", "7"});

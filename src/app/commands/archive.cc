@@ -94,6 +94,7 @@ Result<std::unique_ptr<Archive>> Archive::Open(ArchiveOptions options) {
   ARROW_RETURN_NOT_OK(archive->MakeList());
   ARROW_RETURN_NOT_OK(archive->TakeAll());
   ARROW_RETURN_NOT_OK(archive->FindTraces());
+  archive->NameBareTasks();
   return archive;
 }
 
@@ -196,6 +197,32 @@ Status Archive::FindTraces() {
   }
   list_->Done({}, std::move(named));
   return Status::OK();
+}
+
+void Archive::NameBareTasks() {
+  // A selection asks for less than all, so what it does not find need not be missing.
+  const bool is_everything =
+      std::all_of(read_.signals.begin(), read_.signals.end(),
+                  [this](otap::Signal signal) { return read_.selector->TakesAll(signal); }) &&
+      options_.path.file.empty();
+  for (const lake::PartitionWork& work : partitions_) {
+    lake::MemoryBudget budget(options_.memory_limit_bytes);
+    lake::ReadReport report;
+    for (const lake::PartitionTask& task : work.tasks) {
+      if (!is_everything || !task.root_files.empty()) {
+        continue;
+      }
+      auto reader =
+          lake::PartitionReader::Make(store_.get(), base(), task, read_, &budget, &report);
+      const Status ended = reader.ok() ? (*reader)->Next().status() : reader.status();
+      report.AddUnlessOk(ended);
+      if (reader.ok()) {
+        reader->reset();  // the report is whole when it is gone
+      }
+      list_->Done({}, std::move(report));
+      report = {};
+    }
+  }
 }
 
 std::vector<RowGroupTimes> Archive::RowGroupsOf(otap::Signal signal) const {

@@ -76,6 +76,8 @@ class Archive {
   Status MakeList();
   Status FindTraces();
   Status TakeAll();
+  /// Reads what is left of partitions whose files of records are gone: it is named.
+  void NameBareTasks();
   void KeepFile(lake::PartitionWork* work) const;
   Status ReadPartition(const lake::PartitionWork& work, const lake::ReadOptions& read,
                        const Visit& visit, size_t thread);

@@ -94,6 +94,8 @@ std::optional<int> ParseCommandLine(CLI::App* command, int argc, char** argv) {
   try {
     command->parse(argc, argv);
     return std::nullopt;
+  } catch (const CLI::CallForHelp&) {
+    return PrintAnswer(command->help());
   } catch (const CLI::Success& asked) {
     return command->exit(asked);
   } catch (const CLI::ParseError& error) {

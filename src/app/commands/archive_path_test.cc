@@ -65,6 +65,11 @@ TEST_F(ArchivePathTest, AFolderAboveASingleBaseStandsForIt) {
   EXPECT_THAT(ErrorOf(In("")), HasSubstr(In("lake"))) << "the nearest ones";
 }
 
+TEST_F(ArchivePathTest, WhatIsStagedIsNoArchive) {
+  Touch("fresh/_staging/63b4/logs/part-1.parquet");
+  EXPECT_THAT(ErrorOf(In("fresh")), HasSubstr("holds no telemetry"));
+}
+
 TEST_F(ArchivePathTest, SeveralBasesMustBeNamed) {
   fs::rename(folder_ / "other/deep", folder_ / "deep");
   EXPECT_THAT(

@@ -4,10 +4,13 @@
 #include <mutex>
 #include <utility>
 
+#include "app/commands/records.h"
+#include "app/commands/time_windows.h"
 #include "lake/catalog/file_summary.h"
 #include "lake/format/leaf.h"
 #include "lake/format/table_file.h"
 #include "otap/any_value.h"
+#include "select/selector.h"
 
 namespace df::app {
 namespace {
@@ -137,8 +140,6 @@ class Summer {
     for (const lake::RowGroupSummary& group : file.row_groups) {
       if (group.times.has_value()) {
         AddTimes(*group.times, &signal, partition);
-      } else if (group.num_rows > 0) {
-        signal.has_untimed = true;
       }
     }
   }
@@ -161,6 +162,36 @@ class Summer {
   std::map<Signal, SignalSummary> signals_;
   std::map<size_t, TableSummary> tables_;
 };
+
+/// The first or last time of the items of a signal; nothing where none has any.
+std::optional<int64_t> EdgeOfTimes(Archive* archive, Signal signal, TimeOrder order) {
+  constexpr int64_t kFirstRows = 1'000;
+  constexpr int64_t kGrowth = 4;
+  TimeWindows windows(archive->RowGroupsOf(signal), {}, order);
+  std::mutex mutex;
+  std::optional<int64_t> edge;
+  for (int64_t num_rows = kFirstRows; !edge.has_value(); num_rows *= kGrowth) {
+    const auto window = windows.Next(num_rows);
+    if (!window.has_value()) {
+      break;
+    }
+    const auto visit = [&](const lake::Payload& payload, size_t) {
+      for (const TableKind table : ItemTablesOf(*payload.batch)) {
+        for (const int64_t time : select::EventTimes(*payload.batch->table(table), table)) {
+          const std::lock_guard lock(mutex);
+          const bool is_better =
+              !edge.has_value() || (order == TimeOrder::kOldestFirst ? time < *edge : time > *edge);
+          edge = time != 0 && is_better ? time : edge;
+        }
+      }
+      return Status::OK();
+    };
+    if (!archive->Read(*window, visit, {signal}).ok()) {
+      break;  // nothing here fails; what cannot be read is in the report
+    }
+  }
+  return edge;
+}
 
 /// Adds the values of service.name in one file.
 Status AddServices(Archive* archive, const std::string& partition, const lake::FileSummary& summary,
@@ -202,6 +233,16 @@ Status AddServices(Archive* archive, const std::string& partition, const lake::F
 }  // namespace
 
 ArchiveSummary SummariseArchive(const Archive& archive) { return Summer(archive).Run(); }
+
+void ReadTimes(Archive* archive, ArchiveSummary* summary) {
+  for (SignalSummary& signal : summary->signals) {
+    const auto first = EdgeOfTimes(archive, signal.signal, TimeOrder::kOldestFirst);
+    const auto last = EdgeOfTimes(archive, signal.signal, TimeOrder::kNewestFirst);
+    signal.times = first.has_value() && last.has_value()
+                       ? std::optional(lake::EventTimeRange{*first, *last})
+                       : std::nullopt;
+  }
+}
 
 void ReadServices(Archive* archive, int64_t max_files, ArchiveSummary* summary) {
   std::mutex mutex;

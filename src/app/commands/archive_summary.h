@@ -16,10 +16,10 @@ namespace df::app {
 
 struct SignalSummary {
   otap::Signal signal = otap::Signal::kLogs;
-  int64_t num_items = 0;                      ///< log records, spans, rows of data points
-  int64_t num_records = 0;                    ///< rows of the root table: of metrics, the metrics
-  std::optional<lake::EventTimeRange> times;  ///< of row groups in which all have one
-  bool has_untimed = false;                   ///< row groups whose statistics say nothing of times
+  int64_t num_items = 0;    ///< log records, spans, rows of data points
+  int64_t num_records = 0;  ///< rows of the root table: of metrics, the metrics
+  /// As footers tell until ReadTimes; then the first and last time of an item.
+  std::optional<lake::EventTimeRange> times;
   bool has_no_time = false;  ///< row groups with items that have no time, which count in no range
   int64_t num_files = 0;     ///< of all tables that are only its own
   int64_t num_bytes = 0;
@@ -56,6 +56,11 @@ struct ArchiveSummary {
 
 /// Adds up what the footers say.
 ArchiveSummary SummariseArchive(const Archive& archive);
+
+/// Reads the first and last time that an item of each signal has. Statistics are too wide for that:
+/// a log record with a time has another one of observation. Cost: a few pages, as for the first and
+/// last records.
+void ReadTimes(Archive* archive, ArchiveSummary* summary);
 
 /// Reads the names of services: keys, types and texts of resource attributes, of at most so many
 /// files. What cannot be read leaves `has_all_services` false.

@@ -199,13 +199,17 @@ TEST_P(ArchiveTest, GroupsAreCountedAsOneByOne) {
 
 TEST_P(ArchiveTest, TheSummaryCountsWhatIsThere) {
   const auto archive = Open({otap::kAllSignals.begin(), otap::kAllSignals.end()});
-  const ArchiveSummary summary = SummariseArchive(*archive);
+  ArchiveSummary summary = SummariseArchive(*archive);
+  ReadTimes(archive.get(), &summary);
   ASSERT_EQ(summary.signals.size(), 3);
   for (const SignalSummary& signal : summary.signals) {
     const auto all = AllRecords(signal.signal);
     EXPECT_EQ(signal.num_items, static_cast<int64_t>(all.size()));
     ASSERT_TRUE(signal.times.has_value());
     EXPECT_EQ(signal.times->most, all.back().first);
+    const auto first =
+        std::find_if(all.begin(), all.end(), [](const auto& record) { return record.first != 0; });
+    EXPECT_EQ(signal.times->least, first->first);
   }
   EXPECT_EQ(summary.writers.size(), 1);
   EXPECT_EQ(summary.writers.begin()->first, "df_engine");

@@ -92,15 +92,7 @@ std::vector<std::string> HintsOf(const ArchiveSummary& summary) {
   for (const SignalSummary& signal : summary.signals) {
     if (signal.has_no_time) {
       hints.push_back(
-          fmt::format("some {} have no time: the first time is of the others, as far as "
-                      "footers tell",
-                      ItemsName(signal.signal)));
-    }
-    if (signal.has_untimed) {
-      hints.push_back(fmt::format(
-          "some row groups of {} have no statistics of times, or records without a time: times "
-          "are of the others, and slices by time read these row groups",
-          otap::Name(signal.signal)));
+          fmt::format("some {} have no time; times are of the others", ItemsName(signal.signal)));
     }
   }
   return hints;
@@ -232,6 +224,7 @@ std::string JsonOf(const ArchiveSummary& summary, const std::string& base, const
                                                        {"records", signal.num_records},
                                                        {"first", TimesJson(signal.times, true)},
                                                        {"last", TimesJson(signal.times, false)},
+                                                       {"some_without_time", signal.has_no_time},
                                                        {"files", signal.num_files},
                                                        {"bytes", signal.num_bytes},
                                                        {"partitions", signal.num_partitions}};
@@ -270,6 +263,9 @@ int Inspect(const Flags& flags) {
                  flags.is_deep ? std::numeric_limits<int64_t>::max() : kMostResourceFiles,
                  &summary);
   };
+  if (flags.archive.is_json || (flags.by.empty() && !flags.shows_schemas)) {
+    ReadTimes(archive->get(), &summary);
+  }
   int code = kExitClean;
   if (flags.archive.is_json) {
     read_services();
@@ -297,8 +293,10 @@ int Inspect(const Flags& flags) {
 }  // namespace
 
 int InspectCommand(int argc, char** argv) {
-  CLI::App command("Says what an archive holds, from footers and the names of services.",
-                   std::string(kName));
+  CLI::App command(
+      "Says what an archive holds, from footers, its first and last records and the names of "
+      "services.",
+      std::string(kName));
   Flags flags;
   AddArchiveFlags(&command, &flags.archive);
   command.add_option("--by", flags.by, "A line for each partition or table instead")

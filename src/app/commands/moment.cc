@@ -80,10 +80,16 @@ Result<int64_t> ParseMoment(std::string_view text, int64_t now_nanos,
   if (const auto near = ParseNear(text, now_nanos, after)) {
     return *near;
   }
+  if (!text.empty() && text.find_first_not_of("-0123456789") == std::string_view::npos &&
+      text.find('-', 1) == std::string_view::npos) {
+    // Documents take nanoseconds; people who write a number here mostly mean seconds.
+    return Status::Invalid(fmt::format(
+        "found '{0}', a number without a unit: write {0}s, {0}ms, {0}us or {0}ns", text));
+  }
   if (const auto point = select::ParseTimePoint(text); point.ok()) {
     return point->Resolve(now_nanos);
   }
-  // Dates without a zone. A bare number is one of nanoseconds, not a year.
+  // Dates without a zone.
   if (const auto date = text.size() >= 10 ? ParseDate(text) : std::nullopt) {
     return *date;
   }

@@ -30,7 +30,7 @@ TEST(MomentTest, ReadsWhatPeopleWrite) {
   EXPECT_EQ(Shown("yesterday 14:00"), "2026-11-26 14:00:00.000Z");
   EXPECT_EQ(Shown("today 00:10:30"), "2026-11-27 00:10:30.000Z");
   EXPECT_EQ(Shown("1738324800s"), "2025-01-31 12:00:00.000Z");
-  EXPECT_EQ(Shown("1738324800000000001"), "2025-01-31 12:00:00.000000001Z");
+  EXPECT_EQ(Shown("1738324800000000001ns"), "2025-01-31 12:00:00.000000001Z");
 }
 
 TEST(MomentTest, ATimeOfDayIsTheLastOneOrTheNextOneAfterAnother) {
@@ -47,11 +47,6 @@ TEST(MomentTest, RefusesWhatIsNoTime) {
   for (const std::string_view text :
        {"", "14", "25:00", "14:60", "yesterday14:00", "yesterday 14", "tomorrow", "2026", "2026-11",
         "2026-13-01", "x", "14:00 yesterday", "-15", "15m", "14:00:", "today ", "1e9"}) {
-    // A bare number counts nanoseconds, as in documents.
-    if (text == "14" || text == "2026" || text == "-15") {
-      EXPECT_TRUE(ParseMoment(text, kNow).ok()) << text;
-      continue;
-    }
     EXPECT_THAT(Shown(text), HasSubstr("error: found '")) << text;
   }
 }

@@ -330,6 +330,9 @@ void AppendQuantiles(const std::shared_ptr<arrow::RecordBatch>& rows, int64_t ro
     return;
   }
   const auto& list = checked_cast<const arrow::ListArray&>(*column);
+  if (list.value_length(row) == 0) {
+    return;
+  }
   const auto& items = checked_cast<const arrow::StructArray&>(*list.values());
   const auto quantiles = items.GetFieldByName("quantile");
   const auto values = items.GetFieldByName("value");
@@ -431,7 +434,9 @@ std::string RecordTexts::JsonAt(int64_t row) {
     // Of histograms and summaries zeros are numbers like others.
     const bool is_number =
         signal == Signal::kMetrics && field >= kCount && !value.is_nil() && value.list() == nullptr;
-    if (is_number || !IsEmpty(value)) {
+    // A body of 0, "", [] or {} is not the same as none.
+    const bool is_body = signal == Signal::kLogs && field == kBody && !value.is_nil();
+    if (is_number || is_body || !IsEmpty(value)) {
       add(InfoOf(signal, field).name, value);
     }
   };
@@ -516,9 +521,9 @@ void RecordTexts::AppendLogLine(int64_t row, std::string* line) {
 void RecordTexts::AppendSpanLine(int64_t row, std::string* line) {
   *line += ' ' + ServiceText(Read(kService, row), style_) + "  ";
   *line += Plain(Read(kSpanName, row));
-  *line +=
-      fmt::format("  {} {}", Plain(Read(kSpanKind, row)),
-                  ShowDuration(IntegerOf(Read(kEndNanos, row)) - times_[static_cast<size_t>(row)]));
+  const int64_t end = IntegerOf(Read(kEndNanos, row));
+  *line += fmt::format("  {} {}", Plain(Read(kSpanKind, row)),
+                       end == 0 ? "(no end)" : ShowDuration(end - TimeAt(row)));
   if (IntegerOf(Read(kStatusCode, row)) == 2) {
     const std::string message = Plain(Read(kStatusMessage, row));
     *line += ' ' + Colored(message.empty() ? "ERROR" : "ERROR: " + message, kRed, style_);

@@ -1,6 +1,7 @@
 #include "app/commands/replay_command.h"
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -223,7 +224,12 @@ int Replay(const Flags& flags) {
   if (flags.shows_plan) {
     return ShowPlan(flags, *destination);
   }
+  if (destination->is_stdout) {
+    // A reader that has gone away has what it wanted.
+    std::signal(SIGPIPE, SIG_DFL);
+  }
   RunFlags run = RunFlagsOf(flags, *destination);
+  run.finds_nothing_when_none_is_sent = !flags.follows;
   run.document.source = PipelineSource(*source, {destination->node, destination->config},
                                        destination->is_network && destination->folder.empty());
   return RunDocument(std::move(run));
@@ -276,6 +282,9 @@ constexpr const char* kToHelp =
 
 /// The destination that a format and a place stand for.
 Result<std::string> PlaceOf(const std::string& format, const std::string& output) {
+  if (output.empty()) {
+    return Status::Invalid("-o: found nothing, expected a file or folder");
+  }
   if (format == "star-parquet") {
     return output == "-" ? Result<std::string>(Status::Invalid("-o: expected a folder or URI"))
                          : output;
@@ -404,7 +413,9 @@ int ReceiveCommand(int argc, char** argv) {
                                                           {"roll_when_older_than", "10m"},
                                                           {"target_bytes_per_file", "128MiB"}};
   RunFlags run = RunFlagsOf(flags, *destination);
-  run.log_level = flags.log_level.empty() ? "info" : flags.log_level;
+  run.log_level = !flags.log_level.empty() ? flags.log_level
+                  : flags.archive.is_quiet ? "error"
+                                           : "info";
   run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kSummary;
   const Json config = {{"protocols", std::move(protocols)}};
   run.document.source =
@@ -469,6 +480,9 @@ int GenerateCommand(int argc, char** argv) {
                        {"resource_attributes", {{"service.name", Escaped(service)}}},
                        {"traffic_config", std::move(traffic)}};
   RunFlags run = RunFlagsOf(flags, *destination);
+  if (destination->is_stdout) {
+    std::signal(SIGPIPE, SIG_DFL);
+  }
   run.answer =
       flags.archive.is_quiet || destination->is_stdout ? RunAnswer::kNothing : RunAnswer::kSummary;
   run.document.source = PipelineSource(

@@ -235,6 +235,9 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
   if (flags.answer == RunAnswer::kDelivery && result.signal.has_value() &&
       exit_code == kExitIncomplete) {
     exit_code = kExitOfSignal + *result.signal;  // stopped before its end, as a shell says it
+  } else if (flags.finds_nothing_when_none_is_sent && exit_code == kExitClean &&
+             HasSentNothing(result)) {
+    exit_code = kExitNothingFound;
   }
   return receipt.Write(result, exit_code);
 }

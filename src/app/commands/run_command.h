@@ -28,6 +28,8 @@ struct RunFlags {
   bool prints_metrics = false;
   bool is_verbose = false;
   RunAnswer answer = RunAnswer::kSummary;
+  /// Ends with kExitNothingFound where nothing of an archive was wanted.
+  bool finds_nothing_when_none_is_sent = false;
   std::string receipt;
   std::string log_level;
   std::string log_format = "text";

@@ -79,13 +79,13 @@ Status AddSeverity(const SelectionFlags& flags, Signal signal, Conditions* condi
                                                         ? "severity_number >= SEVERITY_NUMBER_ERROR"
                                                         : "status.code == STATUS_CODE_ERROR"));
   }
-  if (flags.min_severity.empty()) {
+  if (!flags.min_severity.has_value()) {
     return Status::OK();
   }
-  const std::string name = UpperCase(flags.min_severity);
+  const std::string name = UpperCase(*flags.min_severity);
   if (std::find(kSeverities.begin(), kSeverities.end(), name) == kSeverities.end()) {
     return Refuse("--min-severity",
-                  fmt::format("found '{}', expected one of {}", PrintableText(flags.min_severity),
+                  fmt::format("found '{}', expected one of {}", PrintableText(*flags.min_severity),
                               fmt::join(kSeverities, ", ")));
   }
   if (signal != Signal::kLogs) {
@@ -100,7 +100,9 @@ std::string GrepOf(const std::string& pattern, Signal signal) {
   const std::string_view field = signal == Signal::kLogs     ? "body.string"
                                  : signal == Signal::kTraces ? "name"
                                                              : "metric.name";
-  return fmt::format("IsMatch({}, {})", field, QuotedForCondition(pattern));
+  const std::string match = fmt::format("IsMatch({}, {})", field, QuotedForCondition(pattern));
+  // A record without a body has no text, not an empty one.
+  return signal == Signal::kLogs ? "body != nil and " + match : match;
 }
 
 std::string ServicesOf(const std::vector<std::string>& services) {
@@ -136,15 +138,15 @@ Result<std::optional<std::string>> ConditionOf(const SelectionFlags& flags, Sign
 
 Result<select::TimeRange> TimesOf(const SelectionFlags& flags, int64_t now_nanos) {
   select::TimeRange time;
-  if (!flags.from.empty()) {
-    auto from = ParseMoment(flags.from, now_nanos);
+  if (flags.from.has_value()) {
+    auto from = ParseMoment(*flags.from, now_nanos);
     if (!from.ok()) {
       return Refuse("--from", from.status());
     }
     time.from = *from;
   }
-  if (!flags.until.empty()) {
-    auto until = ParseMoment(flags.until, now_nanos, time.from);
+  if (flags.until.has_value()) {
+    auto until = ParseMoment(*flags.until, now_nanos, time.from);
     if (!until.ok()) {
       return Refuse("--until", until.status());
     }
@@ -158,7 +160,7 @@ Result<select::TimeRange> TimesOf(const SelectionFlags& flags, int64_t now_nanos
 }
 
 Status ReadTraceIds(const SelectionFlags& flags, select::Wishes* wishes) {
-  if (flags.traces.empty() && flags.trace_ids_file.empty()) {
+  if (flags.traces.empty() && !flags.trace_ids_file.has_value()) {
     return Status::OK();
   }
   wishes->trace_ids.emplace();
@@ -170,8 +172,8 @@ Status ReadTraceIds(const SelectionFlags& flags, select::Wishes* wishes) {
     }
     wishes->trace_ids->insert(*std::move(id));
   }
-  if (!flags.trace_ids_file.empty()) {
-    if (const Status read = select::ReadTraceIdsFile(flags.trace_ids_file, &*wishes->trace_ids);
+  if (flags.trace_ids_file.has_value()) {
+    if (const Status read = select::ReadTraceIdsFile(*flags.trace_ids_file, &*wishes->trace_ids);
         !read.ok()) {
       return Refuse("--trace-ids", read);
     }
@@ -254,7 +256,7 @@ Result<FlaggedSelection> ReadSelectionFlags(const SelectionFlags& flags,
     }
   }
   selection.trace_ids = flags.traces;
-  selection.trace_ids_file = flags.trace_ids_file;
+  selection.trace_ids_file = flags.trace_ids_file.value_or("");
   ARROW_RETURN_NOT_OK(ReadTraceIds(flags, &selection.wishes));
   return selection;
 }

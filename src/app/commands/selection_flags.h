@@ -20,15 +20,15 @@ namespace df::app {
 
 /// As they are written; what is not given asks nothing, and all that is given must hold.
 struct SelectionFlags {
-  std::string from;
-  std::string until;
+  std::optional<std::string> from;
+  std::optional<std::string> until;
   std::vector<std::string> services;  ///< one of them
   bool wants_errors = false;
-  std::string min_severity;
+  std::optional<std::string> min_severity;
   std::vector<std::string> where;
   std::string grep;
   std::vector<std::string> traces;
-  std::string trace_ids_file;
+  std::optional<std::string> trace_ids_file;
 };
 
 /// Adds the flags to a command. Owner: borrows `flags`.

@@ -48,12 +48,14 @@ TEST(SelectionFlagsTest, WhatTheTableOfRecordsAnswersIsAskedFirst) {
   EXPECT_EQ(LogsWhere({.services = {"a"},
                        .where = {"attributes[\"k\"] == 1", "severity_number > 3"},
                        .grep = "x\\d\n"}),
-            "(IsMatch(body.string, \"x\\\\d\\x0a\")) and (severity_number > 3) and "
+            "(body != nil and IsMatch(body.string, \"x\\\\d\\x0a\")) and (severity_number > 3) and "
             "(resource.attributes[\"service.name\"] == \"a\") and (attributes[\"k\"] == 1)");
   EXPECT_EQ(LogsWhere({.min_severity = "warn"}), "severity_number >= SEVERITY_NUMBER_WARN");
 }
 
 TEST(SelectionFlagsTest, WrongOnesAreNamed) {
+  EXPECT_THAT(ErrorOf({.from = ""}), HasSubstr("--from: found ''"));
+  EXPECT_THAT(ErrorOf({.until = "1790001001"}), HasSubstr("write 1790001001s"));
   EXPECT_THAT(ErrorOf({.from = "x"}), HasSubstr("--from: found 'x'"));
   EXPECT_THAT(ErrorOf({.from = "-1h", .until = "-2h"}), HasSubstr("--until: "));
   EXPECT_THAT(ErrorOf({.min_severity = "loud"}), HasSubstr("--min-severity: found 'loud'"));

@@ -27,8 +27,8 @@ constexpr size_t kBarWidth = 32;
 struct Flags {
   ArchiveFlags archive;
   std::string id;
-  std::string from;
-  std::string until;
+  std::optional<std::string> from;
+  std::optional<std::string> until;
   bool has_logs = false;
   bool is_verbose = false;
 };

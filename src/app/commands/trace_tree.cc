@@ -105,7 +105,9 @@ std::string DrawTrace(const Trace& trace, size_t width, bool has_color) {
   int64_t begin = INT64_MAX;
   int64_t end = INT64_MIN;
   std::set<std::string> services;
+  std::set<std::string_view> ids;
   for (const TraceSpan& span : trace.spans) {
+    ids.insert(span.span_id);
     begin = std::min(begin, span.start);
     end = std::max(end, std::max(span.end, span.start));
     services.insert(span.service);
@@ -147,7 +149,10 @@ std::string DrawTrace(const Trace& trace, size_t width, bool has_color) {
     if (!span.error.empty()) {
       text += has_color ? "  \x1b[31m" + span.error + "\x1b[0m" : "  " + span.error;
     }
-    text += line.is_detached ? fmt::format("  (its parent {} is not there)", span.parent_id) : "";
+    if (line.is_detached) {
+      text += fmt::format("  (its parent {} is {})", span.parent_id,
+                          ids.contains(span.parent_id) ? "itself, or below it" : "not there");
+    }
     text += span.detail.empty() ? "\n" : "  " + span.detail + "\n";
     const auto [from, to] = logs.equal_range(span.span_id);
     for (auto log = from; log != to; ++log) {

@@ -48,6 +48,29 @@ std::string TimeText(const select::Time& time) {
   return text;
 }
 
+/// A character of Unicode that moves the cursor or turns the order of others around.
+struct Invisible {
+  size_t size = 0;  ///< in bytes; 0: it is none
+  uint32_t code = 0;
+};
+
+/// U+0080 to U+009F, line and paragraph ends, and those that set the direction.
+Invisible InvisibleAt(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) -> uint32_t {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0;
+  };
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) {
+    return {2, byte(1)};
+  }
+  if (byte(0) == 0xE2 && (byte(1) == 0x80 || byte(1) == 0x81)) {
+    const uint32_t code = 0x2000 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+    if ((code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069)) {
+      return {3, code};
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 void AppendJson(const select::Value& value, std::string* out) {
@@ -99,17 +122,12 @@ void AppendPlain(const select::Value& value, std::string* out) {
 
 void AppendLine(std::string_view text, std::string* out) {
   size_t begin = 0;
-  // Control characters of two bytes, U+0080 to U+009F, move the cursor of some terminals, too.
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool is_end_of_line = text[i] == '\n';
-    const bool is_control = text[i] == '\xC2' && i + 1 < text.size() &&
-                            static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
-                            static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (is_end_of_line || is_control) {
+    const Invisible invisible = InvisibleAt(text, i);
+    if (text[i] == '\n' || invisible.size > 0) {
       *out += PrintableText(text.substr(begin, i - begin));
-      *out += is_end_of_line ? "\\n"
-                             : fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i + 1]));
-      i += is_control ? 1 : 0;
+      *out += invisible.size == 0 ? "\\n" : fmt::format("\\u{:04x}", invisible.code);
+      i += invisible.size == 0 ? 0 : invisible.size - 1;
       begin = i + 1;
     }
   }

@@ -51,6 +51,9 @@ TEST(ValueJsonTest, TextForPeopleStaysOnItsLine) {
                                    "31mred")),
             "a\\u009b31mred")
       << "the control character that begins a sequence in one byte";
+  EXPECT_EQ(Plain(select::MakeText("a\xE2\x80\xAE"
+                                   "b\xE2\x81\xA9\xE2\x80\xA8")),
+            "a\\u202eb\\u2069\\u2028");
   EXPECT_EQ(Plain(select::MakeText("\xC2\xA0é日本\xFF")), "\xC2\xA0é日本\\xff");
   EXPECT_EQ(Plain({select::Bytes{Chars::Borrow("\x01")}}), "AQ==");
   EXPECT_EQ(Plain({}), "");

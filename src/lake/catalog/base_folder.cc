@@ -15,6 +15,9 @@ FolderContent ContentOf(const fs::path& path) {
   for (fs::directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
+    if (name.starts_with('.') || name.starts_with('_')) {
+      continue;  // of writers: what is in it is not visible yet
+    }
     std::error_code unknown;
     if (entry->is_directory(unknown)) {
       if (otap::FindTable(name) != nullptr) {

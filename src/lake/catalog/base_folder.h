@@ -9,7 +9,8 @@
 
 namespace df::lake {
 
-/// What stands in a folder. Folders that cannot be listed are taken as empty.
+/// What stands in a folder, but for names that begin with '.' or '_'. Folders that cannot be listed
+/// are taken as empty.
 struct FolderContent {
   std::vector<std::filesystem::path> folders;  ///< sorted, at most kMaxFolders
   std::vector<std::string> tables;             ///< those of them that are named as tables, sorted
