@@ -144,6 +144,7 @@ std::multiset<Record> LogsOfOtlp(const std::vector<json>& requests) {
                         log.contains("body") && log["body"].contains("stringValue")
                             ? log["body"]["stringValue"].get<std::string>()
                             : "",
+                        log.contains("body") && !log["body"].empty() ? "body" : "none",
                         Keys(log.value("attributes", json::array()))});
       });
   return records;
@@ -158,7 +159,7 @@ std::multiset<Record> LogsOfCommand(const std::vector<json>& lines) {
          log.value("trace_id", ""), log.value("span_id", ""), log.value("event_name", ""),
          log.value("service", json("")).is_string() ? log.value("service", "") : "",
          log.contains("body") && log["body"].is_string() ? log["body"].get<std::string>() : "",
-         Keys(log.value("attributes", json::object()))});
+         log.contains("body") ? "body" : "none", Keys(log.value("attributes", json::object()))});
   }
   return records;
 }
@@ -368,6 +369,10 @@ TEST_F(CommandsTest, WrongLinesSayWhatWasMeant) {
   expect({"replay", kCorner, "--no-cache", "--to", "grpc://127.0.0.1:1"}, 1, "Connection refused");
   expect({"logs", kCorner, "--no-cache", "--service", "nobody"}, 5, "0 of 0 matching");
   expect({"trace", kCorner, "--no-cache", std::string(32, 'a')}, 5, "no span of this trace");
+  expect({"receive", "--to", "x", "--listen", "a,b"}, 2, "--listen: found 'a'");
+  expect({"convert", kCorner, "--to", "otlp-proto", "-o", "x.jsonl"}, 2, "-o: 'x.jsonl'");
+  expect({"convert", kCorner, "--to", "otlp-json", "-o", ""}, 2, "-o: found nothing");
+  expect({"count", kCorner, "--from", ""}, 2, "--from: found ''");
   expect({"explain", "exporter:parket"}, 2, "did you mean 'exporter:parquet'?");
 }
 

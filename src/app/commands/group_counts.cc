@@ -142,10 +142,12 @@ Result<GroupField> FindGroupField(const std::string& name, otap::Signal signal) 
   }
   auto expression = select::Expression::Compile(path, signal);
   if (!expression.ok()) {
-    return Status::Invalid(
-        fmt::format("'{}', for {}: {}; or service, severity, status, minute, "
-                    "hour, day",
-                    PrintableText(name), otap::Name(signal), expression.status().message()));
+    const std::string_view others = signal == otap::Signal::kLogs     ? "severity, "
+                                    : signal == otap::Signal::kTraces ? "status, kind, "
+                                                                      : "name, ";
+    return Status::Invalid(fmt::format("'{}', for {}: {}; or service, {}minute, hour, day",
+                                       PrintableText(name), otap::Name(signal),
+                                       expression.status().message(), others));
   }
   field.expression = *std::move(expression);
   return field;

@@ -1,6 +1,7 @@
 #include "app/commands/replay_command.h"
 
 #include <array>
+#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -296,16 +297,51 @@ Result<std::string> PlaceOf(const std::string& format, const std::string& output
   }
   const bool is_json = format == "otlp-json";
   const std::string ending = fs::path(output).extension().string();
-  const bool is_file = is_json ? ending == ".json" || ending == ".jsonl" || ending == ".ndjson"
-                               : ending == ".binpb" || ending == ".pb";
+  const bool is_json_name = ending == ".json" || ending == ".jsonl" || ending == ".ndjson";
+  const bool is_proto_name = ending == ".binpb" || ending == ".pb";
+  if (is_json ? is_proto_name : is_json_name) {
+    return Status::Invalid(fmt::format("-o: '{}' is the name of a file of another format than {}",
+                                       PrintableText(output), format));
+  }
+  const bool is_file = is_json_name || is_proto_name;
   return "file:" +
          (is_file ? output
                   : (fs::path(output) / (is_json ? "{signal}.jsonl" : "{signal}.binpb")).string());
 }
 
-/// "4317" or "0.0.0.0:4317" as an address; "" as itself.
-std::string AddressOf(const std::string& text) {
-  return text.empty() || text.find(':') != std::string::npos ? text : "127.0.0.1:" + text;
+/// "4317" or "0.0.0.0:4317" as an address; "" as itself. Errors: Invalid for what is no port.
+Result<std::string> AddressOf(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+  int number = 0;
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (!text.empty() && (read.ec != std::errc() || read.ptr != port.data() + port.size() ||
+                        number < 0 || number > 65'535)) {
+    return Status::Invalid(
+        fmt::format("--listen: found '{}', expected a port or HOST:PORT, like "
+                    "4317,4318 or 0.0.0.0:4317",
+                    PrintableText(text)));
+  }
+  return text.empty() || colon != std::string::npos ? text : "127.0.0.1:" + text;
+}
+
+/// The protocols of the receiver. Errors: as AddressOf.
+Result<Json> ProtocolsOf(const std::string& listen) {
+  const size_t comma = listen.find(',');
+  Json protocols = Json::object();
+  ARROW_ASSIGN_OR_RAISE(const std::string grpc, AddressOf(listen.substr(0, comma)));
+  if (!grpc.empty()) {
+    protocols["grpc"] = {{"listening_addr", Escaped(grpc)}, {"wait_for_result", true}};
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string http,
+                        AddressOf(comma == std::string::npos ? "" : listen.substr(comma + 1)));
+  if (!http.empty()) {
+    protocols["http"] = {{"listening_addr", Escaped(http)}, {"wait_for_result", true}};
+  }
+  if (protocols.empty()) {
+    return Status::Invalid("--listen: found no port, expected one like 4317,4318");
+  }
+  return protocols;
 }
 
 }  // namespace
@@ -396,14 +432,9 @@ int ReceiveCommand(int argc, char** argv) {
                        Status::Invalid(fmt::format("--to: found '{}', expected a folder or URI",
                                                    PrintableText(flags.destination.to))));
   }
-  const size_t comma = listen.find(',');
-  Json protocols = Json::object();
-  if (const std::string grpc = AddressOf(listen.substr(0, comma)); !grpc.empty()) {
-    protocols["grpc"] = {{"listening_addr", Escaped(grpc)}, {"wait_for_result", true}};
-  }
-  if (comma != std::string::npos) {
-    protocols["http"] = {{"listening_addr", Escaped(AddressOf(listen.substr(comma + 1)))},
-                         {"wait_for_result", true}};
+  auto protocols = ProtocolsOf(listen);
+  if (!protocols.ok()) {
+    return FailCommand(flags.command, protocols.status());
   }
   Json lake = {
       {"base_uri", Escaped(destination->folder)}, {"time_levels", "hour"}, {"seal_after", "1h"}};
@@ -417,7 +448,7 @@ int ReceiveCommand(int argc, char** argv) {
                   : flags.archive.is_quiet ? "error"
                                            : "info";
   run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kSummary;
-  const Json config = {{"protocols", std::move(protocols)}};
+  const Json config = {{"protocols", *std::move(protocols)}};
   run.document.source =
       PipelineSource({"receiver:otlp", config.dump()}, {"exporter:parquet", lake.dump()}, false);
   return RunDocument(std::move(run));
