@@ -79,7 +79,8 @@ TEST_P(DocumentsTest, ShowWhatTheirCommandsPrint) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DocumentsTest, ::testing::Values("README.md", "docs/commands.md"));
+INSTANTIATE_TEST_SUITE_P(All, DocumentsTest,
+                         ::testing::Values("README.md", "docs/commands.md", "docs/tutorial.md"));
 
 TEST(ConsoleBlocksTest, AreReadAndWritten) {
   const std::string document =

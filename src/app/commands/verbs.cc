@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "app/commands/completion_command.h"
 #include "app/commands/count_command.h"
 #include "app/commands/exit_codes.h"
 #include "app/commands/explain_command.h"
@@ -91,6 +92,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"schema", kPipelines, "print the JSON Schema of documents", Schema},
     {"schemas", kProgram, "print what a cache knows of schemas of files", Schemas},
     {"files", kProgram, "list the files of an archive as a plan", Files},
+    {"completion", kProgram, "print a script for bash, zsh or fish", CompletionCommand},
     {"version", kProgram, "print the version; -v: and what it is made of", ShowVersion},
     {"help", kProgram, "print this, or what a command takes", Help},
 });

@@ -23,7 +23,7 @@ extern const engine::NodeDescriptor kDescriptor;
 const engine::NodeDescriptor kDescriptor = {
     .urn = "urn:otel:processor:retry",
     .kind = engine::NodeKind::kProcessor,
-    .summary = "sends batches again that were refused for now",
+    .summary = "retries batches that were refused temporarily",
     .fields = [] { return config::Describe(RetryFields()); },
     .parse = Parse,
     .applies_config = true,
