@@ -4,9 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -23,7 +21,6 @@
 namespace df::app {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::system_clock;
 
 /// Share of the memory limit that ids of traces may take.
@@ -43,16 +40,6 @@ bool MayHaveTimes(const lake::FileSummary& file, const select::TimeRange& time) 
       file.row_groups.begin(), file.row_groups.end(), [&](const lake::RowGroupSummary& group) {
         return !group.times.has_value() || time.MayHave(group.times->least, group.times->most);
       });
-}
-
-/// One name for all names of a tree.
-std::string CanonicalName(const storage::StoreUri& uri) {
-  if (!uri.is_local()) {
-    return uri.Describe(uri.path);
-  }
-  std::error_code error;
-  const fs::path canonical = fs::weakly_canonical(uri.path, error);
-  return error ? uri.path : canonical.string();
 }
 
 /// Runs `work` on so many threads, and waits for all. Returns the first error.
@@ -120,8 +107,10 @@ Status Archive::MakeList() {
   if (!options_.cache.empty()) {
     std::string notice;
     auto cache = lake::FooterCache::Open(
-        options_.cache, CanonicalName(store_->uri()), [] { return system_clock::now(); }, &notice);
-    // A cache makes reading faster, and nothing else: without one it goes on.
+        options_.cache, lake::CanonicalBase(store_->uri()), [] { return system_clock::now(); },
+        &notice);
+    // A cache makes reading faster, and nothing else: without one it goes on, and says so.
+    cache_notice_ = cache.ok() ? notice : cache.status().message();
     if (cache.ok()) {
       cache_ = *std::move(cache);
       ARROW_RETURN_NOT_OK(list_->UseCache(cache_, lake::UnknownSchemas::kAccept));
@@ -188,14 +177,7 @@ Status Archive::FindTraces() {
   ARROW_RETURN_NOT_OK(RunThreads(options_.num_threads,
                                  [&](size_t) { return search.Run(budget, [] { return false; }); }));
   wishes_ = search.selector()->wishes();
-  const lake::ReadReport found = search.Report();
-  lake::ReadReport named;
-  for (const auto* problems : {&found.problems, &found.latest}) {
-    for (const lake::Problem& problem : *problems) {
-      named.Add(MakeError(problem.kind, "looking for traces: " + problem.message), problem.count);
-    }
-  }
-  list_->Done({}, std::move(named));
+  list_->Done({}, search.Problems());
   return Status::OK();
 }
 
@@ -345,11 +327,6 @@ Status Archive::ReadPartition(const lake::PartitionWork& work, const lake::ReadO
       }
     }
   }
-  int64_t rows = 0;
-  for (const otap::Signal signal : options_.signals) {
-    rows += report.table(otap::RootTable(signal)).rows_read;
-  }
-  std::atomic_ref(num_rows_read_).fetch_add(rows);
   list_->Done({}, std::move(report));
   return visited;
 }

@@ -63,13 +63,10 @@ class Archive {
   /// Calls `visit` with the files of each partition, on all threads.
   void ForEachPartition(const std::function<void(const lake::PartitionFiles&)>& visit) const;
 
-  /// Rows of the tables of records that have been decoded, wanted or not.
-  int64_t num_rows_read() const { return num_rows_read_; }
-
   /// What is missing, unread or doubtful.
   lake::ReadReport Report() const { return list_->Report(); }
-  /// Tables of the signals without any file.
-  std::vector<std::string> AbsentTables() const { return list_->AbsentTables(); }
+  /// What is worth saying of the cache; "" for nothing.
+  const std::string& cache_notice() const { return cache_notice_; }
 
  private:
   explicit Archive(ArchiveOptions options) : options_(std::move(options)) {}
@@ -90,7 +87,7 @@ class Archive {
   std::unique_ptr<lake::WorkList> list_;
   std::vector<lake::PartitionWork> partitions_;  ///< sorted by partition
   select::Wishes wishes_;                        ///< with the traces that trace.any has found
-  int64_t num_rows_read_ = 0;
+  std::string cache_notice_;
 };
 
 /// Returns where footers are kept when nobody says: a folder of the user's cache, or "" where there

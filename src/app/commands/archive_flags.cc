@@ -85,6 +85,9 @@ void AddArchiveFlags(CLI::App* command, ArchiveFlags* flags) {
       ->type_name("N");
   command->add_flag("-q,--quiet", flags->is_quiet, "Print answers and errors only");
   command->add_flag("--json", flags->is_json, "Print JSON (docs/commands.md)");
+}
+
+void AddColorFlag(CLI::App* command, ArchiveFlags* flags) {
   command->add_option("--color", flags->color, "auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
       ->type_name("WHEN");
@@ -134,7 +137,11 @@ Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,
   if (!options.path.notice.empty()) {
     PrintRemark(flags, options.path.notice);
   }
-  return Archive::Open(std::move(options));
+  ARROW_ASSIGN_OR_RAISE(auto archive, Archive::Open(std::move(options)));
+  if (!archive->cache_notice().empty()) {
+    PrintRemark(flags, "footers are read without what was kept: " + archive->cache_notice());
+  }
+  return archive;
 }
 
 int FailCommand(const std::string& command, const Status& status) {

@@ -31,6 +31,9 @@ struct ArchiveFlags {
 /// Adds PATH and the flags. Owner: borrows `flags`.
 void AddArchiveFlags(CLI::App* command, ArchiveFlags* flags);
 
+/// Adds --color, for commands that print colours. Owner: borrows `flags`.
+void AddColorFlag(CLI::App* command, ArchiveFlags* flags);
+
 /// Opens what PATH names, for some of its signals; none of `signals`: all of them. Notices go to
 /// stderr. Errors: as ResolvePath, ReadSelectionFlags and Archive::Open.
 Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,

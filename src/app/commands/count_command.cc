@@ -153,8 +153,8 @@ int64_t NumItems(const Archive& archive, otap::Signal signal) {
   return num_rows;
 }
 
-/// The signals of which footers do not tell how many items there are. A data point without its
-/// metric is none, which only reading shows.
+/// Returns the signals whose items must be read to be counted. A data point whose metric is missing
+/// is not an item, and only reading shows that.
 std::vector<otap::Signal> ToBeRead(const Archive& archive, const Flags& flags) {
   const bool is_counted = IsCountedByFooters(archive, flags);
   std::vector<otap::Signal> signals;

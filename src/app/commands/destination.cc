@@ -142,10 +142,6 @@ bool IsUtf8(const DestinationFlags& flags) {
 
 }  // namespace
 
-std::string DocumentText(const std::string& text) {
-  return Json(Escaped(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Result<Destination> ParseDestination(const DestinationFlags& flags) {
   if (!IsUtf8(flags)) {
     return Refuse("--to", "found a text that is not UTF-8");

@@ -34,7 +34,4 @@ struct Destination {
 /// star-schema Parquet. Errors: Invalid with what was found.
 Result<Destination> ParseDestination(const DestinationFlags& flags);
 
-/// Returns a text as it is to stand in a document, as a JSON string.
-std::string DocumentText(const std::string& text);
-
 }  // namespace df::app

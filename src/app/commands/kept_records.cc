@@ -65,7 +65,7 @@ Status KeptRecords::Add(const lake::Payload& payload) {
   return Status::OK();
 }
 
-/// Lets go what is too much. Not at once for every payload: half as many more may gather.
+/// Lets go what is too much.
 void KeptRecords::Trim() {
   const auto num_records = static_cast<int64_t>(records_.size());
   if (max_records_ == kAll || num_records < max_records_) {

@@ -11,8 +11,8 @@ struct NodeText {
   std::string config;
 };
 
-/// Returns the document of one pipeline, as the source that -c takes: a receiver, a retry of what
-/// was refused for now where `retries`, and an exporter.
+/// Returns the document of one pipeline, as the source that -c takes: a receiver, a node that
+/// retries what was refused temporarily where `retries`, and an exporter.
 std::string PipelineSource(const NodeText& receiver, const NodeText& exporter, bool retries);
 
 }  // namespace df::app

@@ -120,7 +120,7 @@ constexpr auto kPointFields = std::to_array<FieldInfo>({
 
 static_assert(record_fields::kService == kService && record_fields::kAttributes == kAttributes &&
               record_fields::kLogSpanId == kLogSpanId && record_fields::kSpanName == kSpanName &&
-              record_fields::kSpanKind == kSpanKind && record_fields::kSpanEndNanos == kEndNanos &&
+              record_fields::kSpanEndNanos == kEndNanos &&
               record_fields::kSpanStatusCode == kStatusCode &&
               record_fields::kSpanStatusMessage == kStatusMessage &&
               record_fields::kSpanId == kSpanId && record_fields::kSpanParentId == kParentSpanId);

@@ -54,7 +54,6 @@ inline constexpr size_t kService = 0;
 inline constexpr size_t kAttributes = 1;
 inline constexpr size_t kLogSpanId = 12;
 inline constexpr size_t kSpanName = 7;
-inline constexpr size_t kSpanKind = 8;
 inline constexpr size_t kSpanEndNanos = 9;
 inline constexpr size_t kSpanStatusCode = 10;
 inline constexpr size_t kSpanStatusMessage = 11;

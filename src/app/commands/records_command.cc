@@ -176,6 +176,7 @@ int Run(const Kind& kind, int argc, char** argv) {
       fmt::format("df_engine {}", kind.name));
   Flags flags;
   AddArchiveFlags(&command, &flags.archive);
+  AddColorFlag(&command, &flags.archive);
   AddSelectionFlags(&command, &flags.selection);
   command.add_option("-n", flags.count, "How many; default 20; 'all' prints everything")
       ->type_name("N");

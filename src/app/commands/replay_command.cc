@@ -225,8 +225,12 @@ int Replay(const Flags& flags) {
   if (flags.shows_plan) {
     return ShowPlan(flags, *destination);
   }
-  if (destination->is_stdout) {
-    // A reader that has gone away has what it wanted.
+  const auto path = ResolvePath(flags.archive.path);
+  const Result<storage::StoreUri> uri =
+      path.ok() ? storage::ParseStoreUri(path->base) : Result<storage::StoreUri>(path.status());
+  if (destination->is_stdout && uri.ok() && uri->is_local()) {
+    // A reader that has gone away has what it wanted. Connections of a store may break, too, and
+    // must not end the process.
     std::signal(SIGPIPE, SIG_DFL);
   }
   RunFlags run = RunFlagsOf(flags, *destination);

@@ -235,12 +235,6 @@ void AddSelectionFlags(CLI::App* command, SelectionFlags* flags) {
       ->group(group);
 }
 
-bool FlaggedSelection::is_everything() const {
-  return time.is_everything() && !wishes.trace_ids.has_value() &&
-         std::none_of(where.begin(), where.end(),
-                      [](const auto& condition) { return condition.has_value(); });
-}
-
 Result<FlaggedSelection> ReadSelectionFlags(const SelectionFlags& flags,
                                             std::span<const Signal> signals, int64_t now_nanos) {
   FlaggedSelection selection;

@@ -42,8 +42,6 @@ struct FlaggedSelection {
   std::vector<std::string> trace_ids;  ///< as they were written
   std::string trace_ids_file;
   select::Wishes wishes;
-
-  bool is_everything() const;
 };
 
 /// Checks the flags for some signals. Errors: Invalid naming the flag, what was found and what is

@@ -26,7 +26,9 @@ std::optional<std::string> LogsWhere(const SelectionFlags& flags) {
 TEST(SelectionFlagsTest, NothingAsksNothing) {
   const auto read = ReadSelectionFlags({}, otap::kAllSignals, kNow);
   ASSERT_TRUE(read.ok());
-  EXPECT_TRUE(read->is_everything());
+  EXPECT_TRUE(read->time.is_everything());
+  EXPECT_FALSE(read->wishes.trace_ids.has_value());
+  EXPECT_THAT(read->where, ::testing::Each(std::nullopt));
 }
 
 TEST(SelectionFlagsTest, FlagsBecomeOneConditionOfEachSignal) {

@@ -3,16 +3,11 @@
 #include <algorithm>
 
 namespace df::app {
-namespace {
-
-/// Characters of a text in UTF-8.
 size_t WidthOf(const std::string& text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
 }
-
-}  // namespace
 
 std::string TextTable::ToText() const {
   std::vector<size_t> widths;

@@ -1,10 +1,14 @@
 // Tables for people: columns of one width.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace df::app {
+
+/// Returns the number of characters of Unicode of a text.
+size_t WidthOf(const std::string& text);
 
 class TextTable {
  public:

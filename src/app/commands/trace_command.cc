@@ -109,7 +109,6 @@ class Collector {
                    .start = lines->TimeAt(row),
                    .name = read(record_fields::kSpanName),
                    .service = read(record_fields::kService),
-                   .kind = read(record_fields::kSpanKind),
                    .json = WithoutEnd(objects->At(row))};
     const select::Value end = lines->Read(record_fields::kSpanEndNanos, row);
     if (const auto* nanos = end.As<int64_t>(); nanos != nullptr) {
@@ -196,6 +195,7 @@ int TraceCommand(int argc, char** argv) {
   CLI::App command("Prints the spans of a trace as a tree.", std::string(kName));
   Flags flags;
   AddArchiveFlags(&command, &flags.archive);
+  AddColorFlag(&command, &flags.archive);
   command.add_option("ID", flags.id, "The trace id: 32 hexadecimal digits")
       ->required()
       ->type_name("");

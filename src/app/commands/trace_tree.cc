@@ -10,7 +10,7 @@
 
 #include "app/commands/duration_text.h"
 #include "app/commands/moment.h"
-#include "app/commands/value_json.h"
+#include "app/commands/text_table.h"
 
 namespace df::app {
 namespace {
@@ -25,17 +25,7 @@ std::string TimeOfDay(int64_t nanos) {
 }
 
 std::string Padded(const std::string& text, size_t width) {
-  size_t characters = 0;
-  for (const char c : text) {
-    characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  }
-  return text + std::string(width - std::min(width, characters), ' ');
-}
-
-size_t Characters(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+  return text + std::string(width - std::min(width, WidthOf(text)), ' ');
 }
 
 }  // namespace
@@ -117,8 +107,8 @@ std::string DrawTrace(const Trace& trace, size_t width, bool has_color) {
   for (const TreeLine& line : lines) {
     const TraceSpan& span = trace.spans[line.span];
     const auto indent = static_cast<size_t>(2 * std::min(line.depth, kMostIndented));
-    name_width = std::max(name_width, std::min<size_t>(Characters(span.name) + indent, 60));
-    service_width = std::max(service_width, std::min<size_t>(Characters(span.service), 24));
+    name_width = std::max(name_width, std::min<size_t>(WidthOf(span.name) + indent, 60));
+    service_width = std::max(service_width, std::min<size_t>(WidthOf(span.service), 24));
   }
   std::string text = fmt::format("{}  {} spans, {} log records, {} services", trace.id,
                                  trace.spans.size(), trace.logs.size(), services.size());

@@ -14,7 +14,6 @@ struct TraceSpan {
   int64_t end = 0;
   std::string name;
   std::string service;
-  std::string kind;
   std::string error;   ///< what its status says; "" when that is no error
   std::string detail;  ///< its attributes, on one line
   std::string json;    ///< of `spans --json`, without an end of line

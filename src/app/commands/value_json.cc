@@ -50,7 +50,7 @@ std::string TimeText(const select::Time& time) {
 
 /// A character of Unicode that moves the cursor or turns the order of others around.
 struct Invisible {
-  size_t size = 0;  ///< in bytes; 0: it is none
+  size_t size = 0;  ///< in bytes; 0: a visible character
   uint32_t code = 0;
 };
 

@@ -9,6 +9,15 @@ namespace df::lake {
 
 namespace fs = std::filesystem;
 
+std::string CanonicalBase(const storage::StoreUri& uri) {
+  if (!uri.is_local()) {
+    return uri.Describe(uri.path);
+  }
+  std::error_code error;
+  const fs::path canonical = fs::weakly_canonical(uri.path, error);
+  return error ? uri.path : canonical.string();
+}
+
 FolderContent ContentOf(const fs::path& path) {
   FolderContent content;
   std::error_code error;

@@ -7,7 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "storage/store_uri.h"
+
 namespace df::lake {
+
+/// Returns one name for all names of a base: caches and ledgers know it by that.
+std::string CanonicalBase(const storage::StoreUri& uri);
 
 /// What stands in a folder, but for names that begin with '.' or '_'. Folders that cannot be listed
 /// are taken as empty.

@@ -270,6 +270,22 @@ ReadReport TraceSearch::Report() const {
   return report_;
 }
 
+ReadReport TraceSearch::Problems() const {
+  const ReadReport found = Report();
+  ReadReport named;
+  for (const auto* list : {&found.problems, &found.latest}) {
+    for (const Problem& problem : *list) {
+      named.Add(MakeError(problem.kind, "looking for traces: " + problem.message), problem.count);
+    }
+  }
+  if (found.num_forgotten > 0) {
+    named.Add(MakeError(ErrorKind::kQuery,
+                        fmt::format("looking for traces: {} more problems", found.num_forgotten)),
+              found.num_forgotten);
+  }
+  return named;
+}
+
 std::vector<std::string> TraceSearch::Describe() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> lines;

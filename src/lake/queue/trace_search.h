@@ -51,6 +51,10 @@ class TraceSearch {
   /// What could not be read or answered: the traces of those records may be missing.
   ReadReport Report() const;
 
+  /// The same as problems of whoever has asked: what could not be read was not looked at, so a
+  /// trace may be missing.
+  ReadReport Problems() const;
+
   /// Lines for people: each question and how many traces it is true of.
   std::vector<std::string> Describe() const;
 

@@ -48,7 +48,7 @@ class ItemDigest {
   explicit ItemDigest(otap::Signal signal) : signal_(signal), buckets_(kBuckets) {}
 
   otap::Signal signal() const { return signal_; }
-  /// Adds a request in protobuf. Errors: Invalid when it is none.
+  /// Adds a request in protobuf. Errors: Invalid when the bytes are not protobuf.
   arrow::Status Add(std::string_view request);
   void Merge(const ItemDigest& other);
 

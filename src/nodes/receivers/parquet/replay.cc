@@ -1,7 +1,6 @@
 #include "nodes/receivers/parquet/replay.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "engine/account.h"
+#include "lake/catalog/base_folder.h"
 #include "nodes/receivers/parquet/replay_ledgers.h"
 #include "nodes/receivers/parquet/wrong_folder.h"
 
@@ -23,17 +23,6 @@ constexpr int64_t kTracesPercent = 25;
 ReplayLedgers& LedgersOfProcess() {
   static ReplayLedgers ledgers;
   return ledgers;
-}
-
-/// Returns one name for all names of a tree.
-std::string Canonical(const storage::StoreUri& uri) {
-  const std::string& path = uri.path;
-  if (!uri.is_local()) {
-    return uri.Describe(path);
-  }
-  std::error_code error;
-  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
-  return error ? path : canonical.string();
 }
 
 }  // namespace
@@ -76,20 +65,7 @@ Status Replay::FindTraces(int64_t budget_bytes, const std::function<bool()>& is_
   ARROW_RETURN_NOT_OK(search_->Run(budget_bytes, is_stopped));
   std::call_once(searched_, [this] {
     read_options_.selector = search_->selector();
-    // What the search could not read it has not looked at: a trace may be missing.
-    const lake::ReadReport found = search_->Report();
-    lake::ReadReport named;
-    for (const auto* list : {&found.problems, &found.latest}) {
-      for (const lake::Problem& problem : *list) {
-        named.Add(MakeError(problem.kind, "looking for traces: " + problem.message), problem.count);
-      }
-    }
-    if (found.num_forgotten > 0) {
-      named.Add(MakeError(ErrorKind::kQuery,
-                          fmt::format("looking for traces: {} more problems", found.num_forgotten)),
-                found.num_forgotten);
-    }
-    work_list_.Done({}, std::move(named));
+    work_list_.Done({}, search_->Problems());
     for (const std::string& line : search_->Describe()) {
       LogInfo("parquet receiver: {}", line);
     }
@@ -108,7 +84,7 @@ Status Replay::OpenCache() {
   if (!catalog.cache.empty()) {
     std::string notice;
     ARROW_ASSIGN_OR_RAISE(cache_, lake::FooterCache::Open(
-                                      catalog.cache, Canonical(store_->uri()),
+                                      catalog.cache, lake::CanonicalBase(store_->uri()),
                                       [] { return std::chrono::system_clock::now(); }, &notice));
     if (!notice.empty()) {
       LogWarning("parquet receiver: catalog.cache: {}", notice);
@@ -119,9 +95,9 @@ Status Replay::OpenCache() {
 
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
-    work_list_.UseLedger(
-        LedgersOfProcess().Of({info.group, info.pipeline, info.node, Canonical(store_->uri()),
-                               config_.selection ? config_.selection->Fingerprint() : ""}));
+    work_list_.UseLedger(LedgersOfProcess().Of(
+        {info.group, info.pipeline, info.node, lake::CanonicalBase(store_->uri()),
+         config_.selection ? config_.selection->Fingerprint() : ""}));
   });
 }
 
