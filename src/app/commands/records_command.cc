@@ -1,5 +1,6 @@
 #include "app/commands/records_command.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string>
@@ -20,6 +21,8 @@ namespace {
 
 /// Rows of a window of everything: they are held as text.
 constexpr int64_t kRowsAtATime = 100'000;
+/// More windows than these are not made: each looks at the times of all row groups.
+constexpr int64_t kMostWindows = 4'096;
 /// Windows of the first or last records begin with so many rows for each, and grow as long as too
 /// few match.
 constexpr int64_t kFirstRows = 4;
@@ -61,7 +64,11 @@ Status PrintAll(Archive* archive, const RecordFields& fields, RecordStyle style,
   const otap::Signal signal = fields.signal();
   TimeWindows windows(archive->RowGroupsOf(signal), archive->options().wishes.time,
                       TimeOrder::kOldestFirst);
-  while (const auto window = windows.Next(kRowsAtATime)) {
+  int64_t num_rows = 0;
+  for (const RowGroupTimes& group : archive->RowGroupsOf(signal)) {
+    num_rows += group.num_rows;
+  }
+  while (const auto window = windows.Next(std::max(kRowsAtATime, num_rows / kMostWindows))) {
     KeptRecords kept(fields, style, TimeOrder::kOldestFirst, KeptRecords::kAll);
     ARROW_RETURN_NOT_OK(archive->Read(
         *window, [&](const lake::Payload& payload, size_t) { return kept.Add(payload); }));

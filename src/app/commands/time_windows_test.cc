@@ -104,6 +104,27 @@ TEST(TimeWindowsTest, AWindowHasAboutAsManyRowsAsAreAskedFor) {
   EXPECT_EQ(AllWindows(TimeWindows(groups, {}, TimeOrder::kOldestFirst), 10'000).size(), 10);
 }
 
+TEST(TimeWindowsTest, ALongGapBehindAnInstantHasNoRows) {
+  const std::vector<RowGroupTimes> groups = {
+      Group(1'000'000, EventTimeRange{0, 0}), Group(10, EventTimeRange{0, 1'000'000'000'000'000}),
+      Group(100, EventTimeRange{2'000'000'000'000'000, 2'000'000'000'000'099})};
+  EXPECT_EQ(TimeWindows(groups, {}, TimeOrder::kNewestFirst).Next(50)->from, 2'000'000'000'000'050);
+  // Few of the million rows of one instant are no less than all of them.
+  EXPECT_EQ(TimeWindows(groups, {}, TimeOrder::kOldestFirst).Next(10)->to, 1);
+}
+
+TEST(TimeWindowsTest, ManyWindowsOfManyRowGroupsCostLittle) {
+  std::vector<RowGroupTimes> groups;
+  for (int64_t i = 0; i < 50'000; ++i) {
+    groups.push_back(Group(1'000, EventTimeRange{i * 1'000, i * 1'000 + 5'000}));
+  }
+  // 5,000 windows over 50,000 row groups: by looking at each of them every time it would take
+  // minutes.
+  EXPECT_NEAR(static_cast<double>(
+                  AllWindows(TimeWindows(groups, {}, TimeOrder::kOldestFirst), 10'000).size()),
+              5'000, 2);
+}
+
 TEST(TimeWindowsTest, RowGroupsWithoutTimesAreReadAFewTimesOnly) {
   std::vector<RowGroupTimes> groups = {Group(50'000, std::nullopt)};
   for (int64_t i = 0; i < 100; ++i) {
