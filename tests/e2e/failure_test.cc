@@ -13,6 +13,7 @@
 
 #include "engine_process.h"
 #include "otlp/compare/item_counts.h"
+#include "tree_files.h"
 
 namespace df::e2e {
 namespace {
@@ -31,17 +32,6 @@ fs::path CopyCorner(const fs::path& folder) {
   }
   fs::permissions(folder / "lake", fs::perms::all, fs::perm_options::replace);
   return folder / "lake";
-}
-
-std::vector<fs::path> FilesOf(const fs::path& lake, const std::string& table) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(lake / table)) {
-    if (entry.path().extension() == ".parquet") {
-      files.push_back(entry.path());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 int CountOf(const std::string& text, const std::string& part) {

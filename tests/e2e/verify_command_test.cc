@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "engine_process.h"
+#include "tree_files.h"
 
 namespace df::e2e {
 namespace {
@@ -28,18 +29,6 @@ Ran RunIn(const fs::path& folder, std::vector<std::string> arguments) {
   EngineProcess process(folder, {.arguments = std::move(arguments)});
   const int code = process.Wait();
   return {code, process.Output(), process.Log()};
-}
-
-/// Files of a table, sorted.
-std::vector<fs::path> FilesOf(const fs::path& lake, const std::string& table) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(lake / table)) {
-    if (entry.path().extension() == ".parquet") {
-      files.push_back(entry.path());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 /// Changes one byte of a file.
