@@ -95,7 +95,8 @@ class ExpectedChildren {
   std::optional<Status> DescribeGap(otap::TableKind table, const std::string& partition) const;
 
   otap::TableKind root_;
-  int64_t num_rows_ = 0;  ///< of the payload
+  bool are_counted_ = false;  ///< each root file says how many rows of other tables belong to it
+  int64_t num_rows_ = 0;      ///< of the payload
   /// Metrics: the table that the type of a row has its data points in; kNoTable for others.
   std::vector<uint8_t> points_of_row_;
   std::array<Parents, otap::kTableCount> parents_;
