@@ -299,36 +299,57 @@ void Archive::ForEachPartition(
   });
 }
 
+Status Archive::ReadTask(const lake::PartitionTask& task, const lake::ReadOptions& read,
+                         const std::function<Status(const lake::Payload&)>& visit,
+                         lake::MemoryBudget* budget, lake::ReadReport* report) {
+  const auto reader = lake::PartitionReader::Make(store_.get(), base(), task, read, budget, report);
+  if (!reader.ok()) {
+    report->Add(reader.status());
+    return Status::OK();
+  }
+  while (true) {
+    const auto payload = (*reader)->Next();
+    if (!payload.ok()) {
+      report->Add(payload.status());
+      return Status::OK();
+    }
+    if (!payload->has_value()) {
+      return Status::OK();
+    }
+    if ((**payload).batch != nullptr) {
+      ARROW_RETURN_NOT_OK(visit(**payload));
+    }
+  }
+}
+
 Status Archive::ReadPartition(const lake::PartitionWork& work, const lake::ReadOptions& read,
                               const Visit& visit, size_t thread) {
   lake::MemoryBudget budget(options_.memory_limit_bytes / options_.num_threads);
   lake::ReadReport report;
   Status visited;
   for (const lake::PartitionTask& task : work.tasks) {
-    if (!visited.ok() || !IsWanted(task, read)) {
-      continue;
-    }
-    auto reader = lake::PartitionReader::Make(store_.get(), base(), task, read, &budget, &report);
-    if (!reader.ok()) {
-      report.Add(reader.status());
-      continue;
-    }
-    while (visited.ok()) {
-      const auto payload = (*reader)->Next();
-      if (!payload.ok()) {
-        report.Add(payload.status());
-        break;
-      }
-      if (!payload->has_value()) {
-        break;
-      }
-      if ((**payload).batch != nullptr) {
-        visited = visit(**payload, thread);
-      }
+    if (visited.ok() && IsWanted(task, read)) {
+      visited = ReadTask(
+          task, read, [&](const lake::Payload& payload) { return visit(payload, thread); }, &budget,
+          &report);
     }
   }
   list_->Done({}, std::move(report));
   return visited;
+}
+
+Status Archive::ReadAll(const lake::PartitionWork& partition, otap::Signal signal,
+                        const std::function<Status(const otap::BatchPtr&)>& visit,
+                        lake::ReadReport* report) {
+  lake::MemoryBudget budget(options_.memory_limit_bytes);
+  for (const lake::PartitionTask& task : partition.tasks) {
+    if (task.signal == signal) {
+      ARROW_RETURN_NOT_OK(ReadTask(
+          task, read_, [&](const lake::Payload& payload) { return visit(payload.batch); }, &budget,
+          report));
+    }
+  }
+  return Status::OK();
 }
 
 }  // namespace df::app

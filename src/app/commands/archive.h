@@ -60,6 +60,12 @@ class Archive {
   Status Read(const select::TimeRange& time, const Visit& visit,
               const std::vector<otap::Signal>& signals = {});
 
+  /// Reads all records of one signal of a partition, on the calling thread. `report` gets what is
+  /// missing, unread or doubtful, and Report() does not. Errors: what `visit` returns.
+  Status ReadAll(const lake::PartitionWork& partition, otap::Signal signal,
+                 const std::function<Status(const otap::BatchPtr&)>& visit,
+                 lake::ReadReport* report);
+
   /// Calls `visit` with the files of each partition, on all threads.
   void ForEachPartition(const std::function<void(const lake::PartitionFiles&)>& visit) const;
 
@@ -78,6 +84,9 @@ class Archive {
   void KeepFile(lake::PartitionWork* work) const;
   Status ReadPartition(const lake::PartitionWork& work, const lake::ReadOptions& read,
                        const Visit& visit, size_t thread);
+  Status ReadTask(const lake::PartitionTask& task, const lake::ReadOptions& read,
+                  const std::function<Status(const lake::Payload&)>& visit,
+                  lake::MemoryBudget* budget, lake::ReadReport* report);
   static bool IsWanted(const lake::PartitionTask& task, const lake::ReadOptions& read);
 
   ArchiveOptions options_;

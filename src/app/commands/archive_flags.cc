@@ -197,6 +197,10 @@ std::string ShowCount(int64_t number) {
   return text;
 }
 
+std::string ShowCountOf(int64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", ShowCount(number), noun, number == 1 ? "" : "s");
+}
+
 int64_t NowNanos() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/commands/archive.h"
@@ -58,6 +59,9 @@ bool HasColor(const ArchiveFlags& flags);
 
 /// Returns "48,000".
 std::string ShowCount(int64_t number);
+
+/// Returns "1 file" or "48,000 files" of "file".
+std::string ShowCountOf(int64_t number, std::string_view noun);
 
 /// Returns nanoseconds since 1970.
 int64_t NowNanos();

@@ -85,8 +85,8 @@ std::vector<std::string> HintsOf(const ArchiveSummary& summary) {
   std::vector<std::string> hints;
   if (summary.num_files > kManyFiles && summary.num_bytes / summary.num_files < kSmallFile) {
     hints.push_back(fmt::format(
-        "{} files of {} on average: listing and footers cost more than the data. "
-        "roll_when_older_than of exporter:parquet makes fewer of them",
+        "{} files of {} on average: listing and footers cost more than the data. 'df_engine "
+        "compact' makes fewer of them, and roll_when_older_than of exporter:parquet from the start",
         ShowCount(summary.num_files), FormatSize(summary.num_bytes / summary.num_files)));
   }
   for (const SignalSummary& signal : summary.signals) {
@@ -100,9 +100,9 @@ std::vector<std::string> HintsOf(const ArchiveSummary& summary) {
 
 /// What footers tell.
 std::string TableOf(const ArchiveSummary& summary, const std::string& base) {
-  std::string text = fmt::format("{}   {} files in {} partitions, {}, written by {}\n\n",
-                                 Plain(base), ShowCount(summary.num_files),
-                                 ShowCount(static_cast<int64_t>(summary.partitions.size())),
+  std::string text = fmt::format("{}   {} in {}, {}, written by {}\n\n", Plain(base),
+                                 ShowCountOf(summary.num_files, "file"),
+                                 ShowCountOf(std::ssize(summary.partitions), "partition"),
                                  FormatSize(summary.num_bytes), WritersOf(summary));
   TextTable table(
       {{"SIGNAL"}, {"ITEMS", true}, {"FIRST"}, {"LAST"}, {"FILES", true}, {"SIZE", true}});

@@ -9,12 +9,14 @@
 
 #include <fmt/format.h>
 
+#include "app/commands/compact_command.h"
 #include "app/commands/completion_command.h"
 #include "app/commands/count_command.h"
 #include "app/commands/exit_codes.h"
 #include "app/commands/explain_command.h"
 #include "app/commands/files_command.h"
 #include "app/commands/inspect_command.h"
+#include "app/commands/prune_command.h"
 #include "app/commands/records_command.h"
 #include "app/commands/replay_command.h"
 #include "app/commands/run_command.h"
@@ -31,6 +33,7 @@ namespace {
 
 constexpr std::string_view kAsk = "Ask an archive";
 constexpr std::string_view kMove = "Move telemetry";
+constexpr std::string_view kKeep = "Keep an archive";
 constexpr std::string_view kPipelines = "Pipelines";
 constexpr std::string_view kProgram = "The program";
 
@@ -85,6 +88,8 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"convert", kMove, "write it as OTLP JSON, OTLP protobuf or Parquet", ConvertCommand},
     {"receive", kMove, "take OTLP from senders and write an archive", ReceiveCommand},
     {"generate", kMove, "make up telemetry, for trials", GenerateCommand},
+    {"compact", kKeep, "make small partitions of an archive into large ones", CompactCommand},
+    {"prune", kKeep, "remove what is older than some time", PruneCommand},
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},
     {"validate", kPipelines, "check a document and start nothing", ValidateCommand},
     {"nodes", kPipelines, "list what pipelines are made of", NodesCommand},

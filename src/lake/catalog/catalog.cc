@@ -17,8 +17,10 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "lake/catalog/compactions.h"
 #include "lake/catalog/copied_files.h"
 #include "lake/catalog/footer_announcer.h"
+#include "lake/catalog/level_seal.h"
 #include "lake/catalog/table_walk.h"
 #include "lake/catalog/time_levels.h"
 
@@ -126,6 +128,26 @@ void WalkTables(storage::DirectoryReader* directories, const std::string& base,
     folder.listing =
         WalkTable(directories, base, folder.kind, std::move(folder.top), bounds, times);
   });
+}
+
+/// Takes out files that do not count, since others take their place, or have not yet.
+void Hide(const Compactions& compactions, TableListing* listing) {
+  if (!compactions.hides_any()) {
+    return;
+  }
+  for (auto& [partition, files] : listing->partitions) {
+    listing->num_files -= static_cast<int64_t>(std::erase_if(
+        files, [&](const FileEntry& entry) { return compactions.Hides(entry.path); }));
+  }
+  for (auto& [level, seal] : listing->seals) {
+    std::erase_if(seal.older, [&](const std::string& path) { return compactions.Hides(path); });
+    if (compactions.Hides(seal.path)) {
+      seal.path = seal.older.empty() ? "" : seal.older.front();
+      seal.millis = SealMillis(BaseName(seal.path));
+      seal.older.erase(seal.older.begin(), seal.older.begin() + (seal.path.empty() ? 0 : 1));
+    }
+  }
+  std::erase_if(listing->seals, [](const auto& level) { return level.second.path.empty(); });
 }
 
 /// Adds what was found in a folder to the listing of the lake.
@@ -251,46 +273,42 @@ int64_t NameMillis(std::string_view path) {
   return millis;
 }
 
-Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
+namespace {
+
+/// Looks at a base once. `top` is the listing of it.
+Result<LakeListing> ListOnce(storage::DirectoryReader* directories, const std::string& base,
+                             DirectoryListing top, const Compactions& compactions,
                              const std::vector<otap::Signal>& signals,
                              const WantsTimes& wants_times) {
   LakeListing listing;
-  auto directories = store.ReadDirectories(base);
-  auto top = directories.ok() ? (*directories)->List(base) : directories.status();
-  if (!top.ok()) {
-    // Whoever waits for a base to appear lists again anyhow; for others one that is not there is a
-    // name written wrongly, which does not pass.
-    const auto exists = store.Exists(base);
-    return WithContext(top.status(), ErrorKind::kFileDiscovery, {.file = store.Describe(base)},
-                       exists.ValueOr(true));
-  }
-  std::sort(top->entries.begin(), top->entries.end(),
+  std::sort(top.entries.begin(), top.entries.end(),
             [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
   // What no walk enters: a link that leads there would read files of one table as another's.
   WalkBounds bounds;
-  for (const storage::FileNumber& number : (*directories)->NumbersUpFrom(base)) {
+  for (const storage::FileNumber& number : directories->NumbersUpFrom(base)) {
     bounds.emplace(number, "the base or a folder above it");
   }
   std::vector<TableFolder> folders;
-  if (!ListTables(directories->get(), base, top->entries, signals, &bounds, &folders, &listing)) {
+  if (!ListTables(directories, base, top.entries, signals, &bounds, &folders, &listing)) {
     return listing;
   }
   const bool skips_times = wants_times && TrustsLevels(folders, &listing);
-  WalkTables(directories->get(), base, bounds, skips_times ? &wants_times : nullptr, &folders);
+  WalkTables(directories, base, bounds, skips_times ? &wants_times : nullptr, &folders);
   if (std::any_of(folders.begin(), folders.end(),
                   [](const TableFolder& folder) { return folder.listing.has_linked_times; })) {
     // What a link leads to is of any time. Passed over in some tables, and not in those that have
     // links, an hour would seem to lack children.
     for (TableFolder& folder : folders) {
       folder.top =
-          (*directories)->List(FullPath(base, std::string(otap::GetTable(folder.kind).directory)));
+          directories->List(FullPath(base, std::string(otap::GetTable(folder.kind).directory)));
     }
-    WalkTables(directories->get(), base, bounds, nullptr, &folders);
+    WalkTables(directories, base, bounds, nullptr, &folders);
   }
   std::map<std::string, PartitionListing> partitions;
   std::array<bool, otap::kTableCount> is_incomplete{};
   for (TableFolder& folder : folders) {
     is_incomplete[otap::TableIndex(folder.kind)] = folder.listing.is_incomplete;
+    Hide(compactions, &folder.listing);
     Take(std::move(folder), &partitions, &listing);
   }
   for (auto& [name, partition] : partitions) {
@@ -302,6 +320,56 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
   }
   CheckLetterCase(&listing);
   return listing;
+}
+
+bool HasCompactions(const DirectoryListing& top) {
+  return std::any_of(top.entries.begin(), top.entries.end(), [](const DirectoryEntry& entry) {
+    return entry.is_directory && entry.name == kCompactionsFolder;
+  });
+}
+
+}  // namespace
+
+Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
+                             const std::vector<otap::Signal>& signals,
+                             const WantsTimes& wants_times) {
+  // Files that are moved and removed while a tree is walked would be seen twice, or not at all: the
+  // walk counts if nothing has begun, gone on or ended meanwhile.
+  constexpr int kMostLooks = 5;
+  Status last = MakeError(ErrorKind::kFileDiscovery,
+                          "files were replaced by a compaction during each look at it",
+                          {.file = store.Describe(base)}, /*retryable=*/true);
+  for (int look = 0; look < kMostLooks; ++look) {
+    auto directories = store.ReadDirectories(base);
+    auto top = directories.ok() ? (*directories)->List(base) : directories.status();
+    if (!top.ok()) {
+      // Whoever waits for a base to appear lists again anyhow; for others one that is not there is
+      // a name written wrongly, which does not pass.
+      const auto exists = store.Exists(base);
+      return WithContext(top.status(), ErrorKind::kFileDiscovery, {.file = store.Describe(base)},
+                         exists.ValueOr(true));
+    }
+    Compactions compactions;
+    if (HasCompactions(*top)) {
+      auto read = Compactions::Read(store, directories->get(), base);
+      if (!read.ok() && IsRetryable(read.status())) {
+        last = read.status();
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(compactions, std::move(read));
+    }
+    ARROW_ASSIGN_OR_RAISE(LakeListing listing, ListOnce(directories->get(), base, *std::move(top),
+                                                        compactions, signals, wants_times));
+    listing.compactions.assign(compactions.names().begin(), compactions.names().end());
+    if (!store.is_local()) {
+      return listing;  // nothing is moved there
+    }
+    const auto names = ListCompactions(directories->get(), base);
+    if (names.ok() && *names == compactions.names()) {
+      return listing;
+    }
+  }
+  return last;
 }
 
 void SortFiles(PartitionFiles* files) {

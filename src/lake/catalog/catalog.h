@@ -40,6 +40,8 @@ struct LakeListing {
   /// Named, but nothing is missing: links to what is read under another name, folders named like
   /// files.
   std::vector<Status> notices;
+  /// Names of the files that say which files take the place of others (catalog/compactions.h).
+  std::vector<std::string> compactions;
   int64_t num_files = 0;
   int64_t num_folders_skipped = 0;  ///< folders of times that were not listed
   bool has_table_folders = false;   ///< any folder of the base is named as a table

@@ -136,6 +136,9 @@ Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
       cache_->Prune(*listing);
     }
   }
+  if (listing.ok() && is_following()) {
+    ReadCompactions(*listing);
+  }
   lock->lock();
   is_listing_ = false;
   listed_once_more_.notify_all();
@@ -159,6 +162,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     }
     return Status::OK();
   }
+  FollowCompactions();
   num_folders_skipped_ = std::max(num_folders_skipped_, listing->num_folders_skipped);
   has_found_files_ = has_found_files_ || num_folders_skipped_ > 0;
   first_scan_ = first_scan_ == 0 ? scan_number_ : first_scan_;
@@ -262,6 +266,7 @@ void WorkList::Remember(const PartitionListing& partition) {
         known = {.entry = entry,
                  .arrived = scan_number_ == first_scan_ ? std::min(changed, now) : now,
                  .first_seen = scan_number_};
+        known.is_settled = delivered_as_others_.contains(entry.path);
       }
       known.seen_in = scan_number_;
       if (known.content != nullptr) {
@@ -315,6 +320,8 @@ void WorkList::Forget() {
     }
     return true;
   });
+  std::erase_if(delivered_as_others_,
+                [this](const std::string& path) { return !known_.contains(path); });
   // One listing back: the footer of a renamed file is read after this.
   std::erase_if(presences_,
                 [&](const auto& entry) { return entry.second.seen_in + 1 < scan_number_; });

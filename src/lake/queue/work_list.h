@@ -18,6 +18,7 @@
 #include <arrow/result.h>
 
 #include "lake/catalog/catalog.h"
+#include "lake/catalog/compactions.h"
 #include "lake/catalog/file_list.h"
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/readiness.h"
@@ -211,6 +212,9 @@ class WorkList {
   bool IsScanDue() const;
   Status ScanUnlocked(std::unique_lock<std::mutex>* lock);
   Status Scan(Result<LakeListing> listing);
+  void ReadCompactions(const LakeListing& listing);
+  void FollowCompactions();
+  bool IsDeliveredAs(const std::string& path) const;
   void Remember(const PartitionListing& partition);
   void NameClockAhead(const PartitionListing& partition);
   void Forget();
@@ -269,6 +273,10 @@ class WorkList {
   SchemaRegistry schemas_;
   UnknownSchemas unknown_schemas_ = UnknownSchemas::kAccept;
   bool has_pruned_cache_ = false;  ///< only the thread that lists reads and sets it
+  /// Compactions that were looked at, and those that are to be; of the thread that lists, too.
+  std::set<std::string> compactions_seen_;
+  std::vector<Compaction> compactions_new_;
+  std::set<std::string> delivered_as_others_;  ///< paths of root files that a compaction has made
 
   mutable std::mutex mutex_;
   bool has_scanned_ = false;

@@ -10,6 +10,7 @@
 #include "base/durable_file.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "lake/catalog/compactions.h"
 #include "lake/catalog/footer_announcer.h"
 #include "lake/catalog/time_levels.h"
 
@@ -103,6 +104,12 @@ Sealer::Outcome Sealer::Look(int64_t now_nanos, const std::function<bool()>& is_
       LogWarning("not sealed: {}", status.message());
     }
   };
+  auto compactions = FindCompactions();
+  if (!compactions.ok()) {
+    fail(compactions.status());
+    return outcome;
+  }
+  compactions_ = *std::move(compactions);
   const auto listing =
       ListLake(*store_, store_->uri().path, {otap::kAllSignals.begin(), otap::kAllSignals.end()});
   if (!listing.ok()) {
@@ -135,6 +142,15 @@ Sealer::Outcome Sealer::Look(int64_t now_nanos, const std::function<bool()>& is_
     }
   }
   return outcome;
+}
+
+/// Partitions that are counted may be replaced meanwhile; stores have no compactions.
+Result<std::set<std::string>> Sealer::FindCompactions() const {
+  if (!store_->is_local()) {
+    return std::set<std::string>();
+  }
+  storage::LocalDirectories directories;
+  return ListCompactions(&directories, store_->uri().path);
 }
 
 Result<PartitionRows> Sealer::Count(const Level& level, const std::function<bool()>& is_stopped) {
@@ -211,6 +227,10 @@ Status Sealer::Seal(const Level& level, int64_t now_nanos,
   if (std::ssize(text) > kMostSealBytes) {
     return Status::Invalid(
         fmt::format("it has {} partitions, more than a seal can name", level.partitions.size()));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto compactions, FindCompactions());
+  if (compactions != compactions_) {
+    return Status::Invalid("a compaction replaced files while they were counted");
   }
   const std::string folder =
       fmt::format("{}/{}/{}", store_->uri().path,

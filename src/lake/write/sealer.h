@@ -58,6 +58,7 @@ class Sealer {
   std::vector<Level> FindLevels(const LakeListing& listing) const;
   bool IsVouchedFor(otap::Signal signal);
   Status Seal(const Level& level, int64_t now_nanos, const std::function<bool()>& is_stopped);
+  Result<std::set<std::string>> FindCompactions() const;
   Result<PartitionRows> Count(const Level& level, const std::function<bool()>& is_stopped);
   Status CheckNothingIsGone(const Level& level, const PartitionRows& rows);
   Status Write(const std::string& path, const std::string& text);
@@ -67,6 +68,7 @@ class Sealer {
   FileCalls* calls_;
   std::set<std::string> logged_;
   std::set<otap::Signal> vouched_;
+  std::set<std::string> compactions_;  ///< what there was of them before the listing
 };
 
 }  // namespace df::lake
