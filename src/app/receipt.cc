@@ -108,7 +108,8 @@ Json ToJson(const engine::SourceAccount& source) {
           {"duplicate_ids", source.num_duplicate_ids},
           {"problems", ToJson(source.problems)},
           {"notices", ToJson(source.notices)},
-          {"send_again", SendAgainOf(source)}};
+          {"send_again", SendAgainOf(source)},
+          {"progress", source.progress.empty() ? Json() : Json::parse(source.progress)}};
 }
 
 Json ToJson(const controller::NodeSummary& node, bool is_earlier) {

@@ -94,6 +94,8 @@ struct SourceAccount {
   int64_t num_duplicate_ids = 0;
   std::vector<NamedCount> problems;
   std::vector<NamedCount> notices;
+  /// A JSON object: what a later run needs to go on from here; "" where nobody asked for it.
+  std::string progress;
   std::vector<std::string> broken_sums;  ///< that the source has found itself
 };
 

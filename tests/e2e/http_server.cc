@@ -33,7 +33,11 @@ uint16_t DeadPort() {
   return port;
 }
 
-HttpServer::HttpServer(std::string answer) : answer_(std::move(answer)) {
+HttpServer::HttpServer(std::string answer)
+    : HttpServer(
+          [answer = std::move(answer)](std::string_view, std::string_view) { return answer; }) {}
+
+HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {
   listener_ = Bind(&port_);
   listen(listener_, 64);
   accepting_ = std::thread([this] { Accept(); });
@@ -92,8 +96,11 @@ void HttpServer::Serve(int connection) const {
       if (text.size() < head + 4 + length) {
         break;
       }
+      const std::string_view request(text);
+      const std::string answer =
+          handler_(request.substr(0, head), request.substr(head + 4, length));
       text.erase(0, head + 4 + length);
-      if (!answer_.empty() && write(connection, answer_.data(), answer_.size()) < 0) {
+      if (!answer.empty() && write(connection, answer.data(), answer.size()) < 0) {
         return;
       }
     }

@@ -1,9 +1,11 @@
-// A server of HTTP/1.1 that gives every request the same answer, or none.
+// A server of HTTP/1.1 that gives every request the same answer, none, or what a test says.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -15,6 +17,11 @@ class HttpServer {
   /// `answer` is a whole response, written for each request; empty: requests are read and never
   /// answered.
   explicit HttpServer(std::string answer);
+
+  /// Returns a whole response to a request, of which the head and the body are given. Called on
+  /// threads of the server, one for each connection.
+  using Handler = std::function<std::string(std::string_view head, std::string_view body)>;
+  explicit HttpServer(Handler handler);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -25,7 +32,7 @@ class HttpServer {
   void Accept();
   void Serve(int connection) const;
 
-  std::string answer_;
+  Handler handler_;
   int listener_ = -1;
   uint16_t port_ = 0;
   std::mutex mutex_;

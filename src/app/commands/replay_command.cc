@@ -4,6 +4,7 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -40,6 +41,7 @@ struct Flags {
   bool shows_plan = false;
   bool allows_incomplete = false;
   std::string receipt;
+  std::string resume;
   std::string log_level;
 };
 
@@ -82,6 +84,48 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
   return select;
 }
 
+/// Escapes every text of a piece of configuration.
+Json EscapedAll(Json json) {
+  if (json.is_string()) {
+    return Escaped(json.get<std::string>());
+  }
+  for (Json& inner : json) {
+    if (inner.is_structured() || inner.is_string()) {
+      inner = EscapedAll(std::move(inner));
+    }
+  }
+  return json;
+}
+
+/// Has a replay that goes on select what the one before has selected, unless it says so itself.
+/// What else is wrong with the receipt the receiver says.
+Status TakeSelection(const Flags& flags, Json* config) {
+  std::ifstream file(flags.resume, std::ios::binary);
+  const Json receipt = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!file.is_open() || !receipt.is_object() || !receipt.contains("pipelines")) {
+    return Status::Invalid(fmt::format("--resume: '{}' {}", PrintableText(flags.resume),
+                                       file.is_open() ? "is no receipt" : "cannot be read"));
+  }
+  const Json none;
+  const auto at = [&none](const Json& json, const char* key) -> const Json& {
+    return json.is_object() && json.contains(key) ? json.at(key) : none;
+  };
+  for (const Json& pipeline : receipt["pipelines"]) {
+    for (const Json& node : at(pipeline, "nodes")) {
+      const Json& progress = at(at(node, "source"), "progress");
+      if (const Json& select = at(progress, "select");
+          select.is_object() && !config->contains("select")) {
+        (*config)["select"] = EscapedAll(select);
+      }
+      if (const Json& signals = at(progress, "signals");
+          signals.is_array() && flags.signals.empty()) {
+        (*config)["signal_types"] = signals;
+      }
+    }
+  }
+  return Status::OK();
+}
+
 /// What the receiver is told. Errors: as those of the flags.
 Result<NodeText> SourceOf(const Flags& flags) {
   ARROW_ASSIGN_OR_RAISE(const ArchivePath path, ResolvePath(flags.archive.path));
@@ -107,6 +151,12 @@ Result<NodeText> SourceOf(const Flags& flags) {
   }
   if (Json select = SelectOf(selection, path); !select.empty()) {
     config["select"] = std::move(select);
+  }
+  if (!flags.resume.empty()) {
+    ARROW_RETURN_NOT_OK(TakeSelection(flags, &config));
+    config["progress"]["resume"] = Escaped(flags.resume);
+  } else if (!flags.receipt.empty() || flags.archive.is_json) {
+    config["progress"]["in_receipt"] = true;
   }
   const std::string cache = flags.archive.has_no_cache    ? ""
                             : flags.archive.cache.empty() ? DefaultCacheFolder()
@@ -234,7 +284,7 @@ int Replay(const Flags& flags) {
     std::signal(SIGPIPE, SIG_DFL);
   }
   RunFlags run = RunFlagsOf(flags, *destination);
-  run.finds_nothing_when_none_is_sent = !flags.follows;
+  run.finds_nothing_when_none_is_sent = !flags.follows && flags.resume.empty();
   run.document.source = PipelineSource(*source, {destination->node, destination->config},
                                        destination->is_network && destination->folder.empty());
   return RunDocument(std::move(run));
@@ -359,7 +409,14 @@ int ReplayCommand(int argc, char** argv) {
   command.add_option("--signal", flags.signals, "logs, spans or points; may be given again")
       ->allow_extra_args(false)
       ->type_name("SIGNAL");
-  command.add_flag("--plan", flags.shows_plan, "Count what would be sent, and send nothing");
+  CLI::Option* plan =
+      command.add_flag("--plan", flags.shows_plan, "Count what would be sent, and send nothing");
+  command
+      .add_option("--resume", flags.resume,
+                  "Go on where a run has ended whose receipt this is: what was delivered is not "
+                  "sent again, and what was selected then is selected")
+      ->excludes(plan)
+      ->type_name("RECEIPT");
   command.add_flag("--follow", flags.follows, "Go on with files that come, until stopped");
   AddRunFlags(&command, &flags);
   AddSelectionFlags(&command, &flags.selection);

@@ -215,4 +215,45 @@ size_t FileLedger::num_records() const {
   return num_records_;
 }
 
+std::vector<DeliveredFile> FileLedger::Delivered() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<DeliveredFile> delivered;
+  for (const auto& [key, records] : records_) {
+    for (const FileRecordPtr& record : records) {
+      if (record->is_whole_ || !record->acked_.empty()) {
+        delivered.push_back({.id = record->id_,
+                             .num_rows = record->num_rows_,
+                             .is_whole = record->is_whole_,
+                             .rows = record->acked_});
+      }
+    }
+  }
+  return delivered;
+}
+
+void FileLedger::Restore(std::vector<DeliveredFile> files) {
+  const std::lock_guard lock(mutex_);
+  for (DeliveredFile& file : files) {
+    std::vector<FileRecordPtr>& records = records_[{file.id.table, file.id.digest}];
+    const bool is_known =
+        std::any_of(records.begin(), records.end(),
+                    [&](const FileRecordPtr& record) { return record->id_.path == file.id.path; });
+    if (is_known) {
+      continue;
+    }
+    auto record = std::make_shared<FileRecord>();
+    record->is_whole_ = file.is_whole || (file.rows.num_rows() >= file.num_rows);
+    record->num_rows_ = file.num_rows;
+    if (!record->is_whole_) {
+      record->acked_ = std::move(file.rows);
+    }
+    record->id_ = std::move(file.id);
+    // Another process, or a copy of the tree: numbers of files mean nothing here.
+    record->id_.number = {};
+    record->id_.content = std::nullopt;
+    records.push_back(std::move(record));
+    ++num_records_;
+  }
+}
+
 }  // namespace df::lake

@@ -127,6 +127,14 @@ class FileRecord {
 };
 using FileRecordPtr = std::shared_ptr<FileRecord>;
 
+/// What was delivered of a root file.
+struct DeliveredFile {
+  FileId id;
+  int64_t num_rows = 0;
+  bool is_whole = false;
+  RowRanges rows;  ///< where it was not delivered whole
+};
+
 /// Remembers as long as it lives, in memory only. Calls: from any thread.
 ///
 /// A file that was touched, renamed, moved to another partition (where the file system numbers
@@ -153,6 +161,13 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
 
   /// Says what is listed now. Files that are gone may be forgotten.
   void OnListed(const ListedFiles& listed);
+
+  /// Returns the files of which something was delivered.
+  std::vector<DeliveredFile> Delivered() const;
+
+  /// Takes on what an earlier process has delivered. Such files are told by their paths, sizes,
+  /// times and footers. What is known of a file already stays.
+  void Restore(std::vector<DeliveredFile> files);
 
   size_t num_records() const;
 

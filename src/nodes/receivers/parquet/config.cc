@@ -108,6 +108,17 @@ const config::FieldTable<CatalogOptions>& CatalogFields() {
   return kTable;
 }
 
+const config::FieldTable<ProgressOptions>& ProgressFields() {
+  static const config::FieldTable<ProgressOptions> kTable = {
+      config::String("resume", &ProgressOptions::resume,
+                     "the receipt of an earlier run: what it says was delivered is not sent again")
+          .PrintedWhenGiven(),
+      config::Bool("in_receipt", &ProgressOptions::in_receipt,
+                   "name in the receipt every file of which something was delivered, for resume"),
+  };
+  return kTable;
+}
+
 }  // namespace
 
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
@@ -141,6 +152,8 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                       "partitions read at the same time on each core"),
       config::Group("catalog", &ParquetReceiverConfig::catalog, CatalogFields(),
                     "which files there are, and what is remembered of them from run to run"),
+      config::Group("progress", &ParquetReceiverConfig::progress, ProgressFields(),
+                    "going on where an earlier run has ended"),
       config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
                             "which records are wanted; all of them without it"),
   };

@@ -39,6 +39,12 @@ struct CatalogOptions {
   std::optional<lake::FileListOptions> files;  ///< nothing: the folders of the base
 };
 
+/// What one run tells the next of how far it came.
+struct ProgressOptions {
+  std::string resume;       ///< a receipt of an earlier run; "" for none
+  bool in_receipt = false;  ///< the receipt names every file of which something was delivered
+};
+
 struct ParquetReceiverConfig {
   std::string base_uri;
   std::optional<storage::StoreOptions> storage;
@@ -51,6 +57,7 @@ struct ParquetReceiverConfig {
   int64_t memory_limit = 256_MiB;
   int64_t max_concurrent_partitions = 1;  ///< on each core
   CatalogOptions catalog;
+  ProgressOptions progress;
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked
 };

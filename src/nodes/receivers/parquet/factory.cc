@@ -27,6 +27,7 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
       storage::Store::Make(parsed.uri, parsed.storage.value_or(storage::StoreOptions())));
   auto replay = std::make_shared<Replay>(parsed, std::move(store));
   ARROW_RETURN_NOT_OK(replay->OpenCache());
+  ARROW_RETURN_NOT_OK(replay->ReadProgress());
   return engine::NodeSharedPtr(std::move(replay));
 }
 

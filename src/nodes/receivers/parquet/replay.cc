@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/account.h"
 #include "lake/catalog/base_folder.h"
+#include "nodes/receivers/parquet/receipt_progress.h"
 #include "nodes/receivers/parquet/replay_ledgers.h"
 #include "nodes/receivers/parquet/wrong_folder.h"
 
@@ -95,10 +96,44 @@ Status Replay::OpenCache() {
 
 void Replay::Attach(const engine::InstanceInfo& info) {
   std::call_once(attached_, [&] {
-    work_list_.UseLedger(LedgersOfProcess().Of(
+    file_ledger_ = LedgersOfProcess().Of(
         {info.group, info.pipeline, info.node, lake::CanonicalBase(store_->uri()),
-         config_.selection ? config_.selection->Fingerprint() : ""}));
+         config_.selection ? config_.selection->Fingerprint() : ""});
+    file_ledger_->Restore(std::move(resumed_));
+    work_list_.UseLedger(file_ledger_);
   });
+}
+
+Status Replay::ReadProgress() {
+  if (config_.progress.resume.empty()) {
+    return Status::OK();
+  }
+  auto read = ReadReceiptProgress(config_.progress.resume, store_->Describe(base_), config_);
+  if (!read.ok()) {
+    return MakeError(ErrorKind::kConfig,
+                     fmt::format("progress.resume: {}", read.status().message()));
+  }
+  resumed_ = *std::move(read);
+  for (const lake::DeliveredFile& file : resumed_) {
+    num_resumed_ += file.is_whole ? file.num_rows : file.rows.num_rows();
+  }
+  return Status::OK();
+}
+
+std::string Replay::DescribeProgress() const {
+  const bool is_asked = config_.progress.in_receipt || !config_.progress.resume.empty();
+  if (!is_asked || file_ledger_ == nullptr) {
+    return "";
+  }
+  int64_t num_left_out = 0;
+  std::string progress = WriteReceiptProgress(config_, file_ledger_->Delivered(), &num_left_out);
+  if (num_left_out > 0) {
+    LogWarning(
+        "parquet receiver: {} files with names that are not UTF-8 are not in the receipt: a replay "
+        "that resumes sends them again",
+        num_left_out);
+  }
+  return progress;
 }
 
 void Replay::Begin() {
@@ -285,6 +320,7 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
     account->problems.push_back(std::move(latest));
   }
   account->notices = NoticesOf(replay, report);
+  account->progress = replay.DescribeProgress();
   if (const Status sums = report.CheckConservation(); !sums.ok()) {
     account->broken_sums.push_back(sums.message());
   }
@@ -458,8 +494,11 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
                                     report.files_replayed, report.partitions, report.payloads));
   if (const int64_t before = replay.work_list().num_delivered_before(); before > 0) {
-    lines.lines.push_back(fmt::format(
-        "left out {} files that this process had delivered before, as the same node", before));
+    lines.lines.push_back(
+        fmt::format("left out {} files that {} before{}", before,
+                    replay.num_resumed() > 0 ? "were delivered" : "this process had delivered",
+                    replay.num_resumed() > 0 ? ", as the receipt of an earlier run says"
+                                             : ", as the same node"));
   }
   DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);

@@ -24,6 +24,15 @@ class Replay final : public engine::NodeShared {
   /// anything is read.
   Status OpenCache();
 
+  /// Reads what the receipt of an earlier run says was delivered, where the configuration names
+  /// one. Errors: as ReadReceiptProgress. Before anything is read.
+  Status ReadProgress();
+
+  /// Returns the progress that the receipt is to have; "" where it is to have none.
+  std::string DescribeProgress() const;
+  /// Records of files that an earlier run had delivered, by its receipt.
+  int64_t num_resumed() const { return num_resumed_; }
+
   /// Says which node this is of: what an earlier one of that name has delivered from the same base
   /// in the life of the process is not sent again. Called by each instance; the first counts.
   void Attach(const engine::InstanceInfo& info);
@@ -88,6 +97,9 @@ class Replay final : public engine::NodeShared {
   storage::StoreCounts requests_counted_;
   bool has_logged_empty_base_ = false;
   std::once_flag attached_;
+  std::shared_ptr<lake::FileLedger> file_ledger_;  ///< null until it is attached
+  std::vector<lake::DeliveredFile> resumed_;       ///< until then
+  int64_t num_resumed_ = 0;
   int num_reading_ = 0;
 };
 
