@@ -8,6 +8,7 @@
 
 #include "app/commands/duration_text.h"
 #include "app/commands/moment.h"
+#include "app/commands/point_numbers.h"
 #include "app/commands/span_children.h"
 #include "app/commands/value_json.h"
 #include "base/text.h"
@@ -289,25 +290,6 @@ class Details {
   std::vector<std::pair<std::string, std::string>> lines_;
 };
 
-/// A number that a data point may have. A condition takes 0 for one that is null, which is not what
-/// was sent.
-Value NumberAt(const std::shared_ptr<arrow::RecordBatch>& rows, std::string_view name,
-               int64_t row) {
-  using arrow::internal::checked_cast;
-  const auto column = otap::FindArray(rows, name);
-  if (column == nullptr || column->IsNull(row)) {
-    return {};
-  }
-  switch (column->type_id()) {
-    case arrow::Type::DOUBLE:
-      return {checked_cast<const arrow::DoubleArray&>(*column).Value(row)};
-    case arrow::Type::INT64:
-      return {checked_cast<const arrow::Int64Array&>(*column).Value(row)};
-    default:
-      return {};
-  }
-}
-
 /// The value of a number data point, as OTLP takes it where both kinds are there.
 Value PointValueAt(const std::shared_ptr<arrow::RecordBatch>& rows, int64_t row) {
   Value integer = NumberAt(rows, "int_value", row);
@@ -319,37 +301,6 @@ void AppendNumber(std::string_view name, const Value& number, std::string* json)
     *json += fmt::format(",\"{}\":", name);
     AppendJson(number, json);
   }
-}
-
-/// Appends "quantiles":[[0.5,1.25],..] of a summary.
-void AppendQuantiles(const std::shared_ptr<arrow::RecordBatch>& rows, int64_t row,
-                     std::string* json) {
-  using arrow::internal::checked_cast;
-  const auto column = otap::FindArray(rows, "quantile");
-  if (column == nullptr || column->type_id() != arrow::Type::LIST || column->IsNull(row)) {
-    return;
-  }
-  const auto& list = checked_cast<const arrow::ListArray&>(*column);
-  if (list.value_length(row) == 0) {
-    return;
-  }
-  const auto& items = checked_cast<const arrow::StructArray&>(*list.values());
-  const auto quantiles = items.GetFieldByName("quantile");
-  const auto values = items.GetFieldByName("value");
-  const auto number = [](const std::shared_ptr<arrow::Array>& array, int64_t at) {
-    return array == nullptr || array->IsNull(at)
-               ? Value{0.0}
-               : Value{checked_cast<const arrow::DoubleArray&>(*array).Value(at)};
-  };
-  *json += ",\"quantiles\":[";
-  for (int64_t at = list.value_offset(row); at < list.value_offset(row + 1); ++at) {
-    *json += at == list.value_offset(row) ? "[" : ",[";
-    AppendJson(number(quantiles, at), json);
-    *json += ',';
-    AppendJson(number(values, at), json);
-    *json += ']';
-  }
-  *json += ']';
 }
 
 }  // namespace
@@ -468,7 +419,9 @@ void RecordTexts::AppendPointNumbers(int64_t row, std::string* json) {
   for (const std::string_view name : {"sum", "min", "max", "zero_threshold"}) {
     AppendNumber(name, NumberAt(rows, name, row), json);
   }
-  AppendQuantiles(rows, row, json);
+  if (const std::string quantiles = QuantilesAt(rows, row); !quantiles.empty()) {
+    *json += ",\"quantiles\":" + quantiles;
+  }
 }
 
 std::string RecordTexts::LineAt(int64_t row) {

@@ -17,6 +17,7 @@
 #include "app/commands/archive_flags.h"
 #include "app/commands/destination.h"
 #include "app/commands/exit_codes.h"
+#include "app/commands/flat_convert.h"
 #include "app/commands/pipeline_text.h"
 #include "app/commands/run_command.h"
 #include "app/commands/signal_names.h"
@@ -434,16 +435,18 @@ int ConvertCommand(int argc, char** argv) {
   std::string output;
   AddArchiveFlags(&command, &flags.archive);
   command
-      .add_option("--to", format,
-                  "otlp-json (a request a line), otlp-proto, or star-parquet (as df_engine writes "
-                  "it)")
+      .add_option(
+          "--to", format,
+          "otlp-json (a request a line), otlp-proto, star-parquet (as df_engine writes it), "
+          "csv or flat-parquet (a row for each item)")
       ->required()
-      ->check(CLI::IsMember({"otlp-json", "otlp-proto", "star-parquet"}).description(""))
+      ->check(CLI::IsMember({"otlp-json", "otlp-proto", "star-parquet", "csv", "flat-parquet"})
+                  .description(""))
       ->type_name("FORMAT");
   command
       .add_option("-o,--output", output,
-                  "A file (.jsonl, .binpb), '-' for stdout, or a folder, in which each signal has "
-                  "a file")
+                  "A file (.jsonl, .binpb, .csv, .parquet), '-' for stdout, or a folder, in which "
+                  "each signal has a file")
       ->required()
       ->type_name("PLACE");
   command.add_option("--signal", flags.signals, "logs, spans or points; may be given again")
@@ -453,6 +456,27 @@ int ConvertCommand(int argc, char** argv) {
   AddSelectionFlags(&command, &flags.selection);
   if (const auto code = ParseCommandLine(&command, argc, argv)) {
     return *code;
+  }
+  if (format == "csv" || format == "flat-parquet") {
+    const auto signals = SignalsOf(flags.signals);
+    if (!signals.ok()) {
+      return FailCommand(flags.command, signals.status());
+    }
+    if (!flags.receipt.empty() || !flags.log_level.empty() || flags.archive.is_json ||
+        output.empty()) {
+      return FailCommand(
+          flags.command,
+          Status::Invalid(output.empty() ? "-o: found nothing, expected a file or folder"
+                                         : "--receipt, --json and --log-level are for pipelines: "
+                                           "rows of a table are written without one"));
+    }
+    return ConvertFlat({.command = flags.command,
+                        .archive = flags.archive,
+                        .selection = flags.selection,
+                        .signals = *signals,
+                        .is_csv = format == "csv",
+                        .output = output,
+                        .allows_incomplete = flags.allows_incomplete});
   }
   auto place = PlaceOf(format, output);
   if (!place.ok()) {

@@ -121,20 +121,34 @@ std::string SpanChildren::LinkJson(int64_t row) const {
   return json + "}";
 }
 
+template <typename Write>
+std::string SpanChildren::ListOf(const Table& table, int64_t row, const Write& write) const {
+  const std::vector<int64_t>* rows = RowsOf(table, row);
+  if (rows == nullptr) {
+    return "";
+  }
+  std::string json = "[";
+  for (size_t i = 0; i < rows->size(); ++i) {
+    json += (i == 0 ? "" : ",") + write((*rows)[i]);
+  }
+  return json + ']';
+}
+
+std::string SpanChildren::EventsOf(int64_t row) const {
+  return ListOf(events_, row, [this](int64_t event) { return EventJson(event); });
+}
+
+std::string SpanChildren::LinksOf(int64_t row) const {
+  return ListOf(links_, row, [this](int64_t link) { return LinkJson(link); });
+}
+
 void SpanChildren::AppendJsonOf(int64_t row, std::string* json) const {
-  const auto append = [&](std::string_view name, const Table& table, auto&& write) {
-    const std::vector<int64_t>* rows = RowsOf(table, row);
-    if (rows == nullptr) {
-      return;
-    }
-    *json += fmt::format(",\"{}\":[", name);
-    for (size_t i = 0; i < rows->size(); ++i) {
-      *json += (i == 0 ? "" : ",") + write((*rows)[i]);
-    }
-    *json += ']';
-  };
-  append("events", events_, [this](int64_t event) { return EventJson(event); });
-  append("links", links_, [this](int64_t link) { return LinkJson(link); });
+  if (const std::string events = EventsOf(row); !events.empty()) {
+    *json += ",\"events\":" + events;
+  }
+  if (const std::string links = LinksOf(row); !links.empty()) {
+    *json += ",\"links\":" + links;
+  }
 }
 
 void SpanChildren::AppendLinesOf(int64_t row, std::string* text) const {

@@ -18,6 +18,10 @@ class SpanChildren {
   explicit SpanChildren(const otap::Batch& batch);
   ~SpanChildren();
 
+  /// Returns the events, or the links, of a row of spans as a list of JSON; "" where it has none.
+  std::string EventsOf(int64_t row) const;
+  std::string LinksOf(int64_t row) const;
+
   /// Appends ,"events":[..] and ,"links":[..] of a row of spans; nothing where it has none.
   void AppendJsonOf(int64_t row, std::string* json) const;
 
@@ -35,6 +39,8 @@ class SpanChildren {
   static Table MakeTable(const otap::Batch& batch, otap::TableKind kind,
                          otap::TableKind attributes);
   const std::vector<int64_t>* RowsOf(const Table& table, int64_t row) const;
+  template <typename Write>
+  std::string ListOf(const Table& table, int64_t row, const Write& write) const;
   std::string EventJson(int64_t row) const;
   std::string LinkJson(int64_t row) const;
 
