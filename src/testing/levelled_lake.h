@@ -66,8 +66,8 @@ inline otap::BatchPtr WithTimes(const otap::Batch& batch, const Draw& draw) {
 }
 
 inline std::vector<otap::BatchPtr> BatchesWithTimes(int count, std::optional<otap::Signal> signal,
-                                                    const Draw& draw, RandomEngine& random) {
-  RandomBatchOptions shape;
+                                                    const Draw& draw, RandomEngine& random,
+                                                    RandomBatchOptions shape = {}) {
   shape.valueless_exemplars = false;
   shape.root_rows = 25;
   std::vector<otap::BatchPtr> batches;

@@ -122,8 +122,11 @@ TEST_F(CompactCommandTest, SmallPartitionsBecomeOneOfEachSignal) {
     const fs::path level = FilesOf(lake(), table).front().parent_path().parent_path();
     EXPECT_EQ(std::distance(fs::directory_iterator(level), {}), 1) << table;
   }
+  // Folders that are no compaction's are nobody's to remove.
+  fs::create_directories(lake() / "_compactions/backup/logs");
   const Ran again = Compact({"--json"});
   EXPECT_EQ(again.exit_code, 0);
+  EXPECT_TRUE(fs::exists(lake() / "_compactions/backup/logs"));
   EXPECT_TRUE(Json::parse(again.output)["groups"].empty()) << again.output;
 }
 
@@ -215,6 +218,23 @@ TEST_F(CompactCommandTest, OldFilesAreSetAsideWhereTheyAreToBeKept) {
     num_small += entry.path().extension() == ".parquet" ? 1 : 0;
   }
   EXPECT_EQ(num_kept, num_small);
+}
+
+TEST_F(CompactCommandTest, PlansSayWhatWouldBecomeOfWhat) {
+  const Ran ran = Compact({"--plan"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_TRUE(ran.output.starts_with("date=")) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr(": 6 partitions ("));
+  EXPECT_THAT(ran.output, HasSubstr("would become one an hour"));
+}
+
+TEST_F(CompactCommandTest, AFolderElsewhereIsRefusedBeforeAnythingIsWritten) {
+  fs::create_directories(folder_.path() / "elsewhere");
+  fs::create_directory_symlink(folder_.path() / "elsewhere", lake() / "_compactions");
+  const Ran ran = Compact();
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.log, HasSubstr("expected a folder of the file system of the base"));
+  EXPECT_TRUE(fs::is_empty(folder_.path() / "elsewhere"));
 }
 
 TEST_F(CompactCommandTest, APartOfAnArchiveOrAStoreIsRefused) {

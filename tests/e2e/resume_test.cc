@@ -188,6 +188,29 @@ TEST_F(ResumeTest, TheSelectionOfTheFirstRunHolds) {
   EXPECT_EQ(Run(verify).exit_code, 0);
 }
 
+TEST_F(ResumeTest, WhatWasWrittenIsNotWrittenOver) {
+  const std::string path = (folder_.path() / "all.jsonl").string();
+  const std::string receipt = Receipt(0);
+  const auto replay = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"replay", kLake, "--to", "file:" + path, "--no-cache"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments);
+  };
+  ASSERT_EQ(replay({"--receipt", receipt}).exit_code, 0);
+  const auto size = fs::file_size(path);
+  const Ran again = replay({"--resume", receipt});
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_THAT(again.log, HasSubstr("is there, and --resume would write over"));
+  EXPECT_EQ(fs::file_size(path), size);
+  const Ran folder = replay({"--resume", folder_.path().string()});
+  EXPECT_EQ(folder.exit_code, 2);
+  EXPECT_THAT(folder.log, HasSubstr("is no file"));
+  EXPECT_THAT(replay({"--resume", "nowhere"}).log, HasSubstr("is not there"));
+  const Ran signal = replay({"--resume", receipt, "--signal", "logs"});
+  EXPECT_EQ(signal.exit_code, 2);
+  EXPECT_THAT(signal.log, HasSubstr("leave the flag out"));
+}
+
 TEST_F(ResumeTest, AReceiptThatDoesNotFitIsRefused) {
   Destination destination(folder_.path() / "received");
   ASSERT_EQ(Replay(&destination, 0, {"--signal", "logs"}).exit_code, 0);
@@ -195,7 +218,7 @@ TEST_F(ResumeTest, AReceiptThatDoesNotFitIsRefused) {
   const auto refused = [&](const Json& changed, const std::vector<std::string>& more) {
     std::ofstream(Receipt(0)) << changed.dump();
     const Ran ran = Replay(&destination, 1, more);
-    EXPECT_NE(ran.exit_code, 0);
+    EXPECT_EQ(ran.exit_code, 2);
     return ran.log;
   };
   EXPECT_THAT(refused(receipt, {"--where", "severity_number >= 9", "--signal", "logs"}),

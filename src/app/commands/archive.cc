@@ -240,6 +240,10 @@ bool Archive::IsWanted(const lake::PartitionTask& task, const lake::ReadOptions&
   if (std::find(read.signals.begin(), read.signals.end(), task.signal) == read.signals.end()) {
     return false;
   }
+  // Metrics without data points have no time, and no table that could have one.
+  if (time.is_everything() && !task.root_files.empty()) {
+    return true;
+  }
   for (const otap::TableKind table : ItemTables(task.signal)) {
     for (const lake::FileSummaryPtr& file : task.files->of(table)) {
       if (MayHaveTimes(*file, time)) {

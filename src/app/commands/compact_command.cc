@@ -86,7 +86,7 @@ std::string Sizes(int64_t num_partitions, int64_t num_files, int64_t size_bytes)
                      ShowCountOf(num_files, "file"), FormatSize(size_bytes));
 }
 
-std::string_view ShowLevel(const std::string& level) { return level.empty() ? "all" : level; }
+std::string ShowLevel(const std::string& level) { return level.empty() ? "all" : level; }
 
 std::string TextOf(const Outcome& outcome, const Flags& flags) {
   std::string text;
@@ -116,6 +116,7 @@ std::string TextOf(const Outcome& outcome, const Flags& flags) {
                              ItemsName(signal));
       }
     }
+    items = items.empty() ? "metrics without data points" : items;
     text += fmt::format("{} became {}: {}, the same item by item\n",
                         Sizes(std::ssize(group.old_partitions), group.old_files, group.old_bytes),
                         Sizes(std::ssize(group.new_partitions), group.new_files, group.new_bytes),

@@ -97,6 +97,7 @@ struct Compactor::Attempt {
 Result<std::optional<CompactedGroup>> Compactor::Run(const CompactionGroup& group,
                                                      std::vector<PartitionLeft>* left) {
   std::set<size_t> excluded;
+  SealUpdates seals(&archive_.store(), settings_.base);
   // What is not whole shows when it is read: then the others are read once more.
   for (int round = 0; round < 2; ++round) {
     Attempt attempt;
@@ -110,6 +111,11 @@ Result<std::optional<CompactedGroup>> Compactor::Run(const CompactionGroup& grou
       }
       if (std::string why = WhyInUse(settings_.base, partition); !why.empty()) {
         left->push_back({partition.files->partition, std::move(why), /*is_fault=*/false});
+        excluded.insert(index);
+        continue;
+      }
+      if (std::string why = seals.WhyShort(partition); !why.empty()) {
+        left->push_back({partition.files->partition, std::move(why), /*is_fault=*/true});
         excluded.insert(index);
         continue;
       }

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "app/commands/exit_codes.h"
 #include "app/commands/flat_convert.h"
 #include "app/commands/pipeline_text.h"
+#include "app/commands/resume_flags.h"
 #include "app/commands/run_command.h"
 #include "app/commands/signal_names.h"
 #include "app/standard_output.h"
@@ -85,48 +85,6 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
   return select;
 }
 
-/// Escapes every text of a piece of configuration.
-Json EscapedAll(Json json) {
-  if (json.is_string()) {
-    return Escaped(json.get<std::string>());
-  }
-  for (Json& inner : json) {
-    if (inner.is_structured() || inner.is_string()) {
-      inner = EscapedAll(std::move(inner));
-    }
-  }
-  return json;
-}
-
-/// Has a replay that goes on select what the one before has selected, unless it says so itself.
-/// What else is wrong with the receipt the receiver says.
-Status TakeSelection(const Flags& flags, Json* config) {
-  std::ifstream file(flags.resume, std::ios::binary);
-  const Json receipt = Json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (!file.is_open() || !receipt.is_object() || !receipt.contains("pipelines")) {
-    return Status::Invalid(fmt::format("--resume: '{}' {}", PrintableText(flags.resume),
-                                       file.is_open() ? "is no receipt" : "cannot be read"));
-  }
-  const Json none;
-  const auto at = [&none](const Json& json, const char* key) -> const Json& {
-    return json.is_object() && json.contains(key) ? json.at(key) : none;
-  };
-  for (const Json& pipeline : receipt["pipelines"]) {
-    for (const Json& node : at(pipeline, "nodes")) {
-      const Json& progress = at(at(node, "source"), "progress");
-      if (const Json& select = at(progress, "select");
-          select.is_object() && !config->contains("select")) {
-        (*config)["select"] = EscapedAll(select);
-      }
-      if (const Json& signals = at(progress, "signals");
-          signals.is_array() && flags.signals.empty()) {
-        (*config)["signal_types"] = signals;
-      }
-    }
-  }
-  return Status::OK();
-}
-
 /// What the receiver is told. Errors: as those of the flags.
 Result<NodeText> SourceOf(const Flags& flags) {
   ARROW_ASSIGN_OR_RAISE(const ArchivePath path, ResolvePath(flags.archive.path));
@@ -154,7 +112,7 @@ Result<NodeText> SourceOf(const Flags& flags) {
     config["select"] = std::move(select);
   }
   if (!flags.resume.empty()) {
-    ARROW_RETURN_NOT_OK(TakeSelection(flags, &config));
+    ARROW_RETURN_NOT_OK(TakeResumed(flags.resume, !flags.signals.empty(), &config));
     config["progress"]["resume"] = Escaped(flags.resume);
   } else if (!flags.receipt.empty() || flags.archive.is_json) {
     config["progress"]["in_receipt"] = true;
@@ -268,6 +226,11 @@ int Replay(const Flags& flags) {
   }
   if (const Status status = CheckNotItself(flags, *destination); !status.ok()) {
     return FailCommand(flags.command, status);
+  }
+  if (!flags.resume.empty()) {
+    if (const Status status = CheckNotThere(*destination); !status.ok()) {
+      return FailCommand(flags.command, status);
+    }
   }
   const auto source = SourceOf(flags);
   if (!source.ok()) {

@@ -209,7 +209,9 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
       controller::Controller::Make(MakePlans(engine.pipelines), OptionsOf(engine, &document));
   if (!running.ok()) {
     const std::string name = flags.name.empty() ? "" : flags.name + ": ";
-    return Fail(running.status().WithMessage(name, running.status().message()), kExitFailed);
+    const bool is_config = KindOf(running.status()) == ErrorKind::kConfig;
+    return Fail(running.status().WithMessage(name, running.status().message()),
+                is_config ? kExitUsage : kExitFailed);
   }
   const telemetry::ProcessMetrics process_metrics(&(*running)->metrics());
   std::unique_ptr<admin::AdminServer> admin;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -18,6 +21,11 @@ class SealUpdates {
  public:
   /// `store` is borrowed; `base` is a local folder of it.
   SealUpdates(storage::Store* store, std::string base) : store_(*store), base_(std::move(base)) {}
+
+  /// Says of which table a partition has fewer rows than were sealed; "" for none, and where there
+  /// is no seal that can be read. Such a loss would not be seen any more once the partition is
+  /// gone.
+  std::string WhyShort(const lake::PartitionWork& partition);
 
   /// Reads the seals of a level. `old_partitions` are paths below a table, of any level; so are
   /// those of `new_partitions`. A seal that cannot be read is not made up: it only goes.
@@ -37,12 +45,20 @@ class SealUpdates {
     lake::LevelSeal seal;
   };
 
+  struct Found {
+    std::vector<std::string> files;         ///< below the base
+    std::optional<lake::LevelSeal> newest;  ///< nothing: there is none that can be read
+  };
+  static bool AddRows(otap::Signal signal, const lake::PartitionWork& partition,
+                      lake::TableRows* rows);
+  const Found& FindSeals(otap::Signal signal, const std::string& level);
   void TakeSignal(otap::Signal signal, const std::string& level,
                   const std::vector<std::string>& old_partitions,
                   const std::vector<lake::PartitionWork>& new_partitions);
 
   storage::Store& store_;
   std::string base_;
+  std::map<std::pair<otap::Signal, std::string>, Found> found_;  ///< by signal and level
   std::vector<std::string> files_;
   std::vector<Update> updates_;
 };

@@ -368,6 +368,10 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
     if (names.ok() && *names == compactions.names()) {
       return listing;
     }
+    if (!names.ok()) {
+      last = WithContext(names.status(), ErrorKind::kFileDiscovery,
+                         {.file = std::string(kCompactionsFolder)}, /*retryable=*/true);
+    }
   }
   return last;
 }

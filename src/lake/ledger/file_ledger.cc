@@ -179,6 +179,12 @@ bool FileLedger::IsDelivered(const FileRecordPtr& record) const {
   return record->is_whole_;
 }
 
+void FileLedger::MarkDelivered(const FileRecordPtr& record) {
+  const std::lock_guard lock(mutex_);
+  record->is_whole_ = true;
+  record->acked_ = {};
+}
+
 void FileLedger::OnListed(const ListedFiles& listed) {
   const std::lock_guard lock(mutex_);
   for (const auto& [key, records] : records_) {
@@ -229,6 +235,19 @@ std::vector<DeliveredFile> FileLedger::Delivered() const {
     }
   }
   return delivered;
+}
+
+std::set<std::string> FileLedger::DeliveredPaths() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> paths;
+  for (const auto& [key, records] : records_) {
+    for (const FileRecordPtr& record : records) {
+      if (record->is_whole_) {
+        paths.insert(record->id_.path);
+      }
+    }
+  }
+  return paths;
 }
 
 void FileLedger::Restore(std::vector<DeliveredFile> files) {

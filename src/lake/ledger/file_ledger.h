@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -159,11 +160,17 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Tells whether every row has been delivered.
   bool IsDelivered(const FileRecordPtr& record) const;
 
+  /// Says that all rows have arrived, in another file.
+  void MarkDelivered(const FileRecordPtr& record);
+
   /// Says what is listed now. Files that are gone may be forgotten.
   void OnListed(const ListedFiles& listed);
 
   /// Returns the files of which something was delivered.
   std::vector<DeliveredFile> Delivered() const;
+
+  /// Returns the paths of the files that were delivered whole.
+  std::set<std::string> DeliveredPaths() const;
 
   /// Takes on what an earlier process has delivered. Such files are told by their paths, sizes,
   /// times and footers. What is known of a file already stays.

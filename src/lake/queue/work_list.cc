@@ -163,6 +163,9 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     return Status::OK();
   }
   FollowCompactions();
+  if (scan_number_ == 1) {
+    NameCompactedSince(*listing);
+  }
   num_folders_skipped_ = std::max(num_folders_skipped_, listing->num_folders_skipped);
   has_found_files_ = has_found_files_ || num_folders_skipped_ > 0;
   first_scan_ = first_scan_ == 0 ? scan_number_ : first_scan_;
@@ -266,7 +269,6 @@ void WorkList::Remember(const PartitionListing& partition) {
         known = {.entry = entry,
                  .arrived = scan_number_ == first_scan_ ? std::min(changed, now) : now,
                  .first_seen = scan_number_};
-        known.is_settled = delivered_as_others_.contains(entry.path);
       }
       known.seen_in = scan_number_;
       if (known.content != nullptr) {

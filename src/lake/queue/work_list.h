@@ -214,6 +214,7 @@ class WorkList {
   Status Scan(Result<LakeListing> listing);
   void ReadCompactions(const LakeListing& listing);
   void FollowCompactions();
+  void NameCompactedSince(const LakeListing& listing);
   bool IsDeliveredAs(const std::string& path) const;
   void Remember(const PartitionListing& partition);
   void NameClockAhead(const PartitionListing& partition);

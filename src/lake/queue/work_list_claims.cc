@@ -136,6 +136,9 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   const std::string key = ContentKey(*root, partition);
   const FileRecordPtr record = RecordOf(*root, partition, key.substr(key.rfind('/') + 1));
   const std::lock_guard lock(mutex_);
+  if (delivered_as_others_.contains(root->entry.path)) {
+    ledger_->MarkDelivered(record);  // whoever asks later, another list or compaction, knows it too
+  }
   KnownContent& content = contents_[key];
   content.seen_in = scan_number_;
   const auto known = known_.find(root->entry.path);

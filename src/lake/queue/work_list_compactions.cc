@@ -25,12 +25,51 @@ std::vector<std::string> RootsOf(const std::vector<std::string>& files,
   return roots;
 }
 
+/// Says that records are sent once more since they stand in new files beside others.
+Status DescribeRepeated(const std::vector<std::string>& new_roots, size_t num_old,
+                        int64_t num_delivered) {
+  return MakeError(
+      ErrorKind::kFileDiscovery,
+      fmt::format("a compaction has put {} files in the place of {}, of which {} were delivered: "
+                  "records of these are sent once more",
+                  new_roots.size(), num_old, num_delivered),
+      {.file = new_roots.front()});
+}
+
 }  // namespace
+
+/// Says which files of a replay that goes on from an earlier one hold what that has delivered: how
+/// much of them cannot be told. Needs the lock.
+void WorkList::NameCompactedSince(const LakeListing& listing) {
+  const std::set<std::string> delivered = ledger_->DeliveredPaths();
+  if (delivered.empty() || listing.compactions.empty()) {
+    return;
+  }
+  for (const std::string& name : listing.compactions) {
+    const auto compaction = ReadCompactionFile(*store_, base_, name);
+    if (!compaction.ok()) {
+      continue;
+    }
+    const std::vector<std::string> new_roots = RootsOf(compaction->new_files, read_.signals);
+    const std::vector<std::string> old_roots = RootsOf(compaction->old_files, read_.signals);
+    const auto num_delivered =
+        std::count_if(old_roots.begin(), old_roots.end(),
+                      [&](const std::string& path) { return delivered.contains(path); });
+    // What was followed at the time is known to be delivered under its new name.
+    const bool is_known =
+        std::all_of(new_roots.begin(), new_roots.end(),
+                    [&](const std::string& path) { return delivered.contains(path); });
+    if (num_delivered > 0 && !is_known) {
+      report_.Add(DescribeRepeated(new_roots, old_roots.size(), num_delivered));
+    }
+  }
+}
 
 /// Reads those that have begun since the listing before. What was there at the first is of no
 /// concern: files are what they are then.
 void WorkList::ReadCompactions(const LakeListing& listing) {
   const bool is_first = !has_listed();
+  // Their names are in the order in which they began: what one has made another may take.
   std::set<std::string> listed;
   for (const std::string& name : listing.compactions) {
     const CompactionNameParts parts = *ParseCompactionName(name);
@@ -56,6 +95,9 @@ void WorkList::ReadCompactions(const LakeListing& listing) {
 /// Tells whether all records of a file that is gone have been delivered. Needs the lock, and what
 /// is known of the listing before.
 bool WorkList::IsDeliveredAs(const std::string& path) const {
+  if (delivered_as_others_.contains(path)) {
+    return true;  // a compaction before has made it of what was delivered
+  }
   const auto known = known_.find(path);
   if (known == known_.end() || known->second.summary == nullptr || listed_ == nullptr) {
     return false;
@@ -94,12 +136,7 @@ void WorkList::FollowCompactions() {
       delivered_as_others_.insert(new_roots.begin(), new_roots.end());
       continue;
     }
-    report_.Add(MakeError(
-        ErrorKind::kFileDiscovery,
-        fmt::format("a compaction has put {} files in the place of {}, of which {} were delivered: "
-                    "records of these are sent once more",
-                    new_roots.size(), old_roots.size(), num_delivered),
-        {.file = new_roots.front()}));
+    report_.Add(DescribeRepeated(new_roots, old_roots.size(), num_delivered));
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/durable_file.h"
 #include "base/logging.h"
@@ -25,13 +26,36 @@ constexpr mode_t kFilePermissions = 0666;  // less the mask of the process
 Result<Compaction> ReadFile(const fs::path& path, const CompactionNameParts& name) {
   std::ifstream file(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad() || text.empty()) {
+  if (!file.is_open() || file.bad()) {
     return FileError(path, "cannot read", errno);
   }
   auto compaction = ReadCompaction(text, name);
   ARROW_RETURN_NOT_OK(
       WithContext(compaction.status(), ErrorKind::kFileDiscovery, {.file = path.string()}));
   return compaction;
+}
+
+/// Tells whether a name is one of a compaction: milliseconds, '-' and a UUID.
+bool IsId(const std::string& name) {
+  const size_t dash = name.find('-');
+  return dash != std::string::npos && dash > 0 && name.find_first_not_of("0123456789") == dash &&
+         name.size() == dash + 1 + 36 &&
+         name.find_first_not_of("0123456789abcdef-", dash) == std::string::npos;
+}
+
+/// Errors: where files cannot be renamed between the two, or the folder may be another's.
+Status CheckFolder(const fs::path& base, const fs::path& folder) {
+  struct stat of_base{};
+  struct stat of_folder{};
+  if (stat(base.c_str(), &of_base) != 0 || lstat(folder.c_str(), &of_folder) != 0) {
+    return Status::OK();  // what is to be done there will fail, and say why
+  }
+  return S_ISDIR(of_folder.st_mode) && of_base.st_dev == of_folder.st_dev
+             ? Status::OK()
+             : MakeError(ErrorKind::kIo,
+                         "found a link, a file or another file system, expected a folder of the "
+                         "file system of the base: files are moved from there by renaming",
+                         {.file = folder.string()});
 }
 
 void RemoveTree(const fs::path& path) {
@@ -48,6 +72,7 @@ Result<std::unique_ptr<CompactionJournal>> CompactionJournal::Open(const fs::pat
                                                                    FileCalls* calls) {
   const fs::path folder = base / kCompactionsFolder;
   ARROW_RETURN_NOT_OK(DurableFolders(calls).Make(folder));
+  ARROW_RETURN_NOT_OK(CheckFolder(base, folder));
   const fs::path path = folder / kLockFile;
   const int lock = calls->Open(path.string(), O_RDWR | O_CREAT | O_NOFOLLOW, kFilePermissions);
   if (lock < 0) {
@@ -75,7 +100,7 @@ Result<CompactionJournal::Recovered> CompactionJournal::Recover() {
     const std::string name = entries->path().filename().string();
     std::error_code ignored;
     if (entries->is_directory(ignored)) {
-      if (!name.ends_with(".old")) {
+      if (IsId(name)) {  // other folders are somebody else's, or are kept
         staged.push_back(name);
       }
     } else if (name.front() == '.' && name.ends_with(".tmp")) {

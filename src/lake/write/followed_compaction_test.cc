@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <arrow/compute/initialize.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,7 +79,9 @@ class FollowedCompaction : public ::testing::Test {
 
   /// Puts one partition in the place of all that are there.
   void Compact(const std::vector<otap::BatchPtr>& batches) {
-    Compaction compaction{.id = "1-x", .reason = "compact", .old_files = FilesBelow(base())};
+    Compaction compaction{.id = fmt::format("{}-x", 1 + num_compactions_++),
+                          .reason = "compact",
+                          .old_files = FilesBelow(base())};
     const auto journal = CompactionJournal::Open(base()).ValueOrDie();
     Write(journal->StagingOf(compaction.id), batches);
     compaction.new_files = FilesBelow(journal->StagingOf(compaction.id));
@@ -132,6 +135,7 @@ class FollowedCompaction : public ::testing::Test {
   std::chrono::system_clock::time_point now_ = std::chrono::system_clock::now();
   ReadOptions options_;
   std::vector<otap::BatchPtr> batches_;
+  int num_compactions_ = 0;
   std::unique_ptr<WorkList> list_;
 };
 
@@ -143,6 +147,25 @@ TEST_F(FollowedCompaction, WhatWasDeliveredIsNotSentOnceMore) {
   Write(base(), {batches_[3]});
   EXPECT_EQ(CanonicalRecords(Take(9)), CanonicalRecords({batches_[3]}));
   EXPECT_EQ(Problems(), "");
+}
+
+TEST_F(FollowedCompaction, OneAfterTheOtherSendsNothingOnceMore) {
+  const std::vector<otap::BatchPtr> first(batches_.begin(), batches_.begin() + 3);
+  Take(3);
+  Compact(first);
+  EXPECT_THAT(Take(9), IsEmpty());
+  Compact(first);
+  EXPECT_THAT(Take(9), IsEmpty());
+  // Two between two looks.
+  Compact(first);
+  Compact(first);
+  EXPECT_THAT(Take(9), IsEmpty());
+  EXPECT_EQ(Problems(), "");
+  // With one that nobody has seen all of it comes again, which is named.
+  Write(base(), {batches_[3]});
+  Compact(batches_);
+  EXPECT_EQ(CanonicalRecords(Take(9)), CanonicalRecords(batches_));
+  EXPECT_THAT(Problems(), HasSubstr("of which 1 were delivered"));
 }
 
 TEST_F(FollowedCompaction, WhatWasNotDeliveredIsSentAndWhatComesTwiceIsNamed) {

@@ -1,5 +1,7 @@
 #include "nodes/receivers/parquet/receipt_progress.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -39,6 +41,19 @@ nlohmann::ordered_json WithoutUnset(const nlohmann::ordered_json& json) {
     }
   }
   return kept;
+}
+
+/// Puts what was printed over several lines on one.
+std::string OnOneLine(const std::string& text) {
+  std::string line;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      i = std::min(text.find_first_not_of(' ', i + 1), text.size()) - 1;
+    } else {
+      line += text[i];
+    }
+  }
+  return PrintableText(line);
 }
 
 /// Calls `visit` with each source of a receipt.
@@ -87,7 +102,9 @@ std::string WriteReceiptProgress(const ParquetReceiverConfig& config,
 Result<std::vector<lake::DeliveredFile>> ReadReceiptProgress(const std::string& path,
                                                              const std::string& base,
                                                              const ParquetReceiverConfig& config) {
-  std::ifstream file(path, std::ios::binary);
+  std::error_code error;
+  const bool is_file = std::filesystem::is_regular_file(path, error);
+  std::ifstream file(is_file ? path : "", std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file.is_open() || file.bad()) {
     return Status::IOError(fmt::format("'{}' cannot be read", PrintableText(path)));
@@ -120,8 +137,8 @@ Result<std::vector<lake::DeliveredFile>> ReadReceiptProgress(const std::string& 
     if (selection != FingerprintOf(config)) {
       return fail(fmt::format(
           "it is of a replay that selected {}, and this one selects {}",
-          selection.empty() ? "everything" : PrintableText(selection),
-          config.selection.has_value() ? PrintableText(FingerprintOf(config)) : "everything"));
+          selection.empty() ? "everything" : OnOneLine(selection),
+          config.selection.has_value() ? OnOneLine(FingerprintOf(config)) : "everything"));
     }
     auto read = lake::ReadProgress((*progress)["files"].dump());
     if (!read.ok()) {
