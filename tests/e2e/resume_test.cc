@@ -190,9 +190,10 @@ TEST_F(ResumeTest, TheSelectionOfTheFirstRunHolds) {
 
 TEST_F(ResumeTest, WhatWasWrittenIsNotWrittenOver) {
   const std::string path = (folder_.path() / "all.jsonl").string();
+  std::string to = "file:" + path;
   const std::string receipt = Receipt(0);
   const auto replay = [&](const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {"replay", kLake, "--to", "file:" + path, "--no-cache"};
+    std::vector<std::string> arguments = {"replay", kLake, "--to", to, "--no-cache"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Run(arguments);
   };
@@ -202,6 +203,7 @@ TEST_F(ResumeTest, WhatWasWrittenIsNotWrittenOver) {
   EXPECT_EQ(again.exit_code, 2);
   EXPECT_THAT(again.log, HasSubstr("is there, and --resume would write over"));
   EXPECT_EQ(fs::file_size(path), size);
+  to = "null";
   const Ran folder = replay({"--resume", folder_.path().string()});
   EXPECT_EQ(folder.exit_code, 2);
   EXPECT_THAT(folder.log, HasSubstr("is no file"));
