@@ -35,7 +35,7 @@ using df::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
 const char* const kBase = "/tmp/data/lake";
-const char* const kId = "1756000000000-x";
+const char* const kId = "1756000000000-01234567-89ab-cdef-0123-456789abcdef";
 
 /// Writes batches, a set of files and a partition each.
 void WriteTree(FileCalls* calls, const std::string& base,
