@@ -337,7 +337,7 @@ std::vector<Shape> TreeShapes() {
          return Repeat(n, [](int64_t i) { return fmt::format("problem {}\n", i); });
        }),
        TextRead(ReportProblems)},
-      {"tree/polls of known files", 60, Tree(Signal::kLogs, one_record, Own(file_each)),
+      {"tree/polls of known files", 120, Tree(Signal::kLogs, one_record, Own(file_each)),
        PollTree()},
       {"tree/polls of known partitions", 60,
        Tree(Signal::kLogs, one_record, Own({.batches_per_partition = 1})), PollTree()},
