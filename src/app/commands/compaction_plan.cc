@@ -85,8 +85,8 @@ struct Candidate {
   bool is_one_set() const { return most_files <= 1; }
 };
 
-/// Tells whether a partition is as large as it should be, in as few files. One that has half of the
-/// size would be written again and again for ever smaller additions.
+/// Tells whether a partition is large enough and has few files. Half of the target size is enough:
+/// otherwise each small addition would have the whole partition written anew.
 bool IsLarge(const Candidate& candidate, int64_t target_bytes) {
   const int64_t fewest = 1 + candidate.data_bytes / target_bytes;
   return candidate.data_bytes >= target_bytes / 2 && candidate.most_files <= 2 * fewest;

@@ -10,10 +10,10 @@
 
 namespace df::app {
 
-/// Has a replay that goes on from the receipt `resume` select what the one before has selected,
-/// unless `config`, that of its receiver, selects something, and take its signals. What else is
-/// wrong with the receipt the receiver says. Errors: Invalid where it is none, or where flags name
-/// other signals (`has_signals`): what only some runs take on would be lost to the next ones.
+/// Puts the signals of the receipt `resume` into `config`, the configuration of a receiver, and its
+/// selection unless `config` has one. `has_signals` says that flags chose the signals in `config`.
+/// Errors: Invalid where the file is no receipt, or the flags name other signals than the receipt.
+/// The receiver checks the rest of the receipt.
 Status TakeResumed(const std::string& resume, bool has_signals, nlohmann::ordered_json* config);
 
 /// A file that a run before has written is not written over. Errors: Invalid naming it.

@@ -47,7 +47,7 @@ class SealUpdates {
 
   struct Found {
     std::vector<std::string> files;         ///< below the base
-    std::optional<lake::LevelSeal> newest;  ///< nothing: there is none that can be read
+    std::optional<lake::LevelSeal> newest;  ///< nothing: no seal can be read
   };
   static bool AddRows(otap::Signal signal, const lake::PartitionWork& partition,
                       lake::TableRows* rows);

@@ -137,7 +137,7 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   const FileRecordPtr record = RecordOf(*root, partition, key.substr(key.rfind('/') + 1));
   const std::lock_guard lock(mutex_);
   if (delivered_as_others_.contains(root->entry.path)) {
-    ledger_->MarkDelivered(record);  // whoever asks later, another list or compaction, knows it too
+    ledger_->MarkDelivered(record);  // for other lists and later compactions
   }
   KnownContent& content = contents_[key];
   content.seen_in = scan_number_;
