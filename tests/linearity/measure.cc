@@ -114,7 +114,8 @@ arrow::Status ReadInputs(const Shape& shape, const fs::path& folder) {
   for (const int64_t size : kSizes) {
     ARROW_ASSIGN_OR_RAISE(const Call call, shape.read(FolderOf(folder, size)));
     const int64_t before = AllocatedBytes();
-    CALLGRIND_ZERO_STATS;
+    // Zeroing the counts would leave those of threads that have ended.
+    CALLGRIND_DUMP_STATS;
     const arrow::Result<int64_t> amount = call();
     CALLGRIND_DUMP_STATS;
     const int64_t allocated = AllocatedBytes() - before;
@@ -135,10 +136,12 @@ arrow::Result<ShapeCost> MeasureShape(const std::string& self, const Shape& shap
       folder / "read"));
   ShapeCost cost;
   for (size_t i = 0; i < kSizes.size(); ++i) {
+    // Before the counts of each call stand those of what made it ready.
     const std::string size = fmt::format("size-{}", kSizes[i]);
     cost[i].input_bytes = BytesBelow(folder / size);
-    ARROW_ASSIGN_OR_RAISE(cost[i].instructions,
-                          NumberBehind("totals:", fmt::format("{}.{}", counts.string(), i + 1)));
+    ARROW_ASSIGN_OR_RAISE(
+        cost[i].instructions,
+        NumberBehind("totals:", fmt::format("{}.{}", counts.string(), 2 * i + 2)));
     std::ifstream in(folder / "read");
     std::string line;
     while (std::getline(in, line)) {

@@ -29,8 +29,9 @@ using ShapeCost = std::array<SizeCost, kSizes.size()>;
 /// Makes the inputs of a shape below `folder`. Run in a process that counts nothing.
 arrow::Status MakeInputs(const Shape& shape, const std::filesystem::path& folder);
 
-/// Reads the inputs below `folder`, each once; run under callgrind, which writes one file of counts
-/// for each. Prints amount and allocated bytes, a line for each size.
+/// Reads the inputs below `folder`, each once; run under callgrind, which writes two files of
+/// counts for each: of what came before the call, and of the call. Prints amount and allocated
+/// bytes, a line for each size.
 arrow::Status ReadInputs(const Shape& shape, const std::filesystem::path& folder);
 
 /// Has this program make the inputs and read them under callgrind, in processes of their own.
