@@ -72,6 +72,11 @@ class NaiveBatch {
     return entries;
   }
 
+  static bool IsBoolean(const Entry& entry) {
+    const auto type = entry.value.find("type");
+    return type != entry.value.end() && type->second == Cell(uint64_t{4});
+  }
+
   void SetEntries(TableKind kind, const std::vector<Entry>& entries) {
     CellTable table;
     table.num_rows = static_cast<int64_t>(entries.size());
@@ -83,9 +88,13 @@ class NaiveBatch {
       bool is_used = info.required || (has_bool && info.name == "bool");
       for (const Entry& entry : entries) {
         const auto found = entry.value.find(column.name);
-        is_used = is_used || (found != entry.value.end() && !IsNull(found->second));
+        const bool is_given = found != entry.value.end() && !IsNull(found->second);
+        is_used = is_used || is_given;
+        // Without the column they are false, and stay so when another brings it.
+        const bool is_false = !has_bool && info.name == "bool" && IsBoolean(entry);
         column.cells.push_back(info.name == "parent_id"     ? Cell(entry.parent)
                                : info.name == "key"         ? Cell(entry.key)
+                               : is_false && !is_given      ? Cell(false)
                                : found == entry.value.end() ? Cell()
                                                             : found->second);
       }

@@ -11,6 +11,7 @@
 #include <arrow/util/checked_cast.h>
 
 #include "base/error.h"
+#include "otap/explicit_booleans.h"
 
 namespace df::otap {
 namespace {
@@ -247,15 +248,19 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatTables(
     return tables.front();
   }
   std::vector<int64_t> lengths;
+  std::vector<std::shared_ptr<arrow::RecordBatch>> explicit_tables;
   int64_t num_rows = 0;
   for (const auto& table : tables) {
     lengths.push_back(table->num_rows());
     num_rows += table->num_rows();
+    ARROW_ASSIGN_OR_RAISE(auto with_booleans, WithExplicitBooleans(kind, table));
+    explicit_tables.push_back(std::move(with_booleans));
   }
-  ARROW_ASSIGN_OR_RAISE(Columns joined, ConcatLevel(GetTable(kind).columns, lengths,
-                                                    [&](size_t i, const std::string& name) {
-                                                      return tables[i]->GetColumnByName(name);
-                                                    }));
+  ARROW_ASSIGN_OR_RAISE(
+      Columns joined,
+      ConcatLevel(GetTable(kind).columns, lengths, [&](size_t i, const std::string& name) {
+        return explicit_tables[i]->GetColumnByName(name);
+      }));
   return arrow::RecordBatch::Make(arrow::schema(std::move(joined.fields)), num_rows,
                                   std::move(joined.arrays));
 }

@@ -29,8 +29,10 @@ Value ReadValue(const ValueColumns& values, int64_t row) {
       return {values.IntegerAt(row)};
     case ValueType::kDouble:
       return {values.DoubleAt(row)};
-    case ValueType::kBool:
-      return {values.BoolAt(row).value_or(false)};
+    case ValueType::kBool: {
+      const std::optional<bool> truth = values.BoolAt(row);
+      return truth.has_value() ? Value{*truth} : Value{};  // empty, as in what is sent
+    }
     case ValueType::kMap:
     case ValueType::kSlice:
       return ReadCbor(values.serialised().At(row));

@@ -90,7 +90,11 @@ class PlainRows {
       return testing::IsNull(cell) ? 0 : std::get<double>(cell);
     }
     bool is_nil() const {
-      return type() == 0 || (type() == 7 && Text(rows->At(table, "bytes", row)).empty());
+      // A boolean whose column is missing is false; one that is null is empty.
+      const bool is_empty_boolean =
+          type() == 4 && rows->Has(table, "bool") && testing::IsNull(rows->At(table, "bool", row));
+      return type() == 0 || is_empty_boolean ||
+             (type() == 7 && Text(rows->At(table, "bytes", row)).empty());
     }
   };
 
@@ -122,6 +126,10 @@ class PlainRows {
     const auto* found =
         table == tables_.end() ? nullptr : testing::FindCells(table->second.columns, column);
     return found == nullptr ? Cell() : found->cells[static_cast<size_t>(row)];
+  }
+  bool Has(TableKind kind, const std::string& column) const {
+    const auto table = tables_.find(kind);
+    return table != tables_.end() && testing::FindCells(table->second.columns, column) != nullptr;
   }
   Cell Child(const std::string& group, const std::string& column, int64_t row) const {
     const auto* found = testing::FindCells(tables_.at(root_).columns, group);

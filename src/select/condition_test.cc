@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/api.h>
 #include <gtest/gtest.h>
 
 #include "otap/filter.h"
@@ -57,6 +58,29 @@ TEST(Condition, AFieldThatWasNotSetIsEmptyAndAnAttributeIsNil) {
   EXPECT_EQ(Ask(R"(attributes["code"] == nil)", logs), "ft");
   EXPECT_EQ(Ask("body == nil", logs), "ft");
   EXPECT_EQ(Ask("trace_id == TraceID(0x00000000000000000000000000000000)", logs), "ft");
+}
+
+TEST(Condition, ABooleanThatIsNullIsNilAndOneWithoutAColumnIsFalse) {
+  const auto logs = Decode(otap::Signal::kLogs, R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[
+      {"attributes":[{"key":"a","value":{"boolValue":true}}]}]}]}]})");
+  const auto& attributes = *logs->table(otap::TableKind::kLogAttrs);
+  const int place = attributes.schema()->GetFieldIndex("bool");
+  ASSERT_GE(place, 0);
+  const auto with = [&](const std::shared_ptr<arrow::RecordBatch>& table) {
+    otap::BatchBuilder builder(otap::Signal::kLogs);
+    EXPECT_TRUE(builder.Set(otap::TableKind::kLogs, logs->root()).ok());
+    EXPECT_TRUE(builder.Set(otap::TableKind::kLogAttrs, table).ok());
+    return builder.Build();
+  };
+  const auto nulls = with(attributes
+                              .SetColumn(place, attributes.schema()->field(place),
+                                         arrow::MakeArrayOfNull(arrow::boolean(), 1).ValueOrDie())
+                              .ValueOrDie());
+  EXPECT_EQ(Ask(R"(attributes["a"] == nil)", nulls), "t");
+  EXPECT_EQ(Ask(R"(attributes["a"] == false)", nulls), "f");
+  const auto missing = with(attributes.RemoveColumn(place).ValueOrDie());
+  EXPECT_EQ(Ask(R"(attributes["a"] == nil)", missing), "f");
+  EXPECT_EQ(Ask(R"(attributes["a"] == false)", missing), "t");
 }
 
 TEST(Condition, OfTwoAttributesWithOneKeyTheFirstCounts) {

@@ -11,6 +11,7 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
 
+#include "otap/explicit_booleans.h"
 #include "otap/schema.h"
 #include "testing/cell.h"
 #include "testing/lake_columns.h"
@@ -197,7 +198,9 @@ class LakeWriter {
     CellTables tables;
     for (const TableInfo& info : otap::AllTables()) {
       if (batch.table(info.kind) != nullptr) {
-        ARROW_ASSIGN_OR_RAISE(tables[info.kind], ReadCells(*batch.table(info.kind)));
+        ARROW_ASSIGN_OR_RAISE(const auto rows,
+                              otap::WithExplicitBooleans(info.kind, batch.table(info.kind)));
+        ARROW_ASSIGN_OR_RAISE(tables[info.kind], ReadCells(*rows));
       }
     }
     ARROW_RETURN_NOT_OK(ids.Shift(batch.signal(), tables));

@@ -168,7 +168,11 @@ class Joiner {
     const Column& info =
         *otap::FindColumn(otap::GetTable(TableKind::kLogAttrs).columns, kActive[type]);
     const Cell value = At(columns, kActive[type], row);
-    // Types 1, 2, 3 and 7 mean their default when the value is null; booleans do not.
+    // Types 1, 2, 3 and 7 mean their default when the value is null; booleans only where the column
+    // is missing.
+    if (type == 4 && FindCells(columns, kActive[type]) == nullptr) {
+      return "4:false";
+    }
     const bool is_default = type != 4 && IsDefault(value, info);
     return fmt::format("{}:{}", type, is_default ? "default" : CellText(value));
   }

@@ -14,6 +14,8 @@
 #include <arrow/util/bitmap_ops.h>
 #include <fmt/format.h>
 
+#include "lake/read/boolean_values.h"
+
 namespace df::lake {
 namespace {
 
@@ -214,10 +216,26 @@ class TableBuilder {
     if (column.required) {
       ARROW_ASSIGN_OR_RAISE(array, WithoutNulls(std::move(array), column, num_rows_));
     }
-    if (array != nullptr && array->null_count() < num_rows_) {
+    if (IsBooleanValue(column)) {
+      ARROW_ASSIGN_OR_RAISE(
+          array, BooleansOf(pieces_, leaf, std::move(array), TypesAmong(fields_, columns_)));
+      if (array != nullptr) {
+        Add(column, std::move(array));
+      }
+    } else if (array != nullptr && array->null_count() < num_rows_) {
       Add(column, std::move(array));
     }
     return Status::OK();
+  }
+
+  /// The types of values stand before them.
+  static ArrayPtr TypesAmong(const arrow::FieldVector& fields, const arrow::ArrayVector& columns) {
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if (fields[i]->name() == "type") {
+        return columns[i];
+      }
+    }
+    return nullptr;
   }
 
   Status AddStruct(size_t begin, size_t end) {
@@ -238,7 +256,12 @@ class TableBuilder {
           ARROW_ASSIGN_OR_RAISE(array, WithoutNulls(std::move(array), column, num_rows_));
         }
       }
-      if (array != nullptr && array->null_count() < num_rows_) {
+      const bool is_boolean = IsBooleanValue(column);
+      if (is_boolean) {
+        ARROW_ASSIGN_OR_RAISE(
+            array, BooleansOf(pieces_, leaf, std::move(array), TypesAmong(fields, children)));
+      }
+      if (array != nullptr && (is_boolean || array->null_count() < num_rows_)) {
         fields.push_back(arrow::field(std::string(column.name), array->type(), !column.required));
         children.push_back(std::move(array));
       }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "lake/write/file_schema.h"
 #include "otap/column_concat.h"
+#include "otap/explicit_booleans.h"
 #include "otap/rows.h"
 
 namespace df::lake {
@@ -339,7 +340,8 @@ Result<TablePtr> PutTogether(TableKind kind, const std::vector<BatchRows>& piece
   arrow::RecordBatchVector tables;
   int64_t num_rows = 0;
   for (const BatchRows& piece : pieces) {
-    tables.push_back(piece.data);
+    ARROW_ASSIGN_OR_RAISE(auto data, otap::WithExplicitBooleans(kind, piece.data));
+    tables.push_back(std::move(data));
     num_rows += piece.data->num_rows();
   }
   std::array<ArrayPtr, kNumIdPlaces> ids;
