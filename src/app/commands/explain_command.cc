@@ -54,6 +54,9 @@ constexpr auto kCodes = std::to_array<std::pair<std::string_view, std::string_vi
      "Rows that a setting forbids to send (resource_join: fail), or that a destination "
      "refused."},
     {"selected_out", "Rows that nobody asked for: no fault."},
+    {"misplaced",
+     "Data points that their metric has no place for: its type has them in another table, is not "
+     "known, or has none."},
     {"unanswered",
      "Rows for which the condition has no answer: a function was given what it does "
      "not take."},

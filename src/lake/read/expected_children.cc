@@ -7,6 +7,8 @@
 #include <arrow/array/array_primitive.h>
 #include <fmt/format.h>
 
+#include "lake/read/misplaced_points.h"
+
 namespace df::lake {
 namespace {
 
@@ -20,17 +22,6 @@ constexpr double kUsualShare = 0.9;
 constexpr double kMostChance = 1e-6;
 
 constexpr uint8_t kNoTable = UINT8_MAX;
-
-/// The tables in which metrics have their data points, by type.
-constexpr auto kPointsOfType = [] {
-  std::array<uint8_t, 256> tables{};
-  tables.fill(kNoTable);
-  tables[1] = tables[2] = static_cast<uint8_t>(TableKind::kNumberDataPoints);
-  tables[3] = static_cast<uint8_t>(TableKind::kHistogramDataPoints);
-  tables[4] = static_cast<uint8_t>(TableKind::kExpHistogramDataPoints);
-  tables[5] = static_cast<uint8_t>(TableKind::kSummaryDataPoints);
-  return tables;
-}();
 
 bool IsPoints(TableKind table) {
   return table == TableKind::kNumberDataPoints || table == TableKind::kHistogramDataPoints ||
@@ -81,7 +72,9 @@ void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
       const auto& types = static_cast<const arrow::UInt8Array&>(*values);
       for (int64_t row = 0; row < rows.num_rows; ++row) {
         if (types.IsValid(rows.offset + row)) {
-          points_of_row_[static_cast<size_t>(row)] = kPointsOfType[types.Value(rows.offset + row)];
+          const auto table = PointsOfType(types.Value(rows.offset + row));
+          points_of_row_[static_cast<size_t>(row)] =
+              table.has_value() ? static_cast<uint8_t>(*table) : kNoTable;
         }
       }
     }

@@ -15,8 +15,10 @@
 #include "lake/format/parquet_exceptions.h"
 #include "lake/read/ambiguous_rows.h"
 #include "lake/read/assemble.h"
+#include "lake/read/duplicate_ids.h"
 #include "lake/read/expected_children.h"
 #include "lake/read/lost_nested_ids.h"
+#include "lake/read/misplaced_points.h"
 #include "lake/read/nested_ids.h"
 #include "lake/read/payload_selection.h"
 #include "lake/read/prefetch_task.h"
@@ -134,7 +136,9 @@ class PartitionReaderImpl final : public PartitionReader {
       }
       Result<Payload> payload = AssembleWithinLimit(&**rows);
       if (payload.ok()) {
-        if (const Status status = selection_.Take(&*payload); !status.ok()) {
+        Status status = misplaced_.Take(&*payload);
+        status = status.ok() ? selection_.Take(&*payload) : status;
+        if (!status.ok()) {
           payload = status;
         }
       }
@@ -182,11 +186,7 @@ class PartitionReaderImpl final : public PartitionReader {
         most_rows_ = std::max(most_rows_, rows->num_rows + rows->num_rows / 4 + 1);
         told_ids_.Commit();
         lost_ids_.Commit();
-        for (const auto& [kind, problem] : duplicates_) {
-          counts(kind).duplicate_ids += problem.num_rows;
-          context_.report->Add(problem.status);
-        }
-        duplicates_.clear();
+        duplicates_.Commit(context_.report);
         for (const auto& [kind, rows_of] : built_) {
           if (payload.ok()) {
             given_twice_.try_emplace(kind, kind).first->second.Add(rows_of);
@@ -197,7 +197,7 @@ class PartitionReaderImpl final : public PartitionReader {
       }
       built_.clear();
       told_ids_.Rollback();
-      duplicates_.clear();
+      duplicates_.Rollback();
       lost_ids_.Rollback();
       is_forbidden_ = false;
       for (auto& table : cursors_) {
@@ -272,6 +272,7 @@ class PartitionReaderImpl final : public PartitionReader {
         table->Commit();
       }
     }
+    misplaced_.Commit(context_.report);
     selection_.Commit(context_.report);
     expected_.Commit();
     if (payload.batch == nullptr) {
@@ -338,22 +339,8 @@ class PartitionReaderImpl final : public PartitionReader {
   void AddIds(const RootRows& rows) {
     IdMap& map = maps_[otap::TableIndex(root_)];
     map = told_ids_.MapRoots(rows);
-    NameDuplicates(root_, map, LocationOf(rows));
+    duplicates_.Note(root_, map, LocationOf(rows));
     expected_.Begin(rows, map);
-  }
-
-  void NameDuplicates(otap::TableKind kind, const IdMap& map, const Location& location) {
-    if (map.num_duplicates() == 0) {
-      return;
-    }
-    duplicates_.push_back(
-        {kind,
-         {map.num_duplicates(),
-          MakeError(
-              ErrorKind::kReconstruction,
-              fmt::format("{} rows repeat the id of an earlier row and go out without children",
-                          map.num_duplicates()),
-              location)}});
   }
 
   Status AddRoot(otap::BatchBuilder* builder, const RootRows& rows, const NestedIds& nested) {
@@ -436,7 +423,7 @@ class PartitionReaderImpl final : public PartitionReader {
     location = {.partition = location.partition,
                 .table = std::string(otap::GetTable(kind).directory),
                 .file = ""};
-    NameDuplicates(kind, map, location);
+    duplicates_.Note(kind, map, location);
     return map;
   }
 
@@ -542,6 +529,7 @@ class PartitionReaderImpl final : public PartitionReader {
       is_table_unreadable = is_table_unreadable || children->has_failed();
     }
     expected_.Name(context_.partition, is_unreadable, context_.report);
+    misplaced_.Name(context_.partition, context_.report);
     cursors_ = {};
   }
 
@@ -566,11 +554,8 @@ class PartitionReaderImpl final : public PartitionReader {
   int64_t max_held_bytes_ = 0;
   int64_t max_record_bytes_ = 0;
   int64_t most_rows_ = 65'535;  ///< of a payload, so that it fits
-  struct Duplicates {
-    int64_t num_rows = 0;
-    Status status;
-  };
-  std::vector<std::pair<otap::TableKind, Duplicates>> duplicates_;  ///< of the payload in hand
+  DuplicateIds duplicates_;
+  MisplacedPoints misplaced_;
   bool is_forbidden_ = false;  ///< resource_join is 'fail', and that has rows of this kind
   bool is_finished_ = false;
 };

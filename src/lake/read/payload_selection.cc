@@ -60,7 +60,8 @@ Status PayloadSelection::Take(Payload* payload) {
 void PayloadSelection::Commit(ReadReport* report) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     report->table(table.kind)
-        .MoveToSelectedOut(std::exchange(selected_out_[otap::TableIndex(table.kind)], 0));
+        .MoveToDropped(DropReason::kSelectedOut,
+                       std::exchange(selected_out_[otap::TableIndex(table.kind)], 0));
   }
 }
 

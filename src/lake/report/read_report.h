@@ -22,10 +22,11 @@ enum class DropReason : uint8_t {
   kRefused,          ///< a setting forbids to send it: resource_join is 'fail'
   kSelectedOut,      ///< nobody wants it: it is not of the selection, which is no fault
   kUnanswered,       ///< the condition of the selection has no answer for it
+  kMisplaced,        ///< a data point, and what hangs below it, that its metric has no place for
 };
-inline constexpr std::array<std::string_view, 8> kDropReasonNames = {
-    "orphan",           "null_parent", "unreadable",   "lost_parent",
-    "wrong_statistics", "refused",     "selected_out", "unanswered"};
+inline constexpr std::array<std::string_view, 9> kDropReasonNames = {
+    "orphan",  "null_parent",  "unreadable", "lost_parent", "wrong_statistics",
+    "refused", "selected_out", "unanswered", "misplaced"};
 
 /// What showed that something need not be read. The names are stable: they label counters.
 enum class SkipCause : uint8_t {
@@ -85,9 +86,9 @@ struct TableCounts {
     rows_dropped[static_cast<size_t>(reason)] += rows;
   }
   /// Rows that count as emitted were left out of the batch that they were read for.
-  void MoveToSelectedOut(int64_t rows) {
+  void MoveToDropped(DropReason reason, int64_t rows) {
     rows_emitted -= rows;
-    rows_dropped[static_cast<size_t>(DropReason::kSelectedOut)] += rows;
+    rows_dropped[static_cast<size_t>(reason)] += rows;
   }
   int64_t dropped(DropReason reason) const { return rows_dropped[static_cast<size_t>(reason)]; }
   int64_t num_dropped() const;

@@ -8,9 +8,10 @@
 
 namespace df::lake {
 
-/// Reports, once per column and file with the number of rows, texts that were not UTF-8 and nulls
-/// in columns that the model requires, which go out with their default. `where` says partition and
-/// file.
+/// Reports, once per column and file with the number of rows, texts that were not UTF-8, nulls in
+/// columns that the model requires, which go out with their default, types of values and metrics
+/// that are not known, which go out empty, and maps and arrays without their bytes. `where` says
+/// partition and file.
 void ReportSlice(otap::TableKind kind, const TableSlice& slice, Location where, ReadReport* report);
 
 }  // namespace df::lake
