@@ -53,15 +53,10 @@ class CompactorTest : public ::testing::TestWithParam<int> {
                  : std::optional(kMidnight + static_cast<int64_t>(random_() % 3) * kHour +
                                  static_cast<int64_t>(random_() % 1000));
     };
-    // What a boolean means that is null, or has no column, goes by the rows beside it: partitions
-    // with such values are refused when they are compared, and are not the matter here.
-    testing::RandomBatchOptions shape;
-    shape.null_share = 0;
-    shape.missing_column = 0;
     const auto store = lake::MakeLocalStore(base());
     for (int round = 0; round < 3; ++round) {
       for (const Signal signal : otap::kAllSignals) {
-        const auto batches = testing::BatchesWithTimes(2, signal, draw, random_, shape);
+        const auto batches = testing::BatchesWithTimes(2, signal, draw, random_);
         batches_.insert(batches_.end(), batches.begin(), batches.end());
         testing::WriteHours(store.get(), batches, 1);
       }
