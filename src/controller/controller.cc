@@ -1,5 +1,6 @@
 #include "controller/controller.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <utility>
 
@@ -103,6 +104,7 @@ void Controller::Follow() {
   if (is_ending_) {
     return;
   }
+  TellProgress();
   if (supervisor_.is_done()) {
     EndThreads();
     return;
@@ -112,6 +114,23 @@ void Controller::Follow() {
     deadline_.StartAt(*next);
   } else {
     deadline_.Cancel();
+  }
+}
+
+/// Tells whoever has started the process how far it is.
+void Controller::TellProgress() {
+  if (supervisor_.is_draining() && !std::exchange(has_told_ending_, true) &&
+      options_.on_ending != nullptr) {
+    options_.on_ending();
+  }
+  if (has_told_ready_ || has_told_ending_ || options_.on_ready == nullptr) {
+    return;
+  }
+  const std::vector<PipelineStatus> pipelines = supervisor_.Pipelines();
+  if (std::all_of(pipelines.begin(), pipelines.end(),
+                  [](const PipelineStatus& pipeline) { return pipeline.is_ready; })) {
+    has_told_ready_ = true;
+    options_.on_ready();
   }
 }
 

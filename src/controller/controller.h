@@ -52,6 +52,10 @@ struct ControllerOptions {
   /// be; config, every problem on a line of its own, where it is wrong. Calls: a thread that may
   /// wait.
   std::function<Result<ReloadedPlans>()> reload;
+  /// Called once, when every pipeline is ready, and once when the end has begun. Calls: the thread
+  /// that runs, which must not wait.
+  std::function<void()> on_ready;
+  std::function<void()> on_ending;
   /// Prints the whole document with the plans that are in force. Calls: any thread.
   std::function<std::string(std::span<const PipelinePlanPtr>)> print;
 };
@@ -106,6 +110,7 @@ class Controller final : public ControlPlane, private InstanceHost {
   void Tell(std::function<void(Supervisor&)> event);
   Result<OperationStatus> Ask(std::function<Result<OperationStatus>(Supervisor&)> question);
   void Follow();
+  void TellProgress();
   void EndThreads();
   void OnThreadEnded();
   void OnSignal(int signal);
@@ -127,6 +132,8 @@ class Controller final : public ControlPlane, private InstanceHost {
   SignalPolicy signals_;
   bool is_reloading_ = false;
   bool reloads_again_ = false;
+  bool has_told_ready_ = false;
+  bool has_told_ending_ = false;
   runtime::Timer deadline_;
   runtime::Timer join_deadline_;
 };

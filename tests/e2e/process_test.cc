@@ -13,6 +13,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,6 +255,43 @@ TEST_F(ProcessTest, ASignalDrainsAndExitsWithZeroWithinTwoSeconds) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
     EXPECT_THAT(process.output(), HasSubstr(signal == SIGTERM ? "stopped by SIGTERM" : "SIGINT"));
   }
+}
+
+/// What a service manager is told, a text each time; "" when nothing comes for a minute.
+class ServiceSocket {
+ public:
+  explicit ServiceSocket(const std::string& path) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    descriptor_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const timeval patience = {.tv_sec = 60, .tv_usec = 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    EXPECT_EQ(bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  }
+  ~ServiceSocket() {
+    unsetenv("NOTIFY_SOCKET");
+    close(descriptor_);
+  }
+
+  std::string Next() const {
+    std::array<char, 256> text{};
+    const ssize_t size = recv(descriptor_, text.data(), text.size(), 0);
+    return size < 0 ? "" : std::string(text.data(), static_cast<size_t>(size));
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+TEST_F(ProcessTest, TellsAServiceManagerWhenItIsReadyAndWhenItEnds) {
+  const ServiceSocket manager((folder_ / "notify").string());
+  Process process({"-p", Pipeline("1h"), "--num-cores", "1"});
+  EXPECT_THAT(manager.Next(), HasSubstr("READY=1"));
+  process.Signal(SIGTERM);
+  EXPECT_THAT(manager.Next(), HasSubstr("STOPPING=1"));
+  EXPECT_EQ(process.Wait(), 0);
 }
 
 TEST_F(ProcessTest, HangUpReadsTheDocumentAgainAndNeverKills) {

@@ -21,6 +21,7 @@
 #include "app/pipeline_plans.h"
 #include "app/print_config.h"
 #include "app/receipt.h"
+#include "app/service_manager.h"
 #include "app/standard_output.h"
 #include "app/summary.h"
 #include "app/version.h"
@@ -159,6 +160,9 @@ controller::ControllerOptions OptionsOf(const engine::CheckedEngine& engine,
     return document->Print(plans);
   };
   options.reload = [document] { return document->Reload(); };
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  options.on_ready = [manager] { manager.Notify("READY=1\nSTATUS=Running"); };
+  options.on_ending = [manager] { manager.Notify("STOPPING=1\nSTATUS=Draining"); };
   return options;
 }
 
