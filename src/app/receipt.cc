@@ -46,7 +46,8 @@ Json ToJson(const engine::SignalAccount& signal) {
            {{"sent", signal.items_sent},
             {"delivered", signal.items_delivered},
             {"refused", signal.items_refused},
-            {"in_flight", signal.items_in_flight}}}};
+            {"in_flight", signal.items_in_flight}}},
+          {"digest", nullptr}};
 }
 
 /// A list that may end early, and how long it would be.
@@ -86,6 +87,10 @@ Json ToJson(const engine::SourceAccount& source) {
   Json signals = Json::object();
   for (const engine::SignalAccount& signal : source.signals) {
     signals[std::string(otap::Name(signal.signal))] = ToJson(signal);
+  }
+  for (const engine::SignalDigest& digest : source.digests) {
+    signals[std::string(otap::Name(digest.signal))]["digest"] = {
+        {"items", digest.num_items}, {"sum", digest.sum}, {"items_without", digest.num_without}};
   }
   Json tables = Json::object();
   for (const engine::TableAccount& table : source.tables) {

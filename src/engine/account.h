@@ -35,6 +35,16 @@ struct SignalAccount {
   int64_t items_in_flight = 0;
 };
 
+/// What was acknowledged, in a form in which it can be compared with what has arrived.
+struct SignalDigest {
+  otap::Signal signal = otap::Signal::kLogs;
+  int64_t num_items = 0;  ///< log records, spans, data points and metrics that have none
+  std::string sum;        ///< of the hashes of the items, as `verify` prints it
+  /// Items that were acknowledged and are in no sum: which items of a batch were refused is not
+  /// known where some were.
+  int64_t num_without = 0;
+};
+
 /// One table of a source, as its reader counts: rows that are read again count again.
 struct TableAccount {
   std::string table;
@@ -84,6 +94,7 @@ struct SourceAccount {
   int64_t num_bytes = 0;  ///< of these
   int64_t num_files_delivered = 0;
   std::vector<SignalAccount> signals;
+  std::vector<SignalDigest> digests;  ///< none where nobody asked for them
   std::vector<TableAccount> tables;
   std::vector<UnfinishedFile> unfinished;
   int64_t num_unfinished = 0;

@@ -45,13 +45,17 @@ std::vector<std::string> DocumentedRows(bool of_single_nodes) {
 std::set<std::string> InstrumentsOfNodes() {
   static const std::regex kDefinition(
       R"rx(Instrument\s+\w+\s*=\s*\{\s*[\w:]*\bk(\w+),\s*"([^"]+)",\s*"([^"]*)")rx");
-  std::set<std::string> found;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(OTAP_SOURCE_DIR "/src/nodes")) {
-    const std::string path = entry.path().string();
-    if (!entry.is_regular_file() || path.ends_with("_test.cc")) {
-      continue;
+  std::vector<std::filesystem::path> sources;
+  for (const char* folder : {"/src/nodes", "/src/delivery"}) {  // delivery: what nodes share
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::string(OTAP_SOURCE_DIR) + folder)) {
+      if (entry.is_regular_file() && !entry.path().string().ends_with("_test.cc")) {
+        sources.push_back(entry.path());
+      }
     }
+  }
+  std::set<std::string> found;
+  for (const std::filesystem::path& path : sources) {
     std::ifstream file(path);
     const std::string text(std::istreambuf_iterator<char>(file), {});
     for (std::sregex_iterator at(text.begin(), text.end(), kDefinition), end; at != end; ++at) {

@@ -29,18 +29,10 @@ using ::testing::HasSubstr;
 
 const std::string kCorner = OTAP_SOURCE_DIR "/examples/data/corner/parquet";
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string log;
-};
-
 class CommandsTest : public ::testing::Test {
  protected:
   Ran Run(std::vector<std::string> arguments) const {
-    EngineProcess process(folder_.path(), {.arguments = std::move(arguments)});
-    const int code = process.Wait();
-    return {code, process.Output(), process.Log()};
+    return RunIn(folder_.path(), std::move(arguments));
   }
 
   /// The same, where it has to end well. Footers are not kept: tests share no home.

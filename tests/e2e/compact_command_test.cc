@@ -31,12 +31,6 @@ using Json = nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string log;
-};
-
 /// Runs that are killed: enough for a test that runs each day, more where somebody asks.
 int NumKills() {
   const char* asked = std::getenv("OTAP_KILLS");
@@ -48,9 +42,7 @@ class CompactCommandTest : public ::testing::Test {
   fs::path lake() const { return folder_.path() / "lake"; }
 
   Ran Run(std::vector<std::string> arguments) const {
-    EngineProcess process(folder_.path(), {.arguments = std::move(arguments)});
-    const int code = process.Wait();
-    return {code, process.Output(), process.Log()};
+    return RunIn(folder_.path(), std::move(arguments));
   }
   Ran Compact(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {"compact", lake().string(), "--no-cache", "--older-than",

@@ -153,6 +153,12 @@ bool EngineProcess::WaitForOutput(const std::function<bool(const std::string&)>&
 std::string EngineProcess::Output() const { return ReadAll(folder_ / "stdout"); }
 std::string EngineProcess::Log() const { return ReadAll(folder_ / "stderr"); }
 
+Ran RunIn(const std::filesystem::path& folder, std::vector<std::string> arguments) {
+  EngineProcess process(folder, {.arguments = std::move(arguments)});
+  const int code = process.Wait();
+  return {code, process.Output(), process.Log()};
+}
+
 fs::path WritePipeline(const fs::path& folder, const ReplaySettings& settings) {
   const fs::path path = folder / "pipeline.yaml";
   std::ofstream(path) << fmt::format(R"(nodes:

@@ -61,6 +61,16 @@ class EngineProcess {
   int exit_code_ = -1;
 };
 
+/// What a run of a command has come to.
+struct Ran {
+  int exit_code = -1;
+  std::string output;
+  std::string log;
+};
+
+/// Runs df_engine in `folder` and waits for its end.
+Ran RunIn(const std::filesystem::path& folder, std::vector<std::string> arguments);
+
 /// What a pipeline receiver -> exporter says in its document.
 struct ReplaySettings {
   std::filesystem::path base;

@@ -19,20 +19,12 @@ using ::testing::HasSubstr;
 
 const std::string kLake = OTAP_SOURCE_DIR "/examples/data/corner/parquet";
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string log;
-};
-
 class FlatConvertTest : public ::testing::Test {
  protected:
   Ran Convert(const std::vector<std::string>& more) const {
     std::vector<std::string> arguments = {"convert", kLake, "--no-cache"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    EngineProcess process(folder_.path(), {.arguments = std::move(arguments)});
-    const int code = process.Wait();
-    return {code, process.Output(), process.Log()};
+    return RunIn(folder_.path(), std::move(arguments));
   }
   static std::string ReadText(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);

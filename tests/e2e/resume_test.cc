@@ -37,12 +37,6 @@ int NumRounds() {
   return asked == nullptr ? 4 : std::atoi(asked);
 }
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string log;
-};
-
 /// A server that keeps what it accepts, refuses some requests, and has the sender stopped.
 class Destination {
  public:

@@ -19,18 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string log;
-};
-
-Ran RunIn(const fs::path& folder, std::vector<std::string> arguments) {
-  EngineProcess process(folder, {.arguments = std::move(arguments)});
-  const int code = process.Wait();
-  return {code, process.Output(), process.Log()};
-}
-
 /// Changes one byte of a file.
 void Flip(const fs::path& path, std::uintmax_t at) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -172,6 +160,104 @@ TEST_F(VerifyCommandTest, OneItemThatIsMissingIsShown) {
   EXPECT_EQ(ran.exit_code, 4);
   EXPECT_THAT(ran.output, HasSubstr("1 only here, 1 only there"));
   EXPECT_THAT(ran.output, HasSubstr("changed "));
+}
+
+/// What a replay says that it has delivered, and what is there.
+class DeliveredDigestTest : public VerifyCommandTest {
+ protected:
+  void SetUp() override {
+    const Ran ran =
+        RunIn(folder_.path(),
+              {"replay", Sound().string(), "--to", "file:" + (sent() / "{signal}.binpb").string(),
+               "--receipt", receipt().string(), "--digest", "--no-cache", "-q"});
+    ASSERT_EQ(ran.exit_code, 0) << ran.log;
+  }
+
+  fs::path sent() const { return folder_.path() / "sent"; }
+  fs::path receipt() const { return folder_.path() / "receipt.json"; }
+
+  Ran Against(const fs::path& place, const fs::path& other) {
+    return RunIn(folder_.path(),
+                 {"verify", place.string(), "--against", other.string(), "--no-cache"});
+  }
+};
+
+TEST_F(DeliveredDigestTest, ProvesWhatIsThere) {
+  for (const fs::path& place : {sent(), Sound()}) {
+    const Ran ran = Against(place, receipt());
+    EXPECT_EQ(ran.exit_code, 0) << ran.output << ran.log;
+    EXPECT_THAT(ran.output, HasSubstr("logs: the same "));
+    EXPECT_THAT(ran.output, HasSubstr("spans: the same "));
+    EXPECT_THAT(ran.output, HasSubstr("points: the same "));
+  }
+}
+
+TEST_F(DeliveredDigestTest, OneItemLessOrOtherIsSeen) {
+  const fs::path spans = sent() / "traces.binpb";
+  std::ifstream in(spans, std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), {});
+  // Nothing; the same twice; another letter in a name.
+  std::string other = whole;
+  const std::string service = "load-generator";
+  ASSERT_NE(other.find(service), std::string::npos);
+  other[other.find(service)] = 'L';
+  for (const std::string& text : {std::string(), whole + whole, other}) {
+    std::ofstream(spans, std::ios::binary) << text;
+    const Ran ran = Against(sent(), receipt());
+    EXPECT_EQ(ran.exit_code, 4) << ran.output << ran.log;
+    EXPECT_THAT(ran.output, HasSubstr("logs: the same "));
+    EXPECT_THAT(ran.output, HasSubstr("spans: not what was delivered: "));
+  }
+}
+
+TEST_F(DeliveredDigestTest, ReceiptsOfSeveralRunsAddUp) {
+  const fs::path logs = folder_.path() / "logs.json";
+  const fs::path others = folder_.path() / "others.json";
+  const auto replay = [&](const fs::path& to, std::vector<std::string> signals) {
+    std::vector<std::string> arguments = {"replay",   Sound().string(), "--to",
+                                          "null",     "--receipt",      to.string(),
+                                          "--digest", "--no-cache",     "-q"};
+    for (const std::string& signal : signals) {
+      arguments.insert(arguments.end(), {"--signal", signal});
+    }
+    EXPECT_EQ(RunIn(folder_.path(), arguments).exit_code, 0);
+  };
+  replay(logs, {"logs"});
+  replay(others, {"spans", "points"});
+  const auto verify = [&](std::vector<std::string> receipts) {
+    std::vector<std::string> arguments = {"verify", sent().string(), "--no-cache"};
+    for (const std::string& one : receipts) {
+      arguments.insert(arguments.end(), {"--against", one});
+    }
+    return RunIn(folder_.path(), arguments);
+  };
+  EXPECT_EQ(verify({logs.string(), others.string()}).exit_code, 0);
+  EXPECT_EQ(verify({logs.string()}).exit_code, 4);
+  EXPECT_EQ(verify({logs.string(), logs.string(), others.string()}).exit_code, 4);
+  const Ran mixed = verify({logs.string(), sent().string()});
+  EXPECT_THAT(mixed.log, HasSubstr("is no receipt"));
+}
+
+TEST_F(DeliveredDigestTest, AReceiptWithoutDigestsIsRefused) {
+  const fs::path plain = folder_.path() / "plain.json";
+  ASSERT_EQ(RunIn(folder_.path(), {"replay", Sound().string(), "--to", "null", "--receipt",
+                                   plain.string(), "--no-cache", "-q"})
+                .exit_code,
+            0);
+  const Ran ran = Against(sent(), plain);
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.log, HasSubstr("--digest"));
+  EXPECT_EQ(
+      RunIn(folder_.path(), {"replay", Sound().string(), "--to", "null", "--digest"}).exit_code, 2);
+}
+
+TEST_F(DeliveredDigestTest, OfOtlpNothingIsAskedThatOnlyAnArchiveCanAnswer) {
+  const Ran ran = RunIn(folder_.path(), {"verify", sent().string(), "--fast"});
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.log, HasSubstr("are for archives"));
+  const Ran read = RunIn(folder_.path(), {"verify", sent().string()});
+  EXPECT_EQ(read.exit_code, 0) << read.log;
+  EXPECT_THAT(read.output, HasSubstr("items read, digest"));
 }
 
 }  // namespace

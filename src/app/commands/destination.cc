@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "config/environment.h"
+#include "otap/schema.h"
 #include "storage/store_uri.h"
 
 namespace df::app {
@@ -170,6 +171,24 @@ Result<Destination> ParseDestination(const DestinationFlags& flags) {
     return OfFile(flags.to.substr(kFile.size()));
   }
   return OfFolder(flags.to);
+}
+
+std::vector<std::string> FilesOf(const Destination& destination) {
+  const Json config = Json::parse(destination.config, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> files;
+  if (destination.is_stdout || !config.is_object() || !config.contains("path") ||
+      !config["path"].is_string()) {
+    return files;
+  }
+  for (const otap::Signal signal : otap::kAllSignals) {
+    std::string path = config["path"].get<std::string>();
+    constexpr std::string_view kSignal = "{signal}";
+    if (const size_t at = path.find(kSignal); at != std::string::npos) {
+      path.replace(at, kSignal.size(), otap::Name(signal));
+    }
+    files.push_back(std::move(path));
+  }
+  return files;
 }
 
 }  // namespace df::app

@@ -34,4 +34,8 @@ struct Destination {
 /// star-schema Parquet. Errors: Invalid with what was found.
 Result<Destination> ParseDestination(const DestinationFlags& flags);
 
+/// Returns the files that it is written into: one for each signal, or several times the same; none
+/// where it is no file.
+std::vector<std::string> FilesOf(const Destination& destination);
+
 }  // namespace df::app

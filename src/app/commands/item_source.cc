@@ -102,6 +102,8 @@ Result<std::unique_ptr<ItemSource>> MakeFileSource(const std::string& path) {
   return std::make_unique<FileSource>(*std::move(paths));
 }
 
+bool IsOtlp(const std::string& path) { return MakeFileSource(path).ok(); }
+
 Result<std::vector<otlp::ItemDigest>> DigestItems(ItemSource* source,
                                                   const std::vector<otap::Signal>& signals) {
   std::vector<otlp::ItemDigest> empty;

@@ -36,6 +36,9 @@ std::unique_ptr<ItemSource> MakeArchiveSource(Archive* archive);
 /// Errors: Invalid saying what was found.
 Result<std::unique_ptr<ItemSource>> MakeFileSource(const std::string& path);
 
+/// Tells whether MakeFileSource takes a path.
+bool IsOtlp(const std::string& path);
+
 /// Adds up the items of a source by signal. Errors: as ItemSource::Read.
 Result<std::vector<otlp::ItemDigest>> DigestItems(ItemSource* source,
                                                   const std::vector<otap::Signal>& signals);

@@ -1,7 +1,6 @@
 #include "app/commands/replay_command.h"
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -17,6 +16,8 @@
 #include "app/commands/destination.h"
 #include "app/commands/exit_codes.h"
 #include "app/commands/flat_convert.h"
+#include "app/commands/item_source.h"
+#include "app/commands/pipeline_flags.h"
 #include "app/commands/pipeline_text.h"
 #include "app/commands/resume_flags.h"
 #include "app/commands/run_command.h"
@@ -24,6 +25,7 @@
 #include "app/standard_output.h"
 #include "base/text.h"
 #include "config/environment.h"
+#include "otlp/request_file.h"
 #include "storage/store_uri.h"
 
 namespace df::app {
@@ -31,34 +33,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-struct Flags {
-  std::string command;
-  ArchiveFlags archive;
-  SelectionFlags selection;
-  std::vector<std::string> signals;
-  DestinationFlags destination;
-  bool follows = false;
-  bool shows_plan = false;
-  bool allows_incomplete = false;
-  std::string receipt;
-  std::string resume;
-  std::string log_level;
-};
-
-Result<std::vector<otap::Signal>> SignalsOf(const std::vector<std::string>& names) {
-  std::vector<otap::Signal> signals;
-  for (const std::string& name : names) {
-    const auto signal = FindSignalName(name);
-    if (!signal.ok()) {
-      return Status::Invalid("--signal: " + signal.status().message());
-    }
-    signals.push_back(*signal);
-  }
-  return signals;
-}
-
-std::string Escaped(const std::string& text) { return config::EscapeReferences(text); }
 
 Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
   Json select = Json::object();
@@ -70,24 +44,47 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
   }
   for (const otap::Signal signal : otap::kAllSignals) {
     if (const auto& where = selection.where[static_cast<size_t>(signal)]; where.has_value()) {
-      select["where"][std::string(otap::Name(signal))] = Escaped(*where);
+      select["where"][std::string(otap::Name(signal))] = config::EscapeReferences(*where);
     }
   }
   if (!selection.trace_ids.empty()) {
     select["trace_ids"] = selection.trace_ids;
   }
   if (!selection.trace_ids_file.empty()) {
-    select["trace_ids_file"] = Escaped(selection.trace_ids_file);
+    select["trace_ids_file"] = config::EscapeReferences(selection.trace_ids_file);
   }
   for (const std::string& pattern : path.partitions) {
-    select["partitions"]["include"].push_back(Escaped(pattern));
+    select["partitions"]["include"].push_back(config::EscapeReferences(pattern));
   }
   return select;
 }
 
+/// Files of OTLP as a source. Errors: Invalid for what only an archive can answer.
+Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
+  const bool is_of_archives = HasConditions(flags.selection) || flags.follows || flags.shows_plan ||
+                              flags.has_digest || !flags.resume.empty();
+  if (is_of_archives) {
+    return Status::Invalid(
+        fmt::format("'{}' is OTLP: conditions, --plan, --follow, --digest and --resume are for "
+                    "archives; make one of it with df_engine convert --to star-parquet",
+                    PrintableText(flags.archive.path)));
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::vector<otap::Signal> signals, ParseSignals(flags.signals));
+  Json config = {{"path", config::EscapeReferences(flags.archive.path)}};
+  for (const otap::Signal signal : signals) {
+    config["signal_types"].push_back(otap::Name(signal));
+  }
+  return NodeText{"receiver:otlp_file",
+                  config.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
 /// What the receiver is told. Errors: as those of the flags.
-Result<NodeText> SourceOf(const Flags& flags) {
-  ARROW_ASSIGN_OR_RAISE(const ArchivePath path, ResolvePath(flags.archive.path));
+Result<NodeText> SourceOf(const PipelineFlags& flags) {
+  auto resolved = ResolvePath(flags.archive.path);
+  if (!resolved.ok() && IsOtlp(flags.archive.path)) {
+    return OtlpSourceOf(flags);
+  }
+  ARROW_ASSIGN_OR_RAISE(const ArchivePath path, std::move(resolved));
   if (!path.notice.empty()) {
     PrintRemark(flags.archive, path.notice);
   }
@@ -97,13 +94,13 @@ Result<NodeText> SourceOf(const Flags& flags) {
                     "partition of one",
                     PrintableText(flags.archive.path)));
   }
-  ARROW_ASSIGN_OR_RAISE(std::vector<otap::Signal> signals, SignalsOf(flags.signals));
+  ARROW_ASSIGN_OR_RAISE(std::vector<otap::Signal> signals, ParseSignals(flags.signals));
   if (signals.empty()) {
     signals = path.signals;
   }
   ARROW_ASSIGN_OR_RAISE(const FlaggedSelection selection,
                         ReadSelectionFlags(flags.selection, signals, NowNanos()));
-  Json config = {{"base_uri", Escaped(path.base)},
+  Json config = {{"base_uri", config::EscapeReferences(path.base)},
                  {"polling_interval", flags.follows ? "5s" : "once"}};
   for (const otap::Signal signal : signals) {
     config["signal_types"].push_back(otap::Name(signal));
@@ -113,28 +110,52 @@ Result<NodeText> SourceOf(const Flags& flags) {
   }
   if (!flags.resume.empty()) {
     ARROW_RETURN_NOT_OK(TakeResumed(flags.resume, !flags.signals.empty(), &config));
-    config["progress"]["resume"] = Escaped(flags.resume);
+    config["progress"]["resume"] = config::EscapeReferences(flags.resume);
   } else if (!flags.receipt.empty() || flags.archive.is_json) {
     config["progress"]["in_receipt"] = true;
+  }
+  if (flags.has_digest) {
+    config["digest"] = true;
   }
   const std::string cache = flags.archive.has_no_cache    ? ""
                             : flags.archive.cache.empty() ? DefaultCacheFolder()
                                                           : flags.archive.cache;
   if (!cache.empty()) {
-    config["catalog"]["cache"] = Escaped(cache);
+    config["catalog"]["cache"] = config::EscapeReferences(cache);
   }
   if (!flags.archive.memory_limit.empty()) {
-    config["memory_limit"] = Escaped(flags.archive.memory_limit);
+    config["memory_limit"] = config::EscapeReferences(flags.archive.memory_limit);
   }
   return NodeText{"receiver:parquet", config.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
+/// A file that is written while it is read is lost.
+Status CheckNotAmong(const std::vector<std::string>& written, const std::string& path) {
+  const auto read = otlp::ExpandPath(path);
+  if (!read.ok()) {
+    return Status::OK();  // who opens it says so
+  }
+  for (const std::string& from : *read) {
+    for (const std::string& to : written) {
+      std::error_code error;
+      if (fs::equivalent(from, to, error)) {
+        return Status::Invalid(fmt::format("--to: '{}' is a file that is read", PrintableText(to)));
+      }
+    }
+  }
+  return Status::OK();
+}
+
 /// An archive that is copied into itself never ends, or doubles.
-Status CheckNotItself(const Flags& flags, const Destination& destination) {
+Status CheckNotItself(const PipelineFlags& flags, const Destination& destination) {
+  const auto resolved = ResolvePath(flags.archive.path);
+  if (!resolved.ok()) {
+    return CheckNotAmong(FilesOf(destination), flags.archive.path);
+  }
   if (destination.folder.empty()) {
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(const ArchivePath path, ResolvePath(flags.archive.path));
+  const ArchivePath& path = *resolved;
   ARROW_ASSIGN_OR_RAISE(const storage::StoreUri from, storage::ParseStoreUri(path.base));
   ARROW_ASSIGN_OR_RAISE(const storage::StoreUri to, storage::ParseStoreUri(destination.folder));
   std::error_code error;
@@ -148,8 +169,8 @@ Status CheckNotItself(const Flags& flags, const Destination& destination) {
 }
 
 /// Counts what would be sent.
-int ShowPlan(const Flags& flags, const Destination& destination) {
-  const auto signals = SignalsOf(flags.signals);
+int ShowPlan(const PipelineFlags& flags, const Destination& destination) {
+  const auto signals = ParseSignals(flags.signals);
   if (!signals.ok()) {
     return FailCommand(flags.command, signals.status());
   }
@@ -198,26 +219,15 @@ int ShowPlan(const Flags& flags, const Destination& destination) {
                             : kExitClean;
 }
 
-/// What all commands that run a pipeline are told alike.
-RunFlags RunFlagsOf(const Flags& flags, const Destination& destination) {
-  RunFlags run;
-  run.name = flags.command;
-  run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kDelivery;
-  run.receipt = flags.archive.is_json && flags.receipt.empty() ? "/dev/stdout" : flags.receipt;
-  run.log_level = flags.log_level.empty() ? "warning" : flags.log_level;
-  run.allows_incomplete = flags.allows_incomplete;
-  if (destination.needs_one_core) {
-    run.num_cores = 1;
-  } else if (flags.archive.num_threads > 0) {
-    run.num_cores = flags.archive.num_threads;
-  }
-  return run;
-}
-
-int Replay(const Flags& flags) {
+int Replay(const PipelineFlags& flags) {
   const auto destination = ParseDestination(flags.destination);
   if (!destination.ok()) {
     return FailCommand(flags.command, destination.status());
+  }
+  if (flags.has_digest && flags.receipt.empty() && !flags.archive.is_json) {
+    return FailCommand(flags.command,
+                       Status::Invalid("--digest: found no receipt to write it into; write "
+                                       "--receipt FILE, or --json"));
   }
   if (destination->is_stdout && flags.archive.is_json) {
     return FailCommand(flags.command,
@@ -254,51 +264,6 @@ int Replay(const Flags& flags) {
   return RunDocument(std::move(run));
 }
 
-void AddRunFlags(CLI::App* command, Flags* flags) {
-  command
-      ->add_option("--receipt", flags->receipt,
-                   "Write what was found, delivered and left out into a file, as JSON "
-                   "(docs/receipt.md)")
-      ->type_name("FILE");
-  command->add_flag("--allow-incomplete", flags->allows_incomplete,
-                    "Exit with 0 in place of 4; what is missing is named all the same");
-  command
-      ->add_option("--log-level", flags->log_level,
-                   "debug, info, warning or error; default warning")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
-      ->type_name("LEVEL");
-}
-
-void AddServerFlags(CLI::App* command, DestinationFlags* flags) {
-  const std::string group = "Servers";
-  command->add_option("--header", flags->headers, "Sent with every request; may be given again")
-      ->allow_extra_args(false)
-      ->type_name("NAME=VALUE")
-      ->group(group);
-  command->add_option("--compression", flags->compression, "none, gzip, zstd or deflate")
-      ->check(CLI::IsMember({"none", "gzip", "zstd", "deflate"}).description(""))
-      ->type_name("CODEC")
-      ->group(group);
-  command->add_option("--tls-ca", flags->tls_ca, "Authorities that are believed, as PEM")
-      ->type_name("FILE")
-      ->group(group);
-  command->add_option("--tls-cert", flags->tls_cert, "Certificate of this client, as PEM")
-      ->type_name("FILE")
-      ->group(group);
-  command->add_option("--tls-key", flags->tls_key, "Its key, as PEM")
-      ->type_name("FILE")
-      ->group(group);
-  command
-      ->add_option("--tls-server-name", flags->tls_server_name,
-                   "Name that the certificate of the server must have")
-      ->type_name("NAME")
-      ->group(group);
-}
-
-constexpr const char* kToHelp =
-    "grpc://HOST:PORT, http://HOST:PORT (also grpcs, https), otap://HOST:PORT, file:PATH (.jsonl "
-    "or .binpb), '-' (OTLP JSON on stdout), 'null', or a folder or URI for star-schema Parquet";
-
 /// The destination that a format and a place stand for.
 Result<std::string> PlaceOf(const std::string& format, const std::string& output) {
   if (output.empty()) {
@@ -327,45 +292,10 @@ Result<std::string> PlaceOf(const std::string& format, const std::string& output
                   : (fs::path(output) / (is_json ? "{signal}.jsonl" : "{signal}.binpb")).string());
 }
 
-/// "4317" or "0.0.0.0:4317" as an address; "" as itself. Errors: Invalid for what is no port.
-Result<std::string> AddressOf(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-  int number = 0;
-  const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (!text.empty() && (read.ec != std::errc() || read.ptr != port.data() + port.size() ||
-                        number < 0 || number > 65'535)) {
-    return Status::Invalid(
-        fmt::format("--listen: found '{}', expected a port or HOST:PORT, like "
-                    "4317,4318 or 0.0.0.0:4317",
-                    PrintableText(text)));
-  }
-  return text.empty() || colon != std::string::npos ? text : "127.0.0.1:" + text;
-}
-
-/// The protocols of the receiver. Errors: as AddressOf.
-Result<Json> ProtocolsOf(const std::string& listen) {
-  const size_t comma = listen.find(',');
-  Json protocols = Json::object();
-  ARROW_ASSIGN_OR_RAISE(const std::string grpc, AddressOf(listen.substr(0, comma)));
-  if (!grpc.empty()) {
-    protocols["grpc"] = {{"listening_addr", Escaped(grpc)}, {"wait_for_result", true}};
-  }
-  ARROW_ASSIGN_OR_RAISE(const std::string http,
-                        AddressOf(comma == std::string::npos ? "" : listen.substr(comma + 1)));
-  if (!http.empty()) {
-    protocols["http"] = {{"listening_addr", Escaped(http)}, {"wait_for_result", true}};
-  }
-  if (protocols.empty()) {
-    return Status::Invalid("--listen: found no port, expected one like 4317,4318");
-  }
-  return protocols;
-}
-
 }  // namespace
 
 int ReplayCommand(int argc, char** argv) {
-  Flags flags{.command = "df_engine replay"};
+  PipelineFlags flags{.command = "df_engine replay"};
   CLI::App command("Sends records of an archive to a server, a file or another archive.",
                    flags.command);
   AddArchiveFlags(&command, &flags.archive);
@@ -381,6 +311,10 @@ int ReplayCommand(int argc, char** argv) {
                   "sent again, and what was selected then is selected")
       ->excludes(plan)
       ->type_name("RECEIPT");
+  command.add_flag(
+      "--digest", flags.has_digest,
+      "Have the receipt say by digests what was delivered, for `verify PLACE --against "
+      "RECEIPT`; takes more CPU time");
   command.add_flag("--follow", flags.follows, "Go on with files that come, until stopped");
   AddRunFlags(&command, &flags);
   AddSelectionFlags(&command, &flags.selection);
@@ -392,7 +326,7 @@ int ReplayCommand(int argc, char** argv) {
 }
 
 int ConvertCommand(int argc, char** argv) {
-  Flags flags{.command = "df_engine convert"};
+  PipelineFlags flags{.command = "df_engine convert"};
   CLI::App command("Writes records of an archive in another format.", flags.command);
   std::string format;
   std::string output;
@@ -421,7 +355,7 @@ int ConvertCommand(int argc, char** argv) {
     return *code;
   }
   if (format == "csv" || format == "flat-parquet") {
-    const auto signals = SignalsOf(flags.signals);
+    const auto signals = ParseSignals(flags.signals);
     if (!signals.ok()) {
       return FailCommand(flags.command, signals.status());
     }
@@ -447,128 +381,6 @@ int ConvertCommand(int argc, char** argv) {
   }
   flags.destination.to = *std::move(place);
   return Replay(flags);
-}
-
-int ReceiveCommand(int argc, char** argv) {
-  Flags flags{.command = "df_engine receive"};
-  CLI::App command("Receives OTLP over gRPC and HTTP and writes star-schema Parquet.",
-                   flags.command);
-  std::string listen = "4317,4318";
-  command.add_option("--to", flags.destination.to, "The folder or URI of the archive")
-      ->required()
-      ->type_name("PLACE");
-  command
-      .add_option("--listen", listen,
-                  "Ports or addresses of gRPC and of HTTP; of this machine only unless an address "
-                  "says otherwise")
-      ->type_name("GRPC,HTTP")
-      ->capture_default_str();
-  command.add_option("--threads", flags.archive.num_threads, "Cores to use; default: all")
-      ->check(CLI::Range(1, 4096).description(""))
-      ->type_name("N");
-  command.add_flag("-q,--quiet", flags.archive.is_quiet, "Print errors only");
-  AddRunFlags(&command, &flags);
-  if (const auto code = ParseCommandLine(&command, argc, argv)) {
-    return *code;
-  }
-  const auto destination = ParseDestination(flags.destination);
-  if (!destination.ok()) {
-    return FailCommand(flags.command, destination.status());
-  }
-  if (destination->folder.empty()) {
-    return FailCommand(flags.command,
-                       Status::Invalid(fmt::format("--to: found '{}', expected a folder or URI",
-                                                   PrintableText(flags.destination.to))));
-  }
-  auto protocols = ProtocolsOf(listen);
-  if (!protocols.ok()) {
-    return FailCommand(flags.command, protocols.status());
-  }
-  Json lake = {
-      {"base_uri", Escaped(destination->folder)}, {"time_levels", "hour"}, {"seal_after", "1h"}};
-  // Only a local disk can stage small files until they are merged.
-  lake["writer_options"] = destination->is_network ? Json{{"flush_when_older_than", "10s"}}
-                                                   : Json{{"flush_when_older_than", "2s"},
-                                                          {"roll_when_older_than", "10m"},
-                                                          {"target_bytes_per_file", "128MiB"}};
-  RunFlags run = RunFlagsOf(flags, *destination);
-  run.log_level = !flags.log_level.empty() ? flags.log_level
-                  : flags.archive.is_quiet ? "error"
-                                           : "info";
-  run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kSummary;
-  const Json config = {{"protocols", *std::move(protocols)}};
-  run.document.source =
-      PipelineSource({"receiver:otlp", config.dump()}, {"exporter:parquet", lake.dump()}, false);
-  return RunDocument(std::move(run));
-}
-
-int GenerateCommand(int argc, char** argv) {
-  Flags flags{.command = "df_engine generate"};
-  CLI::App command("Makes up telemetry and sends it, for trials and tests.", flags.command);
-  int64_t count = 0;
-  int64_t rate = 0;
-  int64_t seed = 1;
-  std::string service = "load-generator";
-  command.add_option("--to", flags.destination.to, kToHelp)->required()->type_name("PLACE");
-  command.add_option("--signal", flags.signals, "logs, spans or points; may be given again")
-      ->allow_extra_args(false)
-      ->type_name("SIGNAL");
-  command
-      .add_option("-n,--count", count,
-                  "Log records, spans and metrics together; default: until stopped")
-      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000'000}).description(""))
-      ->type_name("N");
-  command
-      .add_option("--rate", rate,
-                  "Log records, spans and metrics a second; default: as fast as they are taken")
-      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}).description(""))
-      ->type_name("N");
-  command.add_option("--seed", seed, "The same seed makes the same items, but for their times")
-      ->check(CLI::Range(int64_t{0}, INT64_MAX).description(""))
-      ->type_name("N");
-  command.add_option("--service", service, "Name of the service")->type_name("NAME");
-  command.add_option("--threads", flags.archive.num_threads, "Cores to use; default: all")
-      ->check(CLI::Range(1, 4096).description(""))
-      ->type_name("N");
-  command.add_flag("-q,--quiet", flags.archive.is_quiet, "Print errors only");
-  AddRunFlags(&command, &flags);
-  AddServerFlags(&command, &flags.destination);
-  if (const auto code = ParseCommandLine(&command, argc, argv)) {
-    return *code;
-  }
-  const auto destination = ParseDestination(flags.destination);
-  if (!destination.ok()) {
-    return FailCommand(flags.command, destination.status());
-  }
-  auto signals = SignalsOf(flags.signals);
-  if (!signals.ok()) {
-    return FailCommand(flags.command, signals.status());
-  }
-  if (signals->empty()) {
-    signals->assign(otap::kAllSignals.begin(), otap::kAllSignals.end());
-  }
-  constexpr std::array kWeights = {"log_weight", "trace_weight", "metric_weight"};
-  Json traffic = {{"signals_per_second", rate > 0 ? Json(rate) : Json()}};
-  for (const otap::Signal signal : *signals) {
-    traffic[kWeights[static_cast<size_t>(signal)]] = 1;
-  }
-  if (count > 0) {
-    traffic["max_signal_count"] = count;
-  }
-  const Json config = {{"seed", seed},
-                       {"resource_attributes", {{"service.name", Escaped(service)}}},
-                       {"traffic_config", std::move(traffic)}};
-  RunFlags run = RunFlagsOf(flags, *destination);
-  if (destination->is_stdout) {
-    std::signal(SIGPIPE, SIG_DFL);
-  }
-  run.answer =
-      flags.archive.is_quiet || destination->is_stdout ? RunAnswer::kNothing : RunAnswer::kSummary;
-  run.document.source = PipelineSource(
-      {"receiver:traffic_generator", config.dump(-1, ' ', false, Json::error_handler_t::replace)},
-      {destination->node, destination->config},
-      destination->is_network && destination->folder.empty());
-  return RunDocument(std::move(run));
 }
 
 }  // namespace df::app

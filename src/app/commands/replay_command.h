@@ -1,4 +1,4 @@
-// df_engine replay, convert, receive and generate: pipelines of one line.
+// df_engine replay and convert: pipelines of one line.
 #pragma once
 
 namespace df::app {
@@ -6,7 +6,5 @@ namespace df::app {
 /// Run the command whose name is argv[0]. Return the exit code.
 int ReplayCommand(int argc, char** argv);
 int ConvertCommand(int argc, char** argv);
-int ReceiveCommand(int argc, char** argv);
-int GenerateCommand(int argc, char** argv);
 
 }  // namespace df::app

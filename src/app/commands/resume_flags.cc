@@ -41,17 +41,7 @@ bool SameSignals(const Json& left, const Json& right) {
 }  // namespace
 
 Status CheckNotThere(const Destination& destination) {
-  const Json config = Json::parse(destination.config, nullptr, /*allow_exceptions=*/false);
-  if (destination.is_stdout || !config.is_object() || !config.contains("path") ||
-      !config["path"].is_string()) {
-    return Status::OK();
-  }
-  for (const otap::Signal signal : otap::kAllSignals) {
-    std::string path = config["path"].get<std::string>();
-    constexpr std::string_view kSignal = "{signal}";
-    if (const size_t at = path.find(kSignal); at != std::string::npos) {
-      path.replace(at, kSignal.size(), otap::Name(signal));
-    }
+  for (const std::string& path : FilesOf(destination)) {
     std::error_code error;
     if (fs::is_regular_file(path, error)) {
       return Status::Invalid(

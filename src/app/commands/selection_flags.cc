@@ -183,6 +183,12 @@ Status ReadTraceIds(const SelectionFlags& flags, select::Wishes* wishes) {
 
 }  // namespace
 
+bool HasConditions(const SelectionFlags& flags) {
+  return flags.from.has_value() || flags.until.has_value() || !flags.services.empty() ||
+         flags.wants_errors || flags.min_severity.has_value() || !flags.where.empty() ||
+         !flags.grep.empty() || !flags.traces.empty() || flags.trace_ids_file.has_value();
+}
+
 void AddSelectionFlags(CLI::App* command, SelectionFlags* flags) {
   const std::string group = "Which records";
   command

@@ -31,6 +31,9 @@ struct SelectionFlags {
   std::optional<std::string> trace_ids_file;
 };
 
+/// Tells whether anything is asked.
+bool HasConditions(const SelectionFlags& flags);
+
 /// Adds the flags to a command. Owner: borrows `flags`.
 void AddSelectionFlags(CLI::App* command, SelectionFlags* flags);
 

@@ -56,6 +56,13 @@ void ItemSum::Merge(const ItemSum& other) {
 
 std::string ItemSum::Hex() const { return fmt::format("{:016x}{:016x}", sum.high, sum.low); }
 
+arrow::Result<ItemSum> SumOfItems(otap::Signal signal, std::string_view request) {
+  ItemSum sum;
+  ARROW_RETURN_NOT_OK(
+      VisitItemTexts(signal, request, {}, [&sum](const ItemText& item) { sum.Add(HashOf(item)); }));
+  return sum;
+}
+
 arrow::Status ItemDigest::Add(std::string_view request) {
   return VisitItemTexts(signal_, request, {}, [this](const ItemText& item) {
     const ItemHash hash = HashOf(item);

@@ -38,6 +38,9 @@ struct ItemSum {
   std::string Hex() const;
 };
 
+/// Adds up the items of a request in protobuf. Errors: Invalid when the bytes are not protobuf.
+arrow::Result<ItemSum> SumOfItems(otap::Signal signal, std::string_view request);
+
 /// The items of one signal. Memory: the same for any number of items. Calls: from one thread.
 class ItemDigest {
  public:

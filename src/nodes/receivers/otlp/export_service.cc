@@ -65,7 +65,7 @@ class ExportService::Call {
 
 ExportService::ExportService(engine::Effects* effects)
     : effects_(effects),
-      losses_(std::make_shared<DecodeLosses>(effects->info().node, &effects->metrics())),
+      losses_(std::make_shared<delivery::DecodeLosses>(effects->info().node, &effects->metrics())),
       sends_ended_(&effects->loop()),
       calls_ended_(&effects->loop()) {}
 

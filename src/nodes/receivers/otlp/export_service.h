@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "delivery/decode_losses.h"
 #include "engine/effects.h"
-#include "nodes/receivers/otlp/decode_losses.h"
 #include "otlp/decode.h"
 #include "otlp/export_response.h"
 #include "runtime/condition.h"
@@ -80,7 +80,7 @@ class ExportService final : public engine::CompletionHandler {
   runtime::Task<bool> WaitForAnswers(runtime::SteadyTime deadline);
 
   const ExportCounts& counts() const { return counts_; }
-  const DecodeLosses& losses() const { return *losses_; }
+  const delivery::DecodeLosses& losses() const { return *losses_; }
 
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
 
@@ -94,7 +94,7 @@ class ExportService final : public engine::CompletionHandler {
 
   engine::Effects* effects_;
   df::otlp::Decoder decoder_;
-  std::shared_ptr<DecodeLosses> losses_;
+  std::shared_ptr<delivery::DecodeLosses> losses_;
   std::map<uint64_t, Call*> calls_;
   uint64_t next_call_ = 1;
   int64_t num_sending_ = 0;

@@ -154,6 +154,9 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                     "which files there are, and what is remembered of them from run to run"),
       config::Group("progress", &ParquetReceiverConfig::progress, ProgressFields(),
                     "going on where an earlier run has ended"),
+      config::Bool("digest", &ParquetReceiverConfig::digest,
+                   "have the receipt say by a digest of items what was delivered, for verify; "
+                   "takes about as much CPU time again"),
       config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
                             "which records are wanted; all of them without it"),
   };

@@ -58,6 +58,7 @@ struct ParquetReceiverConfig {
   int64_t max_concurrent_partitions = 1;  ///< on each core
   CatalogOptions catalog;
   ProgressOptions progress;
+  bool digest = false;  ///< the receipt says by digests what was delivered
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked
 };

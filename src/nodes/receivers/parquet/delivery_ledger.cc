@@ -175,6 +175,16 @@ void DeliveryLedger::OnOutcome(File* file, const lake::Origin& origin, int64_t n
   items.refused += num_refused;
 }
 
+void DeliveryLedger::OnDigest(otap::Signal signal, const otlp::ItemSum& sum) {
+  const std::lock_guard lock(mutex_);
+  digests_[static_cast<size_t>(signal)].sum.Merge(sum);
+}
+
+void DeliveryLedger::OnWithoutDigest(otap::Signal signal, int64_t num_items) {
+  const std::lock_guard lock(mutex_);
+  digests_[static_cast<size_t>(signal)].num_without += num_items;
+}
+
 void DeliveryLedger::OnEnd(File* file) {
   const std::lock_guard lock(mutex_);
   file->is_ended = true;
@@ -286,6 +296,13 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     account->num_bytes += sum.bytes;
     account->num_files_delivered += sum.files_delivered;
     account->signals.push_back(std::move(told));
+    if (keeps_digests_) {
+      const Digest& digest = digests_[static_cast<size_t>(signal)];
+      account->digests.push_back({.signal = signal,
+                                  .num_items = digest.sum.count,
+                                  .sum = digest.sum.Hex(),
+                                  .num_without = digest.num_without});
+    }
   }
 }
 

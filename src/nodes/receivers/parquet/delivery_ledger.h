@@ -13,6 +13,7 @@
 #include "lake/ledger/row_ranges.h"
 #include "lake/read/payload.h"
 #include "nodes/receivers/parquet/row_states.h"
+#include "otlp/compare/item_digests.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -37,6 +38,13 @@ class DeliveryLedger {
   /// outcome is not known stays in flight.
   void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
                  int64_t num_refused);
+
+  /// Has Describe tell digests. Before anything is sent.
+  void KeepDigests() { keeps_digests_ = true; }
+  /// Items of a batch that was delivered whole.
+  void OnDigest(otap::Signal signal, const otlp::ItemSum& sum);
+  /// Items that were delivered and whose digest is not known.
+  void OnWithoutDigest(otap::Signal signal, int64_t num_items);
 
   /// A stretch of rows was read of which none goes out.
   void OnLeftOut(File* file, const lake::Origin& origin);
@@ -73,6 +81,11 @@ class DeliveryLedger {
     Items items;
   };
 
+  struct Digest {
+    otlp::ItemSum sum;
+    int64_t num_without = 0;
+  };
+
   static void AddTo(const File& file, Totals* totals);
   static void ListRanges(const File& file, engine::SourceAccount* account);
   void Forget(const FilePtr& file);
@@ -82,6 +95,8 @@ class DeliveryLedger {
   size_t num_released_ = 0;               ///< of them: not delivered whole
   int64_t num_forgotten_ = 0;
   std::array<Totals, otap::kAllSignals.size()> totals_{};
+  bool keeps_digests_ = false;
+  std::array<Digest, otap::kAllSignals.size()> digests_{};
 };
 
 }  // namespace df::nodes::receivers::parquet

@@ -248,5 +248,20 @@ TEST_F(DeliveryLedgerTest, WhereSomeItemsWereRefusedItsRowsAreNotDelivered) {
   EXPECT_EQ(account.num_unfinished, 1) << "it is told what to look at again";
 }
 
+TEST_F(DeliveryLedgerTest, DigestsAreToldWhereTheyAreAskedFor) {
+  EXPECT_THAT(Describe().digests, IsEmpty());
+  ledger_.KeepDigests();
+  ledger_.OnDigest(otap::Signal::kTraces, {.count = 2, .sum = {.high = 1, .low = UINT64_MAX}});
+  ledger_.OnDigest(otap::Signal::kTraces, {.count = 3, .sum = {.high = 0, .low = 2}});
+  ledger_.OnWithoutDigest(otap::Signal::kTraces, 7);
+  const auto digests = Describe().digests;
+  ASSERT_EQ(digests.size(), otap::kAllSignals.size());
+  const engine::SignalDigest& spans = digests[static_cast<size_t>(otap::Signal::kTraces)];
+  EXPECT_EQ(spans.num_items, 5);
+  EXPECT_EQ(spans.sum, "00000000000000020000000000000001");
+  EXPECT_EQ(spans.num_without, 7);
+  EXPECT_EQ(digests[static_cast<size_t>(otap::Signal::kLogs)].num_items, 0);
+}
+
 }  // namespace
 }  // namespace df::nodes::receivers::parquet

@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "lake/read/partition_reader.h"
+#include "otlp/encode.h"
 #include "runtime/worker_thread.h"
 #include "telemetry/names.h"
 
@@ -30,6 +31,17 @@ constexpr std::array<const telemetry::Instrument*, 5> kSkipInstruments = {
 std::mutex& CountersMutex() {
   static std::mutex mutex;
   return mutex;
+}
+
+/// Returns the sum of the items as a server gets them; nothing where they cannot be encoded, which
+/// whoever sends them says.
+std::optional<otlp::ItemSum> DigestOf(const otap::Batch& batch) {
+  const auto request = otlp::EncodeRequest(batch);
+  if (!request.ok()) {
+    return std::nullopt;
+  }
+  const auto sum = otlp::SumOfItems(batch.signal(), *request);
+  return sum.ok() ? std::optional(*sum) : std::nullopt;
 }
 
 /// Whether a nack says nothing of the batch, only that somebody has ended with it.
@@ -136,9 +148,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     const int64_t num_items = message->payload.batch->num_items();
     rows_.emitted->Add(origin.num_emitted());
     replay_->ledger().OnSent(message->passage->files.at(origin.file).get(), origin, num_items);
-    unanswered_.emplace(calldata,
-                        Unanswered{std::move(message->payload.origin), num_items,
-                                   std::move(message->passage), std::move(message->delivery)});
+    unanswered_.emplace(
+        calldata,
+        Unanswered{std::move(message->payload.origin), message->payload.batch->signal(), num_items,
+                   message->digest, std::move(message->passage), std::move(message->delivery)});
     engine::Pdata pdata{std::move(message->payload.batch), effects.MakeToken(this, calldata)};
     has_room = co_await effects.Send(std::move(pdata));
   }
@@ -170,6 +183,9 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   } else {
     replay_->ledger().OnOutcome(passage.files.at(origin.file).get(), origin,
                                 std::max<int64_t>(num_items - num_refused, 0), num_refused);
+    if (outcome.is_ack && replay_->config().digest) {
+      CountDigest(found->second, num_refused);
+    }
   }
   if (num_refused > 0) {
     ++num_nacked_;
@@ -188,6 +204,15 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   }
   --passage.num_open;
   unanswered_.erase(found);
+}
+
+void ParquetReceiver::CountDigest(const Unanswered& delivered, int64_t num_refused) {
+  if (num_refused == 0 && delivered.digest.has_value()) {
+    replay_->ledger().OnDigest(delivered.signal, *delivered.digest);
+  } else {
+    replay_->ledger().OnWithoutDigest(delivered.signal,
+                                      std::max<int64_t>(delivered.num_items - num_refused, 0));
+  }
 }
 
 bool ParquetReceiver::Work(Channel* channel) {
@@ -370,7 +395,12 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     lake::Delivery delivery =
         claims.at(origin.file)->Send(origin.row_group, origin.first_row, origin.num_rows);
     ++passage->num_open;
-    is_open = channel->Push({std::move(**payload), passage, std::move(delivery)}, size_bytes);
+    std::optional<otlp::ItemSum> digest;
+    if (replay_->config().digest) {
+      digest = DigestOf(*(*payload)->batch);
+    }
+    is_open =
+        channel->Push({std::move(**payload), passage, std::move(delivery), digest}, size_bytes);
   }
   // What failed because nobody waits any more has not been read as far as it can be.
   const std::vector<lake::RootOutcome>& ended = (*reader)->outcomes();

@@ -49,16 +49,21 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     lake::Payload payload;
     std::shared_ptr<Passage> passage;
     lake::Delivery delivery;
+    std::optional<otlp::ItemSum> digest;
   };
   struct Unanswered {
     lake::Origin origin;
+    otap::Signal signal = otap::Signal::kLogs;
     int64_t num_items = 0;
+    std::optional<otlp::ItemSum> digest;
     std::shared_ptr<Passage> passage;
     lake::Delivery delivery;
   };
   using Channel = runtime::ThreadChannel<Message>;
 
   void OnOutcome(const engine::Outcome& outcome, uint64_t calldata) override;
+  /// Tells the ledger what of a batch that was taken is in a digest.
+  void CountDigest(const Unanswered& delivered, int64_t num_refused);
 
   /// Frees the workers when the frame of Run is destroyed while it waits.
   struct Closer {

@@ -35,6 +35,9 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
       read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {
+  if (config_.digest) {
+    ledger_.KeepDigests();
+  }
   if (config_.catalog.files.has_value()) {
     work_list_.UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
   }

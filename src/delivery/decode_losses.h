@@ -9,7 +9,7 @@
 #include "otlp/decode.h"
 #include "telemetry/metric_set.h"
 
-namespace df::nodes::receivers::otlp {
+namespace df::delivery {
 
 /// Counts it, names each field once in the log, and tells of all in the report.
 /// Owner: shared with the requests that are passed on undecoded, which may be decoded later.
@@ -19,7 +19,7 @@ class DecodeLosses {
   /// `node` is how lines of the log begin; `metrics` is borrowed.
   DecodeLosses(std::string node, telemetry::MetricSet* metrics);
 
-  void Count(const df::otlp::DecodeStats& stats);
+  void Count(const otlp::DecodeStats& stats);
 
   void AddTo(engine::NodeReport* report) const;
 
@@ -34,8 +34,8 @@ class DecodeLosses {
   int64_t invalid_ids_ = 0;
   int64_t empty_groups_ = 0;
   int64_t replaced_surrogates_ = 0;
-  df::otlp::UnknownFields unknown_;
+  otlp::UnknownFields unknown_;
   std::map<std::string, telemetry::Counter*> counters_;  // by field; those named in the log
 };
 
-}  // namespace df::nodes::receivers::otlp
+}  // namespace df::delivery

@@ -1,4 +1,4 @@
-#include "nodes/receivers/otlp/decode_losses.h"
+#include "delivery/decode_losses.h"
 
 #include <utility>
 
@@ -6,11 +6,11 @@
 
 #include "base/logging.h"
 
-namespace df::nodes::receivers::otlp {
+namespace df::delivery {
 namespace {
 
-using df::otlp::UnknownField;
-using df::otlp::UnknownFields;
+using otlp::UnknownField;
+using otlp::UnknownFields;
 
 constexpr telemetry::Instrument kUnknown = {
     telemetry::InstrumentKind::kCounter, "df.receiver.otlp.fields.unknown", "{field}",
@@ -26,7 +26,7 @@ constexpr size_t kMaxNamed = 20;
 DecodeLosses::DecodeLosses(std::string node, telemetry::MetricSet* metrics)
     : node_(std::move(node)), metrics_(metrics) {}
 
-void DecodeLosses::Count(const df::otlp::DecodeStats& stats) {
+void DecodeLosses::Count(const otlp::DecodeStats& stats) {
   invalid_ids_ += stats.invalid_ids;
   empty_groups_ += stats.empty_groups;
   replaced_surrogates_ += stats.replaced_surrogates;
@@ -82,4 +82,4 @@ void DecodeLosses::AddTo(engine::NodeReport* report) const {
   report->num_problems += invalid_ids_ + replaced_surrogates_ + unknown_.total();
 }
 
-}  // namespace df::nodes::receivers::otlp
+}  // namespace df::delivery
