@@ -125,8 +125,12 @@ void OmitEmpty(std::vector<CellColumn>& columns) {
       OmitEmpty(column.children);
       return column.children.empty();
     }
-    return IsEmpty(column);
+    return IsEmpty(column) && column.name != "bool";
   });
+  // Without its column a boolean is false, and one that is null is empty.
+  if (FindCells(columns, "type") == nullptr) {
+    std::erase_if(columns, [](const CellColumn& column) { return column.name == "bool"; });
+  }
 }
 
 CellColumn UnknownColumn(const std::string& name, int64_t num_rows) {

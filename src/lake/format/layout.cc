@@ -231,6 +231,7 @@ class LayoutProbe {
       refusal = fmt::format("column {}: found {}, expected {}", info.path(), Describe(node),
                             Expected(*info.column));
     }
+    layout_.empty_leaves.push_back(leaf);
     MustBeEmpty(node, leaf, 1, first, level, std::move(refusal));
   }
 

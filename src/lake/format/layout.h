@@ -33,6 +33,7 @@ struct Layout {
   std::vector<int> companions;
   std::vector<int64_t> nanos_per_unit;  ///< by leaf: of times and durations, 1 elsewhere
   std::vector<EmptyColumn> empty_columns;
+  std::vector<int> empty_leaves;  ///< leaves that have such a column under their own name
   /// What stands in the file and is not the model's, and what the writer made coarser. The same
   /// text for all files of a table with the same schema; a damaged stored Arrow schema names its
   /// file.

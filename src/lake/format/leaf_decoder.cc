@@ -21,6 +21,7 @@ Result<LeafSlice> CutSlice(const LeafSlice& slice, int64_t first_row, int64_t nu
   LeafSlice cut;
   cut.num_rows = num_rows;
   cut.is_present = slice.is_present;
+  cut.is_empty_column = slice.is_empty_column;
   cut.num_replaced = first_row == 0 ? slice.num_replaced : 0;
   if (slice.values != nullptr) {
     cut.values = slice.values->Slice(first_row, num_rows);

@@ -32,6 +32,9 @@ struct LeafSlice {
   int64_t num_rows = 0;
   /// The file has the leaf.
   bool is_present = false;
+  /// The file has a column of its name in a shape that is not read, as the type Null, and every row
+  /// of it is null.
+  bool is_empty_column = false;
   /// Native type of the column, or dictionary<uint16> for text and binary. Null when every row is
   /// null.
   std::shared_ptr<arrow::Array> values;

@@ -86,6 +86,9 @@ Result<bool> LeafStream::Need(const RowStretches& rows) {
 Status LeafStream::DecodeFlat(int64_t num_rows, DecodedRows* rows) {
   const std::span<const Leaf> leaves = LeavesOf(parts_.kind);
   rows->leaves.resize(leaves.size());
+  for (const int leaf : parts_.empty_leaves) {
+    rows->leaves[static_cast<size_t>(leaf)].is_empty_column = true;
+  }
   for (const LeafSlice& waiting : waiting_) {
     num_rows = waiting.num_rows > 0 ? std::min(num_rows, waiting.num_rows) : num_rows;
   }

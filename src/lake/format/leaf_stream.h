@@ -26,6 +26,7 @@ class LeafStream final : public RowGroupStream {
     Location location;
     ReadLimits limits;
     std::vector<std::unique_ptr<LeafDecoder>> decoders;  ///< by leaf; null: not read here
+    std::vector<int> empty_leaves;  ///< whose column is there and holds nothing
     std::vector<Companion> companions;
     std::unique_ptr<ListReader> lists;  ///< null where no list is read
     ExemplarValues exemplar_values;

@@ -487,6 +487,7 @@ Result<std::unique_ptr<RowGroupStream>> TableFile::OpenRowGroup(int row_group,
   parts.location.row_group = row_group;
   parts.limits = limits;
   parts.decoders.resize(leaves.size());
+  parts.empty_leaves = layout_.empty_leaves;
   const bool by_page = needed != nullptr && (!is_remote_ || parts.passed->far != nullptr);
   const std::shared_ptr<PassedRows> passed = by_page ? parts.passed : nullptr;
   std::vector<int> list_leaves;

@@ -89,6 +89,7 @@ Result<std::shared_ptr<TableSlice>> CopyRows(const TableSlice& slice, const arro
     LeafSlice taken;
     taken.num_rows = rows.length();
     taken.is_present = leaf.is_present;
+    taken.is_empty_column = leaf.is_empty_column;
     if (leaf.values != nullptr) {
       ARROW_ASSIGN_OR_RAISE(
           taken.values,

@@ -32,7 +32,8 @@ Result<ArrayPtr> BooleansOf(std::span<const Piece> pieces, size_t leaf, ArrayPtr
     return has_values ? joined : nullptr;
   }
   const auto is_in_file = [leaf](const Piece& piece) {
-    return piece.slice->leaves[leaf].is_present;
+    const LeafSlice& slice = piece.slice->leaves[leaf];
+    return slice.is_present || slice.is_empty_column;
   };
   if (std::none_of(pieces.begin(), pieces.end(), is_in_file)) {
     return nullptr;
