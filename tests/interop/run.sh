@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the interop checks with the programs of a build tree.
 #
-# usage: tests/interop/run.sh BUILD_DIR [schema|catalogs] [--only TEXT] [--table]
+# usage: tests/interop/run.sh BUILD_DIR [schema|catalogs|tasks] [--only TEXT] [--table]
 #   schema: only the matrix of schemas, types, codecs and writers; needs no Go and no network once the packages are there
 #   catalogs: only lakes whose files a plan, DuckLake or Delta names; needs no Go either
+#   tasks: only the tasks of an engineer at night, one line each, with their milliseconds; needs no Go either
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,6 +28,14 @@ if [[ ${1-} == schema ]]; then
     shift
   done
   exec "$peers/python/bin/python" "$here/schema_matrix.py" "${arguments[@]}"
+fi
+
+if [[ ${1-} == tasks ]]; then
+  shift
+  "$here/prepare.sh" python
+  arguments=(--build "$build_dir")
+  [[ -d $root/../shared ]] && arguments+=(--shared "$root/../shared")
+  exec "$peers/python/bin/python" "$here/tasks.py" "${arguments[@]}" "$@"
 fi
 
 if [[ ${1-} == catalogs ]]; then
