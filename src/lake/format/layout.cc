@@ -218,8 +218,6 @@ class LayoutProbe {
         layout_.columns[static_cast<size_t>(leaf)] = first;
         return;
       }
-      refusal = fmt::format("column {}: found {}, expected {}", info.path(), Describe(node),
-                            Expected(*info.column));
     } else if (node.is_primitive()) {
       const Status status = CheckLeafType(*schema_.Column(first), ReadAs(info), {});
       if (status.ok()) {
@@ -227,7 +225,8 @@ class LayoutProbe {
         return;
       }
       refusal = status.message();
-    } else {
+    }
+    if (refusal.empty()) {
       refusal = fmt::format("column {}: found {}, expected {}", info.path(), Describe(node),
                             Expected(*info.column));
     }
