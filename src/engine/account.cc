@@ -15,6 +15,18 @@ int64_t SumOf(const Reasons& reasons) {
 
 }  // namespace
 
+std::string_view RecordName(otap::Signal signal) {
+  switch (signal) {
+    case otap::Signal::kLogs:
+      return "log records";
+    case otap::Signal::kTraces:
+      return "spans";
+    case otap::Signal::kMetrics:
+      return "metrics";
+  }
+  return "records";
+}
+
 std::vector<std::string> BrokenSums(const SourceAccount& account) {
   std::vector<std::string> broken = account.broken_sums;
   const auto check = [&](std::string_view of, std::string_view law, int64_t left, int64_t right) {

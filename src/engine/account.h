@@ -5,11 +5,15 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "otap/schema.h"
 
 namespace df::engine {
+
+/// Returns what records of a signal are called: "log records", "spans", "metrics".
+std::string_view RecordName(otap::Signal signal);
 
 /// Counts by reason: stable codes, as "unreadable".
 using Reasons = std::map<std::string, int64_t>;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/account.h"
+
 namespace df::nodes::exporters::console {
 namespace {
 
@@ -16,18 +18,6 @@ constexpr std::string_view kGreen = "\x1b[32m";
 constexpr std::string_view kYellow = "\x1b[33m";
 constexpr std::string_view kBlue = "\x1b[34m";
 constexpr std::string_view kCyan = "\x1b[36m";
-
-std::string_view RecordName(otap::Signal signal) {
-  switch (signal) {
-    case otap::Signal::kLogs:
-      return "log records";
-    case otap::Signal::kTraces:
-      return "spans";
-    case otap::Signal::kMetrics:
-      return "metrics";
-  }
-  return "";
-}
 
 std::string_view ColorOf(std::string_view first_word, std::string_view line) {
   if (first_word == "resource") {
@@ -116,7 +106,7 @@ void DressLine(std::string_view line, PrettyStyle style, std::string* out) {
 
 std::string Headline(const otap::Batch& batch, int64_t num_printed, PrettyStyle style) {
   std::string line = fmt::format("{}: {} {}", otap::Name(batch.signal()), batch.num_root_rows(),
-                                 RecordName(batch.signal()));
+                                 engine::RecordName(batch.signal()));
   if (batch.signal() == otap::Signal::kMetrics) {
     line += fmt::format(", {} data points", batch.num_items());
   }

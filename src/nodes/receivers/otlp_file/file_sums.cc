@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/account.h"
 #include "nodes/receivers/otlp_file/request_reader.h"
 #include "otlp/request_file.h"
 
@@ -16,18 +17,6 @@ namespace {
 
 /// Problems that are named one by one.
 constexpr size_t kMostProblems = 100;
-
-std::string_view RecordName(otap::Signal signal) {
-  switch (signal) {
-    case otap::Signal::kLogs:
-      return "log records";
-    case otap::Signal::kTraces:
-      return "spans";
-    case otap::Signal::kMetrics:
-      return "metrics";
-  }
-  return "records";
-}
 
 bool IsJson(const OtlpFileConfig& config, const std::string& path) {
   return config.format == FileFormat::kByName ? IsJsonName(path)
@@ -87,7 +76,7 @@ void FileSums::OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_it
   (is_refused ? sums.refused : sums.delivered) += batch.num_records;
   sums.items_refused += num_items_refused;
   sums.items_delivered += batch.num_items - num_items_refused;
-  batch.file->is_whole = batch.file->is_whole && !is_refused;
+  batch.file->is_refused = batch.file->is_refused || is_refused;
   --batch.file->num_open;
 }
 
@@ -114,7 +103,8 @@ engine::NodeReport FileSums::Describe() const {
   for (const OpenFilePtr& file : files_) {
     ++account->num_files;
     account->num_bytes += file->size_bytes;
-    const bool is_delivered = file->is_read && file->is_whole && file->num_open == 0;
+    const bool is_delivered =
+        file->is_read && file->is_whole && !file->is_refused && file->num_open == 0;
     account->num_files_delivered += is_delivered ? 1 : 0;
     account->has_listed_all = account->has_listed_all && file->is_read && file->is_whole;
     if (!is_delivered &&
@@ -124,9 +114,10 @@ engine::NodeReport FileSums::Describe() const {
                                      .size_bytes = file->size_bytes,
                                      .num_records = std::nullopt,
                                      .num_delivered = 0,
-                                     .reason = !file->is_read    ? "not_read"
-                                               : !file->is_whole ? "unreadable"
-                                                                 : "in_flight"});
+                                     .reason = !file->is_read     ? "not_read"
+                                               : !file->is_whole  ? "unreadable"
+                                               : file->is_refused ? "refused"
+                                                                  : "in_flight"});
     }
   }
   engine::NodeReport report;
@@ -149,7 +140,7 @@ engine::NodeReport FileSums::Describe() const {
     report.num_problems += told.in_flight + sums.read - sums.sent;
     if (sums.read > 0) {
       delivered += fmt::format("{}{} of {} {}", delivered.empty() ? "delivered " : ", ",
-                               sums.delivered, sums.read, RecordName(signal));
+                               sums.delivered, sums.read, engine::RecordName(signal));
     }
     account->signals.push_back(std::move(told));
   }

@@ -20,9 +20,10 @@ namespace df::nodes::receivers::otlp_file {
 struct OpenFile {
   std::string path;
   int64_t size_bytes = 0;
-  int64_t num_open = 0;  ///< batches without an outcome
-  bool is_read = false;  ///< to its end
-  bool is_whole = true;  ///< everything in it was read, and nothing of it refused
+  int64_t num_open = 0;     ///< batches without an outcome
+  bool is_read = false;     ///< to its end
+  bool is_whole = true;     ///< everything in it could be read
+  bool is_refused = false;  ///< something of it was
 };
 using OpenFilePtr = std::shared_ptr<OpenFile>;
 

@@ -176,7 +176,10 @@ TEST_F(FileSumsTest, HoldHoweverABatchEnds) {
   EXPECT_EQ(metrics.delivered, 3);
   EXPECT_EQ(metrics.refused, 3);
   EXPECT_EQ(metrics.items_delivered, 5);
-  EXPECT_FALSE(report.source->has_listed_all);
+  EXPECT_FALSE(report.source->has_listed_all);  // the other file was not taken
+  ASSERT_EQ(report.source->unfinished.size(), 2U);
+  EXPECT_EQ(report.source->unfinished[0].reason, "refused");
+  EXPECT_EQ(report.source->unfinished[1].reason, "not_read");
   EXPECT_THAT(report.lines, Contains("stopped before the end of 1 files"));
   EXPECT_EQ(report.num_problems, 1);
 }

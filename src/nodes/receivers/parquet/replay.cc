@@ -212,18 +212,6 @@ int64_t Replay::TakeNewSkippedFolders() {
 
 namespace {
 
-std::string_view RecordName(otap::Signal signal) {
-  switch (signal) {
-    case otap::Signal::kLogs:
-      return "log records";
-    case otap::Signal::kTraces:
-      return "spans";
-    case otap::Signal::kMetrics:
-      return "metrics";
-  }
-  return "records";
-}
-
 std::vector<engine::NamedCount> Named(const lake::ProblemList& problems) {
   std::vector<engine::NamedCount> named;
   for (const lake::Problem& problem : problems) {
@@ -342,9 +330,10 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
     if (signal.listed == 0) {
       continue;
     }
-    delivered += fmt::format("{}{} of {}{} {}", delivered.empty() ? "delivered " : ", ",
-                             signal.delivered, account.has_listed_all ? "" : "at least ",
-                             signal.listed - signal.selected_out, RecordName(signal.signal));
+    delivered +=
+        fmt::format("{}{} of {}{} {}", delivered.empty() ? "delivered " : ", ", signal.delivered,
+                    account.has_listed_all ? "" : "at least ", signal.listed - signal.selected_out,
+                    engine::RecordName(signal.signal));
     std::string text;
     const auto add = [&](int64_t count, std::string_view what) {
       if (count > 0) {
@@ -414,7 +403,7 @@ void DescribeSelection(const Replay& replay, const lake::ReadReport& report,
     if (signal.listed > 0) {
       selected += fmt::format("{}{} of {} {}", selected.empty() ? "selected " : ", ",
                               signal.listed - signal.selected_out, signal.listed,
-                              RecordName(signal.signal));
+                              engine::RecordName(signal.signal));
     }
   }
   if (replay.search() != nullptr) {
