@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "otap/id_encoding.h"
+#include "otap/misplaced_points.h"
 #include "otap/orphans.h"
 #include "otap/validate.h"
 #include "otap_wire/budget_pool.h"
@@ -247,6 +248,12 @@ arrow::Result<otap::BatchPtr> Consumer::MakeBatch(const BatchArrowRecords& messa
   ARROW_ASSIGN_OR_RAISE(otap::BatchPtr batch,
                         otap::DropOrphans(builder.Build(), &stats_.orphans_dropped));
   ARROW_RETURN_NOT_OK(otap::Validate(*batch));
+  otap::MisplacedPoints misplaced;
+  ARROW_ASSIGN_OR_RAISE(batch, otap::DropMisplacedPoints(batch, &misplaced));
+  for (const auto& [where, num_points] : misplaced) {
+    stats_.points_dropped += num_points;
+  }
+  stats_.unknown_codes += otap::CountUnknownCodes(*batch);
   return batch;
 }
 

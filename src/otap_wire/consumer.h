@@ -30,6 +30,8 @@ struct ConsumerLimits {
 struct ConsumerStats {
   int64_t messages = 0;         ///< that gave a batch
   int64_t orphans_dropped = 0;  ///< rows whose parent is not in their batch
+  int64_t points_dropped = 0;   ///< that their metric has no place for
+  int64_t unknown_codes = 0;    ///< types of values and metrics that are not known
 };
 
 /// Reads the messages of one stream of a client, in order. Shape: schemas and dictionaries live

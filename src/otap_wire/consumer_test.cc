@@ -144,6 +144,31 @@ TEST_F(ConsumerTest, ANullBodyTypeIsAnEmptyBody) {
   EXPECT_EQ(static_cast<const arrow::UInt8Array&>(*bodies.field(0)).Value(2), 0);
 }
 
+TEST_F(ConsumerTest, PointsWithoutAPlaceAndUnknownTypesAreCounted) {
+  const auto read_as = [&](const std::string& metric_type, ConsumerStats* stats) {
+    Consumer metrics(otap::Signal::kMetrics);
+    const auto points = Record(*Table({{"parent_id", arrow::uint16(), "[0, 0, 1]"}}));
+    const auto root = Record(*Table({{"id", arrow::uint16(), "[0, 1]", "plain"},
+                                     {"metric_type", arrow::uint8(), "[" + metric_type + ", 1]"},
+                                     {"name", arrow::utf8(), R"(["m", "n"])"}}));
+    const auto read =
+        metrics.Consume(BatchArrowRecords{1, {{"0", 10, root}, {"1", 11, points}}, {}});
+    EXPECT_TRUE(read.ok()) << read.status();
+    *stats = metrics.stats();
+    return read.ok() ? (*read)->num_items() : -1;
+  };
+  ConsumerStats stats;
+  EXPECT_EQ(read_as("2", &stats), 3);
+  EXPECT_EQ(stats.points_dropped, 0);
+  EXPECT_EQ(stats.unknown_codes, 0);
+  EXPECT_EQ(read_as("3", &stats), 1);
+  EXPECT_EQ(stats.points_dropped, 2);
+  EXPECT_EQ(stats.unknown_codes, 0);
+  EXPECT_EQ(read_as("77", &stats), 1);
+  EXPECT_EQ(stats.points_dropped, 2);
+  EXPECT_EQ(stats.unknown_codes, 1);
+}
+
 TEST_F(ConsumerTest, LargeListsBecomeLists) {
   Consumer metrics(otap::Signal::kMetrics);
   const auto points =

@@ -7,7 +7,7 @@
 #include <arrow/array/array_primitive.h>
 #include <fmt/format.h>
 
-#include "lake/read/misplaced_points.h"
+#include "otap/misplaced_points.h"
 
 namespace df::lake {
 namespace {
@@ -72,7 +72,7 @@ void ExpectedChildren::Begin(const RootRows& rows, const IdMap& map) {
       const auto& types = static_cast<const arrow::UInt8Array&>(*values);
       for (int64_t row = 0; row < rows.num_rows; ++row) {
         if (types.IsValid(rows.offset + row)) {
-          const auto table = PointsOfType(types.Value(rows.offset + row));
+          const auto table = otap::PointsOfType(types.Value(rows.offset + row));
           points_of_row_[static_cast<size_t>(row)] =
               table.has_value() ? static_cast<uint8_t>(*table) : kNoTable;
         }

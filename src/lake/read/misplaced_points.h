@@ -3,14 +3,12 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "lake/read/payload.h"
 #include "lake/report/read_report.h"
+#include "otap/misplaced_points.h"
 #include "otap/schema.h"
 
 namespace df::lake {
@@ -31,11 +29,7 @@ class MisplacedPoints {
 
  private:
   std::array<int64_t, otap::kTableCount> num_left_out_{};  ///< of the payload in hand
-  /// By table and type of the metric.
-  std::map<std::pair<otap::TableKind, uint8_t>, int64_t> misplaced_;
+  otap::MisplacedPoints misplaced_;
 };
-
-/// Returns the table in which metrics of a type have their data points, or nothing.
-std::optional<otap::TableKind> PointsOfType(uint8_t metric_type);
 
 }  // namespace df::lake

@@ -24,6 +24,12 @@ constexpr telemetry::Instrument kLateOutcomes = {
 constexpr telemetry::Instrument kOrphans = {
     telemetry::InstrumentKind::kCounter, "df.receiver.otap.orphans", "{row}",
     "Rows left out because their parent was not in their batch"};
+constexpr telemetry::Instrument kMisplaced = {
+    telemetry::InstrumentKind::kCounter, "df.receiver.otap.misplaced", "{datapoint}",
+    "Data points left out because their metric has no place for them"};
+constexpr telemetry::Instrument kUnknownCodes = {
+    telemetry::InstrumentKind::kCounter, "df.receiver.otap.codes.unknown", "{row}",
+    "Types of values and metrics that are not known: OTLP has them empty"};
 constexpr telemetry::Instrument kUnknownFields = {
     telemetry::InstrumentKind::kCounter, "df.receiver.otap.fields.unknown", "{field}",
     "Fields of messages that are not known, left out"};
@@ -88,6 +94,8 @@ StreamService::StreamService(const ServiceSettings& settings, engine::Effects* e
   streams_ = &metrics.AddGauge(kStreams);
   late_outcomes_ = &metrics.AddCounter(kLateOutcomes);
   orphans_ = &metrics.AddCounter(kOrphans);
+  misplaced_ = &metrics.AddCounter(kMisplaced);
+  unknown_codes_ = &metrics.AddCounter(kUnknownCodes);
   unknown_fields_ = &metrics.AddCounter(kUnknownFields);
   received_bytes_ = &metrics.AddCounter(kReceivedBytes);
   for (size_t i = 0; i < kNumRejections; ++i) {
@@ -153,6 +161,25 @@ runtime::Task<> StreamService::ReadAll(Session* session, MessageStream* stream) 
   session->changed.Notify();
 }
 
+void StreamService::CountLosses(const otap_wire::ConsumerStats& before,
+                                const otap_wire::ConsumerStats& after) {
+  const int64_t num_orphans = after.orphans_dropped - before.orphans_dropped;
+  const int64_t num_misplaced = after.points_dropped - before.points_dropped;
+  const int64_t num_codes = after.unknown_codes - before.unknown_codes;
+  if ((num_misplaced > 0 && num_misplaced_ == 0) || (num_codes > 0 && num_unknown_codes_ == 0)) {
+    LogWarning(
+        "node '{}': {} data points that their metric has no place for were left out, and {} "
+        "types of values and metrics are not known; further ones are counted",
+        effects_->info().node, num_misplaced, num_codes);
+  }
+  orphans_->Add(num_orphans);
+  misplaced_->Add(num_misplaced);
+  unknown_codes_->Add(num_codes);
+  num_orphans_ += num_orphans;
+  num_misplaced_ += num_misplaced;
+  num_unknown_codes_ += num_codes;
+}
+
 /// Returns false when nothing more can be read after this message.
 runtime::Task<bool> StreamService::Take(Session* session, std::string bytes) {
   const auto message = otap_wire::ReadBatchArrowRecords(bytes);
@@ -163,11 +190,9 @@ runtime::Task<bool> StreamService::Take(Session* session, std::string bytes) {
   }
   const int64_t batch_id = message->batch_id;
   // What is refused below is read first: later messages build on its dictionaries.
-  const int64_t orphans_before = session->consumer.stats().orphans_dropped;
+  const otap_wire::ConsumerStats before = session->consumer.stats();
   Result<df::otap::BatchPtr> batch = session->consumer.Consume(*message);
-  const int64_t num_orphans = session->consumer.stats().orphans_dropped - orphans_before;
-  orphans_->Add(num_orphans);
-  num_orphans_ += num_orphans;
+  CountLosses(before, session->consumer.stats());
   if (message->num_unknown_fields > 0 && num_unknown_fields_ == 0) {
     LogWarning("node '{}': {}; further ones are counted", effects_->info().node,
                message->first_unknown_field);
@@ -291,11 +316,20 @@ void StreamService::AddTo(engine::NodeReport* report) const {
     report->lines.push_back(
         fmt::format("left out {} rows whose parent was not in their batch", num_orphans_));
   }
+  if (num_misplaced_ > 0) {
+    report->lines.push_back(
+        fmt::format("left out {} data points that their metric has no place for", num_misplaced_));
+  }
+  if (num_unknown_codes_ > 0) {
+    report->lines.push_back(fmt::format(
+        "{} types of values and metrics are not known: OTLP has them empty", num_unknown_codes_));
+  }
   if (num_unknown_fields_ > 0) {
     report->lines.push_back(
         fmt::format("left out {} fields of messages that are not known", num_unknown_fields_));
   }
-  report->num_problems += num_lost_ + num_orphans_ + num_unknown_fields_;
+  report->num_problems +=
+      num_lost_ + num_orphans_ + num_misplaced_ + num_unknown_codes_ + num_unknown_fields_;
 }
 
 telemetry::Counter* StreamService::AnswersOf(StatusCode code) {

@@ -67,6 +67,8 @@ class StreamService final : public engine::CompletionHandler {
   runtime::Task<> ReadAll(Session* session, MessageStream* stream);
   runtime::Task<bool> Take(Session* session, std::string bytes);
   runtime::Task<> SendOn(Session* session, int64_t batch_id, df::otap::BatchPtr batch);
+  /// Counts what a message has lost, and names the first losses in the log.
+  void CountLosses(const otap_wire::ConsumerStats& before, const otap_wire::ConsumerStats& after);
   void Reject(Session* session, Rejection rejection, const std::string& reason);
   void Answer(Session* session, int64_t batch_id, otap_wire::StatusCode code, std::string message);
   /// Answers a batch in flight and forgets it.
@@ -89,12 +91,16 @@ class StreamService final : public engine::CompletionHandler {
   int64_t num_rejected_ = 0;
   std::string first_rejection_;
   int64_t num_orphans_ = 0;
+  int64_t num_misplaced_ = 0;
+  int64_t num_unknown_codes_ = 0;
   int64_t num_unknown_fields_ = 0;
   int64_t num_lost_ = 0;  ///< refused after their clients had been told that they were taken
   std::string first_lost_;
   telemetry::Gauge* streams_;
   telemetry::Counter* late_outcomes_;
   telemetry::Counter* orphans_;
+  telemetry::Counter* misplaced_;
+  telemetry::Counter* unknown_codes_;
   telemetry::Counter* unknown_fields_;
   telemetry::Counter* received_bytes_;
   std::array<telemetry::Counter*, kNumRejections> rejections_{};
