@@ -258,6 +258,7 @@ int Replay(const PipelineFlags& flags) {
     std::signal(SIGPIPE, SIG_DFL);
   }
   RunFlags run = RunFlagsOf(flags, *destination);
+  run.exits_by_signal = true;
   run.finds_nothing_when_none_is_sent = !flags.follows && flags.resume.empty();
   run.document.source = PipelineSource(*source, {destination->node, destination->config},
                                        destination->is_network && destination->folder.empty());

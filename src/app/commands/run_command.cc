@@ -238,8 +238,7 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
     LogError("the summary is lost: {}", printed.message());
   }
   int exit_code = ExitCode(result, flags.allows_incomplete);
-  if (flags.answer == RunAnswer::kDelivery && result.signal.has_value() &&
-      exit_code == kExitIncomplete) {
+  if (flags.exits_by_signal && result.signal.has_value() && exit_code == kExitIncomplete) {
     exit_code = kExitOfSignal + *result.signal;  // stopped before its end, as a shell says it
   } else if (flags.finds_nothing_when_none_is_sent && exit_code == kExitClean &&
              HasSentNothing(result)) {

@@ -30,6 +30,8 @@ struct RunFlags {
   RunAnswer answer = RunAnswer::kSummary;
   /// Ends with kExitNothingFound where nothing of an archive was wanted.
   bool finds_nothing_when_none_is_sent = false;
+  /// A signal before the end gives its exit code, as a shell says it.
+  bool exits_by_signal = false;
   std::string receipt;
   std::string log_level;
   std::string log_format = "text";
