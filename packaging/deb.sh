@@ -16,6 +16,7 @@ mkdir -p "$root"/usr/lib/df_engine "$root"/usr/bin "$root"/usr/share "$root"/DEB
 cp -a "$tree/bin" "$tree/lib" "$root/usr/lib/df_engine/"
 ln -s ../lib/df_engine/bin/df_engine "$root/usr/bin/df_engine"
 cp -a "$tree/share/." "$root/usr/share/"
+install -D -m 644 "$tree/share/doc/df_engine/LICENSE" "$root/usr/share/doc/df-engine/copyright"
 install -D -m 644 "$here/df_engine.service" "$root/lib/systemd/system/df_engine.service"
 install -D -m 644 "$here/df_engine.yaml" "$root/etc/df_engine/df_engine.yaml"
 
@@ -24,6 +25,8 @@ mkdir -p "$root"/usr/share/bash-completion/completions "$root"/usr/share/zsh/ven
   "$root"/usr/share/fish/vendor_completions.d
 "$engine" completion bash >"$root/usr/share/bash-completion/completions/df_engine"
 "$engine" completion zsh >"$root/usr/share/zsh/vendor-completions/_df_engine"
+# Loaded by its name it has to do its work at once.
+echo '[[ $zsh_eval_context[-1] == loadautofunc ]] && _df_engine "$@"' >>"$root/usr/share/zsh/vendor-completions/_df_engine"
 "$engine" completion fish >"$root/usr/share/fish/vendor_completions.d/df_engine.fish"
 
 # A manual page out of what a command says of itself.
