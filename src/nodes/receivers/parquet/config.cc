@@ -156,7 +156,7 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                     "going on where an earlier run has ended"),
       config::Bool("digest", &ParquetReceiverConfig::digest,
                    "have the receipt say by a digest of items what was delivered, for verify; "
-                   "takes about as much CPU time again"),
+                   "takes some microseconds of CPU time an item"),
       config::OptionalGroup("select", &ParquetReceiverConfig::select, select::SelectFields(),
                             "which records are wanted; all of them without it"),
   };
