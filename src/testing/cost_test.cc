@@ -39,7 +39,8 @@ TEST(Cost, CountsSquaresThatTakeNoMemory) {
       }
     };
   };
-  EXPECT_THAT(WhyNotLinear(1000, compare), HasSubstr("s of CPU"));
+  // So many that what clocks may add does not hide them on a fast machine.
+  EXPECT_THAT(WhyNotLinear(3000, compare), HasSubstr("s of CPU"));
 }
 
 }  // namespace
