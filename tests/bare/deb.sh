@@ -43,11 +43,12 @@ notified=$root/var/lib/df_engine/notified
 python3 - "$root/run/notify" "$notified" <<'PYTHON' &
 import os, socket, sys
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+os.umask(0)
 listener.bind(sys.argv[1])
-os.chmod(sys.argv[1], 0o777)
 while True:
+    message = listener.recv(4096)
     with open(sys.argv[2], "ab") as told:
-        told.write(listener.recv(4096) + b"\n")
+        told.write(message + b"\n")
 PYTHON
 listener=$!
 trap 'kill "$listener" 2>/dev/null || true; finish' EXIT

@@ -60,7 +60,7 @@ for file in usr/bin/df_engine lib/systemd/system/df_engine.service etc/df_engine
   usr/share/man/man1/df_engine.1.gz usr/share/man/man1/df_engine-replay.1.gz usr/share/doc/df_engine/LICENSE; do
   [[ -s debian/$file ]] || fail "the package lacks $file"
 done
-env -i HOME="$work" debian/usr/bin/df_engine validate -c debian/etc/df_engine/df_engine.yaml >"$work/validate.log" 2>&1 || {
+env -i HOME="$work" debian/usr/bin/df_engine validate debian/etc/df_engine/df_engine.yaml >"$work/validate.log" 2>&1 || {
   cat "$work/validate.log" >&2
   fail "the document of the service is wrong"
 }
