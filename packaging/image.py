@@ -105,7 +105,7 @@ def main():
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content), **more}
 
     layer = make_layer(tree)
-    packed = gzip.compress(layer, 9, mtime=0)
+    packed = gzip.compress(layer, 6, mtime=0)
     labels = {"org.opencontainers.image.title": "df_engine", "org.opencontainers.image.version": version,
               "org.opencontainers.image.licenses": "Apache-2.0"}
     of_machine = {"architecture": ARCHITECTURES[platform.machine()], "os": "linux"}
