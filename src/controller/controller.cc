@@ -117,7 +117,7 @@ void Controller::Follow() {
   }
 }
 
-/// Tells whoever has started the process how far it is.
+/// Calls on_ready and on_ending when their time has come.
 void Controller::TellProgress() {
   if (supervisor_.is_draining() && !std::exchange(has_told_ending_, true) &&
       options_.on_ending != nullptr) {

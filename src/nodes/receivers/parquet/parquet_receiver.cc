@@ -33,8 +33,8 @@ std::mutex& CountersMutex() {
   return mutex;
 }
 
-/// Returns the sum of the items as a server gets them; nothing where they cannot be encoded, which
-/// whoever sends them says.
+/// Returns the sum of the items as a server gets them; nothing where they cannot be encoded: the
+/// exporter says so.
 std::optional<otlp::ItemSum> DigestOf(const otap::Batch& batch) {
   const auto request = otlp::EncodeRequest(batch);
   if (!request.ok()) {
