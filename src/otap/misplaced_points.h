@@ -21,7 +21,7 @@ using MisplacedPoints = std::map<std::pair<TableKind, uint8_t>, int64_t>;
 /// Returns the batch without data points that stand in another table than the type of their metric
 /// says, or whose metric has a type without data or one that is not known, and without what hangs
 /// below them; adds their numbers to `misplaced`. No encoder could send them as points of their
-/// metric. Shape: the same batch when there is none. Needs plain ids. Errors: those of Arrow.
+/// metric. Shape: the same batch when all points fit. Needs plain ids. Errors: those of Arrow.
 /// Cost: O(rows) of metrics and points.
 arrow::Result<BatchPtr> DropMisplacedPoints(const BatchPtr& batch, MisplacedPoints* misplaced);
 

@@ -80,14 +80,16 @@ void FileSums::OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_it
   --batch.file->num_open;
 }
 
-void FileSums::OnProblem(const OpenFilePtr& file, const std::string& message) {
+bool FileSums::OnProblem(const OpenFilePtr& file, const std::string& message) {
   const std::lock_guard lock(mutex_);
   file->is_whole = false;
   ++num_problems_;
-  if (problems_.size() < kMostProblems) {
-    problems_.push_back({.kind = std::string(Name(ErrorKind::kIo)),
-                         .message = fmt::format("{}: {}", PrintableText(file->path), message)});
+  if (problems_.size() >= kMostProblems) {
+    return false;
   }
+  problems_.push_back({.kind = std::string(Name(ErrorKind::kIo)),
+                       .message = fmt::format("{}: {}", PrintableText(file->path), message)});
+  return true;
 }
 
 void FileSums::OnEnd(const OpenFilePtr& file) {

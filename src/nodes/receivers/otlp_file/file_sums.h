@@ -43,15 +43,16 @@ class FileSums final : public engine::NodeShared {
   /// nothing tells.
   static Result<std::shared_ptr<FileSums>> Make(const OtlpFileConfig& config);
 
-  /// Returns a file that nobody has taken; null when there is none.
+  /// Returns the next file that no instance reads; null after the last one.
   OpenFilePtr Take();
 
   void OnRead(const FileBatch& batch);
   void OnSent(const FileBatch& batch);
   /// `is_refused`: at least in part.
   void OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_items_refused);
-  /// Something of the file is not sent.
-  void OnProblem(const OpenFilePtr& file, const std::string& message);
+  /// Something of the file is not sent. Returns whether it is named: those beyond the first are
+  /// counted only.
+  bool OnProblem(const OpenFilePtr& file, const std::string& message);
   void OnEnd(const OpenFilePtr& file);
 
   /// Describes all of it.

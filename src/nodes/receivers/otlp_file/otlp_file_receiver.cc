@@ -33,8 +33,9 @@ bool OtlpFileReceiver::Wants(otap::Signal signal) const {
 
 void OtlpFileReceiver::Fail(const OpenFilePtr& file, const std::string& message) {
   unreadable_->Add(1);
-  sums_->OnProblem(file, message);
-  LogWarning("node '{}': {}: {}", info_.node, PrintableText(file->path), message);
+  if (sums_->OnProblem(file, message)) {
+    LogWarning("node '{}': {}: {}", info_.node, PrintableText(file->path), message);
+  }
 }
 
 bool OtlpFileReceiver::SendRequest(const OpenFilePtr& file, otap::Signal signal, bool is_json,

@@ -202,5 +202,21 @@ TEST_F(FileSumsTest, AFileIsWholeWhenAllOfItWasReadAndTaken) {
   EXPECT_THAT(Describe(*sums).lines, Contains(HasSubstr("a.jsonl: line 3: no")));
 }
 
+TEST_F(FileSumsTest, OfManyProblemsTheFirstAreNamedAndAllCounted) {
+  Write("a.jsonl", "");
+  const auto sums = Make();
+  const OpenFilePtr file = sums->Take();
+  int64_t num_named = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    num_named += sums->OnProblem(file, fmt::format("line {}", i)) ? 1 : 0;
+  }
+  sums->OnEnd(file);
+  const engine::NodeReport report = Describe(*sums);
+  EXPECT_EQ(num_named, 100);
+  EXPECT_EQ(report.source->problems.size(), 100U);
+  EXPECT_EQ(report.num_problems, 5'000);
+  EXPECT_THAT(report.lines, Contains("not read: 4900 more requests"));
+}
+
 }  // namespace
 }  // namespace df::nodes::receivers::otlp_file
