@@ -8,6 +8,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/terminal_line.h"
+
 namespace df {
 namespace {
 
@@ -59,6 +61,22 @@ std::string Show(const LogField::Value& value) {
   }
   return std::visit([](const auto& any) { return Dump(Json(any)); }, value);
 }
+
+/// Standard error, above the line that shows how a run goes.
+class AboveLineSink final : public spdlog::sinks::sink {
+ public:
+  void log(const spdlog::details::log_msg& record) override {
+    StandardErrorLine().Above([&] { inner_.log(record); });
+  }
+  void flush() override { inner_.flush(); }
+  void set_pattern(const std::string& pattern) override { inner_.set_pattern(pattern); }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    inner_.set_formatter(std::move(formatter));
+  }
+
+ private:
+  spdlog::sinks::stderr_color_sink_mt inner_;
+};
 
 int64_t SystemUnixNanos() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -238,7 +256,7 @@ void Log::Flush() {
 }
 
 Log& ProcessLog() {
-  static Log log(std::make_shared<spdlog::sinks::stderr_color_sink_mt>(), SystemUnixNanos, {});
+  static Log log(std::make_shared<AboveLineSink>(), SystemUnixNanos, {});
   return log;
 }
 

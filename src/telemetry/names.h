@@ -81,7 +81,14 @@ inline constexpr Instrument kNodeFailingTime = {
     "Time since which an exporter has delivered nothing, each batch being refused; 0 while it "
     "delivers"};
 
-// Receivers that read rows of files; in the set of their node.
+// Receivers that read files; in the set of their node.
+inline constexpr Instrument kReceiverSizeFound = {
+    kUpDownCounter, "df.receiver.size.found", "By",
+    "Bytes of the files in which something new was found, and of those beside them"};
+inline constexpr Instrument kReceiverSizeWaiting = {
+    kUpDownCounter, "df.receiver.size.waiting", "By",
+    "Of these, the bytes of files whose reading has not begun"};
+// Those that read rows.
 inline constexpr Instrument kReceiverRowsListed = {
     kCounter, "df.receiver.rows.listed", "{row}",
     "Rows of root tables in the files that were taken"};
@@ -226,6 +233,8 @@ inline constexpr std::array kAll = {
     &kNodeOutcomeLatency,
     &kNodeCallDuration,
     &kNodeFailingTime,
+    &kReceiverSizeFound,
+    &kReceiverSizeWaiting,
     &kReceiverRowsListed,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,

@@ -25,6 +25,9 @@ RunFlags RunFlagsOf(const PipelineFlags& flags, const Destination& destination) 
   run.receipt = flags.archive.is_json && flags.receipt.empty() ? "/dev/stdout" : flags.receipt;
   run.log_level = flags.log_level.empty() ? "warning" : flags.log_level;
   run.allows_incomplete = flags.allows_incomplete;
+  run.shows_progress = !flags.archive.is_quiet;
+  run.has_end = !flags.follows;
+  run.has_data_on_stdout = destination.is_stdout;
   if (destination.needs_one_core) {
     run.num_cores = 1;
   } else if (flags.archive.num_threads > 0) {

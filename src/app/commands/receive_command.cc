@@ -101,6 +101,7 @@ int ReceiveCommand(int argc, char** argv) {
                                                           {"roll_when_older_than", "10m"},
                                                           {"target_bytes_per_file", "128MiB"}};
   RunFlags run = RunFlagsOf(flags, *destination);
+  run.shows_progress = false;  // it has no end, and its log says what happens
   run.log_level = !flags.log_level.empty() ? flags.log_level
                   : flags.archive.is_quiet ? "error"
                                            : "info";

@@ -21,6 +21,7 @@
 #include "app/pipeline_plans.h"
 #include "app/print_config.h"
 #include "app/receipt.h"
+#include "app/run_progress.h"
 #include "app/service_manager.h"
 #include "app/standard_output.h"
 #include "app/summary.h"
@@ -229,7 +230,15 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
     admin = std::move(started).ValueUnsafe();
     LogInfo("admin interface on {}", admin->address());
   }
+  std::optional<RunProgress> progress;
+  if (flags.shows_progress) {
+    progress.emplace(&(*running)->metrics(),
+                     RunProgress::Options{.name = NameOf(flags),
+                                          .has_end = flags.has_end,
+                                          .draws = CanDrawProgress(flags.has_data_on_stdout)});
+  }
   const controller::RunResult result = (*running)->Run();
+  progress.reset();
   if (admin != nullptr) {
     admin->Stop();
   }

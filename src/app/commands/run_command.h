@@ -30,6 +30,11 @@ struct RunFlags {
   RunAnswer answer = RunAnswer::kSummary;
   /// Ends with kExitNothingFound where nothing of an archive was wanted.
   bool finds_nothing_when_none_is_sent = false;
+  /// Tells on stderr how it goes. `has_end`: it ends by itself; `has_data_on_stdout`: on a terminal
+  /// the records themselves show it.
+  bool shows_progress = false;
+  bool has_end = true;
+  bool has_data_on_stdout = false;
   /// A signal before the end gives its exit code, as a shell says it.
   bool exits_by_signal = false;
   std::string receipt;

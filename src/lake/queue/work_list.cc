@@ -86,7 +86,7 @@ Result<WorkList::Taken> WorkList::Take() {
     Later later = std::move(later_.front());
     later_.pop_front();
     if (later.due <= clock_()) {
-      queue_.push_back(std::move(later.listing));
+      Enqueue(std::move(later.listing));
     } else {
       later_.push_back(std::move(later));
     }
@@ -99,8 +99,7 @@ Result<WorkList::Taken> WorkList::Take() {
     lock.lock();
   }
   while (!queue_.empty()) {
-    const PartitionListing listing = std::move(queue_.front());
-    queue_.pop_front();
+    const PartitionListing listing = Dequeue();
     lock.unlock();
     std::optional<PartitionWork> work = Prepare(listing);
     if (work.has_value()) {
@@ -224,7 +223,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     if (!is_following() || HasNewFiles(partition) || IsToBeJudged(partition) ||
         seals_.Wants(partition.partition) ||
         (is_bare && IsBareSince(partition, clock_() - follow_.completeness_grace))) {
-      queue_.push_back(std::move(partition));
+      Enqueue(std::move(partition));
     }
   }
   have_roots_ = std::move(have_roots);

@@ -125,6 +125,13 @@ class WorkList {
 
   /// Partitions found and not taken yet.
   int64_t num_waiting() const;
+  /// Bytes of files that work was found in, in all listings, and of those in partitions that are
+  /// not taken yet.
+  struct Sizes {
+    int64_t found_bytes = 0;
+    int64_t waiting_bytes = 0;
+  };
+  Sizes sizes() const;
   /// Calls `visit` with each of them; it does not call the list.
   void VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const;
 
@@ -326,7 +333,11 @@ class WorkList {
   void NameUnownedAttributes(const PartitionFiles& files, const PartitionListing& listing);
 
   std::deque<Returned> returned_;
+  void Enqueue(PartitionListing listing);
+  PartitionListing Dequeue();
+
   std::deque<PartitionListing> queue_;
+  Sizes sizes_;
   std::map<std::string, KnownFile> known_;        ///< by path
   std::map<std::string, Presence> presences_;     ///< by number (or path), size and digest
   std::map<std::string, KnownContent> contents_;  ///< by table, partition, digest and hash

@@ -7,6 +7,19 @@
 #include "lake/queue/work_list.h"
 
 namespace df::lake {
+namespace {
+
+int64_t SizeOf(const PartitionListing& listing) {
+  int64_t size_bytes = 0;
+  for (const auto& table : listing.tables) {
+    for (const FileEntry& entry : table) {
+      size_bytes += entry.size_bytes;
+    }
+  }
+  return size_bytes;
+}
+
+}  // namespace
 
 void WorkList::GiveBack(PartitionWork work, bool is_lost) {
   Returned returned{.work = std::move(work), .records = {}, .is_lost = is_lost};
@@ -148,6 +161,25 @@ int64_t WorkList::num_delivered_before() const {
 int64_t WorkList::num_waiting() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int64_t>(queue_.size() + later_.size());
+}
+
+void WorkList::Enqueue(PartitionListing listing) {
+  const int64_t size_bytes = SizeOf(listing);
+  sizes_.found_bytes += size_bytes;
+  sizes_.waiting_bytes += size_bytes;
+  queue_.push_back(std::move(listing));
+}
+
+PartitionListing WorkList::Dequeue() {
+  PartitionListing listing = std::move(queue_.front());
+  queue_.pop_front();
+  sizes_.waiting_bytes -= SizeOf(listing);
+  return listing;
+}
+
+WorkList::Sizes WorkList::sizes() const {
+  const std::lock_guard lock(mutex_);
+  return sizes_;
 }
 
 void WorkList::VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const {

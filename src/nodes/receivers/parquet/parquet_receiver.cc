@@ -116,6 +116,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
         telemetry::names::kReceiverErrors,
         {{std::string(telemetry::names::kErrorKind), std::string(kErrorKindNames[kind])}});
   }
+  if (info_.instance_index == 0) {
+    found_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeFound);
+    waiting_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeWaiting);
+  }
   if (!replay_->store()->is_local()) {
     const std::lock_guard lock(CountersMutex());
     requests_.emplace(&effects.metrics());
@@ -331,6 +335,11 @@ void ParquetReceiver::CountFindings() {
 }
 
 void ParquetReceiver::OnCollect() {
+  if (found_size_ != nullptr) {
+    const lake::WorkList::Sizes sizes = replay_->work_list().sizes();
+    found_size_->Set(sizes.found_bytes);
+    waiting_size_->Set(sizes.waiting_bytes);
+  }
   const std::lock_guard lock(CountersMutex());
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());

@@ -124,6 +124,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
+  telemetry::Gauge* found_size_ = nullptr;          ///< of one instance: they share the list
+  telemetry::Gauge* waiting_size_ = nullptr;        ///< likewise
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 
