@@ -44,6 +44,8 @@ class Archive {
 
   const ArchiveOptions& options() const { return options_; }
   storage::Store& store() { return *store_; }
+  const std::shared_ptr<storage::Store>& shared_store() const { return store_; }
+  const lake::ReadOptions& read_options() const { return read_; }
   const std::string& base() const { return store_->uri().path; }
   const std::vector<lake::PartitionWork>& partitions() const { return partitions_; }
 

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "app/commands/archive_flags.h"
+#include "app/commands/archive_follower.h"
 #include "app/commands/exit_codes.h"
 #include "app/commands/kept_records.h"
 #include "app/commands/records.h"
@@ -28,6 +32,9 @@ constexpr int64_t kMostWindows = 4'096;
 constexpr int64_t kFirstRows = 4;
 constexpr int64_t kFewestRows = 1'000;
 constexpr int64_t kGrowth = 4;
+/// How long an archive that is followed is left alone between two looks.
+constexpr std::chrono::milliseconds kFollowInterval{1'000};
+constexpr std::chrono::milliseconds kFollowIntervalOfStores{5'000};
 
 struct Flags {
   ArchiveFlags archive;
@@ -36,6 +43,7 @@ struct Flags {
   bool wants_first = false;
   bool wants_last = false;
   bool is_verbose = false;
+  bool follows = false;
 };
 
 struct Kind {
@@ -44,16 +52,16 @@ struct Kind {
   std::string_view records;  ///< what it prints
 };
 
-/// "all" or a number of records from 1 on.
-Result<int64_t> ReadCount(const std::string& text) {
+/// "all" or a number of records, at least `least`.
+Result<int64_t> ReadCount(const std::string& text, int64_t least) {
   int64_t count = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), count);
   if (text == "all") {
     return KeptRecords::kAll;
   }
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || count < 1) {
-    return Status::Invalid(
-        fmt::format("-n: found '{}', expected a number from 1 on, or 'all'", PrintableText(text)));
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || count < least) {
+    return Status::Invalid(fmt::format("-n: found '{}', expected a number from {} on, or 'all'",
+                                       PrintableText(text), least));
   }
   return count;
 }
@@ -118,6 +126,57 @@ Status PrintSome(Archive* archive, const RecordFields& fields, RecordStyle style
   return Status::OK();
 }
 
+/// Waits until a time, or until nobody reads the answer any more. Returns whether somebody does.
+bool WaitForReader(std::chrono::system_clock::time_point until) {
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::system_clock::now());
+    if (left.count() <= 0) {
+      return true;
+    }
+    // No event is asked for: a pipe without a reader is an error, and is told all the same.
+    pollfd answer{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+    const int64_t at_most = std::min<int64_t>(left.count(), kFollowInterval.count());
+    if (poll(&answer, 1, static_cast<int>(at_most)) > 0 && (answer.revents & POLLERR) != 0) {
+      return false;
+    }
+  }
+}
+
+/// Prints what comes, until nobody reads it any more. Records that come together stand in the order
+/// of their times. Returns whether something was missing.
+Result<bool> Follow(const std::string& command, ArchiveFollower* follower,
+                    const RecordFields& fields, RecordStyle style, AnswerWriter* answer) {
+  bool is_incomplete = false;
+  std::unique_ptr<KeptRecords> kept;
+  const auto print = [&]() -> Status {
+    if (kept != nullptr) {
+      for (const std::string& text : kept->Take()) {
+        ARROW_RETURN_NOT_OK(answer->Add(text));
+      }
+    }
+    kept = std::make_unique<KeptRecords>(fields, style, TimeOrder::kOldestFirst, KeptRecords::kAll);
+    return answer->Flush();
+  };
+  ARROW_RETURN_NOT_OK(print());
+  while (!answer->has_no_reader()) {
+    ARROW_ASSIGN_OR_RAISE(const auto again, follower->ReadNew([&](const lake::Payload& payload) {
+      ARROW_RETURN_NOT_OK(kept->Add(payload));
+      return kept->num_kept() < kRowsAtATime ? Status::OK() : print();
+    }));
+    ARROW_RETURN_NOT_OK(print());
+    for (const std::string& problem : follower->TakeProblems()) {
+      is_incomplete = true;
+      // When stderr cannot be written, the exit code has to do.
+      const Status ignored = PrintTo(stderr, fmt::format("{}: incomplete: {}\n", command, problem));
+    }
+    if (!WaitForReader(again)) {
+      break;
+    }
+  }
+  return is_incomplete;
+}
+
 std::string Remark(const Kind& kind, const Flags& flags, const Found& found, const Archive& archive,
                    std::chrono::nanoseconds elapsed) {
   int64_t num_rows = 0;
@@ -137,7 +196,7 @@ std::string Remark(const Kind& kind, const Flags& flags, const Found& found, con
 int Print(const Kind& kind, const Flags& flags) {
   const std::string command = fmt::format("df_engine {}", kind.name);
   const auto begin = std::chrono::steady_clock::now();
-  const auto count = ReadCount(flags.count);
+  const auto count = ReadCount(flags.count, flags.follows ? 0 : 1);
   if (!count.ok()) {
     return FailCommand(command, count.status());
   }
@@ -148,6 +207,15 @@ int Print(const Kind& kind, const Flags& flags) {
   const auto fields = RecordFields::Make(kind.signal);
   if (!fields.ok()) {
     return FailCommand(command, fields.status());
+  }
+  std::unique_ptr<ArchiveFollower> follower;
+  if (flags.follows) {
+    auto made = ArchiveFollower::Make(
+        archive->get(), (*archive)->store().is_local() ? kFollowInterval : kFollowIntervalOfStores);
+    if (!made.ok()) {
+      return FailCommand(command, made.status());
+    }
+    follower = *std::move(made);
   }
   const RecordStyle style{.form = flags.archive.is_json ? RecordForm::kJson
                                   : flags.is_verbose    ? RecordForm::kDetailed
@@ -160,7 +228,7 @@ int Print(const Kind& kind, const Flags& flags) {
     status = PrintAll(archive->get(), *fields, style, &answer, &found.num_printed);
     found.num_matching = found.num_printed;
     found.has_read_all = !answer.has_no_reader();
-  } else {
+  } else if (*count > 0) {
     status = PrintSome(archive->get(), *fields, style,
                        flags.wants_first ? TimeOrder::kOldestFirst : TimeOrder::kNewestFirst,
                        *count, &answer, &found);
@@ -169,7 +237,14 @@ int Print(const Kind& kind, const Flags& flags) {
   if (!status.ok()) {
     return FailCommand(command, status);
   }
-  const bool is_incomplete = PrintProblems(command, **archive, flags.archive.is_quiet);
+  bool is_incomplete = PrintProblems(command, **archive, flags.archive.is_quiet);
+  if (follower != nullptr) {
+    const auto followed = Follow(command, follower.get(), *fields, style, &answer);
+    if (!followed.ok()) {
+      return FailCommand(command, followed.status());
+    }
+    return is_incomplete || *followed ? kExitIncomplete : kExitClean;
+  }
   if (!answer.has_no_reader()) {
     PrintRemark(flags.archive,
                 Remark(kind, flags, found, **archive, std::chrono::steady_clock::now() - begin));
@@ -189,6 +264,10 @@ int Run(const Kind& kind, int argc, char** argv) {
       ->type_name("N");
   CLI::Option* first = command.add_flag("--first", flags.wants_first, "The first ones by time");
   command.add_flag("--last", flags.wants_last, "The last ones by time: the default")
+      ->excludes(first);
+  command
+      .add_flag("-f,--follow", flags.follows,
+                "Go on with records of files that come, until stopped")
       ->excludes(first);
   command.add_flag("-v,--verbose", flags.is_verbose,
                    "Print every field and attribute on a line of its own");
