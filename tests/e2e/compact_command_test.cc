@@ -1,9 +1,12 @@
 // Partitions that become others: what an archive holds stays the same, whenever the process ends.
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,6 +24,7 @@
 #include <unistd.h>
 
 #include "engine_process.h"
+#include "http_server.h"
 #include "tree_files.h"
 
 namespace df::e2e {
@@ -330,6 +334,50 @@ TEST_F(CompactCommandTest, AKillAtAnyMomentChangesNothing) {
     ASSERT_EQ(FilesOf(lake(), "logs").size(), 1U);
   }
   EXPECT_GT(num_killed, num_kills * 3 / 4);
+}
+
+TEST_F(CompactCommandTest, AReplayThatHasBegunReadsWhatItHasListed) {
+  // A server that has no answer until it is told to.
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_open = false;
+  bool is_asked = false;
+  HttpServer server([&](std::string_view, std::string_view) -> std::string {
+    std::unique_lock lock(mutex);
+    is_asked = true;
+    changed.notify_all();
+    changed.wait(lock, [&] { return is_open; });
+    return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  });
+  const fs::path replaying = folder_.path() / "replaying";
+  fs::create_directory(replaying);
+  EngineProcess replay(replaying, {.arguments = {"replay", lake().string(), "--to",
+                                                 fmt::format("http://127.0.0.1:{}", server.port()),
+                                                 "--no-cache", "--threads", "1"}});
+  {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(60), [&] { return is_asked; }));
+  }
+  const Ran ran = Compact();
+  EXPECT_EQ(ran.exit_code, 0) << ran.log;
+  EXPECT_THAT(ran.log, HasSubstr("the archive is being read: "));
+  {
+    const std::lock_guard lock(mutex);
+    is_open = true;
+    changed.notify_all();
+  }
+  EXPECT_EQ(replay.Wait(), 0) << replay.Log();
+  EXPECT_THAT(replay.Log(), HasSubstr("delivered 360 logs, 360 spans, "));
+  EXPECT_TRUE(IsSame(Small()));
+  // The next one removes what nobody reads any more.
+  const auto num_aside = [&] {
+    const fs::directory_iterator entries(lake() / "_compactions");
+    return std::count_if(begin(entries), end(entries),
+                         [](const auto& entry) { return entry.path().extension() == ".aside"; });
+  };
+  EXPECT_GT(num_aside(), 0);
+  EXPECT_EQ(Compact().exit_code, 0);
+  EXPECT_EQ(num_aside(), 0);
 }
 
 }  // namespace

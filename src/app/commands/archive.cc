@@ -94,6 +94,9 @@ Archive::~Archive() {
 Status Archive::MakeList() {
   ARROW_ASSIGN_OR_RAISE(storage::StoreUri uri, storage::ParseStoreUri(options_.path.base));
   ARROW_ASSIGN_OR_RAISE(store_, storage::Store::Make(std::move(uri)));
+  if (options_.holds_base) {
+    hold_.emplace(*store_, base());  // before anything is listed
+  }
   wishes_ = options_.wishes;
   read_.signals = options_.signals;
   read_.memory_limit_bytes = options_.memory_limit_bytes;

@@ -11,6 +11,7 @@
 #include "app/commands/archive_path.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "lake/catalog/set_aside.h"
 #include "lake/queue/work_list.h"
 #include "lake/read/payload.h"
 #include "select/selector.h"
@@ -25,6 +26,9 @@ struct ArchiveOptions {
   std::string cache;  ///< a local directory that keeps footers from run to run; "": none
   int num_threads = 1;
   int64_t memory_limit_bytes = 256_MiB;
+  /// Compactions set aside what they take away while the archive is open. False for the one who
+  /// compacts.
+  bool holds_base = true;
 };
 
 /// A row group of records or data points, by its statistics.
@@ -95,6 +99,7 @@ class Archive {
   std::shared_ptr<storage::Store> store_;
   lake::ReadOptions read_;
   std::shared_ptr<lake::FooterCache> cache_;
+  std::optional<lake::BaseHold> hold_;
   std::unique_ptr<lake::WorkList> list_;
   std::vector<lake::PartitionWork> partitions_;  ///< sorted by partition
   select::Wishes wishes_;                        ///< with the traces that trace.any has found

@@ -110,7 +110,7 @@ std::optional<int> ParseCommandLine(CLI::App* command, int argc, char** argv) {
 
 Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,
                                              const SelectionFlags& selection,
-                                             std::vector<otap::Signal> signals) {
+                                             std::vector<otap::Signal> signals, bool holds_base) {
   ARROW_ASSIGN_OR_RAISE(ArchivePath path, ResolvePath(flags.path));
   const std::vector<otap::Signal> common = Common(path.signals, signals);
   if (common.empty()) {
@@ -124,6 +124,7 @@ Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,
                          .cache = flags.has_no_cache    ? ""
                                   : flags.cache.empty() ? DefaultCacheFolder()
                                                         : flags.cache};
+  options.holds_base = holds_base;
   options.num_threads =
       flags.num_threads > 0 ? flags.num_threads : static_cast<int>(runtime::AllowedCores().size());
   if (!flags.memory_limit.empty()) {

@@ -39,7 +39,8 @@ void AddColorFlag(CLI::App* command, ArchiveFlags* flags);
 /// stderr. Errors: as ResolvePath, ReadSelectionFlags and Archive::Open.
 Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,
                                              const SelectionFlags& selection,
-                                             std::vector<otap::Signal> signals);
+                                             std::vector<otap::Signal> signals,
+                                             bool holds_base = true);
 
 /// Parses a command line. Returns nothing when the command may go on, else the exit code of what
 /// was asked for (help) or is wrong, which has been printed.

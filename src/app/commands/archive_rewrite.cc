@@ -1,5 +1,6 @@
 #include "app/commands/archive_rewrite.h"
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -21,6 +22,10 @@ namespace df::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Whoever follows an archive holds it for as long as he does, and reads what he has listed within
+/// this time.
+constexpr std::chrono::nanoseconds kReadFor = std::chrono::hours(1);
 
 /// Says why a file is not the one that was read, or not the only name of it; "" for nothing.
 std::string WhyChanged(const fs::path& path, const lake::FileEntry& entry) {
@@ -86,6 +91,7 @@ Status Lock(const std::string& base, ArchiveToRewrite* lock, std::vector<std::st
         fmt::format("of compactions that had ended early {} were finished and {} taken back",
                     recovered.finished, recovered.taken_back));
   }
+  lock->journal->RemoveSetAside(NowNanos() - kReadFor.count());
   ARROW_ASSIGN_OR_RAISE(const int64_t num_stale, lock->store->RemoveStale());
   if (num_stale > 0) {
     remarks->push_back(
@@ -126,8 +132,19 @@ Result<ArchiveToRewrite> OpenForRewriting(const std::string& command, const Arch
       PrintRemark(flags, fmt::format("{}: {}", command, remark));
     }
   }
-  ARROW_ASSIGN_OR_RAISE(target.archive, OpenArchive(flags, {}, {}));
+  ARROW_ASSIGN_OR_RAISE(target.archive, OpenArchive(flags, {}, {}, /*holds_base=*/false));
   return target;
+}
+
+void TellSetAside(const std::string& command, const ArchiveFlags& flags,
+                  const lake::CompactionJournal& journal) {
+  if (journal.num_set_aside() > 0) {
+    PrintRemark(flags,
+                fmt::format("{}: the archive is being read: {} were set aside in {}/, and go with "
+                            "the next compaction or pruning",
+                            command, ShowCountOf(journal.num_set_aside(), "old file"),
+                            lake::kCompactionsFolder));
+  }
 }
 
 std::string WhyInUse(const std::string& base, const lake::PartitionWork& partition) {

@@ -27,6 +27,10 @@ struct ArchiveToRewrite {
 Result<ArchiveToRewrite> OpenForRewriting(const std::string& command, const ArchiveFlags& flags,
                                           bool is_only_looked_at);
 
+/// Says on stderr what was not removed because somebody is reading it.
+void TellSetAside(const std::string& command, const ArchiveFlags& flags,
+                  const lake::CompactionJournal& journal);
+
 /// Says why files of a partition must not be removed now: another program works on them, or they
 /// have other names. "" for nothing.
 std::string WhyInUse(const std::string& base, const lake::PartitionWork& partition);

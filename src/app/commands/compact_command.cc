@@ -214,6 +214,9 @@ int Compact(const Flags& flags) {
     }
     target->journal->ForgetBefore(NowNanos() - kRememberedNanos);
   }
+  if (target->journal != nullptr) {
+    TellSetAside(name, flags.archive, *target->journal);
+  }
   const bool has_problems = PrintProblems(name, archive, flags.archive.is_quiet);
   const int code =
       PrintAnswer(flags.archive.is_json ? JsonOf(outcome, flags, archive) : TextOf(outcome, flags));

@@ -178,6 +178,9 @@ int Prune(const Flags& flags) {
       return FailCommand(name, status);
     }
   }
+  if (target->journal != nullptr) {
+    TellSetAside(name, flags.archive, *target->journal);
+  }
   const bool has_problems = PrintProblems(name, *target->archive, flags.archive.is_quiet);
   const int code = PrintAnswer(flags.archive.is_json ? JsonOf(outcome, flags, *target->archive)
                                                      : TextOf(outcome, flags));

@@ -11,6 +11,7 @@
 #include "lake/catalog/event_times.h"
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/schema_registry.h"
+#include "lake/catalog/set_aside.h"
 #include "storage/store_failure.h"
 
 namespace df::lake {
@@ -68,14 +69,34 @@ std::string FullPath(const std::string& base, const std::string& path) {
   return base.empty() || base.back() == '/' ? base + path : base + "/" + path;
 }
 
+namespace {
+
+/// Opens a file of a listing, also where a compaction has set it aside since.
+Result<std::shared_ptr<TableFile>> OpenListed(storage::Store& store, const std::string& base,
+                                              const FileEntry& entry, otap::TableKind kind,
+                                              const Location& location) {
+  auto file = TableFile::Open(store, FullPath(base, entry.path), kind, location);
+  if (file.ok() || !store.is_local() || store.Exists(FullPath(base, entry.path)).ValueOr(true)) {
+    return file;
+  }
+  const auto path = FindSetAside(store, base, entry.path);
+  if (!path.has_value()) {
+    return file;
+  }
+  auto aside = TableFile::Open(store, *path, kind, location);
+  // Of one that is gone by now, or was another all along, the listed name is what is missing.
+  return aside.ok() && (*aside)->footer().file_size_bytes == entry.size_bytes ? aside : file;
+}
+
+}  // namespace
+
 Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
                                  const FileEntry& entry, otap::TableKind kind,
                                  const std::string& partition, SchemaRegistry* schemas) {
   const Location location{.partition = partition,
                           .table = std::string(otap::GetTable(kind).directory),
                           .file = entry.path};
-  ARROW_ASSIGN_OR_RAISE(const auto file,
-                        TableFile::Open(store, FullPath(base, entry.path), kind, location));
+  ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(store, base, entry, kind, location));
   auto summary = std::make_shared<FileSummary>();
   summary->kind = kind;
   summary->entry = entry;
@@ -139,8 +160,7 @@ Status CheckNumRows(const FileSummary& file, const FileEntry& entry, const Locat
 Result<std::shared_ptr<TableFile>> OpenSummarised(storage::Store& store, const std::string& base,
                                                   const FileSummary& summary,
                                                   const Location& location) {
-  ARROW_ASSIGN_OR_RAISE(auto file, TableFile::Open(store, FullPath(base, summary.entry.path),
-                                                   summary.kind, location));
+  ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(store, base, summary.entry, summary.kind, location));
   if (file->footer().digest != summary.digest) {
     if (const auto cache = summary.cache.lock(); cache != nullptr) {
       cache->Forget(summary.entry.path);

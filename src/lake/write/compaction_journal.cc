@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -193,7 +195,7 @@ Status CompactionJournal::TakeBack(const Compaction& compaction) const {
 }
 
 /// Removes old files, of which readers see none, and then says that all files count.
-Status CompactionJournal::Finish(Compaction* compaction) const {
+Status CompactionJournal::Finish(Compaction* compaction) {
   ARROW_RETURN_NOT_OK(RemoveOld(*compaction));
   ARROW_RETURN_NOT_OK(SyncFolders(compaction->old_files));
   RemoveEmptyFolders(compaction->old_files);
@@ -202,21 +204,35 @@ Status CompactionJournal::Finish(Compaction* compaction) const {
   return Status::OK();
 }
 
-Status CompactionJournal::RemoveOld(const Compaction& compaction) const {
+/// Tells whether somebody holds the base who may have listed it before its old files were hidden.
+/// Those who come later do not see these. Where it cannot be told, somebody may.
+bool CompactionJournal::HasReaders() const {
+  const int directory = calls_->Open(base_.string(), O_RDONLY | O_DIRECTORY, 0);
+  if (directory < 0) {
+    return true;
+  }
+  const int error = calls_->Lock(directory, FileLock::kExclusive);
+  calls_->Close(directory);
+  return error < 0;
+}
+
+Status CompactionJournal::RemoveOld(const Compaction& compaction) {
   DurableFolders folders(calls_);
-  const fs::path kept = KeptOf(compaction.id);
+  const bool is_kept = compaction.keeps_old || HasReaders();
+  const fs::path kept = compaction.keeps_old ? KeptOf(compaction.id) : AsideOf(compaction.id);
   for (const std::string& file : compaction.old_files) {
     const fs::path path = base_ / file;
     int error = 0;
-    if (compaction.keeps_old) {
+    if (is_kept) {
       ARROW_RETURN_NOT_OK(folders.Make((kept / file).parent_path()));
       error = calls_->Rename(path.string(), (kept / file).string());
     } else {
       error = calls_->Unlink(path.string());
     }
     if (error < 0 && error != -ENOENT) {
-      return FileError(path, compaction.keeps_old ? "cannot set aside" : "cannot remove", error);
+      return FileError(path, is_kept ? "cannot set aside" : "cannot remove", error);
     }
+    num_set_aside_ += is_kept && !compaction.keeps_old ? 1 : 0;
   }
   return Status::OK();
 }
@@ -253,6 +269,26 @@ void CompactionJournal::RemoveEmptyFolders(const std::vector<std::string>& files
       folder = folder.parent_path();
     }
   }
+}
+
+void CompactionJournal::RemoveSetAside(int64_t before_unix_nanos) {
+  const bool has_readers = HasReaders();
+  std::vector<fs::path> going;
+  std::error_code error;
+  fs::directory_iterator entries(folder_, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().string();
+    if (!name.ends_with(kSetAsideEnding)) {
+      continue;
+    }
+    const std::string id = name.substr(0, name.size() - std::string_view(kSetAsideEnding).size());
+    int64_t millis = 0;
+    if (IsId(id) && std::from_chars(id.data(), id.data() + id.size(), millis).ec == std::errc() &&
+        (!has_readers || millis < before_unix_nanos / 1'000'000)) {
+      going.push_back(entries->path());
+    }
+  }
+  std::for_each(going.begin(), going.end(), RemoveTree);
 }
 
 void CompactionJournal::ForgetBefore(int64_t unix_nanos) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file_calls.h"
 #include "lake/catalog/compactions.h"
+#include "lake/catalog/set_aside.h"
 
 namespace df::lake {
 
@@ -38,13 +39,24 @@ class CompactionJournal {
   /// Returns the folder where the new files of a compaction are written, laid out as in the base.
   /// Nothing is made.
   std::filesystem::path StagingOf(const std::string& id) const { return folder_ / id; }
-  /// Returns the folder where old files are set aside, laid out as in the base.
-  std::filesystem::path KeptOf(const std::string& id) const { return folder_ / (id + ".old"); }
+  /// Returns the folder where old files are kept, laid out as in the base.
+  std::filesystem::path KeptOf(const std::string& id) const { return folder_ / (id + kKeptEnding); }
+  /// Returns the folder where old files are as long as somebody may read them, laid out likewise.
+  std::filesystem::path AsideOf(const std::string& id) const {
+    return folder_ / (id + kSetAsideEnding);
+  }
 
   /// Moves the new files from their staging folder to their places, in their order, and removes the
-  /// old ones, in theirs. When it returns OK that is durable. Errors: kind io; what counts then is
-  /// for Recover to settle.
+  /// old ones, in theirs, or sets them aside where somebody is reading them. When it returns OK
+  /// that is durable. Errors: kind io; what counts then is for Recover to settle.
   Status Run(Compaction compaction);
+
+  /// Removes old files that were set aside because somebody was reading the base: all of them when
+  /// nobody does, else those of compactions that had begun before a time.
+  void RemoveSetAside(int64_t before_unix_nanos);
+
+  /// Files that Run has set aside and not removed, because somebody is reading the base.
+  int64_t num_set_aside() const { return num_set_aside_; }
 
   /// Removes the files that say what became of compactions before a time.
   void ForgetBefore(int64_t unix_nanos);
@@ -62,8 +74,9 @@ class CompactionJournal {
   Status Advance(Compaction* compaction, CompactionStage to) const;
   Status MoveNew(const Compaction& compaction) const;
   Status TakeBack(const Compaction& compaction) const;
-  Status Finish(Compaction* compaction) const;
-  Status RemoveOld(const Compaction& compaction) const;
+  Status Finish(Compaction* compaction);
+  Status RemoveOld(const Compaction& compaction);
+  bool HasReaders() const;
   Status SyncFolders(const std::vector<std::string>& files) const;
   void RemoveEmptyFolders(const std::vector<std::string>& files) const;
 
@@ -71,6 +84,7 @@ class CompactionJournal {
   std::filesystem::path folder_;
   FileCalls* calls_;
   int lock_;
+  int64_t num_set_aside_ = 0;
 };
 
 }  // namespace df::lake

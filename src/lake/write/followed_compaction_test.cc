@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/catalog/set_aside.h"
 #include "lake/queue/work_list.h"
 #include "lake/write/compaction_journal.h"
 #include "lake/write/signal_writer.h"
@@ -29,6 +30,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr std::chrono::seconds kPoll(4);
+constexpr int64_t kBegunNanos = 1'000'000;  ///< of all compactions, by their names
 
 class FollowedCompaction : public ::testing::Test {
  protected:
@@ -79,7 +81,7 @@ class FollowedCompaction : public ::testing::Test {
 
   /// Puts one partition in the place of all that are there.
   void Compact(const std::vector<otap::BatchPtr>& batches) {
-    Compaction compaction{.id = fmt::format("{}-x", 1 + num_compactions_++),
+    Compaction compaction{.id = fmt::format("1-00000000-0000-0000-0000-{:012}", num_compactions_++),
                           .reason = "compact",
                           .old_files = FilesBelow(base())};
     const auto journal = CompactionJournal::Open(base()).ValueOrDie();
@@ -182,6 +184,62 @@ TEST_F(FollowedCompaction, WhatNobodyHasTakenIsSentOnceFromTheNewFiles) {
   Compact(first);
   EXPECT_EQ(CanonicalRecords(Take(9)), CanonicalRecords(first));
   EXPECT_EQ(Problems(), "");
+}
+
+TEST_F(FollowedCompaction, WhoHasListedTheOldFilesReadsThemToTheEnd) {
+  const auto work_of = [&] {
+    list_ = std::make_unique<WorkList>(store_, base().string(), options_, FollowOptions{},
+                                       [this] { return now_; });
+    std::vector<PartitionWork> works;
+    while (auto taken = list_->Take().ValueOrDie().work) {
+      works.push_back(*std::move(taken));
+    }
+    return works;
+  };
+  const auto read = [&](const std::vector<PartitionWork>& works) {
+    std::vector<otap::BatchPtr> batches;
+    for (const PartitionWork& work : works) {
+      ReadReport report;
+      MemoryBudget budget(options_.memory_limit_bytes);
+      for (const PartitionTask& task : work.tasks) {
+        auto reader =
+            PartitionReader::Make(store_.get(), base().string(), task, options_, &budget, &report)
+                .ValueOrDie();
+        while (const auto payload = reader->Next().ValueOrDie()) {
+          batches.push_back(payload->batch);
+        }
+      }
+      EXPECT_EQ(report.num_errors(), 0);
+    }
+    return CanonicalRecords(batches);
+  };
+  Write(base(), {batches_[3]});
+  const std::vector<std::string> expected = CanonicalRecords(batches_);
+  auto hold = std::make_unique<BaseHold>(*store_, base().string());
+  const std::vector<PartitionWork> listed = work_of();
+  Compact(batches_);
+  EXPECT_EQ(read(listed), expected);
+  EXPECT_EQ(read(work_of()), expected);  // whoever comes later reads the new ones
+
+  const auto num_aside = [&] {
+    int64_t count = 0;
+    for (const auto& entry : fs::directory_iterator(base() / kCompactionsFolder)) {
+      count += entry.path().string().ends_with(kSetAsideEnding) ? 1 : 0;
+    }
+    return count;
+  };
+  auto journal = CompactionJournal::Open(base()).ValueOrDie();
+  ASSERT_EQ(num_aside(), 1);
+  journal->RemoveSetAside(kBegunNanos);  // not older than that
+  EXPECT_EQ(num_aside(), 1);
+  EXPECT_EQ(read(listed), expected);
+  journal->RemoveSetAside(kBegunNanos + 1'000'000);  // whoever still reads is too late
+  EXPECT_EQ(num_aside(), 0);
+
+  journal.reset();
+  hold.reset();
+  Compact(batches_);
+  EXPECT_EQ(num_aside(), 0);  // nobody reads: nothing is set aside
 }
 
 }  // namespace

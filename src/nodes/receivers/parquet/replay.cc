@@ -32,6 +32,7 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
     : config_(std::move(config)),
       base_(store->uri().path),
       store_(std::move(store)),
+      hold_(*store_, base_),
       read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }) {

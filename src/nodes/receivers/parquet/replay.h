@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/node_registry.h"
+#include "lake/catalog/set_aside.h"
 #include "lake/queue/trace_search.h"
 #include "lake/queue/work_list.h"
 #include "nodes/receivers/parquet/config.h"
@@ -84,6 +85,7 @@ class Replay final : public engine::NodeShared {
   ParquetReceiverConfig config_;
   std::string base_;
   std::shared_ptr<storage::Store> store_;
+  lake::BaseHold hold_;
   lake::ReadOptions read_options_;
   std::shared_ptr<lake::FooterCache> cache_;  ///< may be null
   lake::WorkList work_list_;
