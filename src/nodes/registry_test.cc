@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "config/pipeline_document.h"
+#include "nodes/environments.h"
 
 namespace df::nodes {
 namespace {
@@ -39,6 +40,17 @@ TEST(Registry, EveryKeyIsDescribed) {
       EXPECT_FALSE(field.description.empty()) << field.name;
     }
   }
+}
+
+TEST(Registry, EveryEnvironmentIsThatOfANodeOfItsOwn) {
+  const engine::NodeRegistry registry(AllDescriptors());
+  std::set<std::string_view> urns;
+  for (const engine::NodeEnvironment* environment : AllEnvironments()) {
+    SCOPED_TRACE(environment->urn);
+    EXPECT_TRUE(urns.insert(environment->urn).second);
+    EXPECT_NE(registry.Find(environment->urn), nullptr);
+  }
+  EXPECT_THAT(urns, testing::Contains("urn:otel:exporter:parquet"));
 }
 
 TEST(Registry, FindsANodeByItsUrn) {

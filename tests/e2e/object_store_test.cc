@@ -80,6 +80,27 @@ TEST_F(ObjectStore, GivesATreeBackItemByItem) {
   }
 }
 
+TEST_F(ObjectStore, ValidateAsksItWhetherItAnswersAndWritesNothing) {
+  for (const Answer answer : {Answer::kWhole, Answer::kDenied}) {
+    ObjectServer server([answer](const ObjectRequest&) { return answer; });
+    server.PutFolder(kCorner / "parquet" / "logs", "bucket/lake/logs");
+    const auto before = server.objects();
+    ReplaySettings settings;
+    settings.base = server.Uri("bucket/lake");
+    settings.exporter = fmt::format(
+        "    plugin_urn: urn:otel:otap:parquet:exporter\n"
+        "    config: {{base_uri: \"{}\"}}\n",
+        server.Uri("bucket/new"));
+    const fs::path document = WritePipeline(folder_.path(), settings);
+    const Ran ran = RunIn(folder_.path(), {"validate", "--env", document.string()});
+    const bool is_well = answer == Answer::kWhole;
+    EXPECT_EQ(ran.exit_code, is_well ? 0 : 2) << ran.output << ran.log;
+    EXPECT_THAT(ran.output, HasSubstr(is_well ? "2 ok, 0 warn, 0 fail" : "0 ok, 0 warn, 2 fail"));
+    EXPECT_EQ(server.objects(), before);
+    EXPECT_FALSE(server.requests().empty());
+  }
+}
+
 TEST_F(ObjectStore, GivesATreeBackThoughRequestsFail) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);

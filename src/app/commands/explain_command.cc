@@ -10,8 +10,6 @@
 #include <fmt/format.h>
 
 #include "app/commands/archive_flags.h"
-#include "app/commands/exit_codes.h"
-#include "app/commands/run_command.h"
 #include "app/commands/text_table.h"
 #include "app/standard_output.h"
 #include "base/text.h"
@@ -142,26 +140,6 @@ int ExplainCommand(int argc, char** argv) {
       Status::Invalid(fmt::format("'{}' is neither a node nor a code{}", PrintableText(name),
                                   nearest.empty() ? "; 'df_engine nodes' lists the nodes"
                                                   : fmt::format("; did you mean '{}'?", nearest))));
-}
-
-int ValidateCommand(int argc, char** argv) {
-  CLI::App command("Checks a document; starts and opens nothing.", "df_engine validate");
-  RunFlags flags;
-  flags.validates_only = true;
-  command
-      .add_option("DOCUMENT", flags.document.source,
-                  "The document (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
-      ->required()
-      ->type_name("");
-  command
-      .add_option("--set", flags.document.overrides,
-                  "Change the document: a dotted path and a YAML value; may be given again")
-      ->allow_extra_args(false)
-      ->type_name("PATH=VALUE");
-  if (const auto code = ParseCommandLine(&command, argc, argv)) {
-    return *code;
-  }
-  return RunDocument(std::move(flags));
 }
 
 }  // namespace df::app

@@ -1,4 +1,4 @@
-// df_engine nodes, explain and validate: what documents are made of, and whether one is right.
+// df_engine nodes and explain: what documents are made of.
 #pragma once
 
 namespace df::app {
@@ -6,6 +6,5 @@ namespace df::app {
 /// Run the command whose name is argv[0]. Return the exit code.
 int NodesCommand(int argc, char** argv);
 int ExplainCommand(int argc, char** argv);
-int ValidateCommand(int argc, char** argv);
 
 }  // namespace df::app

@@ -50,15 +50,20 @@ std::string Footer() {
   return text;
 }
 
+/// `what` begins the sentence of the help.
+void AddSetFlag(CLI::App* app, DocumentFlags* flags, const std::string& what) {
+  app->add_option("--set", flags->overrides,
+                  what + ": a dotted path and a YAML value; may be given again")
+      ->allow_extra_args(false)
+      ->type_name("PATH=VALUE");
+}
+
 void AddFlags(CLI::App* app, RunFlags* flags) {
   app->add_option("-c,--config,-p,--pipeline", flags->document.source,
                   "The configuration (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
       ->required()
       ->type_name("SOURCE");
-  app->add_option("--set", flags->document.overrides,
-                  "Change the configuration: a dotted path and a YAML value; may be given again")
-      ->allow_extra_args(false)
-      ->type_name("PATH=VALUE");
+  AddSetFlag(app, &flags->document, "Change the configuration");
   CLI::Option* num_cores =
       app->add_option("--num-cores", flags->num_cores,
                       "Cores per pipeline without its own allocation (default 0: all available)")
@@ -258,6 +263,29 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
 
 }  // namespace
 
+void AddDocumentFlags(CLI::App* command, DocumentFlags* flags) {
+  command
+      ->add_option("-c,--config,-p,--pipeline,DOCUMENT", flags->source,
+                   "The document (YAML or JSON): a path, file:PATH, yaml:TEXT or env:VARIABLE")
+      ->required()
+      ->type_name("SOURCE");
+  AddSetFlag(command, flags, "Change the document");
+}
+
+size_t CountNodes(const engine::CheckedEngine& engine) {
+  size_t num_nodes = 0;
+  for (const engine::CheckedPipeline& pipeline : engine.pipelines) {
+    num_nodes += pipeline.nodes.size();
+  }
+  return num_nodes;
+}
+
+std::string DescribeValid(const std::string& name, const engine::CheckedEngine& engine) {
+  return fmt::format("{}: valid, {}, {}\n", name,
+                     ShowCountOf(static_cast<int64_t>(engine.pipelines.size()), "pipeline"),
+                     ShowCountOf(static_cast<int64_t>(CountNodes(engine)), "node"));
+}
+
 int RunDocument(RunFlags flags) {
   const engine::NodeRegistry registry(nodes::AllDescriptors());
   const std::vector<int> allowed_cores = runtime::AllowedCores();
@@ -269,21 +297,19 @@ int RunDocument(RunFlags flags) {
   const auto engine = LoadDocument(flags.document, registry, {.allowed_cores = allowed_cores},
                                    config::ProcessEnvironment(), &text);
   if (!engine.ok()) {
-    return Fail(engine.status(), kExitUsage);
+    return flags.on_invalid ? flags.on_invalid(engine.status()) : Fail(engine.status(), kExitUsage);
   }
   for (const std::string& notice : engine->notices) {
     const Status ignored = PrintTo(stderr, notice + "\n");
+  }
+  if (flags.on_valid) {
+    return flags.on_valid(*engine);
   }
   if (flags.prints_config) {
     return PrintConfig(*engine, registry);
   }
   if (flags.validates_only) {
-    size_t num_nodes = 0;
-    for (const engine::CheckedPipeline& pipeline : engine->pipelines) {
-      num_nodes += pipeline.nodes.size();
-    }
-    return PrintAnswer(fmt::format("{}: valid, {} pipelines, {} nodes\n", NameOf(flags),
-                                   engine->pipelines.size(), num_nodes));
+    return PrintAnswer(DescribeValid(NameOf(flags), *engine));
   }
   SetUpLog(flags, engine->settings.telemetry);
   Receipt receipt;

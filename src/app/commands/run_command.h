@@ -1,10 +1,15 @@
 // df_engine run: the pipelines of a document until they are done.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "app/load_document.h"
+
+namespace CLI {
+class App;
+}
 
 namespace df::app {
 
@@ -40,7 +45,21 @@ struct RunFlags {
   std::string receipt;
   std::string log_level;
   std::string log_format = "text";
+  /// Instead of running a document: what is done with one that is valid, and (null: it is printed)
+  /// with what is wrong with one. Return the exit code.
+  std::function<int(const engine::CheckedEngine& engine)> on_valid;
+  std::function<int(const Status& status)> on_invalid;
 };
+
+/// Adds DOCUMENT, which may be named by -c as well, and --set, for commands that run nothing.
+/// Owner: borrows `flags`.
+void AddDocumentFlags(CLI::App* command, DocumentFlags* flags);
+
+/// Returns the number of nodes of all pipelines.
+size_t CountNodes(const engine::CheckedEngine& engine);
+
+/// Returns "NAME: valid, 1 pipeline, 2 nodes" as a line.
+std::string DescribeValid(const std::string& name, const engine::CheckedEngine& engine);
 
 /// Runs pipelines until they are done. Returns the exit code.
 int RunDocument(RunFlags flags);

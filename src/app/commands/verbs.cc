@@ -24,6 +24,7 @@
 #include "app/commands/run_command.h"
 #include "app/commands/schema_command.h"
 #include "app/commands/trace_command.h"
+#include "app/commands/validate_command.h"
 #include "app/commands/verify_command.h"
 #include "app/standard_output.h"
 #include "app/version.h"
@@ -93,7 +94,8 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"compact", kKeep, "make small partitions of an archive into large ones", CompactCommand},
     {"prune", kKeep, "remove what is older than some time", PruneCommand},
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},
-    {"validate", kPipelines, "check a document and start nothing", ValidateCommand},
+    {"validate", kPipelines, "check a document, with --env also what it needs; start nothing",
+     ValidateCommand},
     {"nodes", kPipelines, "list what pipelines are made of", NodesCommand},
     {"explain", kPipelines, "describe a node and its keys, or a code of a problem", ExplainCommand},
     {"schema", kPipelines, "print the JSON Schema of documents", Schema},
