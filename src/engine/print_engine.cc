@@ -6,6 +6,7 @@
 #include "config/urn.h"
 #include "config/value_writer.h"
 #include "engine/checked_engine.h"
+#include "engine/dispatch_name.h"
 
 namespace df::engine {
 namespace {
@@ -17,20 +18,6 @@ using config::ValuePtr;
 using Entries = std::vector<std::pair<std::string, ValuePtr>>;
 
 constexpr std::string_view kImplicitPort = "default";
-
-std::string_view StrategyName(config::DispatchStrategy strategy) {
-  switch (strategy) {
-    case config::DispatchStrategy::kBroadcast:
-      return "broadcast";
-    case config::DispatchStrategy::kRoundRobin:
-      return "round_robin";
-    case config::DispatchStrategy::kRandom:
-      return "random";
-    case config::DispatchStrategy::kLeastLoaded:
-      return "one_of";
-  }
-  return "";
-}
 
 /// The type as v1 writes it; what is unknown stays as it is.
 std::string TypeOf(const config::NodeDocument& node, const NodeDescriptor* descriptor) {
@@ -71,7 +58,7 @@ ValuePtr PrintConnection(const config::NodeDocument& node, const config::PortDoc
   // A port may be called what a selector without one means: it is then written as that.
   const std::string from =
       port.name == kImplicitPort ? node.name : node.name + "[\"" + port.name + "\"]";
-  const auto strategy = MakeText(std::string(StrategyName(port.strategy)));
+  const auto strategy = MakeText(std::string(Name(port.strategy)));
   return MakeMap({{"from", MakeText(from)},
                   {"to", MakeTexts(to)},
                   {"policies", MakeMap({{"dispatch", strategy}})}});

@@ -16,6 +16,7 @@
 #include "app/commands/explain_command.h"
 #include "app/commands/files_command.h"
 #include "app/commands/generate_command.h"
+#include "app/commands/graph_command.h"
 #include "app/commands/inspect_command.h"
 #include "app/commands/prune_command.h"
 #include "app/commands/receive_command.h"
@@ -96,6 +97,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},
     {"validate", kPipelines, "check a document, with --env also what it needs; start nothing",
      ValidateCommand},
+    {"graph", kPipelines, "draw the pipelines of a document", GraphCommand},
     {"nodes", kPipelines, "list what pipelines are made of", NodesCommand},
     {"explain", kPipelines, "describe a node and its keys, or a code of a problem", ExplainCommand},
     {"schema", kPipelines, "print the JSON Schema of documents", Schema},
