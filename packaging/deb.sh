@@ -29,19 +29,11 @@ mkdir -p "$root"/usr/share/bash-completion/completions "$root"/usr/share/zsh/ven
 echo '[[ $zsh_eval_context[-1] == loadautofunc ]] && _df_engine "$@"' >>"$root/usr/share/zsh/vendor-completions/_df_engine"
 "$engine" completion fish >"$root/usr/share/fish/vendor_completions.d/df_engine.fish"
 
-# A manual page out of what a command says of itself.
-# page NAME TEXT: prints it.
-page() {
-  local name=$1
-  printf '.TH %s 1 "" "df_engine %s" "df_engine"\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION\n.nf\n' "${name^^}" "$version" "$name" "$2"
-  sed -e 's/\\/\\e/g' -e "s/^\([.']\)/\\\\\&\1/" -e 's/-/\\-/g'
-  printf '.fi\n.SH SEE ALSO\n.BR df_engine (1),\n/usr/share/doc/df_engine/docs/commands.md\n'
-}
 pages=$root/usr/share/man/man1
 mkdir -p "$pages"
-"$engine" help | page df_engine "gives telemetry back out of Parquet" | gzip -9n >"$pages/df_engine.1.gz"
-while read -r command summary; do
-  "$engine" help "$command" | page "df_engine-$command" "$summary" | gzip -9n >"$pages/df_engine-$command.1.gz"
+"$engine" man --roff | gzip -9n >"$pages/df_engine.1.gz"
+while read -r command _; do
+  "$engine" man --roff "$command" | gzip -9n >"$pages/df_engine-$command.1.gz"
 done < <("$engine" help | sed -n 's/^  \([a-z][a-z]*\)  *\(.*\)/\1 \2/p')
 
 cp "$here"/debian/conffiles "$root/DEBIAN/"

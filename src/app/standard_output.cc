@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "app/answer_capture.h"
 #include "app/commands/exit_codes.h"
 
 namespace df::app {
@@ -58,6 +59,9 @@ bool TakesColor(std::FILE* stream) {
 }
 
 int PrintAnswer(std::string_view text) {
+  if (AnswerCapture::Take(text)) {
+    return kExitClean;
+  }
   const Status status = PrintTo(stdout, text);
   if (status.ok()) {
     return kExitClean;

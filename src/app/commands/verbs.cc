@@ -7,8 +7,11 @@
 #include <system_error>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/answer_capture.h"
+#include "app/commands/archive_flags.h"
 #include "app/commands/compact_command.h"
 #include "app/commands/completion_command.h"
 #include "app/commands/count_command.h"
@@ -18,6 +21,7 @@
 #include "app/commands/generate_command.h"
 #include "app/commands/graph_command.h"
 #include "app/commands/inspect_command.h"
+#include "app/commands/manual_page.h"
 #include "app/commands/prune_command.h"
 #include "app/commands/receive_command.h"
 #include "app/commands/records_command.h"
@@ -42,6 +46,7 @@ constexpr std::string_view kPipelines = "Pipelines";
 constexpr std::string_view kProgram = "The program";
 
 int Help(int argc, char** argv);
+int Man(int argc, char** argv);
 int ShowVersion(int argc, char** argv);
 
 /// A command that takes one argument, or none.
@@ -104,6 +109,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"schemas", kProgram, "print what a cache knows of schemas of files", Schemas},
     {"files", kProgram, "list the files of an archive as a plan", Files},
     {"completion", kProgram, "print a script for bash, zsh or fish", CompletionCommand},
+    {"man", kProgram, "print the manual page of the program or of a command", Man},
     {"version", kProgram, "print the version; -v: and what it is made of", ShowVersion},
     {"help", kProgram, "print this, or what a command takes", Help},
 });
@@ -146,10 +152,27 @@ int Help(int argc, char** argv) {
   if (verb == nullptr) {
     return Unknown(argv[1]);
   }
-  std::string name(verb->name);
-  std::string flag = "--help";
-  std::array<char*, 3> arguments = {name.data(), flag.data(), nullptr};
-  return verb->run(2, arguments.data());
+  return PrintAnswer(HelpOf(*verb));
+}
+
+int Man(int argc, char** argv) {
+  CLI::App command("Prints the manual page of the program, or of a command.", "df_engine man");
+  std::string name;
+  bool is_roff = false;
+  command.add_option("COMMAND", name, "As in 'df_engine help'")->type_name("");
+  command.add_flag("--roff", is_roff, "Print it as man(1) reads it");
+  if (const auto code = ParseCommandLine(&command, argc, argv)) {
+    return *code;
+  }
+  const Verb* verb = FindVerb(name);
+  if (verb == nullptr && !name.empty()) {
+    return Unknown(name);
+  }
+  const ManualPage page =
+      verb == nullptr
+          ? ManualPage{"df_engine", "gives telemetry back out of Parquet", Overview(), Version()}
+          : ManualPage{"df_engine-" + name, std::string(verb->summary), HelpOf(*verb), Version()};
+  return PrintAnswer(is_roff ? ToRoff(page) : ToText(page));
 }
 
 int ShowVersion(int argc, char** argv) {
@@ -166,6 +189,15 @@ int ShowVersion(int argc, char** argv) {
 }  // namespace
 
 std::span<const Verb> AllVerbs() { return kVerbs; }
+
+std::string HelpOf(const Verb& verb) {
+  const AnswerCapture capture;
+  std::string name(verb.name);
+  std::string flag = "--help";
+  std::array<char*, 3> arguments = {name.data(), flag.data(), nullptr};
+  verb.run(2, arguments.data());
+  return capture.text();
+}
 
 std::string Usage() {
   return "df_engine gives telemetry back out of Parquet: logs, traces and metrics in the OTAP "

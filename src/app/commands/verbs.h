@@ -17,6 +17,9 @@ struct Verb {
 /// Every command, in the order of the overview.
 std::span<const Verb> AllVerbs();
 
+/// What `df_engine VERB --help` prints.
+std::string HelpOf(const Verb& verb);
+
 /// What is printed without any argument: ten lines with three examples.
 std::string Usage();
 
