@@ -52,19 +52,6 @@ Result<std::vector<GroupField>> FieldsOf(const Flags& flags, otap::Signal signal
   return fields;
 }
 
-Result<GroupCounts> CountBy(Archive* archive, const std::vector<GroupField>& fields) {
-  std::vector<GroupCounts> counts(static_cast<size_t>(archive->options().num_threads),
-                                  GroupCounts(fields));
-  ARROW_RETURN_NOT_OK(archive->Read({}, [&](const lake::Payload& payload, size_t thread) {
-    return counts[thread].Add(payload);
-  }));
-  GroupCounts sum(fields);
-  for (const GroupCounts& one : counts) {
-    ARROW_RETURN_NOT_OK(sum.Merge(one));
-  }
-  return sum;
-}
-
 /// What a group is called in a table: texts without their quotes.
 std::string PlainCell(const std::string& json) {
   if (json == "null") {

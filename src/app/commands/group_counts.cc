@@ -214,4 +214,19 @@ Status GroupCounts::Merge(const GroupCounts& other) {
   return Status::OK();
 }
 
+Result<GroupCounts> CountBy(Archive* archive, const std::vector<GroupField>& fields,
+                            const std::vector<otap::Signal>& signals) {
+  std::vector<GroupCounts> counts(static_cast<size_t>(archive->options().num_threads),
+                                  GroupCounts(fields));
+  const auto add = [&counts](const lake::Payload& payload, size_t thread) {
+    return counts[thread].Add(payload);
+  };
+  ARROW_RETURN_NOT_OK(archive->Read({}, add, signals));
+  GroupCounts sum(fields);
+  for (const GroupCounts& one : counts) {
+    ARROW_RETURN_NOT_OK(sum.Merge(one));
+  }
+  return sum;
+}
+
 }  // namespace df::app

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "app/commands/archive.h"
 #include "base/error.h"
 #include "lake/read/payload.h"
 #include "select/expression.h"
@@ -62,5 +63,10 @@ class GroupCounts {
   std::map<std::vector<std::string>, int64_t> groups_;
   int64_t num_items_ = 0;
 };
+
+/// Counts what is wanted of an archive, of some signals (none: all that are open). Errors: as
+/// Archive::Read and GroupCounts::Add. Owner: the counts borrow the fields.
+Result<GroupCounts> CountBy(Archive* archive, const std::vector<GroupField>& fields,
+                            const std::vector<otap::Signal>& signals = {});
 
 }  // namespace df::app

@@ -13,6 +13,7 @@
 #include "app/commands/archive_flags.h"
 #include "app/commands/archive_summary.h"
 #include "app/commands/exit_codes.h"
+#include "app/commands/inspect_groups.h"
 #include "app/commands/moment.h"
 #include "app/commands/signal_names.h"
 #include "app/commands/text_table.h"
@@ -115,14 +116,17 @@ std::string TableOf(const ArchiveSummary& summary, const std::string& base) {
 }
 
 /// What stands below the table.
-std::string RestOf(const ArchiveSummary& summary, const Flags& flags) {
+std::string RestOf(const ArchiveSummary& summary, const std::vector<std::string>& holes,
+                   const Flags& flags) {
   std::string text;
   if (!summary.services.empty()) {
     text += fmt::format("\nservices: {}\n", ServicesOf(summary));
   }
   if (!flags.archive.is_quiet) {
-    for (const std::string& hint : HintsOf(summary)) {
-      text += "note: " + hint + "\n";
+    std::vector<std::string> notes = HintsOf(summary);
+    notes.insert(notes.end(), holes.begin(), holes.end());
+    for (const std::string& note : notes) {
+      text += "note: " + note + "\n";
     }
     const bool has_logs =
         !summary.signals.empty() && summary.signals.front().signal == otap::Signal::kLogs;
@@ -216,38 +220,97 @@ Json PartitionsJson(const ArchiveSummary& summary) {
   return partitions;
 }
 
-std::string JsonOf(const ArchiveSummary& summary, const std::string& base, const Flags& flags,
-                   const lake::ReadReport& report) {
+Result<ItemsByHour> FindHours(Archive* archive, const Flags& flags) {
+  ItemsByHour by_hour;
+  for (const otap::Signal signal : archive->options().signals) {
+    AddHours(signal, archive->RowGroupsOf(signal), &by_hour);
+  }
+  if (flags.is_deep) {
+    ARROW_RETURN_NOT_OK(ReadHours(archive, &by_hour));
+  }
+  return by_hour;
+}
+
+Result<ItemsByService> FindServices(Archive* archive, const ArchiveSummary& summary,
+                                    const Flags& flags) {
+  return flags.is_deep ? ReadItemsByService(archive) : Result<ItemsByService>(NamesOnly(summary));
+}
+
+/// What was asked for by a field: {"by_hour": ..} and so on.
+Result<Json> GroupsJson(Archive* archive, const ArchiveSummary& summary, const Flags& flags) {
+  if (flags.by == "partition") {
+    return Json{{"by_partition", PartitionsJson(summary)}};
+  }
+  if (flags.by == "hour") {
+    ARROW_ASSIGN_OR_RAISE(const ItemsByHour hours, FindHours(archive, flags));
+    return Json{{"by_hour", HoursJson(hours)}};
+  }
+  if (flags.by == "service") {
+    ARROW_ASSIGN_OR_RAISE(const ItemsByService services, FindServices(archive, summary, flags));
+    return Json{{"by_service", ServicesJson(services)}};
+  }
+  return Json::object();
+}
+
+std::string JsonOf(const ArchiveSummary& summary, const Archive& archive, const Json& groups) {
+  const auto holes = HolesOf(archive);
   Json signals = Json::object();
   for (const SignalSummary& signal : summary.signals) {
-    signals[std::string(otap::Name(signal.signal))] = {{"items", signal.num_items},
-                                                       {"records", signal.num_records},
-                                                       {"first", TimesJson(signal.times, true)},
-                                                       {"last", TimesJson(signal.times, false)},
-                                                       {"some_without_time", signal.has_no_time},
-                                                       {"files", signal.num_files},
-                                                       {"bytes", signal.num_bytes},
-                                                       {"partitions", signal.num_partitions}};
+    const auto found = holes.find(signal.signal);
+    signals[std::string(otap::Name(signal.signal))] = {
+        {"items", signal.num_items},
+        {"records", signal.num_records},
+        {"first", TimesJson(signal.times, true)},
+        {"last", TimesJson(signal.times, false)},
+        {"some_without_time", signal.has_no_time},
+        {"files", signal.num_files},
+        {"bytes", signal.num_bytes},
+        {"partitions", signal.num_partitions},
+        {"holes", found == holes.end() ? Json::array() : HolesJson(found->second)}};
   }
   Json problems = Json::array();
-  for (const lake::Problem& problem : report.problems) {
+  for (const lake::Problem& problem : archive.Report().problems) {
     problems.push_back(
         {{"kind", Name(problem.kind)}, {"message", problem.message}, {"count", problem.count}});
   }
-  Json json = {{"base", base},
-               {"files", summary.num_files},
-               {"bytes", summary.num_bytes},
-               {"partitions", summary.partitions.size()},
-               {"writers", summary.writers},
-               {"signals", std::move(signals)},
-               {"services", summary.services},
-               {"all_services", summary.has_all_services},
-               {"tables", TablesJson(summary)},
-               {"problems", std::move(problems)}};
-  if (flags.by == "partition") {
-    json["by_partition"] = PartitionsJson(summary);
-  }
+  Json json = {{"base", archive.options().path.base}, {"files", summary.num_files},
+               {"bytes", summary.num_bytes},          {"partitions", summary.partitions.size()},
+               {"writers", summary.writers},          {"signals", std::move(signals)},
+               {"services", summary.services},        {"all_services", summary.has_all_services},
+               {"tables", TablesJson(summary)},       {"problems", std::move(problems)}};
+  json.update(groups);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// Prints a line for each hour or service.
+int PrintGroups(Archive* archive, const ArchiveSummary& summary, const Flags& flags) {
+  if (flags.by == "service") {
+    const auto services = FindServices(archive, summary, flags);
+    if (!services.ok()) {
+      return FailCommand(std::string(kName), services.status());
+    }
+    if (!flags.is_deep) {
+      PrintRemark(flags.archive,
+                  summary.has_all_services
+                      ? "note: --deep reads the records and counts them"
+                      : "note: not all files were looked at; --deep reads the records and counts "
+                        "them");
+    }
+    return PrintAnswer(ServicesText(*services));
+  }
+  const auto hours = FindHours(archive, flags);
+  if (!hours.ok()) {
+    return FailCommand(std::string(kName), hours.status());
+  }
+  if (!hours->unplaced.empty()) {
+    PrintRemark(flags.archive,
+                "note: row groups of several hours, or with items that have no time, do not tell "
+                "how many belong to which: --deep reads them");
+  }
+  for (const std::string& hole : DescribeHoles(HolesOf(*archive))) {
+    PrintRemark(flags.archive, "note: " + hole);
+  }
+  return PrintAnswer(HoursText(*hours));
 }
 
 int Inspect(const Flags& flags) {
@@ -257,7 +320,6 @@ int Inspect(const Flags& flags) {
     return FailCommand(name, archive.status());
   }
   ArchiveSummary summary = SummariseArchive(**archive);
-  const std::string base = (*archive)->options().path.base;
   const auto read_services = [&] {
     ReadServices(archive->get(),
                  flags.is_deep ? std::numeric_limits<int64_t>::max() : kMostResourceFiles,
@@ -269,20 +331,30 @@ int Inspect(const Flags& flags) {
   int code = kExitClean;
   if (flags.archive.is_json) {
     read_services();
-    code = PrintAnswer(JsonOf(summary, base, flags, (*archive)->Report()));
+    const auto groups = GroupsJson(archive->get(), summary, flags);
+    code = groups.ok() ? PrintAnswer(JsonOf(summary, **archive, *groups))
+                       : FailCommand(name, groups.status());
+  } else if (summary.num_files > 0 && (flags.by == "hour" || flags.by == "service")) {
+    if (flags.by == "service" && !flags.is_deep) {
+      read_services();
+    }
+    code = PrintGroups(archive->get(), summary, flags);
   } else if (flags.by == "partition") {
     code = PrintAnswer(PartitionsText(summary));
   } else if (flags.by == "table" || flags.shows_schemas) {
     code = PrintAnswer(TablesText(summary, flags.shows_schemas));
   } else if (summary.num_files > 0) {
     // The table is there at once; the names of services take files to be opened.
-    code = PrintAnswer(TableOf(summary, base));
+    code = PrintAnswer(TableOf(summary, (*archive)->options().path.base));
     read_services();
-    code = code == kExitClean ? PrintAnswer(RestOf(summary, flags)) : code;
+    code = code == kExitClean
+               ? PrintAnswer(RestOf(summary, DescribeHoles(HolesOf(**archive)), flags))
+               : code;
   }
   const bool is_incomplete = PrintProblems(name, **archive, flags.archive.is_quiet);
   if (summary.num_files == 0 && !is_incomplete) {
-    PrintRemark(flags.archive, fmt::format("{}: nothing found in '{}'", name, Plain(base)));
+    PrintRemark(flags.archive, fmt::format("{}: nothing found in '{}'", name,
+                                           Plain((*archive)->options().path.base)));
   }
   return code != kExitClean       ? code
          : is_incomplete          ? kExitIncomplete
@@ -299,12 +371,15 @@ int InspectCommand(int argc, char** argv) {
       std::string(kName));
   Flags flags;
   AddArchiveFlags(&command, &flags.archive);
-  command.add_option("--by", flags.by, "A line for each partition or table instead")
-      ->check(CLI::IsMember({"partition", "table"}).description(""))
-      ->type_name("partition|table");
+  command.add_option("--by", flags.by, "A line for each of these instead")
+      ->check(CLI::IsMember({"partition", "table", "hour", "service"}).description(""))
+      ->type_name("partition|table|hour|service");
   command.add_flag("--schemas", flags.shows_schemas,
                    "Which schemas the files of each table have (known with a cache)");
-  command.add_flag("--deep", flags.is_deep, "Look for services in all files of resources");
+  command.add_flag(
+      "--deep", flags.is_deep,
+      "Look for services in all files of resources; with --by hour or service read the "
+      "records, too, where footers do not tell");
   if (const auto code = ParseCommandLine(&command, argc, argv)) {
     return *code;
   }
