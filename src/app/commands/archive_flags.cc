@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "app/commands/absent_flags.h"
 #include "app/commands/exit_codes.h"
 #include "app/standard_output.h"
 #include "base/text.h"
@@ -53,6 +54,10 @@ std::string DescribeParseError(const CLI::App& command, const CLI::ParseError& e
       break;
     }
     if (name.starts_with("--") && std::find(known.begin(), known.end(), name) == known.end()) {
+      const std::string verb = command.get_name().substr(command.get_name().rfind(' ') + 1);
+      if (const std::string_view why = WhyAbsent(verb, name); !why.empty()) {
+        return fmt::format("'{}' {}", name, why);
+      }
       const std::string nearest = NearestName(name, known);
       return fmt::format("unknown flag '{}'{}", PrintableText(name),
                          nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));

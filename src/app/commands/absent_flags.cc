@@ -1,0 +1,66 @@
+#include "app/commands/absent_flags.h"
+
+#include <algorithm>
+#include <array>
+
+namespace df::app {
+namespace {
+
+constexpr std::string_view kPace =
+    "is not supported yet: records are sent as fast as the destination takes them. For a pace run "
+    "a document with receiver:parquet and processor:delay: {delay: 100ms, max_pending: 1} sends at "
+    "most 10 batches a second on each core";
+
+constexpr std::string_view kShift =
+    "is not supported yet: records keep their times. For records of now: 'df_engine generate'; to "
+    "choose old ones: --from and --until";
+
+constexpr auto kAbsent = std::to_array<AbsentFlag>({
+    {"replay", "--speed", kPace},
+    {"replay", "--rate", kPace},
+    {"replay", "--rate-limit", kPace},
+    {"replay", "--shift-to", kShift},
+    {"replay", "--shift", kShift},
+    {"replay", "--state",
+     "is not needed: the receipt of a run is its state. Write it with --receipt FILE, and go on "
+     "with --resume FILE"},
+    {"replay", "--on-reject",
+     "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
+     "sends it again"},
+    {"logs", "--follow",
+     "is not supported yet: 'df_engine replay PATH --to - --signal logs --follow' prints new "
+     "records as OTLP JSON"},
+    {"spans", "--follow",
+     "is not supported yet: 'df_engine replay PATH --to - --signal spans --follow' prints new "
+     "records as OTLP JSON"},
+    {"points", "--follow",
+     "is not supported yet: 'df_engine replay PATH --to - --signal points --follow' prints new "
+     "records as OTLP JSON"},
+    {"count", "--csv", "is not supported yet: --json prints an object for each group, on a line"},
+    {"count", "--format",
+     "is not known: --json prints an object for each group, on a line; without it there is a "
+     "table"},
+    {"convert", "--lines", "is not needed: otlp-json is a request a line"},
+    {"compact", "--partition-by", "is not known: --by day or --by hour says it"},
+    {"generate", "--signals", "is not known: --signal names one, and may be given again"},
+    {"generate", "--profile",
+     "is not supported yet: a document with receiver:traffic_generator says the shape of the load"},
+    {"receive", "--flush",
+     "is not known: a document with receiver:otlp and exporter:parquet says when files are written "
+     "(flush_when_older_than)"},
+    {"run", "--watch", "is not supported yet: SIGHUP reads the document again"},
+    {"validate", "--watch", "is not supported yet: run it again"},
+});
+
+}  // namespace
+
+std::span<const AbsentFlag> AllAbsentFlags() { return kAbsent; }
+
+std::string_view WhyAbsent(std::string_view verb, std::string_view flag) {
+  const auto found = std::find_if(kAbsent.begin(), kAbsent.end(), [&](const AbsentFlag& absent) {
+    return absent.verb == verb && absent.flag == flag;
+  });
+  return found == kAbsent.end() ? "" : found->why;
+}
+
+}  // namespace df::app
