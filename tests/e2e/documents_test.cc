@@ -80,7 +80,8 @@ TEST_P(DocumentsTest, ShowWhatTheirCommandsPrint) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DocumentsTest,
-                         ::testing::Values("README.md", "docs/commands.md", "docs/tutorial.md"));
+                         ::testing::Values("README.md", "docs/commands.md", "docs/tutorial.md",
+                                           "tests/e2e/golden_answers.md"));
 
 TEST(ConsoleBlocksTest, AreReadAndWritten) {
   const std::string document =

@@ -101,8 +101,8 @@ TEST_F(InspectTest, ReadsHoursWhereFootersDoNotTell) {
             "2026-11-26 03:00     1      0       0\n");
   const json read = json::parse(Inspect({"--by", "hour", "--deep", "--json"}).output)["by_hour"];
   EXPECT_EQ(read["hours"],
-            json::parse(R"([{"hour":"2026-11-26T01:00:00Z","items":{"logs":2},"exact":true},)"
-                        R"({"hour":"2026-11-26T03:00:00Z","items":{"logs":1},"exact":true}])"));
+            json::parse(R"([{"hour":"2026-11-26T01:00:00.000Z","items":{"logs":2},"exact":true},)"
+                        R"({"hour":"2026-11-26T03:00:00.000Z","items":{"logs":1},"exact":true}])"));
 }
 
 TEST_F(InspectTest, NamesServicesAndCountsThemWhenItMayRead) {
@@ -134,8 +134,9 @@ TEST_F(InspectTest, HolesAreNamedAndNoMoreThanAFew) {
   EXPECT_THAT(Inspect({"-q"}).output, Not(HasSubstr("without logs")));
   const json holes = json::parse(Inspect({"--json"}).output)["signals"]["logs"]["holes"];
   EXPECT_EQ(holes.size(), 7u);
-  EXPECT_EQ(holes[0],
-            json::parse(R"({"from":"2026-11-26T01:00:00Z","until":"2026-11-26T02:00:00Z"})"));
+  EXPECT_EQ(
+      holes[0],
+      json::parse(R"({"from":"2026-11-26T01:00:00.000Z","until":"2026-11-26T02:00:00.000Z"})"));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr size_t kMostHolesListed = 100;
 std::string ShowHour(int64_t hour) { return ShowMoment(NanosOfHour(hour)).substr(0, 16); }
 
 std::string HourJson(int64_t hour) {
-  std::string text = ShowHour(hour) + ":00Z";
+  std::string text = ShowMoment(NanosOfHour(hour));
   text[text.find(' ')] = 'T';
   return text;
 }
