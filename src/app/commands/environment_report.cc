@@ -1,8 +1,11 @@
 #include "app/commands/environment_report.h"
 
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -38,6 +41,79 @@ std::map<const EnvironmentCheck*, const EnvironmentCheck*> FindRivals(
   return rivals;
 }
 
+/// Checks that are made one after another.
+using Job = std::vector<size_t>;
+
+std::vector<Job> JobsOf(const EnvironmentChecks& checks) {
+  std::vector<Job> jobs;
+  Job ports;
+  for (size_t at = 0; at < checks.size(); ++at) {
+    if (checks[at].kind == kListen) {
+      ports.push_back(at);
+    } else {
+      jobs.push_back({at});
+    }
+  }
+  if (!ports.empty()) {
+    jobs.insert(jobs.begin(), std::move(ports));
+  }
+  return jobs;
+}
+
+/// What threads work at. Owner: shared, also with a thread that nobody waits for any more.
+struct Work {
+  Work(EnvironmentChecks all, const engine::CheckConditions& with)
+      : checks(std::move(all)),
+        conditions(with),
+        rivals(FindRivals(checks)),
+        jobs(JobsOf(checks)),
+        findings(checks.size()),
+        is_done(jobs.size()) {}
+
+  Finding Find(const EnvironmentCheck& check) const {
+    const auto rival = rivals.find(&check);
+    return rival == rivals.end()
+               ? check.run(conditions)
+               : Finding{Verdict::kFail,
+                         fmt::format("{} listens there too, at line {}", rival->second->path,
+                                     rival->second->mark.line)};
+  }
+
+  void Do(size_t job) {
+    for (const size_t at : jobs[job]) {
+      Finding finding = Find(checks[at]);
+      const std::lock_guard lock(mutex);
+      findings[at] = std::move(finding);
+    }
+    const std::lock_guard lock(mutex);
+    is_done[job] = true;
+    changed.notify_all();
+  }
+
+  /// Waits for jobs until the time is over. Returns which of them are done.
+  std::vector<bool> WaitFor(size_t first, size_t behind, std::chrono::nanoseconds at_most) {
+    std::unique_lock lock(mutex);
+    const auto done = [&] {
+      return std::vector<bool>(is_done.begin() + static_cast<std::ptrdiff_t>(first),
+                               is_done.begin() + static_cast<std::ptrdiff_t>(behind));
+    };
+    changed.wait_for(lock, at_most, [&] {
+      const std::vector<bool> now = done();
+      return std::find(now.begin(), now.end(), false) == now.end();
+    });
+    return done();
+  }
+
+  const EnvironmentChecks checks;
+  const engine::CheckConditions conditions;
+  const std::map<const EnvironmentCheck*, const EnvironmentCheck*> rivals;
+  const std::vector<Job> jobs;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::optional<Finding>> findings;  // by mutex, as is is_done
+  std::vector<bool> is_done;                     // of each job
+};
+
 std::string PlaceOf(std::string_view document, const EnvironmentCheck& check) {
   return check.mark.source == 0
              ? fmt::format("{}:{}:{}", document, check.mark.line, check.mark.column)
@@ -72,34 +148,33 @@ EnvironmentChecks ChecksOf(const engine::CheckedEngine& engine,
   return checks;
 }
 
-std::vector<Finding> RunChecks(const EnvironmentChecks& checks,
-                               const engine::CheckConditions& conditions) {
-  std::vector<Finding> findings(checks.size());
-  std::atomic<size_t> next{0};
-  const auto work = [&checks, &conditions, &findings, &next] {
-    for (size_t at = next++; at < checks.size(); at = next++) {
-      if (checks[at].kind != kListen) {
-        findings[at] = checks[at].run(conditions);
-      }
+CheckedEnvironment RunChecks(EnvironmentChecks checks, const engine::CheckConditions& conditions,
+                             std::chrono::nanoseconds grace) {
+  const auto work = std::make_shared<Work>(std::move(checks), conditions);
+  const std::vector<Job>& jobs = work->jobs;
+  CheckedEnvironment checked;
+  size_t behind = 0;
+  for (size_t first = 0; first < jobs.size(); first = behind) {
+    // A port that is just being tried is no server that a connection may be made to.
+    const bool is_of_ports = work->checks[jobs[first].front()].kind == kListen;
+    behind = std::min(first + (is_of_ports ? 1 : kMostAtOnce), jobs.size());
+    std::vector<std::thread> threads;
+    for (size_t job = first; job < behind; ++job) {
+      threads.emplace_back([work, job] { work->Do(job); });
     }
-  };
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < std::min(checks.size(), kMostAtOnce); ++i) {
-    threads.emplace_back(work);
-  }
-  const auto rivals = FindRivals(checks);
-  for (size_t at = 0; at < checks.size(); ++at) {
-    if (const auto rival = rivals.find(&checks[at]); rival != rivals.end()) {
-      findings[at] = {Verdict::kFail, fmt::format("{} listens there too, at line {}",
-                                                  rival->second->path, rival->second->mark.line)};
-    } else if (checks[at].kind == kListen) {
-      findings[at] = checks[at].run(conditions);
+    const std::vector<bool> is_done = work->WaitFor(first, behind, conditions.timeout + grace);
+    for (size_t at = 0; at < threads.size(); ++at) {
+      is_done[at] ? threads[at].join() : threads[at].detach();
+      checked.has_left_behind = checked.has_left_behind || !is_done[at];
     }
   }
-  for (std::thread& thread : threads) {
-    thread.join();
+  const std::lock_guard lock(work->mutex);
+  for (const std::optional<Finding>& finding : work->findings) {
+    checked.findings.push_back(finding.value_or(
+        Finding{Verdict::kFail,
+                fmt::format("no answer within {}", config::ShowDuration(conditions.timeout))}));
   }
-  return findings;
+  return checked;
 }
 
 VerdictCounts CountVerdicts(const std::vector<Finding>& findings) {

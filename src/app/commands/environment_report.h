@@ -1,6 +1,7 @@
 // Whether the machine and the network have what a document needs.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,10 +16,20 @@ namespace df::app {
 engine::EnvironmentChecks ChecksOf(const engine::CheckedEngine& engine,
                                    std::span<const engine::NodeEnvironment* const> environments);
 
-/// Makes all checks, several at a time, but for ports: these one after another. Returns a finding
-/// for each. Waits for about the time-out as often as 16 checks need it.
-std::vector<engine::Finding> RunChecks(const engine::EnvironmentChecks& checks,
-                                       const engine::CheckConditions& conditions);
+/// What checks have found, one finding for each.
+struct CheckedEnvironment {
+  std::vector<engine::Finding> findings;
+  /// A thread still waits for a check that did not end, as the system's resolver may: the process
+  /// has to end without it.
+  bool has_left_behind = false;
+};
+
+/// Makes all checks: of ports first, one after another, then the others, 16 at a time. Waits for
+/// the time-out and `grace` at most, for ports and for each 16 checks; one that takes longer fails
+/// and is left behind.
+CheckedEnvironment RunChecks(engine::EnvironmentChecks checks,
+                             const engine::CheckConditions& conditions,
+                             std::chrono::nanoseconds grace = std::chrono::seconds(1));
 
 /// How often each verdict was found.
 struct VerdictCounts {

@@ -1,6 +1,8 @@
 #include "app/commands/validate_command.h"
 
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -78,7 +80,8 @@ int AnswerValid(const ValidateFlags& flags, const engine::CheckConditions& condi
   if (flags.asks_environment) {
     checks = ChecksOf(engine, nodes::AllEnvironments());
   }
-  const std::vector<engine::Finding> findings = RunChecks(checks, conditions);
+  const CheckedEnvironment checked = RunChecks(checks, conditions);
+  const std::vector<engine::Finding>& findings = checked.findings;
   const VerdictCounts counts = CountVerdicts(findings);
   std::string text;
   if (flags.is_json) {
@@ -102,7 +105,12 @@ int AnswerValid(const ValidateFlags& flags, const engine::CheckConditions& condi
     }
   }
   const int printed = PrintAnswer(text);
-  return printed == kExitClean && counts.fail > 0 ? kExitUsage : printed;
+  const int code = printed == kExitClean && counts.fail > 0 ? kExitUsage : printed;
+  if (checked.has_left_behind) {
+    std::fflush(nullptr);
+    std::_Exit(code);  // nothing that the thread uses may go before it does
+  }
+  return code;
 }
 
 }  // namespace
