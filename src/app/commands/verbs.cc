@@ -15,6 +15,7 @@
 #include "app/commands/compact_command.h"
 #include "app/commands/completion_command.h"
 #include "app/commands/count_command.h"
+#include "app/commands/ctl_command.h"
 #include "app/commands/exit_codes.h"
 #include "app/commands/explain_command.h"
 #include "app/commands/files_command.h"
@@ -43,6 +44,7 @@ constexpr std::string_view kAsk = "Ask an archive";
 constexpr std::string_view kMove = "Move telemetry";
 constexpr std::string_view kKeep = "Keep an archive";
 constexpr std::string_view kPipelines = "Pipelines";
+constexpr std::string_view kRunning = "A running engine";
 constexpr std::string_view kProgram = "The program";
 
 int Help(int argc, char** argv);
@@ -106,6 +108,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"nodes", kPipelines, "list what pipelines are made of", NodesCommand},
     {"explain", kPipelines, "describe a node and its keys, or a code of a problem", ExplainCommand},
     {"schema", kPipelines, "print the JSON Schema of documents", Schema},
+    {"ctl", kRunning, "ask things of a running engine: status, stop, put, logs ..", CtlCommand},
     {"schemas", kProgram, "print what a cache knows of schemas of files", Schemas},
     {"files", kProgram, "list the files of an archive as a plan", Files},
     {"completion", kProgram, "print a script for bash, zsh or fish", CompletionCommand},
