@@ -152,6 +152,21 @@ Result<OperationStatus> FakeControlPlane::Operation(const PipelineKey& key, uint
   return state_.operation;
 }
 
+void FakeControlPlane::Reload(std::string_view, OnReload on_read) {
+  Result<controller::ReloadOutcome> read = controller::ReloadOutcome{};
+  std::function<void()> on_reload;
+  With([&](State* state) {
+    state->calls.emplace_back("reload");
+    read = state->reload;
+    on_reload = state->on_reload;
+  });
+  if (on_reload) {
+    on_reload();
+  } else {
+    on_read(read);
+  }
+}
+
 void FakeControlPlane::Shutdown(std::string_view) {
   With([](State* state) {
     state->is_draining = true;

@@ -28,7 +28,9 @@ class FakeControlPlane final : public controller::ControlPlane {
     std::function<void()> on_put;  ///< called by Put, which others need not wait for
     std::string document = R"({"nodes":{"receiver":{}}})";  ///< of every pipeline
     controller::RolloutOptions last_options;
-    std::vector<std::string> calls;  ///< "stop default/main"
+    Result<controller::ReloadOutcome> reload = controller::ReloadOutcome{};
+    std::function<void()> on_reload;  ///< set: called by Reload, which tells nothing then
+    std::vector<std::string> calls;   ///< "stop default/main"
     int num_polls = 0;
   };
 
@@ -51,6 +53,7 @@ class FakeControlPlane final : public controller::ControlPlane {
                                              std::chrono::nanoseconds drain_timeout) override;
   Result<controller::OperationStatus> Operation(const controller::PipelineKey& key,
                                                 uint64_t id) const override;
+  void Reload(std::string_view asked_by, OnReload on_read) override;
   void Shutdown(std::string_view reason) override;
   bool is_draining() const override;
   telemetry::Registry& metrics() override { return registry_; }

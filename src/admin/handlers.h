@@ -11,6 +11,7 @@ Answer GetStatus(const Call& call, EngineView& engine);
 Answer GetLiveness(const Call& call, EngineView& engine);
 Answer GetReadiness(const Call& call, EngineView& engine);
 Answer GetDocument(const Call& call, EngineView& engine);
+Answer PostReload(const Call& call, EngineView& engine);
 Answer PostShutdown(const Call& call, EngineView& engine);
 Answer GetOpenApi(const Call& call, EngineView& engine);
 Answer GetOperatorPage(const Call& call, EngineView& engine);

@@ -200,6 +200,35 @@ std::string_view SchemasText() {
       }
     }
   },
+  "Reload": {
+    "type": "object",
+    "required": ["state", "changes", "notices"],
+    "additionalProperties": false,
+    "properties": {
+      "state": {"type": "string", "enum": ["running", "succeeded", "failed"]},
+      "changes": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["group", "pipeline", "operation", "refusal"],
+          "additionalProperties": false,
+          "properties": {
+            "group": {"type": "string"},
+            "pipeline": {"type": "string"},
+            "operation": {"anyOf": [{"$ref": "#/components/schemas/Operation"}, {"type": "null"}]},
+            "refusal": {"type": "string"}
+          }
+        }
+      },
+      "notices": {"type": "array", "items": {"type": "string"}}
+    }
+  },
+  "ReloadOrProblem": {
+    "anyOf": [
+      {"$ref": "#/components/schemas/Reload"},
+      {"$ref": "#/components/schemas/Problem"}
+    ]
+  },
   "Shutdown": {
     "type": "object",
     "required": ["state", "pipelines"],

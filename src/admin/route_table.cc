@@ -72,6 +72,13 @@ constexpr std::array kShutdownResponses = {
     ResponseRule{200, "every pipeline has ended", "Shutdown"},
     ResponseRule{202, "the engine drains and will end", "Shutdown"},
     ResponseRule{504, "with wait: not every pipeline has ended in time", "Shutdown"}};
+constexpr std::array kReloadResponses = {
+    ResponseRule{200, "everything that has changed is rolled out", "Reload"},
+    ResponseRule{202, "what has changed is being rolled out", "Reload"},
+    ResponseRule{409, "the document did not come from a file", "Problem"},
+    ResponseRule{422, "the document is wrong; every problem is listed", "Problem"},
+    ResponseRule{500, "a pipeline was not changed; or the file cannot be read", "ReloadOrProblem"},
+    ResponseRule{504, "not everything has ended in time, and goes on", "ReloadOrProblem"}};
 constexpr std::array kOpenApiResponses = {ResponseRule{200, "this document", ""}};
 constexpr std::array kPageResponses = {ResponseRule{200, "a page that shows the engine", ""}};
 constexpr std::array kMetricResponses = {ResponseRule{200, "every metric", ""}};
@@ -212,6 +219,14 @@ constexpr std::array kRoutes = {
           .produces = kJsonOnly,
           .responses = kOpenApiResponses,
           .handler = GetOpenApi},
+    Route{.method = Method::kPost,
+          .path = "/api/v1/reload",
+          .operation_id = "reload",
+          .summary = "Reads the document again and rolls out what has changed, as a SIGHUP does",
+          .parameters = kWaitParameters,
+          .produces = kJsonOnly,
+          .responses = kReloadResponses,
+          .handler = PostReload},
     Route{.method = Method::kPost,
           .path = "/api/v1/shutdown",
           .operation_id = "shutdown",

@@ -14,19 +14,6 @@ std::string EngineSectionOf(const config::EngineDocument& document) {
   return document.engine == nullptr ? "" : config::ToJson(*document.engine);
 }
 
-/// A line of the log has no breaks.
-std::string OnOneLine(std::string_view lines) {
-  std::string line;
-  for (const char letter : lines) {
-    if (letter == '\n') {
-      line += "; ";
-    } else {
-      line += letter;
-    }
-  }
-  return line;
-}
-
 }  // namespace
 
 LiveDocument::LiveDocument(DocumentFlags flags, std::vector<int> allowed_cores,
@@ -72,14 +59,12 @@ Result<controller::ReloadedPlans> LiveDocument::Reload() {
         "the document came with the command line or the environment, not from a file that could "
         "be read again");
   }
-  Result<engine::CheckedEngine> engine =
-      LoadDocument(flags_, registry_, {.allowed_cores = allowed_cores_}, environment_);
-  if (!engine.ok()) {
-    return engine.status().WithMessage(OnOneLine(engine.status().message()));
-  }
+  ARROW_ASSIGN_OR_RAISE(
+      engine::CheckedEngine engine,
+      LoadDocument(flags_, registry_, {.allowed_cores = allowed_cores_}, environment_));
   controller::ReloadedPlans reloaded;
-  reloaded.notices = engine->notices;
-  if (EngineSectionOf(engine->document) != engine_section_) {
+  reloaded.notices = engine.notices;
+  if (EngineSectionOf(engine.document) != engine_section_) {
     reloaded.notices.emplace_back(
         "what has changed under 'engine' counts when the process is started again");
   }
@@ -88,8 +73,8 @@ Result<controller::ReloadedPlans> LiveDocument::Reload() {
     const std::lock_guard lock(mutex_);
     before = keys_;
   }
-  Take(*engine);
-  reloaded.plans = MakePlans(std::move(engine->pipelines));
+  Take(engine);
+  reloaded.plans = MakePlans(std::move(engine.pipelines));
   for (const controller::PipelinePlanPtr& plan : reloaded.plans) {
     before.erase(plan->key());
   }

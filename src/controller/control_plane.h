@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,6 +84,17 @@ struct RolloutOptions {
   bool is_proven = true;  ///< whether what delivers nothing is taken back
 };
 
+/// A pipeline that the document has otherwise than before, or no more.
+struct ReloadChange {
+  PipelineKey key;
+  Result<OperationStatus> operation;  ///< what it began; a refusal leaves the pipeline as it is
+};
+
+struct ReloadOutcome {
+  std::vector<ReloadChange> changes;
+  std::vector<std::string> notices;  ///< what else is to be known
+};
+
 /// Calls: from any thread; none waits for a pipeline. Operations go on after they have been
 /// accepted: their status tells how they ended.
 /// Errors: KeyError (no such pipeline or operation), AlreadyExists (another operation of this
@@ -112,6 +124,13 @@ class ControlPlane {
   virtual Result<OperationStatus> Delete(const PipelineKey& key,
                                          std::chrono::nanoseconds drain_timeout) = 0;
   virtual Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const = 0;
+
+  /// Reads the document again and rolls out what has changed, as a SIGHUP does. `on_read` is told
+  /// once what that has begun, on any thread; not at all where the engine ends before.
+  /// Errors, by `on_read`: as above, io for a file that cannot be read, NotImplemented where the
+  /// document did not come from a file. Nothing is changed then.
+  using OnReload = std::function<void(const Result<ReloadOutcome>&)>;
+  virtual void Reload(std::string_view asked_by, OnReload on_read) = 0;
 
   /// Drains everything and ends the process; as a first SIGTERM does.
   virtual void Shutdown(std::string_view reason) = 0;

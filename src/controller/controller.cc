@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +35,19 @@ struct Countdown {
 };
 
 Status IsShuttingDown() { return Status::Cancelled("the engine is shutting down"); }
+
+/// A line of the log has no breaks.
+std::string OnOneLine(std::string_view lines) {
+  std::string line;
+  for (const char letter : lines) {
+    if (letter == '\n') {
+      line += "; ";
+    } else {
+      line += letter;
+    }
+  }
+  return line;
+}
 
 }  // namespace
 
@@ -173,7 +187,7 @@ void Controller::OnSignal(int signal) {
       options_.on_force(fmt::format("{} while draining", name));
       return;
     case SignalPolicy::Action::kReload:
-      BeginReload();
+      BeginReload({{.asked_by = std::string(name), .on_read = nullptr}});
       return;
     case SignalPolicy::Action::kNothing:
       LogDebug("{}: nothing to do", name);
@@ -181,22 +195,34 @@ void Controller::OnSignal(int signal) {
   }
 }
 
-void Controller::BeginReload() {
+void Controller::Reload(std::string_view asked_by, OnReload on_read) {
+  // Before the loop has ended: afterwards nobody runs what is posted.
+  loop_.Post([this, wish = ReloadWish{std::string(asked_by), std::move(on_read)}] {
+    BeginReload({wish});
+  });
+}
+
+Status Controller::CheckReload() const {
   if (options_.reload == nullptr) {
-    LogWarning("SIGHUP: there is no document to read again; nothing is changed");
-    return;
+    return Status::NotImplemented("there is no document to read again");
   }
   const std::lock_guard lock(mutex_);
-  if (is_ending_ || supervisor_.is_draining()) {
-    LogInfo("SIGHUP: the engine is shutting down; nothing is reloaded");
+  return is_ending_ || supervisor_.is_draining() ? IsShuttingDown() : Status::OK();
+}
+
+void Controller::BeginReload(std::vector<ReloadWish> wishes) {
+  if (!reloading_.empty()) {
+    std::move(wishes.begin(), wishes.end(), std::back_inserter(reload_after_));
     return;
   }
-  if (is_reloading_) {
-    reloads_again_ = true;  // what is being read may be older than the wish
+  reloading_ = std::move(wishes);
+  const Status status = CheckReload();
+  if (!status.ok()) {
+    FinishReload(status);
     return;
   }
-  is_reloading_ = true;
-  LogInfo("SIGHUP: the document is read again");
+  LogInfo("{}: the document is read again", reloading_.front().asked_by);
+  const std::lock_guard lock(mutex_);
   Preparation().Post([this] {
     auto reloaded = std::make_shared<Result<ReloadedPlans>>(options_.reload());
     loop_.Post([this, reloaded] { FinishReload(*reloaded); });
@@ -204,23 +230,35 @@ void Controller::BeginReload() {
 }
 
 void Controller::FinishReload(const Result<ReloadedPlans>& reloaded) {
-  is_reloading_ = false;
-  if (!reloaded.ok()) {
-    LogError("SIGHUP: nothing is changed: {}", reloaded.status().message());
-  } else {
+  const std::vector<ReloadWish> wishes = std::exchange(reloading_, {});
+  const std::string& name = wishes.front().asked_by;
+  Status status = reloaded.status();
+  ReloadOutcome outcome;
+  if (status.ok()) {
     for (const std::string& notice : reloaded->notices) {
-      LogWarning("SIGHUP: {}", notice);
+      LogWarning("{}: {}", name, notice);
     }
+    outcome.notices = reloaded->notices;
     const std::lock_guard lock(mutex_);
     if (supervisor_.is_draining()) {
-      LogInfo("SIGHUP: the engine is shutting down; nothing is reloaded");
+      status = IsShuttingDown();
     } else {
-      supervisor_.Reload(reloaded->plans, reloaded->removed);
+      outcome.changes = supervisor_.Reload(reloaded->plans, reloaded->removed);
       Follow();
     }
   }
-  if (std::exchange(reloads_again_, false)) {
-    BeginReload();
+  if (status.IsCancelled()) {
+    LogInfo("{}: {}; nothing is reloaded", name, status.message());
+  } else if (!status.ok()) {
+    LogError("{}: nothing is changed: {}", name, OnOneLine(status.message()));
+  }
+  for (const ReloadWish& wish : wishes) {
+    if (wish.on_read != nullptr) {
+      wish.on_read(status.ok() ? Result<ReloadOutcome>(outcome) : Result<ReloadOutcome>(status));
+    }
+  }
+  if (!reload_after_.empty()) {
+    BeginReload(std::exchange(reload_after_, {}));
   }
 }
 

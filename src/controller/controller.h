@@ -48,7 +48,7 @@ struct ControllerOptions {
   std::function<Result<PipelinePlanPtr>(const PipelineKey& key, std::string_view text,
                                         std::span<const PipelinePlanPtr> others)>
       check;
-  /// Reads the document again, for a SIGHUP. Without it nothing is reloaded. Errors: why it cannot
+  /// Reads the document again. Without it nothing is reloaded. Errors: why it cannot
   /// be; config, every problem on a line of its own, where it is wrong. Calls: a thread that may
   /// wait.
   std::function<Result<ReloadedPlans>()> reload;
@@ -88,6 +88,7 @@ class Controller final : public ControlPlane, private InstanceHost {
   Result<OperationStatus> Delete(const PipelineKey& key,
                                  std::chrono::nanoseconds drain_timeout) override;
   Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const override;
+  void Reload(std::string_view asked_by, OnReload on_read) override;
   void Shutdown(std::string_view reason) override;
   bool is_draining() const override;
   telemetry::Registry& metrics() override { return registry_; }
@@ -114,7 +115,13 @@ class Controller final : public ControlPlane, private InstanceHost {
   void EndThreads();
   void OnThreadEnded();
   void OnSignal(int signal);
-  void BeginReload();
+  /// Somebody wants the document to be read again.
+  struct ReloadWish {
+    std::string asked_by;
+    OnReload on_read;
+  };
+  void BeginReload(std::vector<ReloadWish> wishes);
+  Status CheckReload() const;
   void FinishReload(const Result<ReloadedPlans>& reloaded);
   void CollectFromCores();
 
@@ -130,8 +137,8 @@ class Controller final : public ControlPlane, private InstanceHost {
   // Only on the loop.
   size_t num_threads_left_ = 0;
   SignalPolicy signals_;
-  bool is_reloading_ = false;
-  bool reloads_again_ = false;
+  std::vector<ReloadWish> reloading_;     // of the reading that is under way
+  std::vector<ReloadWish> reload_after_;  // what is being read may be older than these
   bool has_told_ready_ = false;
   bool has_told_ending_ = false;
   runtime::Timer deadline_;

@@ -289,8 +289,9 @@ Result<OperationStatus> Supervisor::Put(const PipelineKey& key, PipelinePlanPtr 
   return record->operations.back();
 }
 
-void Supervisor::Reload(const std::vector<PipelinePlanPtr>& plans,
-                        const std::vector<PipelineKey>& removed) {
+std::vector<ReloadChange> Supervisor::Reload(const std::vector<PipelinePlanPtr>& plans,
+                                             const std::vector<PipelineKey>& removed) {
+  std::vector<ReloadChange> changes;
   for (const PipelinePlanPtr& plan : plans) {
     const PipelineKey key = plan->key();
     const PipelineRecord* record = Find(key);
@@ -305,6 +306,7 @@ void Supervisor::Reload(const std::vector<PipelinePlanPtr>& plans,
     } else {
       LogInfo("{}: reloaded: operation {}, {}", FullName(key), put->id, put->action);
     }
+    changes.push_back({key, put});
   }
   for (const PipelineKey& key : removed) {
     const PipelineRecord* record = Find(key);
@@ -322,7 +324,9 @@ void Supervisor::Reload(const std::vector<PipelinePlanPtr>& plans,
       LogInfo("{}: stands no more in the document: operation {}, delete", FullName(key),
               deleted->id);
     }
+    changes.push_back({key, deleted});
   }
+  return changes;
 }
 
 Result<OperationStatus> Supervisor::Operation(const PipelineKey& key, uint64_t id) const {

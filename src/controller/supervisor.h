@@ -54,8 +54,9 @@ class Supervisor {
   Result<OperationStatus> Start(const PipelineKey& key);
   Result<OperationStatus> Delete(const PipelineKey& key, std::chrono::nanoseconds drain_timeout);
   /// Puts the plans, and deletes the pipelines that are no more; those of which an operation is
-  /// under way are left as they are, and named in the log.
-  void Reload(const std::vector<PipelinePlanPtr>& plans, const std::vector<PipelineKey>& removed);
+  /// under way are left as they are, and named in the log. Returns what it has tried.
+  std::vector<ReloadChange> Reload(const std::vector<PipelinePlanPtr>& plans,
+                                   const std::vector<PipelineKey>& removed);
   Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const;
   std::vector<PipelineStatus> Pipelines() const;
   Result<PipelineStatus> Pipeline(const PipelineKey& key) const;

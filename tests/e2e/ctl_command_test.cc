@@ -123,6 +123,23 @@ TEST_F(CtlCommandTest, OperationsAreWaitedForAndTellHowTheyHaveEnded) {
   EXPECT_EQ(failed.output, "");
 }
 
+TEST_F(CtlCommandTest, AReloadTellsWhatHasChangedOrWhatIsWrong) {
+  Start();
+  EXPECT_EQ(Ctl({"reload"}).output, "nothing has changed\n");
+  engine_->Rewrite(EngineDocument({{"default", {{"main", kNoop}, {"neu", kNoop}}}}, ""));
+  const Ran reload = Ctl({"reload"});
+  EXPECT_EQ(reload.exit_code, 0) << reload.log;
+  EXPECT_EQ(reload.output,
+            "default/neu: rollout 1 (create): succeeded\n"
+            "default/twice: delete 2: succeeded\n"
+            "other/twice: delete 3: succeeded\n");
+  engine_->Rewrite("version: otel_dataflow/v1\npolices: 3\n");
+  const Ran wrong = Ctl({"reload"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.log, StartsWith("document:2:1: "));
+  EXPECT_THAT(Ctl({"logs"}).output, HasSubstr("nothing is changed: "));
+}
+
 TEST_F(CtlCommandTest, AnEndThatDoesNotComeInTimeIsIncomplete) {
   std::promise<void> came;
   std::once_flag once;

@@ -62,6 +62,10 @@ std::string EngineDocument(
 RunningEngine::RunningEngine(const std::string& document)
     : process_(folder_.path(), {.arguments = ArgumentsFor(folder_.path(), document)}) {}
 
+void RunningEngine::Rewrite(const std::string& document) const {
+  std::ofstream(folder_.path() / "document.yaml") << document;
+}
+
 bool RunningEngine::WaitForLog(const std::string& text) {
   return process_.WaitForOutput([this, &text](const std::string& /*output*/) {
     return process_.Log().find(text) != std::string::npos;

@@ -27,6 +27,8 @@ class RunningEngine {
   bool is_ready();
   /// Waits until the log has a text. Returns whether it has.
   bool WaitForLog(const std::string& text);
+  /// Writes another document in the place of the first one.
+  void Rewrite(const std::string& document) const;
   std::string Log() const { return process_.Log(); }
   int Wait() { return process_.Wait(); }
 

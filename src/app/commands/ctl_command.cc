@@ -159,6 +159,11 @@ int Operate(const AdminClient& client, const CtlFlags& flags) {
                       : FailControl(options.status());
 }
 
+int Reload(const AdminClient& client, const CtlFlags& flags) {
+  const auto options = OptionsOf(flags);
+  return options.ok() ? RunReload(client, *options) : FailControl(options.status());
+}
+
 int Shutdown(const AdminClient& client, const CtlFlags& flags) {
   const auto options = OptionsOf(flags);
   return options.ok() ? RunShutdown(client, *options) : FailControl(options.status());
@@ -178,6 +183,8 @@ constexpr auto kActions = std::to_array<Action>({
     {"put", "PIPELINE FILE", 2, 2, kOfOperations,
      "make or change a pipeline: FILE ('-': stdin) is one entry of `pipelines`", Operate},
     {"delete", "PIPELINE", 1, 1, kOfOperations, "drain a pipeline and remove it", Operate},
+    {"reload", "", 0, 0, kOfOperations,
+     "read the document again and roll out what has changed, as SIGHUP does", Reload},
     {"logs", "", 0, 0, " --json --count --follow", "the last records of the log", Logs},
     {"log-level", "[LEVEL]", 0, 1, " --json", "what is logged, or will be until the process ends",
      ChangeLogLevel},
@@ -209,8 +216,9 @@ void AddFlags(CLI::App* command, CtlFlags* flags) {
   AddAdminFlags(command, &flags->access);
   command->add_flag("--json", flags->is_json, "Print the answer of the server, as JSON");
   command
-      ->add_option("--timeout", flags->timeout,
-                   "stop, start, put, delete, shutdown: wait so long for the end, at most 10min")
+      ->add_option(
+          "--timeout", flags->timeout,
+          "stop, start, put, delete, reload, shutdown: wait so long for the end, at most 10min")
       ->type_name("DURATION")
       ->capture_default_str();
   command->add_flag("--no-wait", flags->is_not_waiting, "The same: do not wait for the end");

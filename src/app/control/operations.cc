@@ -23,6 +23,9 @@ namespace {
 /// What the server takes at most.
 constexpr size_t kMaxDocumentBytes = 4_MiB;
 
+/// How long the server may read a document before it waits for what that begins.
+constexpr std::chrono::minutes kMaxRead{1};
+
 void PrintLine(const std::string& text) {
   // When stderr cannot be written, the exit code has to do.
   const Status ignored = PrintTo(stderr, text + "\n");
@@ -114,6 +117,16 @@ int TellEnd(const AdminReply& reply, const std::string& pipeline, bool is_json) 
   return is_refusal ? kExitFailed : kExitClean;
 }
 
+/// Says why something was refused. Returns the exit code.
+int FailRequest(const AdminReply& reply, const std::string& document) {
+  const Status refusal = RefusalOf(reply, document);
+  if (reply.status == 422) {
+    PrintLine(refusal.message());  // as `validate` prints them
+    return kExitUsage;
+  }
+  return FailControl(refusal);
+}
+
 }  // namespace
 
 Result<PipelineName> LookUpPipeline(const AdminClient& client, const std::string& name) {
@@ -143,12 +156,38 @@ int RunOperation(const AdminClient& client, const std::string& name,
   if (!reply->is_refusal() || reply->json.contains("operation")) {
     return TellEnd(*reply, PrintableText(pipeline->ToString()), options.is_json);
   }
-  const Status refusal = RefusalOf(*reply, options.file == "-" ? "stdin" : options.file);
-  if (reply->status == 422) {
-    PrintLine(refusal.message());  // as `validate` prints them
-    return kExitUsage;
+  return FailRequest(*reply, options.file == "-" ? "stdin" : options.file);
+}
+
+int RunReload(const AdminClient& client, const OperationOptions& options) {
+  const Result<AdminReply> reply = client.AskAndWait(
+      {.method = "POST",
+       .target = "/api/v1/reload" + WaitQuery(options),
+       .wait = kMaxRead + (options.waits ? options.timeout : std::chrono::nanoseconds(0))});
+  if (!reply.ok()) {
+    return FailControl(reply.status());
   }
-  return FailControl(refusal);
+  if (!reply->json.contains("changes")) {
+    return FailRequest(*reply, "document");
+  }
+  std::string text;
+  for (const nlohmann::json& change : PartsOf(reply->json, "changes")) {
+    const std::string refusal = TextOf(change, "refusal");
+    text += fmt::format("{}/{}: {}\n", TextOf(change, "group"), TextOf(change, "pipeline"),
+                        refusal.empty() ? OperationText(PartsOf(change, "operation")) : refusal);
+  }
+  for (const nlohmann::json& notice : PartsOf(reply->json, "notices")) {
+    if (notice.is_string()) {
+      PrintLine(PrintableText(notice.get<std::string>()));
+    }
+  }
+  const int code = PrintAnswer(options.is_json ? reply->body
+                               : text.empty()  ? "nothing has changed\n"
+                                               : text);
+  return code != kExitClean     ? code
+         : reply->status == 504 ? kExitIncomplete
+         : !reply->is_refusal() ? kExitClean
+                                : kExitFailed;
 }
 
 int RunShutdown(const AdminClient& client, const OperationOptions& options) {

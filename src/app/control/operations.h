@@ -10,7 +10,7 @@
 namespace df::app {
 
 struct OperationOptions {
-  std::string action;  ///< stop, start, put, delete, shutdown
+  std::string action;  ///< stop, start, put, delete, reload, shutdown
   std::string file;    ///< put: a path, or "-" for stdin
   bool waits = true;
   std::chrono::nanoseconds timeout = std::chrono::seconds(150);
@@ -24,6 +24,9 @@ int RunOperation(const AdminClient& client, const std::string& name,
 
 /// Drains everything and ends the process, as RunOperation does it.
 int RunShutdown(const AdminClient& client, const OperationOptions& options);
+
+/// Has the engine read its document again, and waits for what that begins, as RunOperation does.
+int RunReload(const AdminClient& client, const OperationOptions& options);
 
 /// Finds a pipeline among those of the engine. Errors: as Get and FindPipeline.
 Result<PipelineName> LookUpPipeline(const AdminClient& client, const std::string& name);
