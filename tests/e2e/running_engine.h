@@ -30,6 +30,7 @@ class RunningEngine {
   /// Writes another document in the place of the first one.
   void Rewrite(const std::string& document) const;
   std::string Log() const { return process_.Log(); }
+  void Signal(int number) { process_.Signal(number); }
   int Wait() { return process_.Wait(); }
 
   /// "127.0.0.1:PORT" of the admin interface, once it is ready.
