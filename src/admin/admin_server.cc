@@ -120,6 +120,8 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(const config::AdminSetti
                         AccessPolicy::Make(settings.bearer_token_file, address->is_loopback()));
   EngineView engine = {.control = control,
                        .clock = options.clock,
+                       .taps = options.taps,
+                       .encode_tapped = std::move(options.encode_tapped),
                        .version = std::move(options.version),
                        .resource = std::move(options.resource),
                        .started = options.clock->WallNow(),

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "admin/engine_view.h"
 #include "base/error.h"
 #include "config/engine_settings.h"
 #include "controller/control_plane.h"
@@ -17,6 +18,8 @@ struct AdminOptions {
   std::string version;  ///< of the program, as `status` tells it
   /// Attributes of the engine's own telemetry, as `target_info` tells them.
   std::map<std::string, std::string> resource;
+  engine::TapRegistry* taps = &engine::ProcessTaps();  ///< borrowed
+  TapEncoder encode_tapped;                            ///< null: nothing can be tapped
   const runtime::Clock* clock = &runtime::SystemClock();
 };
 

@@ -29,6 +29,7 @@ Answer GetPipelineLiveness(const Call& call, EngineView& engine);
 Answer GetPipelineReadiness(const Call& call, EngineView& engine);
 Answer StopPipeline(const Call& call, EngineView& engine);
 Answer StartPipeline(const Call& call, EngineView& engine);
+Answer GetTapped(const Call& call, EngineView& engine);
 Answer GetOperation(const Call& call, EngineView& engine);
 
 }  // namespace df::admin

@@ -229,6 +229,28 @@ std::string_view SchemasText() {
       {"$ref": "#/components/schemas/Problem"}
     ]
   },
+  "Tapped": {
+    "type": "object",
+    "required": ["is_new", "dropped_batches", "dropped_items", "requests"],
+    "additionalProperties": false,
+    "properties": {
+      "is_new": {"type": "boolean"},
+      "dropped_batches": {"type": "integer"},
+      "dropped_items": {"type": "integer"},
+      "requests": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["signal", "request"],
+          "additionalProperties": false,
+          "properties": {
+            "signal": {"type": "string", "enum": ["logs", "traces", "metrics"]},
+            "request": {"type": "object"}
+          }
+        }
+      }
+    }
+  },
   "Shutdown": {
     "type": "object",
     "required": ["state", "pipelines"],

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
@@ -153,6 +154,8 @@ class OpenApiTest : public ServerTest {
   }
 
   json document_;
+  std::shared_ptr<engine::TapPoint> tap_point_ =
+      engine::ProcessTaps().PointOf({"default", "main", "1"});
   std::set<std::pair<std::string, int>> seen_;
 };
 

@@ -33,6 +33,18 @@ constexpr std::array kLogParameters = {
                   .min = 1,
                   .max = 1000}};
 
+constexpr std::array kTapParameters = {
+    ParameterRule{.name = "session",
+                  .type = Type::kNumber,
+                  .default_value = "0",
+                  .description = "who looks: a number of one's own, the same in each request",
+                  .min = 0},
+    ParameterRule{.name = "wait",
+                  .type = Type::kDuration,
+                  .default_value = "0s",
+                  .description = "how long to wait for a batch when there is none yet",
+                  .max = 10}};
+
 constexpr ParameterRule kWait = {"wait", Type::kFlag, "false",
                                  "answer when it has ended, not when it has been accepted"};
 constexpr ParameterRule kWaitTimeout = {
@@ -79,6 +91,10 @@ constexpr std::array kReloadResponses = {
     ResponseRule{422, "the document is wrong; every problem is listed", "Problem"},
     ResponseRule{500, "a pipeline was not changed; or the file cannot be read", "ReloadOrProblem"},
     ResponseRule{504, "not everything has ended in time, and goes on", "ReloadOrProblem"}};
+constexpr std::array kTapResponses = {
+    ResponseRule{200, "batches that have passed the node since the request before", "Tapped"},
+    ResponseRule{404, "no such node runs", "Problem"},
+    ResponseRule{409, "too many taps are open, or the session looks at another node", "Problem"}};
 constexpr std::array kOpenApiResponses = {ResponseRule{200, "this document", ""}};
 constexpr std::array kPageResponses = {ResponseRule{200, "a page that shows the engine", ""}};
 constexpr std::array kMetricResponses = {ResponseRule{200, "every metric", ""}};
@@ -304,6 +320,15 @@ constexpr std::array kRoutes = {
           .produces = kJsonOnly,
           .responses = kGetOperationResponses,
           .handler = GetOperation},
+    Route{.method = Method::kGet,
+          .path = "/api/v1/groups/{group}/pipelines/{pipeline}/nodes/{node}/tap",
+          .operation_id = "getTapped",
+          .summary = "Batches that pass a node, as OTLP requests; the first request opens the tap, "
+                     "and without another one it is closed after 15 s",
+          .parameters = kTapParameters,
+          .produces = kJsonOnly,
+          .responses = kTapResponses,
+          .handler = GetTapped},
 };
 
 }  // namespace

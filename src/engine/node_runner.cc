@@ -95,6 +95,7 @@ NodeRunner::NodeRunner(AnyNode node, const NodeDescriptor& descriptor, InstanceI
       info_(std::move(info)),
       context_(context),
       metrics_(context->registry, info_, ShortType(descriptor.urn), context->metrics_level),
+      tap_(ProcessTaps().PointOf({info_.group, info_.pipeline, info_.node})),
       inbox_(context->loop, limits, &metrics_),
       effects_(this) {
   if (std::holds_alternative<std::unique_ptr<Exporter>>(node_)) {
@@ -176,6 +177,9 @@ runtime::Task<Status> NodeRunner::RunConsumer(Node* node) {
         const auto signal = static_cast<size_t>(event.pdata.batch->signal());
         metrics_.batches_in[signal]->Add(1);
         metrics_.items_in[signal]->Add(event.pdata.batch->num_items());
+        if (tap_->is_open()) {
+          tap_->Offer(*event.pdata.batch);
+        }
         if (!Decode(event.pdata)) {
           break;
         }
@@ -268,9 +272,11 @@ bool NodeRunner::BeginSend(Pdata& pdata, PortIndex port) {
   }
   const auto signal = static_cast<size_t>(pdata.batch->signal());
   const int64_t num_items = pdata.batch->num_items();
+  const otap::BatchPtr shown = ToShow(pdata);
   if (!PortOf(port).BeginSend(pdata)) {
     return false;
   }
+  Show(shown);
   metrics_.batches_out[signal]->Add(1);
   metrics_.items_out[signal]->Add(num_items);
   return true;
@@ -281,6 +287,7 @@ runtime::Task<bool> NodeRunner::FinishSend(Pdata pdata, PortIndex port) {
   const auto signal = static_cast<size_t>(pdata.batch->signal());
   metrics_.batches_out[signal]->Add(1);
   metrics_.items_out[signal]->Add(pdata.batch->num_items());
+  Show(ToShow(pdata));
   runtime::SteadyTime start = clock.Now();
   if (MustWaitForMemory(pdata)) {
     const int64_t size_bytes = pdata.charge.size_bytes();
@@ -305,10 +312,12 @@ runtime::PushResult NodeRunner::TrySend(Pdata& pdata, PortIndex port) {
   }
   const auto signal = static_cast<size_t>(pdata.batch->signal());
   const int64_t num_items = pdata.batch->num_items();
+  const otap::BatchPtr shown = ToShow(pdata);
   const runtime::PushResult result = PortOf(port).TrySend(pdata);
   if (result == runtime::PushResult::kSent) {
     metrics_.batches_out[signal]->Add(1);
     metrics_.items_out[signal]->Add(num_items);
+    Show(shown);
   }
   return result;
 }

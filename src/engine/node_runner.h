@@ -16,6 +16,7 @@
 #include "engine/node.h"
 #include "engine/node_metrics.h"
 #include "engine/out_port.h"
+#include "engine/tap.h"
 #include "runtime/event_loop.h"
 
 namespace df::engine {
@@ -120,6 +121,17 @@ class NodeRunner {
     return std::holds_alternative<std::unique_ptr<Receiver>>(node_) &&
            !context_->memory.Admits(pdata.charge.size_bytes());
   }
+  /// Returns what taps see once it is sent, or null: of receivers; of others they see what these
+  /// take.
+  otap::BatchPtr ToShow(const Pdata& pdata) const {
+    return tap_->is_open() && std::holds_alternative<std::unique_ptr<Receiver>>(node_) ? pdata.batch
+                                                                                       : nullptr;
+  }
+  void Show(const otap::BatchPtr& batch) const {
+    if (batch != nullptr) {
+      tap_->Offer(*batch);
+    }
+  }
   bool BeginSend(Pdata& pdata, PortIndex port);
   runtime::Task<bool> FinishSend(Pdata pdata, PortIndex port);
   runtime::PushResult TrySend(Pdata& pdata, PortIndex port);
@@ -139,6 +151,7 @@ class NodeRunner {
   InstanceInfo info_;
   InstanceContext* context_;
   NodeMetrics metrics_;
+  const std::shared_ptr<TapPoint> tap_;
   int64_t shown_failing_ = 0;  // what the gauge has of this node
   TokenSource tokens_;
   TokenSource awaited_tokens_;

@@ -29,6 +29,8 @@
 #include "base/logging.h"
 #include "controller/controller.h"
 #include "nodes/registry.h"
+#include "otap/batch.h"
+#include "otlp/encode.h"
 #include "runtime/cores.h"
 #include "telemetry/process_metrics.h"
 
@@ -172,6 +174,11 @@ controller::ControllerOptions OptionsOf(const engine::CheckedEngine& engine,
   return options;
 }
 
+Result<std::string> EncodeTapped(const otap::BatchPtr& batch) {
+  ARROW_ASSIGN_OR_RAISE(const otap::BatchPtr with_tables, otap::WithTables(batch));
+  return otlp::EncodeJson(*with_tables);
+}
+
 /// What the run has to say for itself: the receipt, where one was asked for.
 struct Receipt {
   std::optional<ReceiptFile> file;
@@ -226,9 +233,10 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
   const telemetry::ProcessMetrics process_metrics(&(*running)->metrics());
   std::unique_ptr<admin::AdminServer> admin;
   if (engine.settings.http_admin.has_value()) {
-    auto started = admin::AdminServer::Start(
-        *engine.settings.http_admin, running->get(),
-        {.version = Version(), .resource = engine.settings.telemetry.resource});
+    auto started = admin::AdminServer::Start(*engine.settings.http_admin, running->get(),
+                                             {.version = Version(),
+                                              .resource = engine.settings.telemetry.resource,
+                                              .encode_tapped = EncodeTapped});
     if (!started.ok()) {
       return Fail(started.status(), kExitFailed);
     }

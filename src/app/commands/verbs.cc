@@ -29,6 +29,7 @@
 #include "app/commands/replay_command.h"
 #include "app/commands/run_command.h"
 #include "app/commands/schema_command.h"
+#include "app/commands/tap_command.h"
 #include "app/commands/top_command.h"
 #include "app/commands/trace_command.h"
 #include "app/commands/validate_command.h"
@@ -111,6 +112,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"schema", kPipelines, "print the JSON Schema of documents", Schema},
     {"ctl", kRunning, "ask things of a running engine: status, stop, put, logs ..", CtlCommand},
     {"top", kRunning, "watch rates of its pipelines and nodes", TopCommand},
+    {"tap", kRunning, "print records that pass one of its nodes", TapCommand},
     {"schemas", kProgram, "print what a cache knows of schemas of files", Schemas},
     {"files", kProgram, "list the files of an archive as a plan", Files},
     {"completion", kProgram, "print a script for bash, zsh or fish", CompletionCommand},

@@ -15,14 +15,13 @@ namespace http1 = runtime::http1;
 
 /// A server that is there answers sooner, however busy its engine is.
 constexpr std::chrono::seconds kMaxAnswer{30};
-constexpr int64_t kMaxReplyBytes = 16 << 20;
 
-http1::ClientSettings SettingsOf(const AdminAccess& access) {
+http1::ClientSettings SettingsOf(const AdminAccess& access, const AdminRequest& request) {
   http1::ClientSettings settings;
   settings.host = access.url.host;
   settings.port = access.url.port;
   settings.tls = access.tls;
-  settings.max_body_bytes = kMaxReplyBytes;
+  settings.max_body_bytes = request.max_reply_bytes;
   return settings;
 }
 
@@ -79,7 +78,7 @@ Status AdminClient::NotTrusted(int status) const {
 
 runtime::Task<Result<AdminReply>> AdminClient::Ask(runtime::EventLoop* loop,
                                                    AdminRequest request) const {
-  http1::Client client(loop, SettingsOf(access_));
+  http1::Client client(loop, SettingsOf(access_, request));
   http1::Request sent{.method = request.method, .target = request.target, .body = request.body};
   sent.headers.push_back({"Accept", request.is_text ? "text/plain" : "application/json"});
   if (!request.content_type.empty()) {

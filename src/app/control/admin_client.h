@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,7 @@ struct AdminRequest {
   /// How long the server may take. What it takes to send an answer comes on top.
   std::chrono::nanoseconds wait{0};
   bool is_text = false;  ///< the answer is text, not JSON
+  int64_t max_reply_bytes = 16 << 20;
 };
 
 struct AdminReply {
@@ -39,7 +41,7 @@ class AdminClient {
  public:
   explicit AdminClient(AdminAccess access) : access_(std::move(access)) {}
 
-  /// Asks, and waits for the whole answer: of at most 16 MiB. A refusal of what was asked for is a
+  /// Asks, and waits for the whole answer. A refusal of what was asked for is a
   /// reply. Errors: kind io where nobody answers, keys are not agreed on, the token is missing or
   /// wrong, or who answers is no admin server of df_engine.
   runtime::Task<Result<AdminReply>> Ask(runtime::EventLoop* loop, AdminRequest request) const;
