@@ -188,10 +188,12 @@ TEST_F(CtlCommandTest, TheLogIsPrintedAndFollowed) {
                          {.arguments = {"ctl", "logs", "--follow", "--admin", engine_->address()}});
   ASSERT_TRUE(follower.WaitForOutput(
       [](const std::string& output) { return output.find('\n') != std::string::npos; }));
-  EXPECT_EQ(Ctl({"log-level", "debug"}).output, "debug\n");
-  EXPECT_TRUE(follower.WaitForOutput([](const std::string& output) {
-    return output.find("the log level is now debug") != std::string::npos;
-  })) << follower.Output();
+  for (const std::string level : {"debug", "info"}) {
+    EXPECT_EQ(Ctl({"log-level", level}).output, level + "\n");
+    EXPECT_TRUE(follower.WaitForOutput([&level](const std::string& output) {
+      return output.find("the log level is now " + level) != std::string::npos;
+    })) << follower.Output();
+  }
   follower.Signal(SIGINT);
   EXPECT_EQ(follower.Wait(), 128 + SIGINT);
   const std::string shown = follower.Output();
