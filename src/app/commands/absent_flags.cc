@@ -24,18 +24,12 @@ constexpr auto kAbsent = std::to_array<AbsentFlag>({
     {"replay", "--state",
      "is not needed: the receipt of a run is its state. Write it with --receipt FILE, and go on "
      "with --resume FILE"},
+    {"replay", "--dead-letters",
+     "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
+     "sends it again"},
     {"replay", "--on-reject",
      "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
      "sends it again"},
-    {"logs", "--follow",
-     "is not supported yet: 'df_engine replay PATH --to - --signal logs --follow' prints new "
-     "records as OTLP JSON"},
-    {"spans", "--follow",
-     "is not supported yet: 'df_engine replay PATH --to - --signal spans --follow' prints new "
-     "records as OTLP JSON"},
-    {"points", "--follow",
-     "is not supported yet: 'df_engine replay PATH --to - --signal points --follow' prints new "
-     "records as OTLP JSON"},
     {"count", "--csv", "is not supported yet: --json prints an object for each group, on a line"},
     {"count", "--format",
      "is not known: --json prints an object for each group, on a line; without it there is a "
@@ -48,7 +42,8 @@ constexpr auto kAbsent = std::to_array<AbsentFlag>({
     {"receive", "--flush",
      "is not known: a document with receiver:otlp and exporter:parquet says when files are written "
      "(flush_when_older_than)"},
-    {"run", "--watch", "is not supported yet: SIGHUP reads the document again"},
+    {"run", "--watch",
+     "is not supported yet: SIGHUP and 'df_engine ctl reload' read the document again"},
     {"validate", "--watch", "is not supported yet: run it again"},
 });
 
