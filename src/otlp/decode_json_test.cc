@@ -83,6 +83,37 @@ TEST(DecodeJson, ZeroKeepsItsSign) {
   EXPECT_EQ(Read(Logs(R"({"body":{"doubleValue":0}})")).find(kNegativeZero), std::string::npos);
 }
 
+TEST(DecodeJson, WholeNumbersAreExactHoweverTheyAreWritten) {
+  const auto read = [](std::string_view number) {
+    return Read(Logs(fmt::format(R"({{"body":{{"intValue":{}}}}})", number)));
+  };
+  const std::vector<std::pair<std::string, std::string>> same = {
+      {"1e3", "1000"},
+      {"1.5e1", "15"},
+      {"0.0015E+4", "15"},
+      {"15000e-3", "15"},
+      {"-0.0", "0"},
+      {"0e99", "0"},
+      {"9007199254740993.0", "9007199254740993"},
+      {"9.007199254740993e15", "9007199254740993"},
+      {"1796000000000000001.0", "1796000000000000001"},
+      {"1.796000000000000001e18", "1796000000000000001"},
+      {"-9223372036854775808.0", "-9223372036854775808"},
+      {"9223372036854775807.000", "9223372036854775807"},
+      {"-9223372036854775808e0", "-9223372036854775808"}};
+  for (const auto& [written, plain] : same) {
+    EXPECT_EQ(read(written), read(plain)) << written;
+    EXPECT_EQ(read("\"" + written + "\""), read(plain)) << written;
+  }
+  for (const char* none : {"4503599627370497.5", "9007199254740993.5", "1.00000000000000000001",
+                           "0.1", "1e-1", "15e-1", "9223372036854775808.0", "1e19", "1e300",
+                           "-9223372036854775809.0", "1e-400", "0.5e-99999999999999999999"}) {
+    for (const std::string& written : {std::string(none), fmt::format("\"{}\"", none)}) {
+      EXPECT_THAT(read(written), ::testing::HasSubstr("expected a whole number")) << written;
+    }
+  }
+}
+
 TEST(DecodeJson, SaysWhereAValueIsWrong) {
   const std::string kRecord = "resourceLogs[0].scopeLogs[0].logRecords[1].";
   const std::vector<std::pair<std::string, std::string>> cases = {

@@ -1,5 +1,6 @@
 #include "otlp/compare/json_request.h"
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include "base/text.h"
 #include "otlp/schema/messages.h"
 
 namespace df::otlp {
@@ -62,13 +64,33 @@ double DoubleOf(const json& value) {
   return std::stod(text);
 }
 
-int64_t SignedOf(const json& value) {
-  return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
+/// A number with a point or an exponent is a double here, which does not hold all whole numbers:
+/// comparing it would find equal what is not.
+template <typename T>
+T WholeOf(const json& value) {
+  if (value.is_number_unsigned() && std::in_range<T>(value.get<uint64_t>())) {
+    return static_cast<T>(value.get<uint64_t>());
+  }
+  if (value.is_number_integer() && !value.is_number_unsigned() &&
+      std::in_range<T>(value.get<int64_t>())) {
+    return static_cast<T>(value.get<int64_t>());
+  }
+  T number = 0;
+  if (value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (read.ec == std::errc() && read.ptr == text.data() + text.size()) {
+      return number;
+    }
+  }
+  Fail(fmt::format("found {}, expected a whole number from {} to {}, written as one",
+                   PrintableText(value.dump(-1, ' ', true).substr(0, 100)),
+                   std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
 }
 
-uint64_t UnsignedOf(const json& value) {
-  return value.is_string() ? std::stoull(value.get<std::string>()) : value.get<uint64_t>();
-}
+int64_t SignedOf(const json& value) { return WholeOf<int64_t>(value); }
+
+uint64_t UnsignedOf(const json& value) { return WholeOf<uint64_t>(value); }
 
 std::string MessageOf(const MessageShape& shape, const json& object);
 

@@ -170,6 +170,7 @@ bool JsonScanner::ReadNumber(JsonNumber* number) {
 
 bool JsonScanner::ReadReal(std::string_view digits, JsonNumber* number) {
   number->kind = JsonNumber::Kind::kReal;
+  number->digits = digits;
   const char* end = digits.data() + digits.size();
   if (std::from_chars(digits.data(), end, number->real).ec == std::errc()) {
     return true;

@@ -15,9 +15,10 @@ enum class JsonKind : uint8_t { kNone, kNull, kBool, kNumber, kText, kArray, kOb
 struct JsonNumber {
   enum class Kind : uint8_t { kUnsigned, kSigned, kReal };
   Kind kind = Kind::kUnsigned;
-  uint64_t magnitude = 0;  ///< kUnsigned
-  int64_t integer = 0;     ///< kSigned; "-0" is one
-  double real = 0;         ///< kReal
+  uint64_t magnitude = 0;   ///< kUnsigned
+  int64_t integer = 0;      ///< kSigned; "-0" is one
+  double real = 0;          ///< kReal: the nearest there is
+  std::string_view digits;  ///< kReal: as it is written; borrows the text
 };
 
 /// Takes what RFC 8259 calls JSON, in UTF-8, with or without a byte order mark. Functions that

@@ -106,17 +106,77 @@ struct Scalar {
   std::string_view text;
 };
 
-/// A whole number of a range, from a JSON number or text. 1e3 is one, 0.5 is none.
+/// Digits of a number as it is written, without those that say nothing, and where its point is.
+struct Decimal {
+  bool is_negative = false;
+  std::string digits;     ///< no zeros at the begin or the end; "" for 0
+  int64_t num_whole = 0;  ///< digits before the point; more than there are: zeros follow
+};
+
+/// Takes a number apart that is one as JSON has it, or as a text has it. Cost: linear.
+Decimal TakeApart(std::string_view text) {
+  Decimal decimal;
+  decimal.is_negative = text.starts_with('-');
+  const size_t end = std::min(text.find_first_of("eE"), text.size());
+  bool is_fraction = false;
+  for (const char letter : text.substr(0, end)) {
+    is_fraction = is_fraction || letter == '.';
+    if (letter < '0' || letter > '9' || (letter == '0' && decimal.digits.empty())) {
+      // A zero before the first digit moves the point where it stands behind it.
+      decimal.num_whole -= letter == '0' && is_fraction ? 1 : 0;
+      continue;
+    }
+    decimal.digits += letter;
+    decimal.num_whole += is_fraction ? 0 : 1;
+  }
+  if (end < text.size()) {
+    std::string_view exponent = text.substr(end + 1);
+    exponent.remove_prefix(exponent.starts_with('+') ? 1 : 0);
+    int64_t shift = 0;
+    const auto read = std::from_chars(exponent.data(), exponent.data() + exponent.size(), shift);
+    // A point that is further away than any number is long is as good as any other.
+    constexpr int64_t kFar = int64_t{1} << 40U;
+    const bool is_far = read.ec == std::errc::result_out_of_range;
+    decimal.num_whole +=
+        is_far ? (exponent.starts_with('-') ? -kFar : kFar) : std::clamp(shift, -kFar, kFar);
+  }
+  decimal.digits.resize(decimal.digits.find_last_not_of('0') + 1);
+  return decimal;
+}
+
+/// A whole number of a range, digit by digit: doubles do not hold all of them. 1e3 is one, 0.5 is
+/// none.
+template <typename T>
+std::optional<T> WholeOf(std::string_view text) {
+  const Decimal decimal = TakeApart(text);
+  if (decimal.digits.empty()) {
+    return T{0};
+  }
+  constexpr int64_t kMostDigits = std::numeric_limits<uint64_t>::digits10 + 1;
+  if (decimal.num_whole < std::ssize(decimal.digits) || decimal.num_whole > kMostDigits) {
+    return std::nullopt;
+  }
+  std::string whole = decimal.digits;
+  whole.resize(static_cast<size_t>(decimal.num_whole), '0');
+  const auto magnitude = ParseNumber<uint64_t>(whole);
+  if (!magnitude.has_value()) {
+    return std::nullopt;
+  }
+  constexpr uint64_t kLeast = uint64_t{1} << 63U;
+  if (decimal.is_negative) {
+    const auto negative = static_cast<int64_t>(0 - *magnitude);
+    return *magnitude <= kLeast && std::in_range<T>(negative)
+               ? std::optional(static_cast<T>(negative))
+               : std::nullopt;
+  }
+  return std::in_range<T>(*magnitude) ? std::optional(static_cast<T>(*magnitude)) : std::nullopt;
+}
+
+/// A whole number of a range, from a JSON number or text.
 template <typename T>
 std::optional<T> IntegerOf(const Scalar& value) {
   const auto narrow = [](auto wide) {
     return std::in_range<T>(wide) ? std::optional(static_cast<T>(wide)) : std::nullopt;
-  };
-  const auto from_double = [](double real) -> std::optional<T> {
-    // Both limits are powers of two, or one less: exact as doubles when widened by one.
-    const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
-    const bool fits = real >= static_cast<double>(std::numeric_limits<T>::min()) && real < end;
-    return fits && std::trunc(real) == real ? std::optional(static_cast<T>(real)) : std::nullopt;
   };
   if (value.kind == JsonKind::kText) {
     if (const auto digits = ParseDigits(value.text)) {
@@ -126,7 +186,7 @@ std::optional<T> IntegerOf(const Scalar& value) {
       return integer;
     }
     const auto real = ParseDouble(value.text);
-    return real ? from_double(*real) : std::nullopt;
+    return real && std::isfinite(*real) ? WholeOf<T>(value.text) : std::nullopt;
   }
   switch (value.number.kind) {
     case JsonNumber::Kind::kUnsigned:
@@ -134,7 +194,7 @@ std::optional<T> IntegerOf(const Scalar& value) {
     case JsonNumber::Kind::kSigned:
       return narrow(value.number.integer);
     case JsonNumber::Kind::kReal:
-      return from_double(value.number.real);
+      return WholeOf<T>(value.number.digits);
   }
   return std::nullopt;
 }
