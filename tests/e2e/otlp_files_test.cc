@@ -75,6 +75,26 @@ TEST_F(OtlpFilesTest, WhatCannotBeReadIsNamedAndMakesItIncomplete) {
   EXPECT_THAT(ran.log, HasSubstr("delivered 2,000 logs"));
 }
 
+TEST_F(OtlpFilesTest, WhatIsLostOfARequestIsNamedThoughNothingElseIsInIt) {
+  const auto convert = [this](const std::string& name, const std::string& text) {
+    std::ofstream(At(name), std::ios::binary) << text;
+    const Ran ran = Run({"convert", At(name).string(), "--to", "otlp-json", "-o", "-"});
+    EXPECT_EQ(ran.exit_code, 4) << ran.log;
+    return ran.log;
+  };
+  EXPECT_THAT(convert("unknown.jsonl",
+                      R"({"resourceLogs":[{"instrumentationLibraryLogs":[{"logRecords":[{}]}]}]})"),
+              HasSubstr("incomplete: decode: left out 1 fields that there is no column for: 1 x "
+                        "ResourceLogs key 'instrumentationLibraryLogs'"));
+  EXPECT_THAT(
+      convert("short.jsonl",
+              R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"0102"}]}]}]})"),
+      HasSubstr("incomplete: decode: 1 trace and span ids of a wrong length were read as none"));
+  // What a crash leaves of a file whose blocks were there before their bytes.
+  EXPECT_THAT(convert("logs.binpb", std::string(4096, '\0')),
+              HasSubstr("found zeros at the end, read as 1024 empty requests"));
+}
+
 TEST_F(OtlpFilesTest, AFileIsNotWrittenWhileItIsRead) {
   Convert(sample() / "logs.otlp", "otlp-json", At("logs.jsonl"));
   const auto size = fs::file_size(At("logs.jsonl"));

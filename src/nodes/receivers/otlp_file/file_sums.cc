@@ -97,6 +97,12 @@ void FileSums::OnEnd(const OpenFilePtr& file) {
   file->is_read = true;
 }
 
+void FileSums::OnLosses(const engine::NodeReport& losses) {
+  const std::lock_guard lock(mutex_);
+  losses_.lines.insert(losses_.lines.end(), losses.lines.begin(), losses.lines.end());
+  losses_.num_problems += losses.num_problems;
+}
+
 engine::NodeReport FileSums::Describe() const {
   const std::lock_guard lock(mutex_);
   auto account = std::make_shared<engine::SourceAccount>();
@@ -161,7 +167,11 @@ engine::NodeReport FileSums::Describe() const {
   if (const int64_t more = num_problems_ - static_cast<int64_t>(problems_.size()); more > 0) {
     report.lines.push_back(fmt::format("not read: {} more requests", more));
   }
-  report.num_problems += num_problems_;
+  report.lines.insert(report.lines.end(), losses_.lines.begin(), losses_.lines.end());
+  for (const std::string& line : losses_.lines) {
+    (losses_.num_problems > 0 ? account->problems : account->notices).push_back({"decode", line});
+  }
+  report.num_problems += num_problems_ + losses_.num_problems;
   account->has_found_nothing = delivered.empty() && report.num_problems == 0;
   report.source = std::move(account);
   return report;

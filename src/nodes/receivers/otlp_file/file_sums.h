@@ -54,6 +54,8 @@ class FileSums final : public engine::NodeShared {
   /// counted only.
   bool OnProblem(const OpenFilePtr& file, const std::string& message);
   void OnEnd(const OpenFilePtr& file);
+  /// Says what was in requests and is not in their batches, as DecodeLosses tells it.
+  void OnLosses(const engine::NodeReport& losses);
 
   /// Describes all of it.
   engine::NodeReport Describe() const;
@@ -79,6 +81,7 @@ class FileSums final : public engine::NodeShared {
   std::array<Sums, otap::kAllSignals.size()> sums_{};
   std::vector<engine::NamedCount> problems_;
   int64_t num_problems_ = 0;
+  engine::NodeReport losses_;
 };
 
 }  // namespace df::nodes::receivers::otlp_file

@@ -19,6 +19,8 @@ constexpr telemetry::Instrument kUnreadable = {
 
 constexpr runtime::ChannelLimits kChannel = {.max_messages = 4, .max_bytes = 64_MiB};
 constexpr size_t kMostRefusalsNamed = 20;
+/// So many empty requests at the end of a file are what a crash leaves of it, not what was sent.
+constexpr int64_t kFewEmpty = 2;
 
 }  // namespace
 
@@ -60,7 +62,8 @@ bool OtlpFileReceiver::SendRequest(const OpenFilePtr& file, otap::Signal signal,
       return false;
     }
   }
-  return true;
+  // What it has beside records that there are none of is not to be lost with them.
+  return stats == nullptr || channel->Push({nullptr, {}, std::move(stats)}, 0);
 }
 
 bool OtlpFileReceiver::ReadFile(const OpenFilePtr& file, otlp::Decoder* decoder, Channel* channel) {
@@ -80,6 +83,7 @@ bool OtlpFileReceiver::ReadFile(const OpenFilePtr& file, otlp::Decoder* decoder,
     Fail(file, reader.status().message());
     return true;
   }
+  int64_t num_empty = 0;  // one behind the other, up to here
   while (reader->goes_on() && !is_stopped_) {
     auto request = reader->Next();
     if (!request.ok()) {
@@ -91,6 +95,7 @@ bool OtlpFileReceiver::ReadFile(const OpenFilePtr& file, otlp::Decoder* decoder,
     }
     const FileRequest& found = **request;
     const std::string place = fmt::format("{} {}", is_json ? "line" : "offset", found.place);
+    num_empty = found.bytes.empty() ? num_empty + 1 : 0;
     const auto signal = is_json ? SignalOfJson(found.bytes) : of_name;
     if (!signal.has_value()) {
       Fail(file,
@@ -99,6 +104,11 @@ bool OtlpFileReceiver::ReadFile(const OpenFilePtr& file, otlp::Decoder* decoder,
                !SendRequest(file, *signal, is_json, found.bytes, place, decoder, channel)) {
       return false;
     }
+  }
+  if (!is_stopped_ && num_empty >= kFewEmpty) {
+    Fail(file, fmt::format("found zeros at the end, read as {} empty requests: the file may not "
+                           "have been written to its end",
+                           num_empty));
   }
   return !is_stopped_;
 }
@@ -145,6 +155,9 @@ runtime::Task<Status> OtlpFileReceiver::Run(engine::Effects& effects) {
     if (message->stats != nullptr) {
       losses_->Count(*message->stats);
     }
+    if (message->batch == nullptr) {
+      continue;
+    }
     const uint64_t calldata = next_calldata_++;
     sums_->OnSent(message->of);
     unanswered_.emplace(calldata, std::move(message->of));
@@ -185,7 +198,9 @@ void OtlpFileReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t callda
 engine::NodeReport OtlpFileReceiver::Report() {
   engine::NodeReport report;
   if (losses_ != nullptr) {
-    losses_->AddTo(&report);
+    engine::NodeReport losses;
+    losses_->AddTo(&losses);
+    sums_->OnLosses(losses);
   }
   report.lines.insert(report.lines.end(), refusals_.begin(), refusals_.end());
   report.num_problems += num_refused_;

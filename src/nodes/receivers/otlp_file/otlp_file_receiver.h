@@ -34,7 +34,8 @@ class OtlpFileReceiver final : public engine::Receiver, public engine::Completio
   struct Message {
     otap::BatchPtr batch;
     FileBatch of;
-    std::shared_ptr<const otlp::DecodeStats> stats;  ///< with the first batch of a request
+    /// With the first batch of a request; without a batch, of one that has none.
+    std::shared_ptr<const otlp::DecodeStats> stats;
   };
   using Channel = runtime::ThreadChannel<Message>;
 
