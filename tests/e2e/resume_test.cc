@@ -2,6 +2,7 @@
 // arrived, once.
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -29,6 +30,10 @@ using ::testing::HasSubstr;
 
 const std::string kLake = OTAP_SOURCE_DIR "/examples/data/corner/parquet";
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+// partial_success {rejected: 1}
+const std::string kPartial(
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
+    "Content-Length: 4\r\n\r\n\x0A\x02\x08\x01");
 const std::string kBad = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
 
 /// Rounds: enough for a test that runs each day, more where somebody asks.
@@ -48,10 +53,11 @@ class Destination {
   }
 
   /// For the next run: refuses so many of 100 requests, and stops it after some; 0: never.
-  void Plan(int percent_refused, int stop_after, uint64_t seed) {
+  void Plan(int percent_refused, int stop_after, uint64_t seed, bool is_partial = false) {
     const std::lock_guard lock(mutex_);
     percent_refused_ = percent_refused;
     stop_after_ = stop_after;
+    is_partial_ = is_partial;
     random_.seed(seed);
   }
   void SetSender(EngineProcess* sender) { sender_ = sender; }
@@ -67,7 +73,7 @@ class Destination {
       sender_.load()->Signal(SIGINT);
     }
     if (std::cmp_less(random_() % 100, percent_refused_)) {
-      return kBad;
+      return is_partial_ ? kPartial : kBad;
     }
     const std::string_view path = head.substr(0, head.find(" HTTP"));
     const std::string_view signal = path.substr(path.rfind('/') + 1);
@@ -83,6 +89,7 @@ class Destination {
   std::mutex mutex_;
   int percent_refused_ = 0;
   int stop_after_ = 0;
+  bool is_partial_ = false;
   std::mt19937_64 random_;
   std::atomic<EngineProcess*> sender_ = nullptr;
   HttpServer server_;
@@ -165,6 +172,44 @@ TEST_F(ResumeTest, TheRunsTogetherDeliverEverythingOnce) {
   EXPECT_GT(num_runs, 3 * num_rounds);
 }
 
+TEST_F(ResumeTest, ABatchThatWasRefusedInPartIsSentAgain) {
+  Destination destination(folder_.path() / "received");
+  // The server says that it has left out one item, and in truth leaves out all of the request.
+  destination.Plan(30, 0, 3, /*is_partial=*/true);
+  ASSERT_EQ(Replay(&destination, 0).exit_code, 4);
+  destination.Plan(0, 0, 4);
+  const Ran resumed = Replay(&destination, 1);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.output << resumed.log;
+  const Ran verified =
+      Run({"verify", kLake, "--against", destination.folder().string(), "--no-cache", "-q"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.output << verified.log;
+}
+
+TEST_F(ResumeTest, AFileWithAnotherTimeIsSentAgainAndNamed) {
+  const fs::path lake = folder_.path() / "lake";
+  ASSERT_EQ(Run({"convert", kLake, "--to", "star-parquet", "-o", lake.string(), "--signal", "logs",
+                 "--no-cache", "-q"})
+                .exit_code,
+            0);
+  const std::vector<std::string> replay = {"replay",     lake.string(), "--to", "null",
+                                           "--no-cache", "--signal",    "logs", "--receipt"};
+  std::vector<std::string> first = replay;
+  first.push_back(Receipt(0));
+  ASSERT_EQ(Run(first).exit_code, 0);
+  for (const auto& entry : fs::recursive_directory_iterator(lake / "logs")) {
+    if (entry.path().extension() == ".parquet") {
+      fs::last_write_time(entry.path(), entry.last_write_time() + std::chrono::seconds(7));
+    }
+  }
+  std::vector<std::string> second = replay;
+  second.insert(second.end(), {Receipt(1), "--resume", Receipt(0)});
+  const Ran resumed = Run(second);
+  EXPECT_EQ(resumed.exit_code, 4);
+  EXPECT_THAT(resumed.log, HasSubstr("delivered 2,000 logs"));
+  EXPECT_THAT(resumed.log, HasSubstr("was written anew, or has another time, since its records "
+                                     "were delivered"));
+}
+
 TEST_F(ResumeTest, TheSelectionOfTheFirstRunHolds) {
   Destination destination(folder_.path() / "received");
   destination.Plan(50, 0, 1);
@@ -199,7 +244,7 @@ TEST_F(ResumeTest, WhatWasWrittenIsNotWrittenOver) {
   const auto size = fs::file_size(path);
   const Ran again = replay({"--resume", receipt});
   EXPECT_EQ(again.exit_code, 2);
-  EXPECT_THAT(again.log, HasSubstr("is there, and --resume would write over"));
+  EXPECT_THAT(again.log, HasSubstr("is there, and going on would write over"));
   EXPECT_EQ(fs::file_size(path), size);
   to = "null";
   const Ran folder = replay({"--resume", folder_.path().string()});

@@ -45,7 +45,7 @@ Status CheckNotThere(const Destination& destination) {
     std::error_code error;
     if (fs::is_regular_file(path, error)) {
       return Status::Invalid(
-          fmt::format("--to: '{}' is there, and --resume would write over what was delivered; name "
+          fmt::format("--to: '{}' is there, and going on would write over what was delivered; name "
                       "another file",
                       PrintableText(path)));
     }

@@ -1,6 +1,7 @@
 #include "lake/ledger/file_ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace df::lake {
 size_t ListedFiles::Hash::operator()(const Key& key) const {
@@ -49,11 +50,11 @@ void Delivery::End(Outcome outcome) {
 }
 
 FileClaim::FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
-                     std::shared_ptr<void> keeps_alive)
+                     std::shared_ptr<FileLedger> ledger)
     : record_(std::move(record)),
       owner_(owner),
       mutex_(mutex),
-      keeps_alive_(std::move(keeps_alive)),
+      ledger_(std::move(ledger)),
       taken_(record_->acked_) {}
 
 RowRanges FileClaim::Taken() const {
@@ -100,6 +101,7 @@ void FileClaim::End(Delivery::Outcome outcome, int row_group, int64_t first_row,
           record_->is_whole_ = true;
           record_->acked_ = {};
         }
+        ledger_->OnChange(record_);
       }
       break;
     case Delivery::Outcome::kRefused:
@@ -151,12 +153,18 @@ FileRecordPtr FileLedger::Recognise(const FileId& id, int64_t num_rows, const Li
   if (record == nullptr) {
     record = std::make_shared<FileRecord>();
     record->num_rows_ = num_rows;
+    record->number_ = ++last_number_;
     records_[{id.table, id.digest}].push_back(record);
     ++num_records_;
   }
+  const bool has_moved =
+      record->id_.path != id.path || record->id_.modified_nanos != id.modified_nanos;
   std::optional<std::string> content = id.content.has_value() ? id.content : record->id_.content;
   record->id_ = id;
   record->id_.content = content;
+  if (has_moved && (record->is_whole_ || !record->acked_.empty())) {
+    OnChange(record);
+  }
   if (record->is_gone_) {
     gone_.erase(record->gone_);
     record->is_gone_ = false;
@@ -183,6 +191,51 @@ void FileLedger::MarkDelivered(const FileRecordPtr& record) {
   const std::lock_guard lock(mutex_);
   record->is_whole_ = true;
   record->acked_ = {};
+  OnChange(record);
+}
+
+void FileLedger::CountPath(FileRecord* record) {
+  if (record->delivered_as_ != record->id_.path) {
+    UncountPath(record);
+    record->delivered_as_ = record->id_.path;
+    ++delivered_paths_[record->delivered_as_];
+  }
+}
+
+void FileLedger::UncountPath(FileRecord* record) {
+  const auto found = delivered_paths_.find(std::exchange(record->delivered_as_, ""));
+  if (found != delivered_paths_.end() && --found->second == 0) {
+    delivered_paths_.erase(found);
+  }
+}
+
+bool FileLedger::HasDeliveredUnder(const std::string& path, const FileRecordPtr& record) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = delivered_paths_.find(path);
+  return found != delivered_paths_.end() && found->second > (record->delivered_as_ == path ? 1 : 0);
+}
+
+/// Something was delivered, or has another name. Needs the lock.
+void FileLedger::OnChange(const FileRecordPtr& record) {
+  CountPath(record.get());
+  if (keeps_changes_ && !std::exchange(record->is_changed_, true)) {
+    changed_.push_back(record);
+  }
+}
+
+void FileLedger::KeepChanges() {
+  const std::lock_guard lock(mutex_);
+  keeps_changes_ = true;
+}
+
+FileLedger::Changes FileLedger::TakeChanges() {
+  const std::lock_guard lock(mutex_);
+  Changes changes{.delivered = {}, .forgotten = std::exchange(forgotten_, {})};
+  for (const FileRecordPtr& record : std::exchange(changed_, {})) {
+    record->is_changed_ = false;
+    changes.delivered.push_back(Describe(*record));
+  }
+  return changes;
 }
 
 void FileLedger::OnListed(const ListedFiles& listed) {
@@ -206,6 +259,10 @@ void FileLedger::OnListed(const ListedFiles& listed) {
 
 void FileLedger::Forget(const FileRecordPtr& record) {
   const FileRecordPtr forgotten = record;
+  if (keeps_changes_) {
+    forgotten_.push_back(forgotten->number_);
+  }
+  UncountPath(forgotten.get());
   gone_.erase(forgotten->gone_);
   forgotten->is_gone_ = false;
   const auto found = records_.find({forgotten->id_.table, forgotten->id_.digest});
@@ -221,16 +278,21 @@ size_t FileLedger::num_records() const {
   return num_records_;
 }
 
+DeliveredFile FileLedger::Describe(const FileRecord& record) {
+  return {.id = record.id_,
+          .num_rows = record.num_rows_,
+          .is_whole = record.is_whole_,
+          .rows = record.acked_,
+          .number = record.number_};
+}
+
 std::vector<DeliveredFile> FileLedger::Delivered() const {
   const std::lock_guard lock(mutex_);
   std::vector<DeliveredFile> delivered;
   for (const auto& [key, records] : records_) {
     for (const FileRecordPtr& record : records) {
       if (record->is_whole_ || !record->acked_.empty()) {
-        delivered.push_back({.id = record->id_,
-                             .num_rows = record->num_rows_,
-                             .is_whole = record->is_whole_,
-                             .rows = record->acked_});
+        delivered.push_back(Describe(*record));
       }
     }
   }
@@ -252,6 +314,9 @@ std::set<std::string> FileLedger::DeliveredPaths() const {
 
 void FileLedger::Restore(std::vector<DeliveredFile> files) {
   const std::lock_guard lock(mutex_);
+  for (const DeliveredFile& file : files) {
+    last_number_ = std::max(last_number_, file.number);
+  }
   for (DeliveredFile& file : files) {
     std::vector<FileRecordPtr>& records = records_[{file.id.table, file.id.digest}];
     const bool is_known =
@@ -263,6 +328,7 @@ void FileLedger::Restore(std::vector<DeliveredFile> files) {
     auto record = std::make_shared<FileRecord>();
     record->is_whole_ = file.is_whole || (file.rows.num_rows() >= file.num_rows);
     record->num_rows_ = file.num_rows;
+    record->number_ = file.number > 0 ? file.number : ++last_number_;
     if (!record->is_whole_) {
       record->acked_ = std::move(file.rows);
     }
@@ -270,6 +336,10 @@ void FileLedger::Restore(std::vector<DeliveredFile> files) {
     // Another process, or a copy of the tree: numbers of files mean nothing here.
     record->id_.number = {};
     record->id_.content = std::nullopt;
+    CountPath(record.get());
+    if (file.number == 0) {
+      OnChange(record);
+    }
     records.push_back(std::move(record));
     ++num_records_;
   }

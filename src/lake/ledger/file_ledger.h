@@ -80,12 +80,14 @@ class Delivery {
   int64_t num_rows_ = 0;
 };
 
+class FileLedger;
+
 /// The right to send a file; nobody else has it as long as one of its owners lives. Calls: from any
 /// thread.
 class FileClaim : public std::enable_shared_from_this<FileClaim> {
  public:
   FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
-            std::shared_ptr<void> keeps_alive);
+            std::shared_ptr<FileLedger> ledger);
 
   /// Rows that the owner must not send: they were delivered, sent without an outcome so far, or
   /// given up.
@@ -108,7 +110,7 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
   std::shared_ptr<FileRecord> record_;
   const void* owner_;
   std::mutex* mutex_;
-  std::shared_ptr<void> keeps_alive_;
+  std::shared_ptr<FileLedger> ledger_;
   RowRanges taken_;
   RowRanges given_up_;
 };
@@ -125,6 +127,9 @@ class FileRecord {
   std::weak_ptr<FileClaim> claim_;
   std::list<std::shared_ptr<FileRecord>>::iterator gone_;  ///< place among those gone
   bool is_gone_ = false;
+  int64_t number_ = 0;        ///< of those of the ledger
+  bool is_changed_ = false;   ///< it is among those that TakeChanges returns
+  std::string delivered_as_;  ///< its path, once something of it was delivered
 };
 using FileRecordPtr = std::shared_ptr<FileRecord>;
 
@@ -133,7 +138,8 @@ struct DeliveredFile {
   FileId id;
   int64_t num_rows = 0;
   bool is_whole = false;
-  RowRanges rows;  ///< where it was not delivered whole
+  RowRanges rows;      ///< where it was not delivered whole
+  int64_t number = 0;  ///< names it among the files of its ledger, from 1 on; 0: it has none yet
 };
 
 /// Remembers as long as it lives, in memory only. Calls: from any thread.
@@ -160,6 +166,10 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Tells whether every row has been delivered.
   bool IsDelivered(const FileRecordPtr& record) const;
 
+  /// Tells whether something was delivered under this path before that is not of this record: the
+  /// file was written anew, or its time has changed since.
+  bool HasDeliveredUnder(const std::string& path, const FileRecordPtr& record) const;
+
   /// Says that all rows have arrived, in another file.
   void MarkDelivered(const FileRecordPtr& record);
 
@@ -173,12 +183,27 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   std::set<std::string> DeliveredPaths() const;
 
   /// Takes on what an earlier process has delivered. Such files are told by their paths, sizes,
-  /// times and footers. What is known of a file already stays.
+  /// times and footers. What is known of a file already stays. Numbers stay, where there are some.
   void Restore(std::vector<DeliveredFile> files);
+
+  /// What has come and gone since the call before.
+  struct Changes {
+    std::vector<DeliveredFile> delivered;  ///< files of which more was delivered, or that moved
+    std::vector<int64_t> forgotten;        ///< numbers of files that are not remembered any more
+  };
+  /// Has TakeChanges return something. Before anything is delivered.
+  void KeepChanges();
+  /// What is forgotten may be among what was delivered: it is to be taken away last.
+  Changes TakeChanges();
 
   size_t num_records() const;
 
  private:
+  friend class FileClaim;
+  void OnChange(const FileRecordPtr& record);
+  void CountPath(FileRecord* record);
+  void UncountPath(FileRecord* record);
+  static DeliveredFile Describe(const FileRecord& record);
   using Key = std::pair<otap::TableKind, std::string>;
   static bool IsListed(const FileRecord& record, const ListedFiles& listed);
   FileRecordPtr Find(const FileId& id, const ListedFiles& listed) const;
@@ -189,6 +214,11 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   std::list<FileRecordPtr> gone_;  ///< longest gone first
   size_t num_records_ = 0;
   size_t most_listed_ = 0;
+  std::unordered_map<std::string, int> delivered_paths_;  ///< records of each
+  int64_t last_number_ = 0;
+  bool keeps_changes_ = false;
+  std::vector<FileRecordPtr> changed_;
+  std::vector<int64_t> forgotten_;
 };
 
 }  // namespace df::lake

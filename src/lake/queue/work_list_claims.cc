@@ -70,6 +70,19 @@ FileRecordPtr WorkList::RecordOf(const FileSummary& root, const std::string& par
                             root.num_rows(), *listed);
 }
 
+/// Says that records are sent once more since their file is not the one that it was. Needs the
+/// lock.
+void WorkList::NameRepeated(const FileSummary& root) {
+  if (reported_.insert(fmt::format("repeated {} {}", root.entry.path, root.digest)).second) {
+    report_.Add(MakeError(
+        ErrorKind::kFileDiscovery,
+        fmt::format("the file was written anew, or has another time, since its records were "
+                    "delivered: all of its {} are sent, and those that were in it come once more",
+                    root.num_rows()),
+        {.table = std::string(otap::GetTable(root.kind).directory), .file = root.entry.path}));
+  }
+}
+
 /// Claims what is not delivered of a file; null when there is nothing, or another list has it.
 std::shared_ptr<FileClaim> WorkList::ClaimRecord(const FileRecordPtr& record,
                                                  const FileSummary& root, bool* is_busy) {
@@ -78,6 +91,10 @@ std::shared_ptr<FileClaim> WorkList::ClaimRecord(const FileRecordPtr& record,
   }
   auto claim = ledger_->Claim(record, this);
   *is_busy = claim == nullptr;
+  if (claim != nullptr && claim->num_taken() == 0 &&
+      ledger_->HasDeliveredUnder(root.entry.path, record)) {
+    NameRepeated(root);
+  }
   return claim == nullptr || (root.num_rows() > 0 && claim->num_taken() >= root.num_rows())
              ? nullptr
              : claim;

@@ -174,9 +174,14 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   const int64_t num_items = found->second.num_items;
   int64_t num_refused = 0;
   if (outcome.is_ack) {
-    // A part that was refused by name is not to be sent again either (OTLP, partial success).
-    found->second.delivery.Ack();
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
+    // A part that was refused is not to be sent again by this process (OTLP, partial success), and
+    // has not arrived: a later run sends the batch again, since which part it was is not known.
+    if (num_refused > 0) {
+      found->second.delivery.Refuse();
+    } else {
+      found->second.delivery.Ack();
+    }
   } else if (!IsLoss(outcome.cause)) {
     found->second.delivery.Refuse();
     num_refused = num_items;
