@@ -22,8 +22,8 @@ constexpr auto kAbsent = std::to_array<AbsentFlag>({
     {"replay", "--shift-to", kShift},
     {"replay", "--shift", kShift},
     {"replay", "--state",
-     "is not needed: the receipt of a run is its state. Write it with --receipt FILE, and go on "
-     "with --resume FILE"},
+     "is not known: --checkpoint DIR/NAME keeps what was delivered; or --receipt FILE writes it at "
+     "the end, and --resume FILE goes on from there"},
     {"replay", "--dead-letters",
      "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
      "sends it again"},

@@ -29,6 +29,7 @@ struct PipelineFlags {
   bool has_digest = false;
   std::string receipt;
   std::string resume;
+  std::string checkpoint;  ///< a folder and the name in it
   std::string log_level;
 };
 

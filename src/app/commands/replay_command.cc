@@ -62,10 +62,12 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
 /// Files of OTLP as a source. Errors: Invalid for what only an archive can answer.
 Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
   const bool is_of_archives = HasConditions(flags.selection) || flags.follows || flags.shows_plan ||
-                              flags.has_digest || !flags.resume.empty();
+                              flags.has_digest || !flags.resume.empty() ||
+                              !flags.checkpoint.empty();
   if (is_of_archives) {
     return Status::Invalid(
-        fmt::format("'{}' is OTLP: conditions, --plan, --follow, --digest and --resume are for "
+        fmt::format("'{}' is OTLP: conditions, --plan, --follow, --digest, --resume and "
+                    "--checkpoint are for "
                     "archives; make one of it with df_engine convert --to star-parquet",
                     PrintableText(flags.archive.path)));
   }
@@ -113,6 +115,13 @@ Result<NodeText> SourceOf(const PipelineFlags& flags) {
     config["progress"]["resume"] = config::EscapeReferences(flags.resume);
   } else if (!flags.receipt.empty() || flags.archive.is_json) {
     config["progress"]["in_receipt"] = true;
+  }
+  if (!flags.checkpoint.empty()) {
+    const fs::path place(flags.checkpoint);
+    config["checkpoint"] = {
+        {"directory",
+         config::EscapeReferences(place.has_parent_path() ? place.parent_path().string() : ".")},
+        {"name", config::EscapeReferences(place.filename().string())}};
   }
   if (flags.has_digest) {
     config["digest"] = true;
@@ -237,7 +246,8 @@ int Replay(const PipelineFlags& flags) {
   if (const Status status = CheckNotItself(flags, *destination); !status.ok()) {
     return FailCommand(flags.command, status);
   }
-  if (!flags.resume.empty()) {
+  std::error_code error;
+  if (!flags.resume.empty() || fs::exists(flags.checkpoint + ".sqlite", error)) {
     if (const Status status = CheckNotThere(*destination); !status.ok()) {
       return FailCommand(flags.command, status);
     }
@@ -259,7 +269,8 @@ int Replay(const PipelineFlags& flags) {
   }
   RunFlags run = RunFlagsOf(flags, *destination);
   run.exits_by_signal = true;
-  run.finds_nothing_when_none_is_sent = !flags.follows && flags.resume.empty();
+  run.finds_nothing_when_none_is_sent =
+      !flags.follows && flags.resume.empty() && flags.checkpoint.empty();
   run.document.source = PipelineSource(*source, {destination->node, destination->config},
                                        destination->is_network && destination->folder.empty());
   return RunDocument(std::move(run));
@@ -312,6 +323,12 @@ int ReplayCommand(int argc, char** argv) {
                   "sent again, and what was selected then is selected")
       ->excludes(plan)
       ->type_name("RECEIPT");
+  command
+      .add_option("--checkpoint", flags.checkpoint,
+                  "Keep in this folder, under this name, what was delivered, and go on from there: "
+                  "also after a kill, and with --follow")
+      ->excludes(plan)
+      ->type_name("DIR/NAME");
   command.add_flag(
       "--digest", flags.has_digest,
       "Have the receipt say by digests what was delivered, for `verify PLACE --against "

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "lake/ledger/checkpoint.h"
 #include "storage/store_fields.h"
 
 namespace df::nodes::receivers::parquet {
@@ -119,6 +120,36 @@ const config::FieldTable<ProgressOptions>& ProgressFields() {
   return kTable;
 }
 
+const config::FieldTable<CheckpointOptions>& CheckpointFields() {
+  static const config::FieldTable<CheckpointOptions> kTable = {
+      config::String("directory", &CheckpointOptions::directory,
+                     "a local directory, made where it is missing")
+          .Required(),
+      config::String("name", &CheckpointOptions::name,
+                     "names the replay among those of the directory; another name sends everything "
+                     "again")
+          .Required(),
+      config::Duration("save_interval", &CheckpointOptions::save_interval,
+                       "how often what was delivered is saved: a process that is killed sends so "
+                       "much again"),
+  };
+  return kTable;
+}
+
+void CheckCheckpoint(const config::Section& section, const CheckpointOptions& checkpoint) {
+  if (!lake::Checkpoint::IsName(checkpoint.name)) {
+    section.AddAtKey("name", fmt::format("name: found '{}', expected letters, digits, '.', '_' and "
+                                         "'-', at most 100, not beginning with '.'",
+                                         PrintableText(checkpoint.name)));
+  }
+  if (checkpoint.directory.empty()) {
+    section.AddAtKey("directory", "directory: found nothing, expected a local directory");
+  }
+  if (checkpoint.save_interval <= std::chrono::nanoseconds(0)) {
+    section.AddAtKey("save_interval", "save_interval: expected a duration above 0");
+  }
+}
+
 }  // namespace
 
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
@@ -154,6 +185,10 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                     "which files there are, and what is remembered of them from run to run"),
       config::Group("progress", &ParquetReceiverConfig::progress, ProgressFields(),
                     "going on where an earlier run has ended"),
+      config::OptionalGroup("checkpoint", &ParquetReceiverConfig::checkpoint, CheckpointFields(),
+                            "keeps what was delivered, so that a later process does not send it "
+                            "again",
+                            CheckCheckpoint),
       config::Bool("digest", &ParquetReceiverConfig::digest,
                    "have the receipt say by a digest of items what was delivered, for verify; "
                    "takes some microseconds of CPU time an item"),

@@ -45,6 +45,13 @@ struct ProgressOptions {
   bool in_receipt = false;  ///< the receipt names every file of which something was delivered
 };
 
+/// Where it is kept what was delivered, so that a later process goes on from there.
+struct CheckpointOptions {
+  std::string directory;  ///< a local one, made where it is missing
+  std::string name;       ///< of the replay; a rerun that is wanted is another name
+  std::chrono::nanoseconds save_interval = std::chrono::seconds(1);
+};
+
 struct ParquetReceiverConfig {
   std::string base_uri;
   std::optional<storage::StoreOptions> storage;
@@ -58,6 +65,7 @@ struct ParquetReceiverConfig {
   int64_t max_concurrent_partitions = 1;  ///< on each core
   CatalogOptions catalog;
   ProgressOptions progress;
+  std::optional<CheckpointOptions> checkpoint;
   bool digest = false;  ///< the receipt says by digests what was delivered
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked

@@ -34,8 +34,10 @@ Result<engine::NodeSharedPtr> MakeShared(const engine::NodeConfig& config,
 Result<std::unique_ptr<engine::Receiver>> Make(const engine::NodeConfigPtr&,
                                                const engine::NodeSharedPtr& shared,
                                                const engine::InstanceInfo& info) {
+  auto replay = std::static_pointer_cast<Replay>(shared);
+  ARROW_RETURN_NOT_OK(replay->Attach(info));
   return std::unique_ptr<engine::Receiver>(
-      std::make_unique<ParquetReceiver>(std::static_pointer_cast<Replay>(shared), info));
+      std::make_unique<ParquetReceiver>(std::move(replay), info));
 }
 
 engine::NodeReport MergeReports(const engine::NodeShared* shared,

@@ -59,7 +59,6 @@ ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::Instanc
       budget_bytes_(replay_->config().memory_limit * kReaderPercent / 100 /
                     (info_.num_instances * num_workers_)),
       channel_bytes_(replay_->config().memory_limit * kChannelPercent / 100 / info_.num_instances) {
-  replay_->Attach(info_);
 }
 
 ParquetReceiver::~ParquetReceiver() { Stop(); }

@@ -98,14 +98,29 @@ Status Replay::OpenCache() {
   return work_list_.UseCache(cache_, catalog.unknown_schemas);
 }
 
-void Replay::Attach(const engine::InstanceInfo& info) {
-  std::call_once(attached_, [&] {
-    file_ledger_ = LedgersOfProcess().Of(
-        {info.group, info.pipeline, info.node, lake::CanonicalBase(store_->uri()),
-         config_.selection ? config_.selection->Fingerprint() : ""});
-    file_ledger_->Restore(std::move(resumed_));
-    work_list_.UseLedger(file_ledger_);
-  });
+Status Replay::Attach(const engine::InstanceInfo& info) {
+  std::call_once(attached_, [&] { attach_status_ = AttachLedger(info); });
+  return attach_status_;
+}
+
+Status Replay::AttachLedger(const engine::InstanceInfo& info) {
+  const std::string base = lake::CanonicalBase(store_->uri());
+  const std::string selection = config_.selection ? config_.selection->Fingerprint() : "";
+  if (config_.checkpoint.has_value()) {
+    const std::string owner = fmt::format("{}/{}: node '{}'", info.group, info.pipeline, info.node);
+    ARROW_ASSIGN_OR_RAISE(checkpoint_,
+                          CheckpointKeeper::Open(*config_.checkpoint, owner, {base, selection}));
+    file_ledger_ = checkpoint_->ledger();
+  } else {
+    file_ledger_ = LedgersOfProcess().Of({info.group, info.pipeline, info.node, base, selection});
+  }
+  file_ledger_->Restore(std::move(resumed_));
+  work_list_.UseLedger(file_ledger_);
+  return Status::OK();
+}
+
+Status Replay::SaveCheckpoint() const {
+  return checkpoint_ == nullptr ? Status::OK() : checkpoint_->Save();
 }
 
 Status Replay::ReadProgress() {
@@ -477,6 +492,27 @@ void DescribeLeft(const Replay& replay, engine::NodeReport* lines) {
                   list.num_lost()));
 }
 
+/// Saves it for the last time, so that who reads the report knows what is saved.
+void DescribeCheckpoint(const Replay& replay, engine::NodeReport* lines) {
+  if (replay.checkpoint() == nullptr) {
+    return;
+  }
+  if (const Status saved = replay.SaveCheckpoint(); !saved.ok()) {
+    lines->lines.push_back(fmt::format(
+        "the checkpoint lacks something that was delivered, which is sent again by a later "
+        "process: {}",
+        saved.message()));
+    ++lines->num_problems;
+  }
+  if (const int64_t left_out = replay.checkpoint()->num_left_out(); left_out > 0) {
+    lines->lines.push_back(fmt::format(
+        "the checkpoint cannot name {} files whose names are not UTF-8: they are sent again by a "
+        "later process",
+        left_out));
+    ++lines->num_problems;
+  }
+}
+
 }  // namespace
 
 engine::NodeReport DescribeReplay(const Replay& replay) {
@@ -487,12 +523,17 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
                                     report.files_replayed, report.partitions, report.payloads));
   if (const int64_t before = replay.work_list().num_delivered_before(); before > 0) {
+    const bool is_of_checkpoint =
+        replay.checkpoint() != nullptr && replay.checkpoint()->num_loaded() > 0;
     lines.lines.push_back(
         fmt::format("left out {} files that {} before{}", before,
-                    replay.num_resumed() > 0 ? "were delivered" : "this process had delivered",
+                    replay.num_resumed() > 0 || is_of_checkpoint ? "were delivered"
+                                                                 : "this process had delivered",
                     replay.num_resumed() > 0 ? ", as the receipt of an earlier run says"
+                    : is_of_checkpoint       ? ", as the checkpoint says"
                                              : ", as the same node"));
   }
+  DescribeCheckpoint(replay, &lines);
   DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);
   DescribeSelection(replay, report, &lines);

@@ -11,6 +11,7 @@
 #include "lake/catalog/set_aside.h"
 #include "lake/queue/trace_search.h"
 #include "lake/queue/work_list.h"
+#include "nodes/receivers/parquet/checkpoint_keeper.h"
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/delivery_ledger.h"
 
@@ -35,8 +36,14 @@ class Replay final : public engine::NodeShared {
   int64_t num_resumed() const { return num_resumed_; }
 
   /// Says which node this is of: what an earlier one of that name has delivered from the same base
-  /// in the life of the process is not sent again. Called by each instance; the first counts.
-  void Attach(const engine::InstanceInfo& info);
+  /// in the life of the process, or as its checkpoint says, is not sent again. Called by each
+  /// instance; the first counts. Errors: as CheckpointKeeper::Open; nothing may be read then.
+  Status Attach(const engine::InstanceInfo& info);
+
+  /// Saves what was delivered in the checkpoint, where there is one. Returns what went wrong.
+  Status SaveCheckpoint() const;
+  /// Null without one.
+  const CheckpointKeeper* checkpoint() const { return checkpoint_.get(); }
 
   /// An instance begins or ceases to read. When the last one ceases, waits for the store end, so
   /// that no drain takes as long as they do.
@@ -98,7 +105,11 @@ class Replay final : public engine::NodeShared {
   int64_t num_folders_counted_ = 0;
   storage::StoreCounts requests_counted_;
   bool has_logged_empty_base_ = false;
+  Status AttachLedger(const engine::InstanceInfo& info);
+
   std::once_flag attached_;
+  Status attach_status_;
+  std::shared_ptr<CheckpointKeeper> checkpoint_;   ///< may be null
   std::shared_ptr<lake::FileLedger> file_ledger_;  ///< null until it is attached
   std::vector<lake::DeliveredFile> resumed_;       ///< until then
   int64_t num_resumed_ = 0;

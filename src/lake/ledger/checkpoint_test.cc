@@ -1,0 +1,172 @@
+#include "lake/ledger/checkpoint.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/tree_replay.h"
+
+namespace df::lake {
+namespace {
+
+namespace fs = std::filesystem;
+using df::testing::TemporaryFolder;
+using ::testing::HasSubstr;
+
+constexpr int64_t kRows = 100;
+
+FileId IdOf(int file, int64_t modified = 1) {
+  return {.table = otap::TableKind::kLogs,
+          .partition = "_part_id=a",
+          .path = fmt::format("logs/_part_id=a/{}.parquet", file),
+          .digest = fmt::format("{:032x}", file),
+          .size_bytes = 10 + file,
+          .modified_nanos = modified,
+          .number = {},
+          .content = std::nullopt};
+}
+
+/// What was delivered, in an order that does not change.
+std::vector<std::string> Described(const std::vector<DeliveredFile>& files) {
+  std::vector<std::string> lines;
+  for (const DeliveredFile& file : files) {
+    lines.push_back(fmt::format("{} {} {} of {}", file.number, file.id.path,
+                                file.is_whole ? file.num_rows : file.rows.num_rows(),
+                                file.num_rows));
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+class CheckpointTest : public ::testing::Test {
+ protected:
+  fs::path folder() const { return folder_.path() / "state" / "here"; }
+  Result<std::unique_ptr<Checkpoint>> Open(const CheckpointSubject& subject = {"/lake", ""}) const {
+    return Checkpoint::Open(folder().string(), "night", subject);
+  }
+
+  /// Says of rows that they have arrived.
+  void Deliver(int file, int64_t first, int64_t count, int64_t modified = 1) const {
+    const FileRecordPtr record = ledger_->Recognise(IdOf(file, modified), kRows, listed_);
+    ledger_->Claim(record, this)->Send(0, first, count).Ack();
+  }
+
+  TemporaryFolder folder_;
+  ListedFiles listed_;
+  std::shared_ptr<FileLedger> ledger_ = [] {
+    auto ledger = std::make_shared<FileLedger>();
+    ledger->KeepChanges();
+    return ledger;
+  }();
+};
+
+TEST_F(CheckpointTest, WhatWasSavedIsThereForTheNext) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    EXPECT_TRUE(checkpoint->Load()->empty());
+    Deliver(1, 0, kRows);
+    Deliver(2, 10, 20);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    Deliver(2, 40, 5);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    EXPECT_TRUE(ledger_->TakeChanges().delivered.empty());
+  }
+  const auto again = Open().ValueOrDie();
+  const std::vector<DeliveredFile> loaded = again->Load().ValueOrDie();
+  EXPECT_EQ(Described(loaded), Described(ledger_->Delivered()));
+  // The next process goes on with numbers of its own.
+  auto next = std::make_shared<FileLedger>();
+  next->Restore(loaded);
+  next->KeepChanges();
+  next->Claim(next->Recognise(IdOf(3), kRows, listed_), this)->Send(0, 0, 1).Ack();
+  next->Claim(next->Recognise(IdOf(2), kRows, listed_), this)->Send(0, 0, 10).Ack();
+  ASSERT_TRUE(again->Save(next->TakeChanges()).ok());
+  EXPECT_EQ(Described(again->Load().ValueOrDie()), Described(next->Delivered()));
+  EXPECT_EQ(Described(next->Delivered()).size(), 3U);
+}
+
+TEST_F(CheckpointTest, FollowsFilesThatMoveAndAreForgotten) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  const auto checkpoint = Open().ValueOrDie();
+  for (int step = 0; step < 400; ++step) {
+    const int file = static_cast<int>(random() % 40);
+    const auto first = static_cast<int64_t>(random() % 90);
+    Deliver(file, first, 1 + static_cast<int64_t>(random() % 10),
+            random() % 4 == 0 ? static_cast<int64_t>(random() % 3) : 1);
+    if (random() % 10 == 0) {
+      ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    }
+  }
+  FileLedger::Changes last = ledger_->TakeChanges();
+  ASSERT_TRUE(checkpoint->Save(last).ok());
+  EXPECT_EQ(Described(checkpoint->Load().ValueOrDie()), Described(ledger_->Delivered()));
+  last.forgotten = {1, 2};
+  last.delivered.clear();
+  const size_t before = checkpoint->Load()->size();
+  ASSERT_TRUE(checkpoint->Save(last).ok());
+  EXPECT_EQ(checkpoint->Load()->size(), before - 2);
+}
+
+TEST_F(CheckpointTest, IsOfOneProcessAndOneSubject) {
+  auto first = Open().ValueOrDie();
+  const auto second = Open();
+  EXPECT_THAT(second.status().message(), HasSubstr("another process goes on from this checkpoint"));
+  EXPECT_TRUE(IsRetryable(second.status()));
+  first.reset();
+  EXPECT_THAT(Open({"/other", ""}).status().message(),
+              HasSubstr("it is of '/lake', not of '/other'"));
+  const auto selection = Open({"/lake", "where x"});
+  EXPECT_THAT(
+      selection.status().message(),
+      HasSubstr("it is of a replay that selected everything, and this one selects where x"));
+  EXPECT_TRUE(selection.status().IsInvalid());
+  EXPECT_TRUE(Open().ok());
+}
+
+TEST_F(CheckpointTest, WhatIsDamagedStaysAsItIs) {
+  ASSERT_TRUE(Open().ok());
+  const fs::path file = folder() / "night.sqlite";
+  const std::string damaged(4096, 'x');
+  std::ofstream(file, std::ios::binary) << damaged;
+  fs::remove(folder() / "night.sqlite-wal");
+  EXPECT_THAT(Open().status().message(), HasSubstr("the file is damaged"));
+  std::ifstream left(file, std::ios::binary);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(left), {}), damaged);
+  fs::remove(file);
+  {
+    ASSERT_TRUE(Open().ok());
+    bool is_damaged = false;
+    const auto database = Database::Open(file.string(), false, &is_damaged).ValueOrDie();
+    ASSERT_TRUE(database->Run("UPDATE subject SET version = 2").ok());
+  }
+  EXPECT_THAT(Open().status().message(), HasSubstr("found version 2, expected 1"));
+  {
+    bool is_damaged = false;
+    const auto database = Database::Open(file.string(), false, &is_damaged).ValueOrDie();
+    ASSERT_TRUE(
+        database->Run("UPDATE subject SET version = 1; INSERT INTO files VALUES (7, 'x')").ok());
+  }
+  EXPECT_THAT(Open().ValueOrDie()->Load().status().message(), HasSubstr("entry 7: "));
+}
+
+TEST_F(CheckpointTest, NamesAreThoseOfFiles) {
+  EXPECT_TRUE(Checkpoint::IsName("night-2.A_b"));
+  for (const char* name : {"", ".hidden", "a/b", "a b", "..", "ä"}) {
+    EXPECT_FALSE(Checkpoint::IsName(name)) << name;
+  }
+  EXPECT_FALSE(Checkpoint::IsName(std::string(101, 'a')));
+}
+
+}  // namespace
+}  // namespace df::lake

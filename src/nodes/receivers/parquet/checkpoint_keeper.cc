@@ -1,0 +1,142 @@
+#include "nodes/receivers/parquet/checkpoint_keeper.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "base/text.h"
+
+namespace df::nodes::receivers::parquet {
+namespace {
+
+/// The keepers of the process, by path.
+struct Keepers {
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<CheckpointKeeper>> by_path;
+};
+
+Keepers& KeepersOfProcess() {
+  static Keepers keepers;
+  return keepers;
+}
+
+/// Puts newer changes behind older ones. Of a file that is in both the newer says all.
+void Append(lake::FileLedger::Changes newer, lake::FileLedger::Changes* changes) {
+  changes->delivered.insert(changes->delivered.end(),
+                            std::make_move_iterator(newer.delivered.begin()),
+                            std::make_move_iterator(newer.delivered.end()));
+  std::stable_sort(changes->delivered.begin(), changes->delivered.end(),
+                   [](const auto& a, const auto& b) { return a.number < b.number; });
+  // The last of those with one number stays.
+  const auto end = std::unique(changes->delivered.rbegin(), changes->delivered.rend(),
+                               [](const auto& a, const auto& b) { return a.number == b.number; });
+  changes->delivered.erase(changes->delivered.begin(), end.base());
+  changes->forgotten.insert(changes->forgotten.end(), newer.forgotten.begin(),
+                            newer.forgotten.end());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<CheckpointKeeper>> CheckpointKeeper::Open(
+    const CheckpointOptions& options, const std::string& owner,
+    const lake::CheckpointSubject& subject) {
+  Keepers& keepers = KeepersOfProcess();
+  const std::lock_guard lock(keepers.mutex);
+  std::erase_if(keepers.by_path, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<CheckpointKeeper>& known =
+      keepers.by_path[fmt::format("{}/{}", options.directory, options.name)];
+  if (auto keeper = known.lock(); keeper != nullptr) {
+    if (keeper->owner_ != owner) {
+      return Status::Invalid(
+          fmt::format("checkpoint '{}' is that of {}; expected a name of its own "
+                      "for each receiver",
+                      PrintableText(options.name), keeper->owner_));
+    }
+    if (keeper->subject_.base != subject.base || keeper->subject_.selection != subject.selection) {
+      return Status::Invalid(
+          fmt::format("checkpoint '{}' is of another base or selection; another "
+                      "replay needs another name",
+                      PrintableText(options.name)));
+    }
+    return keeper;
+  }
+  std::shared_ptr<CheckpointKeeper> keeper(new CheckpointKeeper(owner, subject));
+  ARROW_RETURN_NOT_OK(keeper->Start(options));
+  known = keeper;
+  return keeper;
+}
+
+Status CheckpointKeeper::Start(const CheckpointOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(checkpoint_,
+                        lake::Checkpoint::Open(options.directory, options.name, subject_));
+  ARROW_ASSIGN_OR_RAISE(std::vector<lake::DeliveredFile> files, checkpoint_->Load());
+  for (const lake::DeliveredFile& file : files) {
+    num_loaded_ += file.is_whole ? file.num_rows : file.rows.num_rows();
+  }
+  ledger_->Restore(std::move(files));
+  ledger_->KeepChanges();
+  thread_ = std::thread([this, interval = options.save_interval] { SaveFromTimeToTime(interval); });
+  return Status::OK();
+}
+
+CheckpointKeeper::~CheckpointKeeper() {
+  if (!thread_.joinable()) {
+    return;  // it has not started
+  }
+  {
+    const std::lock_guard lock(end_mutex_);
+    has_ended_ = true;
+  }
+  ended_.notify_all();
+  thread_.join();
+  (void)Save();  // it has logged what went wrong
+}
+
+void CheckpointKeeper::SaveFromTimeToTime(std::chrono::nanoseconds interval) {
+  std::unique_lock lock(end_mutex_);
+  while (!ended_.wait_for(lock, interval, [this] { return has_ended_; })) {
+    lock.unlock();
+    (void)Save();  // it has logged what went wrong, and is called again
+    lock.lock();
+  }
+}
+
+Status CheckpointKeeper::Save() {
+  const std::lock_guard lock(mutex_);
+  const Status status = SaveLocked();
+  const bool was_failing = std::exchange(is_failing_, !status.ok());
+  if (!status.ok() && !was_failing) {
+    LogError(
+        "parquet receiver: checkpoint '{}': what was delivered cannot be saved, and is sent "
+        "again by a later process: {}",
+        checkpoint_->path(), status.message());
+  } else if (status.ok() && was_failing) {
+    LogInfo("parquet receiver: checkpoint '{}': saved again", checkpoint_->path());
+  }
+  return status;
+}
+
+Status CheckpointKeeper::SaveLocked() {
+  lake::FileLedger::Changes changes = ledger_->TakeChanges();
+  if (unsaved_.delivered.empty() && unsaved_.forgotten.empty()) {
+    unsaved_ = std::move(changes);
+  } else {
+    Append(std::move(changes), &unsaved_);
+  }
+  if (unsaved_.delivered.empty() && unsaved_.forgotten.empty()) {
+    return Status::OK();
+  }
+  ARROW_RETURN_NOT_OK(checkpoint_->Save(unsaved_));
+  unsaved_ = {};
+  return Status::OK();
+}
+
+int64_t CheckpointKeeper::num_left_out() const {
+  const std::lock_guard lock(mutex_);
+  return checkpoint_->num_left_out();
+}
+
+}  // namespace df::nodes::receivers::parquet
