@@ -172,6 +172,24 @@ FileRecordPtr FileLedger::Recognise(const FileId& id, int64_t num_rows, const Li
   return record;
 }
 
+bool FileLedger::RecogniseRestored(const FileId& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find({id.table, id.digest});
+  if (found == records_.end()) {
+    return false;
+  }
+  for (const FileRecordPtr& record : found->second) {
+    FileId& known = record->id_;
+    if (record->is_whole_ && !known.number.is_known() && !known.content.has_value() &&
+        known.path == id.path && known.size_bytes == id.size_bytes &&
+        known.modified_nanos == id.modified_nanos) {
+      known.number = id.number;
+      return true;
+    }
+  }
+  return false;
+}
+
 std::shared_ptr<FileClaim> FileLedger::Claim(const FileRecordPtr& record, const void* owner) {
   const std::lock_guard lock(mutex_);
   if (auto claim = record->claim_.lock(); claim != nullptr) {

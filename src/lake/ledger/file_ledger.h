@@ -159,6 +159,10 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Returns the record of a file as it stands in the listing, a new one when it was never seen.
   FileRecordPtr Recognise(const FileId& id, int64_t num_rows, const ListedFiles& listed);
 
+  /// Tells whether a file was delivered whole by an earlier process, by its path, size, time and
+  /// footer: it need not be read for that. The file is known by its number from then on.
+  bool RecogniseRestored(const FileId& id);
+
   /// Returns the claim of `owner` on a file; null while another owner has one. What was delivered
   /// counts as taken.
   std::shared_ptr<FileClaim> Claim(const FileRecordPtr& record, const void* owner);

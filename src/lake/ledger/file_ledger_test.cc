@@ -140,6 +140,34 @@ TEST_F(FileLedgerTest, AFileThatComesBackUnderAnyNameIsTheSame) {
   EXPECT_EQ(ledger_->num_records(), 1U);
 }
 
+TEST_F(FileLedgerTest, AFileOfAnEarlierProcessIsToldWithoutItsBytes) {
+  File file;
+  file.content = std::nullopt;
+  ledger_->Restore({{.id = IdOf(file), .num_rows = 100, .is_whole = true, .rows = {}}});
+  File other = file;
+  other.modified = 2;
+  EXPECT_FALSE(ledger_->RecogniseRestored(IdOf(other)));
+  other = file;
+  other.path = "logs/p=1/b.parquet";
+  EXPECT_FALSE(ledger_->RecogniseRestored(IdOf(other)));
+  EXPECT_TRUE(ledger_->RecogniseRestored(IdOf(file)));
+  EXPECT_FALSE(ledger_->RecogniseRestored(IdOf(file))) << "it has a number now";
+  EXPECT_TRUE(ledger_->IsDelivered(See(file)));
+  // A copy that has its time is one more all the same.
+  const File copy{.path = "logs/p=1/b.parquet", .inode = 2, .content = std::nullopt};
+  EXPECT_FALSE(ledger_->IsDelivered(See(copy, {file})));
+  EXPECT_TRUE(ledger_->IsDelivered(See(file, {copy})));
+}
+
+TEST_F(FileLedgerTest, AFileOfWhichSomethingArrivedIsNotRestoredWhole) {
+  File file;
+  file.content = std::nullopt;
+  RowRanges rows;
+  rows.Add(0, 0, 50);
+  ledger_->Restore({{.id = IdOf(file), .num_rows = 100, .is_whole = false, .rows = rows}});
+  EXPECT_FALSE(ledger_->RecogniseRestored(IdOf(file)));
+}
+
 TEST_F(FileLedgerTest, RemembersNoMoreThanIsListedAndAsManyThatAreGone) {
   std::vector<File> files;
   for (size_t i = 0; i < FileLedger::kMinGone + 5; ++i) {

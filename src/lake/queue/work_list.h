@@ -254,6 +254,7 @@ class WorkList {
                                    int64_t num_present, Preparation* preparation);
   std::shared_ptr<FileClaim> ClaimOnce(const FileSummaryPtr& root, const std::string& partition,
                                        Preparation* preparation);
+  bool IsRestored(const FileSummary& root, const std::string& partition);
   void NameRepeated(const FileSummary& root);
   std::shared_ptr<FileClaim> ClaimRecord(const FileRecordPtr& record, const FileSummary& root,
                                          bool* is_busy);

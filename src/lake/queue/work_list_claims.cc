@@ -132,6 +132,27 @@ std::shared_ptr<FileClaim> WorkList::ClaimOnce(const FileSummaryPtr& root,
   return claim;
 }
 
+/// Tells whether a root file was delivered by an earlier process as it is; else its bytes are read
+/// to tell whether it is new.
+bool WorkList::IsRestored(const FileSummary& root, const std::string& partition) {
+  if (!ledger_->RecogniseRestored({.table = root.kind,
+                                   .partition = partition,
+                                   .path = root.entry.path,
+                                   .digest = root.digest,
+                                   .size_bytes = root.entry.size_bytes,
+                                   .modified_nanos = root.entry.modified_nanos,
+                                   .number = root.entry.number,
+                                   .content = std::nullopt})) {
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(root.entry.path); known != known_.end()) {
+    known->second.is_settled = true;
+  }
+  ++num_delivered_before_;
+  return true;
+}
+
 std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std::string& partition,
                                            int64_t num_present, Preparation* preparation) {
   if (!is_following()) {
@@ -143,6 +164,9 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
     if (known != known_.end() && known->second.is_settled) {
       return nullptr;
     }
+  }
+  if (IsRestored(*root, partition)) {
+    return nullptr;
   }
   // A listing that races a rename may show both names: only count those that still exist.
   if (num_present > 1) {
