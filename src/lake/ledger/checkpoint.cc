@@ -159,13 +159,11 @@ Result<std::vector<DeliveredFile>> Checkpoint::Load() const {
 
 Status Checkpoint::Save(const FileLedger::Changes& changes) {
   ARROW_RETURN_NOT_OK(database_->Run("BEGIN IMMEDIATE"));
-  const int64_t num_left_out = num_left_out_;
   Status status = Write(changes);
   if (status.ok()) {
     status = database_->Run("COMMIT");
   }
   if (!status.ok()) {
-    num_left_out_ = num_left_out;
     (void)database_->Run("ROLLBACK");  // what began it has failed already
   }
   return status;
@@ -177,14 +175,16 @@ Status Checkpoint::Write(const FileLedger::Changes& changes) {
   for (const DeliveredFile& file : changes.delivered) {
     int64_t num_left_out = 0;
     const std::string state = WriteProgress({&file, 1}, &num_left_out);
-    num_left_out_ += num_left_out;
-    if (num_left_out == 0) {
+    if (num_left_out > 0) {
+      left_out_.insert(file.number);
+    } else {
       ARROW_RETURN_NOT_OK(add.Bind(0, file.number).Bind(1, std::string_view(state)).Run());
     }
   }
   ARROW_ASSIGN_OR_RAISE(Query remove, database_->Prepare("DELETE FROM files WHERE number = ?"));
   for (const int64_t number : changes.forgotten) {
     ARROW_RETURN_NOT_OK(remove.Bind(0, number).Run());
+    left_out_.erase(number);
   }
   return Status::OK();
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,7 @@ class Checkpoint {
   /// sent again. Errors: io; the same changes may be saved again.
   Status Save(const FileLedger::Changes& changes);
 
-  int64_t num_left_out() const { return num_left_out_; }
+  int64_t num_left_out() const { return std::ssize(left_out_); }
   const std::string& path() const { return path_; }
 
  private:
@@ -55,7 +57,7 @@ class Checkpoint {
   std::string path_;
   int lock_;
   std::unique_ptr<Database> database_;
-  int64_t num_left_out_ = 0;
+  std::set<int64_t> left_out_;  ///< numbers of files
 };
 
 }  // namespace df::lake

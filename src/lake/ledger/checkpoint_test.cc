@@ -160,6 +160,18 @@ TEST_F(CheckpointTest, WhatIsDamagedStaysAsItIs) {
   EXPECT_THAT(Open().ValueOrDie()->Load().status().message(), HasSubstr("entry 7: "));
 }
 
+TEST_F(CheckpointTest, FilesThatItCannotNameAreCountedOnce) {
+  const auto checkpoint = Open().ValueOrDie();
+  FileLedger::Changes changes;
+  changes.delivered.push_back(
+      {.id = IdOf(1), .num_rows = 2, .is_whole = true, .rows = {}, .number = 1});
+  changes.delivered.front().id.path = "logs/_part_id=a/\xFF.parquet";
+  ASSERT_TRUE(checkpoint->Save(changes).ok());
+  ASSERT_TRUE(checkpoint->Save(changes).ok());
+  EXPECT_EQ(checkpoint->num_left_out(), 1);
+  EXPECT_TRUE(checkpoint->Load()->empty());
+}
+
 TEST_F(CheckpointTest, NamesAreThoseOfFiles) {
   EXPECT_TRUE(Checkpoint::IsName("night-2.A_b"));
   for (const char* name : {"", ".hidden", "a/b", "a b", "..", "ä"}) {
