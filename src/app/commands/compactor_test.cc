@@ -71,7 +71,8 @@ class CompactorTest : public ::testing::TestWithParam<int> {
     auto archive = Archive::Open({.path = std::move(path),
                                   .signals = {otap::kAllSignals.begin(), otap::kAllSignals.end()},
                                   .wishes = {},
-                                  .cache = ""});
+                                  .cache = "",
+                                  .holds_base = false});  // as who compacts opens it
     EXPECT_TRUE(archive.ok()) << archive.status();
     return *std::move(archive);
   }
