@@ -15,7 +15,7 @@ void AddChecks(const config::Section& section, engine::EnvironmentChecks* checks
   engine::EnvironmentCheck check = engine::MakeCheck(
       section, config.base_uri.empty() ? "storage" : "base_uri", is_local ? "write" : "store",
       is_local ? config.uri.path : config.uri.Describe(config.uri.path));
-  // Of a store nothing but its answer is asked for: an object that is written may be kept for ever.
+  // Of a store nothing but its answer is asked for: an object that is written may be kept forever.
   check.run = [uri = config.uri, options = config.storage.value_or(storage::StoreOptions())](
                   const engine::CheckConditions& conditions) {
     return engine::FindingOf(uri.is_local() ? lake::TryWrite(uri.path)
