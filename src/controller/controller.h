@@ -137,8 +137,8 @@ class Controller final : public ControlPlane, private InstanceHost {
   // Only on the loop.
   size_t num_threads_left_ = 0;
   SignalPolicy signals_;
-  std::vector<ReloadWish> reloading_;     // of the reading that is under way
-  std::vector<ReloadWish> reload_after_;  // what is being read may be older than these
+  std::vector<ReloadWish> reloading_;     // whose document is being read
+  std::vector<ReloadWish> reload_after_;  // these came later: it is read once more
   bool has_told_ready_ = false;
   bool has_told_ending_ = false;
   runtime::Timer deadline_;

@@ -174,8 +174,9 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   int64_t num_refused = 0;
   if (outcome.is_ack) {
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
-    // A part that was refused is not to be sent again by this process (OTLP, partial success), and
-    // has not arrived: a later run sends the batch again, since which part it was is not known.
+    // A batch that was refused in part is not retried (OTLP, partial success), and has not arrived
+    // whole: as one that was refused whole, the next generation of the node or a later run sends it
+    // again. Which part it was is not known.
     if (num_refused > 0) {
       found->second.delivery.Refuse();
     } else {
