@@ -58,6 +58,7 @@ struct Shape {
   int signals = 3;
   int most_batches_per_file = 8;
   int most_rows_per_file = 0;  ///< files of another writer, cut anywhere; 0 = the exporter's own
+  bool shares_scopes = false;  ///< scopes of one number are one, whatever the resource
 };
 
 class Exporter {
@@ -92,6 +93,7 @@ class Exporter {
     batch.signal = static_cast<int>(random_() % static_cast<uint32_t>(shape_.signals));
     int64_t next_id = 0;
     uint32_t scope_id = 0;
+    std::set<uint32_t> known_scopes;
     const int resources = UpTo(shape_.most_resources);
     for (int r = 0; r < resources; ++r) {
       const bool null_resource = Chance(shape_.null_nested);
@@ -101,7 +103,14 @@ class Exporter {
       const bool is_empty = Chance(shape_.empty_group);
       for (int s = 0; s < scopes; ++s, ++scope_id) {
         const bool null_scope = Chance(shape_.null_nested);
-        AddAttributes(&batch, 1, scope_id, null_scope || Chance(shape_.bare_scope) ? 0 : UpTo(2));
+        bool is_known = false;
+        if (shape_.shares_scopes) {
+          scope_id = static_cast<uint32_t>(s);
+          is_known = !known_scopes.insert(scope_id).second;
+        }
+        if (!is_known) {
+          AddAttributes(&batch, 1, scope_id, null_scope || Chance(shape_.bare_scope) ? 0 : UpTo(2));
+        }
         const int rows = is_empty || Chance(shape_.empty_group) ? 0 : UpTo(shape_.most_rows);
         for (int i = 0; i < rows; ++i) {
           Row row{.true_resource = static_cast<uint32_t>(r), .true_scope = scope_id};
@@ -570,6 +579,18 @@ TEST(ResourceJoins, NoRowGetsAnothersAttributesWhereRowsAreGone) {
 
 TEST(ResourceJoins, NoRowGetsAnothersAttributesWhateverIsMissing) {
   RunSeeds({.filtered = 0.2, .most_other_ids = 30});
+}
+
+TEST(ResourceJoins, NoRowGetsAnothersAttributesWhereResourcesShareScopes) {
+  Shape shape{.bare_resource = 0, .empty_group = 0, .null_nested = 0, .shares_scopes = true};
+  for (const int batches : {1, 8}) {
+    for (const int most_rows : {1, 6, 20}) {
+      shape.batches = batches;
+      shape.most_rows = most_rows;
+      RunSeeds(shape);
+      shape.most_resources = 8;
+    }
+  }
 }
 
 TEST(ResourceJoins, NoRowGetsAnothersAttributesInRewrittenFiles) {

@@ -42,8 +42,9 @@ class Cutter {
     if (is_at_border_ && border_ == StartReason::kFile) {
       return border_;
     }
+    const bool scope_steps_back = StepsBack(nested.scope, previous_.scope);
     if (StepsBack(nested.resource, previous_.resource) ||
-        StepsBack(nested.scope, previous_.scope)) {
+        (scope_steps_back && nested.resource == previous_.resource)) {
       return StartReason::kNestedIds;
     }
     if (is_at_border_) {
@@ -57,7 +58,7 @@ class Cutter {
         (BreaksOff(nested.resource, was_.resource) || BreaksOff(nested.scope, was_.scope))) {
       return StartReason::kNulls;
     }
-    return std::nullopt;
+    return scope_steps_back ? std::optional(StartReason::kScope) : std::nullopt;
   }
 
   void AddRow(const NestedRow& nested, std::optional<uint32_t> id) {
@@ -148,7 +149,9 @@ class Cutter {
     return i;
   }
 
-  /// Both ids count up over a batch, over all its resources. A row without one says nothing.
+  /// Resources count up over a batch. Some writers number its scopes over all of them, so that they
+  /// count up, too; others may have two resources share a scope, and no batch starts where the
+  /// second of them comes. A row without an id says nothing.
   static bool StepsBack(int64_t id, int64_t previous) { return id >= 0 && id < previous; }
 
   /// A null behind an id, and the first id of a batch behind a null: one batch has no such rows

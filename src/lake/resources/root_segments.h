@@ -12,10 +12,11 @@ namespace df::lake {
 /// Why a segment starts. With the first two a batch starts there for certain.
 enum class StartReason : uint8_t {
   kFile,       ///< the first rows of a file that holds whole batches, or of the signal
-  kNestedIds,  ///< resource.id or scope.id counts backwards
+  kNestedIds,  ///< resource.id counts backwards, or scope.id below the same resource
   kFileBorder,
   kIdJump,  ///< an id is not the successor of the one before
   kNulls,   ///< resource.id or scope.id is null behind rows that have one
+  kScope,   ///< scope.id counts backwards where the resource is another one
 };
 
 /// Nested ids of a row; -1 = null.
