@@ -10,6 +10,7 @@
 #include <arrow/result.h>
 
 #include "lake/catalog/catalog.h"
+#include "lake/catalog/staged_records.h"
 #include "otap/schema.h"
 #include "storage/store.h"
 
@@ -27,7 +28,8 @@ class FileListProvider {
   virtual Result<LakeListing> List(const std::vector<otap::Signal>& signals) = 0;
 };
 
-/// The files that stand in the table folders of a base. `wants_times` is ListLake's.
+/// The files that stand in the table folders of a base; what nobody makes visible there is a
+/// problem of the listing. `wants_times` is ListLake's.
 class FolderList final : public FileListProvider {
  public:
   FolderList(std::shared_ptr<storage::Store> store, std::string base,
@@ -35,7 +37,13 @@ class FolderList final : public FileListProvider {
       : store_(std::move(store)), base_(std::move(base)), wants_times_(std::move(wants_times)) {}
 
   Result<LakeListing> List(const std::vector<otap::Signal>& signals) override {
-    return ListLake(*store_, base_, signals, wants_times_);
+    ARROW_ASSIGN_OR_RAISE(LakeListing listing, ListLake(*store_, base_, signals, wants_times_));
+    if (store_->is_local()) {
+      for (Status& staged : FindStaged(base_, signals)) {
+        listing.problems.push_back(std::move(staged));
+      }
+    }
+    return listing;
   }
 
  private:

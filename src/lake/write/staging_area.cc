@@ -1,9 +1,11 @@
 #include "lake/write/staging_area.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -19,21 +21,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kLockFile = "lock";
 constexpr int kMaxAttempts = 3;
+constexpr int kMostLooks = 100;
 constexpr mode_t kFilePermissions = 0666;  // less the mask of the process
+
+/// Returns 0, or the errno. A reader that looks whether an owner runs (FindStaged) shares the lock
+/// for a moment: it is no owner, and goes away.
+int LockAlone(int descriptor) {
+  for (int look = 0; look < kMostLooks; ++look) {
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+      return 0;
+    }
+    if (errno != EWOULDBLOCK || flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
+      return errno;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return EWOULDBLOCK;
+}
 
 /// Opens and locks the lock of a folder. Returns the descriptor, or -errno; EWOULDBLOCK where
 /// another has it, ENOENT where the folder is gone.
 int LockFolder(const fs::path& folder, bool may_make) {
-  const fs::path path = folder / kLockFile;
+  const fs::path path = folder / kStagingLock;
   const int descriptor = open(
       path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | (may_make ? O_CREAT : 0), kFilePermissions);
   if (descriptor < 0) {
     return -errno;
   }
   struct stat facts{};
-  int error = flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  int error = LockAlone(descriptor);
   // Whoever looked between the two calls may have removed the folder of an owner that had ended.
   if (error == 0 && (fstat(descriptor, &facts) != 0 || facts.st_nlink == 0)) {
     error = ENOENT;
@@ -132,12 +149,12 @@ void StagingFolder::RemoveIfEmpty() {
   std::error_code error;
   for (fs::directory_iterator entries(path_, error), end; !error && entries != end;
        entries.increment(error)) {
-    if (entries->path().filename() != kLockFile) {
+    if (entries->path().filename() != kStagingLock) {
       return;
     }
   }
   if (!error) {
-    RemoveFile(path_ / kLockFile);  // held until it is gone
+    RemoveFile(path_ / kStagingLock);  // held until it is gone
     RemoveEmptyFolders(path_, path_.parent_path().parent_path());
   }
 }

@@ -7,15 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "lake/catalog/staged_records.h"
 #include "lake/write/file_store.h"
 #include "lake/write/set_merge.h"
 #include "lake/write/staged_set.h"
 #include "lake/write/write_options.h"
 
 namespace df::lake {
-
-/// Readers pass over its name.
-inline constexpr const char* kStagingFolder = "_staging";
 
 /// A folder of staged sets that this process holds the lock of: others know by it that the owner
 /// lives. Owner: the lock goes when it falls. Calls: from one thread.

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lake/catalog/file_list.h"
 #include "lake/write/signal_writer.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -276,6 +277,26 @@ TEST_P(Staged, SetsOfAWriterThatLivesAreLeftAlone) {
   EXPECT_EQ(recovered.sets, 0);
   EXPECT_THAT(recovered.problems, IsEmpty());
   EXPECT_EQ(FilesBelow(base()), before);
+}
+
+TEST_P(Staged, WhatAWriterHasLeftIsNamedOnceItHasEnded) {
+  const auto store = MakeLocalStore(base().string());
+  const auto other =
+      GetParam() == otap::Signal::kLogs ? otap::Signal::kTraces : otap::Signal::kLogs;
+  {
+    StagingArea area(base().string(), kProducer);
+    Stage(store.get(), &area, 2);
+    EXPECT_THAT(FindStaged(base().string(), {GetParam()}), IsEmpty()) << "it publishes them itself";
+  }
+  FolderList folders(storage::Store::Local(), base().string(), {});
+  const LakeListing listing = folders.List({GetParam()}).ValueOrDie();
+  ASSERT_THAT(listing.problems, SizeIs(1));
+  EXPECT_THAT(listing.problems[0].message(), HasSubstr("left 2 files of records staged"));
+  EXPECT_THAT(FindStaged(base().string(), {other}), IsEmpty());
+  fs::remove(staging() / "lock");
+  EXPECT_THAT(FindStaged(base().string(), {GetParam()}), SizeIs(1));
+  ASSERT_TRUE(RecoverStagedSets(base().string(), store.get(), {}).ok());
+  EXPECT_THAT(FindStaged(base().string(), {GetParam()}), IsEmpty());
 }
 
 TEST_P(Staged, AFolderThatLostItsLockAndOneThatIsNoneHarmNobody) {
