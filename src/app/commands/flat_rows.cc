@@ -80,19 +80,19 @@ constexpr auto kPointColumns = std::to_array<FlatColumn>({
     {"is_monotonic", kBoolean, "metric.is_monotonic"},
     {"int_value", kInteger, "#number"},
     {"double_value", kDouble, "#number"},
-    {"count", kInteger, "count"},
+    {"count", kCount, "count"},
     {"sum", kDouble, "#number"},
     {"min", kDouble, "#number"},
     {"max", kDouble, "#number"},
-    {"bucket_counts", kJson, "bucket_counts"},
+    {"bucket_counts", kCounts, "bucket_counts"},
     {"explicit_bounds", kJson, "explicit_bounds"},
     {"scale", kInteger, "scale"},
-    {"zero_count", kInteger, "zero_count"},
+    {"zero_count", kCount, "zero_count"},
     {"zero_threshold", kDouble, "#number"},
     {"positive_offset", kInteger, "positive.offset"},
-    {"positive_bucket_counts", kJson, "positive.bucket_counts"},
+    {"positive_bucket_counts", kCounts, "positive.bucket_counts"},
     {"negative_offset", kInteger, "negative.offset"},
-    {"negative_bucket_counts", kJson, "negative.bucket_counts"},
+    {"negative_bucket_counts", kCounts, "negative.bucket_counts"},
     {"quantiles", kJson, "#quantiles"},
     {"flags", kInteger, "flags"},
     {"attributes", kJson, "attributes"},
@@ -110,6 +110,8 @@ std::shared_ptr<arrow::DataType> TypeOf(FlatType type) {
       return arrow::timestamp(arrow::TimeUnit::NANO, "UTC");
     case kInteger:
       return arrow::int64();
+    case kCount:
+      return arrow::uint64();
     case kDouble:
       return arrow::float64();
     case kBoolean:
@@ -118,6 +120,7 @@ std::shared_ptr<arrow::DataType> TypeOf(FlatType type) {
     case kId:
     case kValue:
     case kJson:
+    case kCounts:
       break;
   }
   return arrow::utf8();
@@ -151,6 +154,9 @@ class ColumnBuilder {
       case kInteger:
         builder_ = std::make_unique<arrow::Int64Builder>();
         break;
+      case kCount:
+        builder_ = std::make_unique<arrow::UInt64Builder>();
+        break;
       case kDouble:
         builder_ = std::make_unique<arrow::DoubleBuilder>();
         break;
@@ -161,6 +167,7 @@ class ColumnBuilder {
       case kId:
       case kValue:
       case kJson:
+      case kCounts:
         builder_ = std::make_unique<arrow::StringBuilder>();
         break;
     }
@@ -179,6 +186,12 @@ class ColumnBuilder {
         return number == nullptr ? builder_->AppendNull()
                                  : static_cast<arrow::Int64Builder&>(*builder_).Append(*number);
       }
+      case kCount: {
+        const auto* count = value.As<int64_t>();
+        return count == nullptr ? builder_->AppendNull()
+                                : static_cast<arrow::UInt64Builder&>(*builder_).Append(
+                                      static_cast<uint64_t>(*count));
+      }
       case kDouble:
         return AppendDouble(value);
       case kBoolean: {
@@ -190,6 +203,7 @@ class ColumnBuilder {
       case kId:
       case kValue:
       case kJson:
+      case kCounts:
         break;
     }
     return AppendText(value);
@@ -223,11 +237,11 @@ class ColumnBuilder {
     }
     const bool is_empty = (value.map() != nullptr && value.map()->empty()) ||
                           (value.list() != nullptr && value.list()->empty());
-    if (value.is_nil() || (is_empty && type_ == kJson)) {
+    if (value.is_nil() || (is_empty && (type_ == kJson || type_ == kCounts))) {
       return texts.AppendNull();
     }
     std::string json;
-    AppendJson(value, &json);
+    type_ == kCounts ? AppendCounts(value, &json) : AppendJson(value, &json);
     const bool is_quoted = type_ != kJson && value.As<select::Bytes>() != nullptr;
     return texts.Append(is_quoted ? std::string_view(json).substr(1, json.size() - 2)
                                   : std::string_view(json));

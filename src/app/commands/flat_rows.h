@@ -18,12 +18,14 @@ namespace df::app {
 enum class FlatType : uint8_t {
   kTime,     ///< timestamp of nanoseconds, UTC; 0 and nothing are null
   kInteger,  ///< 64 bits
+  kCount,    ///< 64 bits without a sign
   kDouble,
   kBoolean,
-  kText,   ///< an empty one is null
-  kId,     ///< hexadecimal digits; one of zeros is null
-  kValue,  ///< a text as it is, bytes in base64, all else as JSON; nothing is null
-  kJson,   ///< a map or list; an empty one is null
+  kText,    ///< an empty one is null
+  kId,      ///< hexadecimal digits; one of zeros is null
+  kValue,   ///< a text as it is, bytes in base64, all else as JSON; nothing is null
+  kJson,    ///< a map or list; an empty one is null
+  kCounts,  ///< a list of counts as JSON; an empty one is null
 };
 
 struct FlatColumn {

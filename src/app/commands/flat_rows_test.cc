@@ -76,6 +76,7 @@ void ExpectAsInJson(Signal signal, const arrow::RecordBatch& rows, int64_t row,
     const std::string text = array->GetScalar(row).ValueOrDie()->ToString();
     switch (column.type) {
       case FlatType::kInteger:
+      case FlatType::kCount:
         if (text == "0" && !json.contains(name)) {
           break;  // lines leave out what says nothing
         }
@@ -103,6 +104,7 @@ void ExpectAsInJson(Signal signal, const arrow::RecordBatch& rows, int64_t row,
         break;
       }
       case FlatType::kJson:
+      case FlatType::kCounts:
         EXPECT_NE(line.find(fmt::format("\"{}\":{}", name, text)), std::string::npos);
         break;
       case FlatType::kTime:

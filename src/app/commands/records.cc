@@ -147,6 +147,11 @@ const FieldInfo& InfoOf(Signal signal, size_t field) {
   return field < kNumCommon ? kCommonFields[field] : FieldsOf(signal)[field - kNumCommon];
 }
 
+/// Whether a field counts something, and so is never below zero.
+bool IsCount(std::string_view name) {
+  return name == "count" || name.ends_with("_count") || name.ends_with("_counts");
+}
+
 /// Says nothing: not there, zero, or empty.
 bool IsEmpty(const Value& value) {
   if (const auto* integer = value.As<int64_t>()) {
@@ -260,7 +265,9 @@ class Details {
  public:
   void Add(std::string name, const Value& value) {
     if (!IsEmpty(value)) {
-      lines_.emplace_back(std::move(name), Plain(value));
+      std::string text;
+      IsCount(name) ? AppendCounts(value, &text) : AppendPlain(value, &text);
+      lines_.emplace_back(std::move(name), std::move(text));
     }
   }
   void AddMap(std::string_view prefix, const Value& value) {
@@ -374,7 +381,7 @@ std::string RecordTexts::JsonAt(int64_t row) {
   std::string json = "{";
   const auto add = [&](std::string_view name, const Value& value) {
     json += fmt::format("{}\"{}\":", json.size() == 1 ? "" : ",", name);
-    AppendJson(value, &json);
+    IsCount(name) ? AppendCounts(value, &json) : AppendJson(value, &json);
   };
   const int64_t time = times_[static_cast<size_t>(row)];
   if (time != 0) {
@@ -492,7 +499,8 @@ void RecordTexts::AppendPointLine(int64_t row, std::string* line) {
     const Value value = PointValueAt(rows, row);
     *line += value.is_nil() ? " (no value)" : ' ' + Plain(value);
   } else {
-    *line += " count " + Plain(Read(kCount, row));
+    *line += " count ";
+    AppendCounts(Read(kCount, row), line);
     if (const Value sum = NumberAt(rows, "sum", row); !sum.is_nil()) {
       *line += " sum " + Plain(sum);
     }

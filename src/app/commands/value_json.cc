@@ -104,6 +104,21 @@ void AppendJson(const select::Value& value, std::string* out) {
   }
 }
 
+void AppendCounts(const select::Value& value, std::string* out) {
+  if (const auto* count = value.As<int64_t>()) {
+    *out += fmt::format("{}", static_cast<uint64_t>(*count));
+  } else if (const select::List* list = value.list(); list != nullptr) {
+    *out += '[';
+    for (size_t i = 0; i < list->size(); ++i) {
+      *out += i == 0 ? "" : ",";
+      AppendCounts((*list)[i], out);
+    }
+    *out += ']';
+  } else {
+    AppendJson(value, out);
+  }
+}
+
 void AppendPlain(const select::Value& value, std::string* out) {
   if (const auto* text = value.As<select::Text>()) {
     AppendLine(text->view(), out);

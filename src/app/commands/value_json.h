@@ -13,6 +13,10 @@ namespace df::app {
 /// entries of a map with one key all are written.
 void AppendJson(const select::Value& value, std::string* out);
 
+/// Appends a count, or a list of them, as JSON: conditions read those of data points as signed
+/// numbers, so one of 2^63 and more is negative there.
+void AppendCounts(const select::Value& value, std::string* out);
+
 /// Appends a value for people: texts as they are, without control characters; maps and lists as
 /// JSON.
 void AppendPlain(const select::Value& value, std::string* out);

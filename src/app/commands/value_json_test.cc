@@ -60,5 +60,19 @@ TEST(ValueJsonTest, TextForPeopleStaysOnItsLine) {
   EXPECT_EQ(Plain(select::Fail("why")), "<unreadable: why>");
 }
 
+TEST(ValueJsonTest, CountsHaveNoSign) {
+  const auto counts = [](const Value& value) {
+    std::string text;
+    AppendCounts(value, &text);
+    return text;
+  };
+  EXPECT_EQ(counts({int64_t{7}}), "7");
+  EXPECT_EQ(counts({int64_t{-1}}), "18446744073709551615");
+  const auto list = std::make_shared<const select::List>(
+      select::List{{int64_t{0}}, {std::numeric_limits<int64_t>::min()}, {int64_t{-1}}});
+  EXPECT_EQ(counts({list}), "[0,9223372036854775808,18446744073709551615]");
+  EXPECT_EQ(counts({}), "null");
+}
+
 }  // namespace
 }  // namespace df::app

@@ -212,7 +212,9 @@ std::string ProblemsText(const lake::ReadReport& report, const Flags& flags) {
     }
   }
   return text + (num_problems == 0
-                     ? fmt::format("no problems{}\n", flags.is_fast ? " in footers" : "")
+                     ? fmt::format("{}no problems{}\n",
+                                   flags.against.empty() ? "" : "in the archive itself: ",
+                                   flags.is_fast ? " in footers" : "")
                      : fmt::format("{} problems\n", ShowCount(num_problems)));
 }
 
