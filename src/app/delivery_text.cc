@@ -55,6 +55,9 @@ std::string SourceText(const std::string& command, const engine::SourceAccount& 
     text += fmt::format(", {} without an outcome", ShowCount(in_flight));
   }
   text += fmt::format(", {} records not sent\n", ShowCount(UnsentOf(source)));
+  for (const engine::NamedCount& notice : source.notices) {
+    text += notice.kind == "pace" ? fmt::format("pace: {}\n", notice.message) : "";
+  }
   size_t num_named = 0;
   for (const engine::NamedCount& problem : source.problems) {
     if (num_named++ < kMostNamed) {

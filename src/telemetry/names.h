@@ -88,6 +88,11 @@ inline constexpr Instrument kReceiverSizeFound = {
 inline constexpr Instrument kReceiverSizeWaiting = {
     kUpDownCounter, "df.receiver.size.waiting", "By",
     "Of these, the bytes of files whose reading has not begun"};
+inline constexpr Instrument kReceiverPaceLag = {
+    kGauge, "df.receiver.pace.lag", "s", "How far behind its time the last paced batch went out"};
+inline constexpr Instrument kReceiverPaceSkipped = {
+    kCounter, "df.receiver.pace.skipped.time", "s",
+    "Waits that a paced replay left out because nothing was due for longer than the longest gap"};
 // Those that read rows.
 inline constexpr Instrument kReceiverRowsListed = {
     kCounter, "df.receiver.rows.listed", "{row}",
@@ -235,6 +240,8 @@ inline constexpr std::array kAll = {
     &kNodeFailingTime,
     &kReceiverSizeFound,
     &kReceiverSizeWaiting,
+    &kReceiverPaceLag,
+    &kReceiverPaceSkipped,
     &kReceiverRowsListed,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,

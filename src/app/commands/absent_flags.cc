@@ -6,21 +6,8 @@
 namespace df::app {
 namespace {
 
-constexpr std::string_view kPace =
-    "is not supported yet: records are sent as fast as the destination takes them. For a pace run "
-    "a document with receiver:parquet and processor:delay: {delay: 100ms, max_pending: 1} sends at "
-    "most 10 batches a second on each core";
-
-constexpr std::string_view kShift =
-    "is not supported yet: records keep their times. For records of now: 'df_engine generate'; to "
-    "choose old ones: --from and --until";
-
 constexpr auto kAbsent = std::to_array<AbsentFlag>({
-    {"replay", "--speed", kPace},
-    {"replay", "--rate", kPace},
-    {"replay", "--rate-limit", kPace},
-    {"replay", "--shift-to", kShift},
-    {"replay", "--shift", kShift},
+    {"replay", "--rate", "is not known: --rate-limit 5000/s or 10MiB/s, or --speed 10x"},
     {"replay", "--state",
      "is not known: --checkpoint DIR/NAME keeps what was delivered; or --receipt FILE writes it at "
      "the end, and --resume FILE goes on from there"},

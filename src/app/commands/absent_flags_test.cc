@@ -26,9 +26,9 @@ TEST(AbsentFlags, AreThoseThatTheirCommandDoesNotHave) {
 }
 
 TEST(AbsentFlags, AreToldWithTheNearestWay) {
-  EXPECT_THAT(std::string(WhyAbsent("replay", "--speed")), ::testing::HasSubstr("max_pending: 1"));
-  EXPECT_EQ(WhyAbsent("replay", "--spee"), "");
-  EXPECT_EQ(WhyAbsent("logs", "--speed"), "");
+  EXPECT_THAT(std::string(WhyAbsent("replay", "--rate")), ::testing::HasSubstr("--rate-limit"));
+  EXPECT_EQ(WhyAbsent("replay", "--rat"), "");
+  EXPECT_EQ(WhyAbsent("logs", "--rate"), "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "app/commands/archive_flags.h"
 #include "app/commands/destination.h"
+#include "app/commands/pace_flags.h"
 #include "app/commands/run_command.h"
 #include "base/error.h"
 #include "otap/schema.h"
@@ -22,6 +23,7 @@ struct PipelineFlags {
   ArchiveFlags archive;
   SelectionFlags selection;
   std::vector<std::string> signals;
+  PaceFlags pace;
   DestinationFlags destination;
   bool follows = false;
   bool shows_plan = false;

@@ -63,12 +63,12 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
 Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
   const bool is_of_archives = HasConditions(flags.selection) || flags.follows || flags.shows_plan ||
                               flags.has_digest || !flags.resume.empty() ||
-                              !flags.checkpoint.empty();
+                              !flags.checkpoint.empty() || flags.pace.is_given();
   if (is_of_archives) {
     return Status::Invalid(
-        fmt::format("'{}' is OTLP: conditions, --plan, --follow, --digest, --resume and "
-                    "--checkpoint are for "
-                    "archives; make one of it with df_engine convert --to star-parquet",
+        fmt::format("'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume "
+                    "and --checkpoint are for archives; make one of it with df_engine convert --to "
+                    "star-parquet",
                     PrintableText(flags.archive.path)));
   }
   ARROW_ASSIGN_OR_RAISE(const std::vector<otap::Signal> signals, ParseSignals(flags.signals));
@@ -82,7 +82,7 @@ Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
 
 /// What the receiver is told. Errors: as those of the flags.
 Result<NodeText> SourceOf(const PipelineFlags& flags) {
-  auto resolved = ResolvePath(flags.archive.path);
+  auto resolved = ResolvePath(flags.archive.path, flags.follows);
   if (!resolved.ok() && IsOtlp(flags.archive.path)) {
     return OtlpSourceOf(flags);
   }
@@ -126,6 +126,8 @@ Result<NodeText> SourceOf(const PipelineFlags& flags) {
   if (flags.has_digest) {
     config["digest"] = true;
   }
+  ARROW_ASSIGN_OR_RAISE(const Json pace, ReadPaceFlags(flags.pace, NowNanos()));
+  config.update(pace);
   const std::string cache = flags.archive.has_no_cache    ? ""
                             : flags.archive.cache.empty() ? DefaultCacheFolder()
                                                           : flags.archive.cache;
@@ -157,7 +159,7 @@ Status CheckNotAmong(const std::vector<std::string>& written, const std::string&
 
 /// An archive that is copied into itself never ends, or doubles.
 Status CheckNotItself(const PipelineFlags& flags, const Destination& destination) {
-  const auto resolved = ResolvePath(flags.archive.path);
+  const auto resolved = ResolvePath(flags.archive.path, flags.follows);
   if (!resolved.ok()) {
     return CheckNotAmong(FilesOf(destination), flags.archive.path);
   }
@@ -259,7 +261,7 @@ int Replay(const PipelineFlags& flags) {
   if (flags.shows_plan) {
     return ShowPlan(flags, *destination);
   }
-  const auto path = ResolvePath(flags.archive.path);
+  const auto path = ResolvePath(flags.archive.path, flags.follows);
   const Result<storage::StoreUri> uri =
       path.ok() ? storage::ParseStoreUri(path->base) : Result<storage::StoreUri>(path.status());
   if (destination->is_stdout && uri.ok() && uri->is_local()) {
@@ -334,6 +336,7 @@ int ReplayCommand(int argc, char** argv) {
       "Have the receipt say by digests what was delivered, for `verify PLACE --against "
       "RECEIPT`; takes more CPU time");
   command.add_flag("--follow", flags.follows, "Go on with files that come, until stopped");
+  AddPaceFlags(&command, &flags.pace);
   AddRunFlags(&command, &flags);
   AddSelectionFlags(&command, &flags.selection);
   AddServerFlags(&command, &flags.destination);

@@ -259,6 +259,16 @@ uint32_t FirstId(const FileSummary& file) {
 
 }  // namespace
 
+int64_t SizeOf(const PartitionListing& listing) {
+  int64_t size_bytes = 0;
+  for (const auto& table : listing.tables) {
+    for (const FileEntry& entry : table) {
+      size_bytes += entry.size_bytes;
+    }
+  }
+  return size_bytes;
+}
+
 int64_t NameMillis(std::string_view path) {
   std::string_view name = BaseName(path);
   constexpr std::string_view kPrefix = "part-";

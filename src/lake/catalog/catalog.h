@@ -23,6 +23,9 @@ struct PartitionListing {
   std::array<bool, otap::kTableCount> is_incomplete{};
 };
 
+/// Returns the bytes of all its files.
+int64_t SizeOf(const PartitionListing& listing);
+
 /// A seal of a day or hour of a signal (catalog/level_seal.h).
 struct SealEntry {
   otap::Signal signal = otap::Signal::kLogs;

@@ -98,6 +98,9 @@ Result<WorkList::Taken> WorkList::Take() {
     CompareWithSeals();  // of those that have no files any more
     lock.lock();
   }
+  if (follow_.is_by_time) {
+    return TakeByTime(&lock);
+  }
   while (!queue_.empty()) {
     const PartitionListing listing = Dequeue();
     lock.unlock();
@@ -110,11 +113,15 @@ Result<WorkList::Taken> WorkList::Take() {
   if (is_following()) {
     return Taken{.work = std::nullopt, .wait_until = next_scan_};
   }
-  Taken taken;
+  return Taken{.work = std::nullopt, .wait_until = WhenLater()};
+}
+
+std::optional<WorkList::Time> WorkList::WhenLater() const {
+  std::optional<Time> when;
   for (const Later& later : later_) {
-    taken.wait_until = std::min(taken.wait_until.value_or(later.due), later.due);
+    when = std::min(when.value_or(later.due), later.due);
   }
-  return taken;
+  return when;
 }
 
 /// A clock that was set back must not keep the next poll away.

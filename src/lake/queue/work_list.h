@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
@@ -28,6 +29,7 @@
 #include "lake/read/partition_reader.h"
 #include "lake/report/read_report.h"
 #include "lake/scan/read_options.h"
+#include "select/time_range.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -42,12 +44,16 @@ struct FollowOptions {
   /// Following only: children of a root file that went out are counted and named when they arrive
   /// within this time.
   std::chrono::nanoseconds late_window = std::chrono::minutes(10);
+  /// Not following only: work goes out in the order of the first times of its records, files that
+  /// lie side by side in time as work of their own. The first Take reads all footers.
+  bool is_by_time = false;
 };
 
-/// One partition, handed to exactly one worker.
+/// One partition, handed to exactly one worker; by time, a part of one.
 struct PartitionWork {
   std::shared_ptr<const PartitionFiles> files;
   std::vector<PartitionTask> tasks;  ///< one a signal that has something to replay
+  bool is_rest = false;              ///< another work counts for the partition
 };
 
 /// Finds work. Every root file goes out once in the life of the ledger, as far as it was delivered
@@ -132,6 +138,15 @@ class WorkList {
     int64_t waiting_bytes = 0;
   };
   Sizes sizes() const;
+  /// By time: what statistics tell of the times of the records that were found, each since 1970;
+  /// nothing where no file tells. Whole when Take has returned.
+  struct FoundTimes {
+    std::optional<int64_t> first;
+    std::optional<int64_t> last;
+    int64_t num_without_first = 0;  ///< root files whose first time is not known
+    int64_t num_without_last = 0;
+  };
+  FoundTimes found_times() const;
   /// Calls `visit` with each of them; it does not call the list.
   void VisitWaiting(const std::function<void(const PartitionListing&)>& visit) const;
 
@@ -217,6 +232,7 @@ class WorkList {
   };
 
   bool IsScanDue() const;
+  std::optional<Time> WhenLater() const;
   Status ScanUnlocked(std::unique_lock<std::mutex>* lock);
   Status Scan(Result<LakeListing> listing);
   void ReadCompactions(const LakeListing& listing);
@@ -337,6 +353,21 @@ class WorkList {
   std::deque<Returned> returned_;
   void Enqueue(PartitionListing listing);
   PartitionListing Dequeue();
+
+  /// Work by time that is not taken yet.
+  struct WaitingLane {
+    PartitionWork work;
+    int64_t size_bytes = 0;  ///< its share of those of the partition
+  };
+  void AddTimes(const PartitionTask& task, const select::TimeRange& wanted);
+  void AddLanes(PartitionWork work, int64_t size_bytes);
+  std::optional<PartitionWork> TakeLane();
+  Taken TakeByTime(std::unique_lock<std::mutex>* lock);
+  void VisitLanes(const std::function<void(const PartitionListing&)>& visit) const;
+
+  std::multimap<std::pair<int64_t, int64_t>, WaitingLane> lanes_;  ///< by first and last time
+  FoundTimes found_times_;
+  int num_preparing_ = 0;  ///< takers that read footers without the lock
 
   std::deque<PartitionListing> queue_;
   Sizes sizes_;

@@ -7,20 +7,6 @@
 #include "lake/queue/work_list.h"
 
 namespace df::lake {
-namespace {
-
-int64_t SizeOf(const PartitionListing& listing) {
-  int64_t size_bytes = 0;
-  for (const auto& table : listing.tables) {
-    for (const FileEntry& entry : table) {
-      size_bytes += entry.size_bytes;
-    }
-  }
-  return size_bytes;
-}
-
-}  // namespace
-
 void WorkList::GiveBack(PartitionWork work, bool is_lost) {
   Returned returned{.work = std::move(work), .records = {}, .is_lost = is_lost};
   for (PartitionTask& task : returned.work.tasks) {
@@ -160,7 +146,7 @@ int64_t WorkList::num_delivered_before() const {
 
 int64_t WorkList::num_waiting() const {
   const std::lock_guard lock(mutex_);
-  return static_cast<int64_t>(queue_.size() + later_.size());
+  return static_cast<int64_t>(queue_.size() + later_.size() + lanes_.size());
 }
 
 void WorkList::Enqueue(PartitionListing listing) {
@@ -190,6 +176,7 @@ void WorkList::VisitWaiting(const std::function<void(const PartitionListing&)>& 
   for (const Later& later : later_) {
     visit(later.listing);
   }
+  VisitLanes(visit);
 }
 
 bool WorkList::has_found_files() const {

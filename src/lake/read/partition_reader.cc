@@ -25,6 +25,7 @@
 #include "lake/read/root_cursor.h"
 #include "lake/read/set_reader.h"
 #include "lake/read/set_tasks.h"
+#include "lake/read/time_cut.h"
 #include "lake/read/told_ids.h"
 #include "lake/scan/id_map.h"
 #include "lake/scan/prefetcher.h"
@@ -74,7 +75,8 @@ class PartitionReaderImpl final : public PartitionReader {
         told_ids_(*task_.files, root_, &context_),
         ambiguous_rows_(root_),
         expected_(root_),
-        selection_(options_.selector, task_.signal) {
+        selection_(options_.selector, task_.signal),
+        time_cut_(options_.payload_span) {
     context_.slice_bytes =
         std::clamp<int64_t>(budget->limit_bytes() / kSlicesInBudget, 64_KiB, 8_MiB);
     context_.is_selecting =
@@ -182,7 +184,8 @@ class PartitionReaderImpl final : public PartitionReader {
       context_.is_payload_too_large = false;
       Result<Payload> payload = CatchParquet({}, [&] { return Assemble(*rows); });
       context_.budget->Release(std::exchange(context_.copied_bytes, 0));
-      if (!context_.is_payload_too_large || is_single) {
+      const int64_t num_within = RowsWithinTime(*rows, payload);
+      if ((!context_.is_payload_too_large && num_within == rows->num_rows) || is_single) {
         most_rows_ = std::max(most_rows_, rows->num_rows + rows->num_rows / 4 + 1);
         told_ids_.Commit();
         lost_ids_.Commit();
@@ -205,9 +208,14 @@ class PartitionReaderImpl final : public PartitionReader {
           table->Rollback();
         }
       }
-      most_rows_ = rows->num_rows / 2;
+      most_rows_ = context_.is_payload_too_large ? rows->num_rows / 2 : num_within;
       roots_->Shorten(rows, most_rows_);
     }
+  }
+
+  int64_t RowsWithinTime(const RootRows& rows, const Result<Payload>& payload) {
+    const bool is_cut = time_cut_.cuts() && payload.ok() && !context_.is_payload_too_large;
+    return is_cut ? time_cut_.RowsWithin(*payload->batch) : rows.num_rows;
   }
 
   /// After an error the rows of every table are collected all the same: they are lost with their
@@ -275,6 +283,7 @@ class PartitionReaderImpl final : public PartitionReader {
     misplaced_.Commit(context_.report);
     selection_.Commit(context_.report);
     expected_.Commit();
+    time_cut_.Commit();
     if (payload.batch == nullptr) {
       if (selection_.ReadsGroupAttributes()) {
         ambiguous_rows_.AddLeftOut(num_ambiguous_rows_);
@@ -549,6 +558,7 @@ class PartitionReaderImpl final : public PartitionReader {
   AmbiguousRows ambiguous_rows_;
   ExpectedChildren expected_;
   PayloadSelection selection_;
+  TimeCut time_cut_;
   LostNestedIds lost_ids_;
   int64_t num_ambiguous_rows_ = 0;  ///< of the payload in hand
   int64_t max_held_bytes_ = 0;

@@ -103,12 +103,8 @@ class Exporter {
       const bool is_empty = Chance(shape_.empty_group);
       for (int s = 0; s < scopes; ++s, ++scope_id) {
         const bool null_scope = Chance(shape_.null_nested);
-        bool is_known = false;
-        if (shape_.shares_scopes) {
-          scope_id = static_cast<uint32_t>(s);
-          is_known = !known_scopes.insert(scope_id).second;
-        }
-        if (!is_known) {
+        scope_id = shape_.shares_scopes ? static_cast<uint32_t>(s) : scope_id;
+        if (known_scopes.insert(scope_id).second) {
           AddAttributes(&batch, 1, scope_id, null_scope || Chance(shape_.bare_scope) ? 0 : UpTo(2));
         }
         const int rows = is_empty || Chance(shape_.empty_group) ? 0 : UpTo(shape_.most_rows);
@@ -582,15 +578,8 @@ TEST(ResourceJoins, NoRowGetsAnothersAttributesWhateverIsMissing) {
 }
 
 TEST(ResourceJoins, NoRowGetsAnothersAttributesWhereResourcesShareScopes) {
-  Shape shape{.bare_resource = 0, .empty_group = 0, .null_nested = 0, .shares_scopes = true};
-  for (const int batches : {1, 8}) {
-    for (const int most_rows : {1, 6, 20}) {
-      shape.batches = batches;
-      shape.most_rows = most_rows;
-      RunSeeds(shape);
-      shape.most_resources = 8;
-    }
-  }
+  RunSeeds({.most_rows = 1, .batches = 1, .shares_scopes = true});
+  RunSeeds({.most_resources = 8, .most_rows = 20, .shares_scopes = true});
 }
 
 TEST(ResourceJoins, NoRowGetsAnothersAttributesInRewrittenFiles) {

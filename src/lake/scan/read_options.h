@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,12 @@ enum class ResourceJoin : uint8_t {
   kFail,   ///< an ambiguous stretch fails its partition
 };
 
+/// A payload ends before a row whose time lies further behind all before it.
+struct PayloadSpan {
+  std::chrono::nanoseconds most{0};
+  int64_t ignored_after = std::numeric_limits<int64_t>::max();  ///< such times count as none
+};
+
 struct ReadOptions {
   /// Which signals are read.
   std::vector<otap::Signal> signals = {otap::Signal::kLogs, otap::Signal::kTraces,
@@ -36,6 +43,9 @@ struct ReadOptions {
   /// Most root rows of one payload, 1..65535. A payload may hold fewer: it never crosses a row
   /// group, and its bytes are bounded.
   int64_t batch_size = 8192;
+
+  /// Where records are to go out at their times.
+  std::optional<PayloadSpan> payload_span;
 
   /// A file younger than this is not read yet, whatever its table; nothing = read at once.
   std::optional<std::chrono::nanoseconds> min_file_age;

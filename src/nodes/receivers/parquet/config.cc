@@ -1,5 +1,6 @@
 #include "nodes/receivers/parquet/config.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -189,6 +190,10 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                             "keeps what was delivered, so that a later process does not send it "
                             "again",
                             CheckCheckpoint),
+      config::Group("pace", &ParquetReceiverConfig::pace, PaceFields(),
+                    "how fast records go out; as fast as they are taken without it"),
+      config::Group("time", &ParquetReceiverConfig::time, TimeFields(),
+                    "what becomes of the times of records; they stay as they are without it"),
       config::Bool("digest", &ParquetReceiverConfig::digest,
                    "have the receipt say by a digest of items what was delivered, for verify; "
                    "takes some microseconds of CPU time an item"),
@@ -220,8 +225,32 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
           "told of an archive that does not grow; write polling_interval: once");
     }
   }
+  const bool is_following = config.polling_interval.interval.has_value();
+  CheckPace(section, config.pace, is_following);
+  CheckTimes(section, config.time, config.pace, is_following);
   return config;
 }
+
+namespace {
+
+/// Batches of a paced replay stand for so much of a second: none comes earlier than it is due, and
+/// none much later because of those beside it.
+constexpr int64_t kBatchesPerSecond = 10;
+
+void SetPace(const PaceOptions& pace, int64_t now_nanos, lake::ReadOptions* options) {
+  if (pace.speed.factor.has_value()) {
+    const double span = 1e9 / kBatchesPerSecond * *pace.speed.factor;
+    options->payload_span = lake::PayloadSpan{
+        .most = std::chrono::nanoseconds(static_cast<int64_t>(std::clamp(span, 1.0, 1e18))),
+        .ignored_after = LastTimeWaitedFor(now_nanos)};
+  }
+  if (pace.items_per_second > 0) {
+    options->batch_size =
+        std::clamp<int64_t>(pace.items_per_second / kBatchesPerSecond, 1, options->batch_size);
+  }
+}
+
+}  // namespace
 
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
                                   std::chrono::system_clock::time_point now) {
@@ -232,9 +261,11 @@ lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
   options.validate_relations = config.processing_options.validate_relations;
   options.resource_join = config.resource_join;
   options.memory_limit_bytes = config.memory_limit;
+  const int64_t now_nanos =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+  SetPace(config.pace, now_nanos, &options);
   if (config.selection.has_value()) {
-    options.selector = std::make_shared<const select::Selector>(config.selection->Begin(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count()));
+    options.selector = std::make_shared<const select::Selector>(config.selection->Begin(now_nanos));
     options.wants_partition = [partitions = config.select->partitions](const std::string& path) {
       return partitions.Wants(path);
     };
@@ -245,7 +276,8 @@ lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
 lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config) {
   return {.polling_interval = config.polling_interval.interval,
           .completeness_grace = config.processing_options.completeness_grace,
-          .late_window = config.processing_options.late_window};
+          .late_window = config.processing_options.late_window,
+          .is_by_time = config.pace.speed.factor.has_value() || config.time.needs_found_times()};
 }
 
 }  // namespace df::nodes::receivers::parquet

@@ -13,6 +13,7 @@
 #include "lake/lists/file_lists.h"
 #include "lake/queue/work_list.h"
 #include "lake/scan/read_options.h"
+#include "nodes/receivers/parquet/pace_options.h"
 #include "select/fields.h"
 #include "storage/store_options.h"
 #include "storage/store_uri.h"
@@ -66,6 +67,8 @@ struct ParquetReceiverConfig {
   CatalogOptions catalog;
   ProgressOptions progress;
   std::optional<CheckpointOptions> checkpoint;
+  PaceOptions pace;
+  TimeOptions time;
   bool digest = false;  ///< the receipt says by digests what was delivered
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked

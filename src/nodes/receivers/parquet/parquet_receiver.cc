@@ -44,6 +44,15 @@ std::optional<otlp::ItemSum> DigestOf(const otap::Batch& batch) {
   return sum.ok() ? std::optional(*sum) : std::nullopt;
 }
 
+/// Records that lie side by side in time are in files that are read at the same time.
+constexpr int64_t kLeastWorkersByTime = 8;
+
+int WorkersOf(const Replay& replay) {
+  const int64_t wanted = replay.config().max_concurrent_partitions;
+  return static_cast<int>(replay.pacing().goes_by_time() ? std::max(wanted, kLeastWorkersByTime)
+                                                         : wanted);
+}
+
 /// Whether a nack says nothing of the batch, only that somebody has ended with it.
 bool IsLoss(engine::NackCause cause) {
   return cause == engine::NackCause::kRouteClosed || cause == engine::NackCause::kNodeEnded ||
@@ -55,7 +64,7 @@ bool IsLoss(engine::NackCause cause) {
 ParquetReceiver::ParquetReceiver(std::shared_ptr<Replay> replay, engine::InstanceInfo info)
     : replay_(std::move(replay)),
       info_(std::move(info)),
-      num_workers_(static_cast<int>(replay_->config().max_concurrent_partitions)),
+      num_workers_(WorkersOf(*replay_)),
       budget_bytes_(replay_->config().memory_limit * kReaderPercent / 100 /
                     (info_.num_instances * num_workers_)),
       channel_bytes_(replay_->config().memory_limit * kChannelPercent / 100 / info_.num_instances) {
@@ -69,7 +78,7 @@ void ParquetReceiver::Stop() {
     is_stopped_ = true;
     stopped_.notify_all();
   }
-  replay_->WakeSearch();
+  replay_->Wake();
 }
 
 bool ParquetReceiver::is_stopped() {
@@ -118,6 +127,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   if (info_.instance_index == 0) {
     found_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeFound);
     waiting_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeWaiting);
+  }
+  if (info_.instance_index == 0 && replay_->pacing().goes_by_time()) {
+    pace_lag_ = &effects.metrics().AddGauge(telemetry::names::kReceiverPaceLag);
+    pace_skipped_ = &effects.metrics().AddCounter(telemetry::names::kReceiverPaceSkipped);
   }
   if (!replay_->store()->is_local()) {
     const std::lock_guard lock(CountersMutex());
@@ -263,7 +276,8 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     replay_->LogNewProblems();
     CountFindings();
     if (taken.work.has_value()) {
-      ReplayPartition(Begin(std::move(*taken.work)), channel);
+      ARROW_RETURN_NOT_OK(replay_->pacing().Learn(replay_->work_list().found_times()));
+      ARROW_RETURN_NOT_OK(ReplayPartition(Begin(std::move(*taken.work)), channel));
     } else if (taken.wait_until.has_value()) {
       std::unique_lock lock(mutex_);
       // Not until a time of the clock: it may be set back.
@@ -309,22 +323,26 @@ std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::Partition
   return passage;
 }
 
-void ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel) {
+Status ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel) {
   const lake::PartitionWork& work = passage->work;
   lake::MemoryBudget budget(budget_bytes_);
   lake::ReadReport report;
   std::vector<lake::RootOutcome> outcomes;
-  bool is_open = true;
-  for (const lake::PartitionTask& task : work.tasks) {
-    is_open = is_open && ReplayTask(task, passage, channel, &budget, &report, &outcomes);
+  std::optional<Pacing::Turn> turn(std::in_place, &replay_->pacing());
+  Result<bool> is_open = true;
+  for (size_t i = 0; i < work.tasks.size() && is_open.ok() && *is_open; ++i) {
+    is_open = ReplayTask(work.tasks[i], passage, channel, &budget, &report, &outcomes);
   }
-  passage->is_read = is_open;
-  report.partitions = is_open ? 1 : 0;
-  report.partitions_stopped = is_open ? 0 : 1;
+  turn.reset();
+  passage->is_read = is_open.ok() && *is_open;
+  const int64_t num_partitions = work.is_rest ? 0 : 1;
+  report.partitions = passage->is_read ? num_partitions : 0;
+  report.partitions_stopped = passage->is_read ? 0 : num_partitions;
   report = replay_->work_list().Done(outcomes, std::move(report));
   Count(report);
   LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
            report.payloads, report.items);
+  return is_open.status();
 }
 
 void ParquetReceiver::CountFindings() {
@@ -344,6 +362,12 @@ void ParquetReceiver::OnCollect() {
     const lake::WorkList::Sizes sizes = replay_->work_list().sizes();
     found_size_->Set(sizes.found_bytes);
     waiting_size_->Set(sizes.waiting_bytes);
+  }
+  if (pace_lag_ != nullptr) {
+    const Pacer::Figures figures = replay_->pacing().figures();
+    pace_lag_->Set(figures.behind.count());
+    pace_skipped_->Add(figures.jumped.count() - pace_skipped_counted_);
+    pace_skipped_counted_ = figures.jumped.count();
   }
   const std::lock_guard lock(CountersMutex());
   if (requests_.has_value()) {
@@ -371,10 +395,10 @@ void ParquetReceiver::Count(const lake::ReadReport& report) {
   }
 }
 
-bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
-                                 const std::shared_ptr<Passage>& passage, Channel* channel,
-                                 lake::MemoryBudget* budget, lake::ReadReport* report,
-                                 std::vector<lake::RootOutcome>* outcomes) {
+Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
+                                         const std::shared_ptr<Passage>& passage, Channel* channel,
+                                         lake::MemoryBudget* budget, lake::ReadReport* report,
+                                         std::vector<lake::RootOutcome>* outcomes) {
   auto reader = lake::PartitionReader::Make(replay_->store(), replay_->base(), task,
                                             replay_->read_options(), budget, report);
   if (!reader.ok()) {
@@ -403,9 +427,14 @@ bool ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
       is_open = !is_stopped();
       continue;
     }
-    const int64_t size_bytes = (*payload)->batch->size_bytes();
     const lake::Origin& origin = (*payload)->origin;
     replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
+    ARROW_ASSIGN_OR_RAISE(
+        is_open, replay_->pacing().Admit(&(*payload)->batch, [this] { return is_stopped(); }));
+    if (!is_open) {
+      break;
+    }
+    const int64_t size_bytes = (*payload)->batch->size_bytes();
     lake::Delivery delivery =
         claims.at(origin.file)->Send(origin.row_group, origin.first_row, origin.num_rows);
     ++passage->num_open;

@@ -78,11 +78,11 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   bool Work(Channel* channel);
   Status WorkUntilStopped(Channel* channel);
   std::shared_ptr<Passage> Begin(lake::PartitionWork work);
-  void ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel);
-  /// Returns false when the channel was closed.
-  bool ReplayTask(const lake::PartitionTask& task, const std::shared_ptr<Passage>& passage,
-                  Channel* channel, lake::MemoryBudget* budget, lake::ReadReport* report,
-                  std::vector<lake::RootOutcome>* outcomes);
+  Status ReplayPartition(const std::shared_ptr<Passage>& passage, Channel* channel);
+  /// Returns false when the channel was closed. Errors: those of Pacing::Admit; the instance fails.
+  Result<bool> ReplayTask(const lake::PartitionTask& task, const std::shared_ptr<Passage>& passage,
+                          Channel* channel, lake::MemoryBudget* budget, lake::ReadReport* report,
+                          std::vector<lake::RootOutcome>* outcomes);
   /// Tells the ledger that the files of a task have been read as far as they can be.
   void EndFiles(const lake::PartitionTask& task, Passage* passage);
   /// Gives partitions back to the list of which not everything has arrived.
@@ -126,6 +126,9 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   RowCounters rows_;
   telemetry::Gauge* found_size_ = nullptr;          ///< of one instance: they share the list
   telemetry::Gauge* waiting_size_ = nullptr;        ///< likewise
+  telemetry::Gauge* pace_lag_ = nullptr;            ///< likewise, where times are kept
+  telemetry::Counter* pace_skipped_ = nullptr;      ///< likewise
+  int64_t pace_skipped_counted_ = 0;                ///< nanoseconds
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 

@@ -35,7 +35,8 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
       hold_(*store_, base_),
       read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
-                 [] { return std::chrono::system_clock::now(); }) {
+                 [] { return std::chrono::system_clock::now(); }),
+      pacing_(config_.pace, config_.time, runtime::SystemClock()) {
   if (config_.digest) {
     ledger_.KeepDigests();
   }
@@ -43,8 +44,10 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
     work_list_.UseFileList(lake::MakeFileList(store_, base_, *config_.catalog.files));
   }
   if (lake::TraceSearch::IsNeeded(read_options_)) {
+    lake::ReadOptions search_options = read_options_;
+    search_options.payload_span = std::nullopt;
     search_ = std::make_unique<lake::TraceSearch>(
-        store_, base_, read_options_,
+        store_, base_, std::move(search_options),
         [this](const lake::ReadOptions& read) { return MakeSearchList(read); },
         config_.memory_limit * kTracesPercent / 100);
   }
@@ -78,7 +81,8 @@ Status Replay::FindTraces(int64_t budget_bytes, const std::function<bool()>& is_
   return Status::OK();
 }
 
-void Replay::WakeSearch() {
+void Replay::Wake() {
+  pacing_.Wake();
   if (search_ != nullptr) {
     search_->Wake();
   }
@@ -327,6 +331,7 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
     account->problems.push_back(std::move(latest));
   }
   account->notices = NoticesOf(replay, report);
+  replay.pacing().AddTo(account.get());
   account->progress = replay.DescribeProgress();
   if (const Status sums = report.CheckConservation(); !sums.ok()) {
     account->broken_sums.push_back(sums.message());
@@ -533,6 +538,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
                     : is_of_checkpoint       ? ", as the checkpoint says"
                                              : ", as the same node"));
   }
+  lines.num_problems += replay.pacing().num_kept();
   DescribeCheckpoint(replay, &lines);
   DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);

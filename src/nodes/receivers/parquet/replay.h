@@ -14,6 +14,7 @@
 #include "nodes/receivers/parquet/checkpoint_keeper.h"
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/delivery_ledger.h"
+#include "nodes/receivers/parquet/pacing.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -62,10 +63,13 @@ class Replay final : public engine::NodeShared {
   /// Finds out which traces trace.any is true of, where the selection asks. Readers may begin after
   /// that. Errors: as TraceSearch::Run.
   Status FindTraces(int64_t budget_bytes, const std::function<bool()>& is_stopped);
-  /// Makes those that wait in FindTraces see that they are stopped.
-  void WakeSearch();
+  /// Makes those that wait in FindTraces or for their turn see that they are stopped.
+  void Wake();
   /// Null where the selection asks nothing of traces.
   const lake::TraceSearch* search() const { return search_.get(); }
+  /// What batches wait for, and what becomes of their times.
+  Pacing& pacing() { return pacing_; }
+  const Pacing& pacing() const { return pacing_; }
   DeliveryLedger& ledger() { return ledger_; }
   const DeliveryLedger& ledger() const { return ledger_; }
 
@@ -98,6 +102,7 @@ class Replay final : public engine::NodeShared {
   lake::WorkList work_list_;
   std::unique_ptr<lake::TraceSearch> search_;
   std::once_flag searched_;
+  Pacing pacing_;
   DeliveryLedger ledger_;
   std::mutex mutex_;
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
