@@ -139,5 +139,23 @@ TEST_F(FollowCommandTest, RefusesWhatHasNoNews) {
   EXPECT_EQ(RunIn(folder_.path(), {"logs", lake().string(), "--follow", "--first"}).exit_code, 2);
 }
 
+TEST_F(FollowCommandTest, AFolderWithoutTelemetryIsWaitedAt) {
+  fs::remove_all(lake());
+  fs::create_directory(lake());
+  EngineProcess engine(
+      following(), {.arguments = {"logs", lake().string(), "--follow", "--json", "--no-cache"}});
+  ASSERT_TRUE(engine.WaitForOutput([&](const std::string&) {
+    return engine.Log().find("holds no telemetry yet") != std::string::npos;
+  })) << engine.Log();
+  AddSample();
+  EXPECT_TRUE(engine.WaitForOutput([](const std::string& output) {
+    return std::count(output.begin(), output.end(), '\n') == 2'000;
+  })) << engine.Log();
+  engine.Signal(SIGINT);
+  EXPECT_EQ(engine.Wait(), 130);
+  const Ran once = RunIn(folder_.path(), {"logs", following().string(), "--no-cache"});
+  EXPECT_EQ(once.exit_code, 2) << once.log;
+}
+
 }  // namespace
 }  // namespace df::e2e

@@ -116,7 +116,7 @@ std::optional<int> ParseCommandLine(CLI::App* command, int argc, char** argv) {
 Result<std::unique_ptr<Archive>> OpenArchive(const ArchiveFlags& flags,
                                              const SelectionFlags& selection,
                                              std::vector<otap::Signal> signals, bool holds_base) {
-  ARROW_ASSIGN_OR_RAISE(ArchivePath path, ResolvePath(flags.path));
+  ARROW_ASSIGN_OR_RAISE(ArchivePath path, ResolvePath(flags.path, flags.may_be_empty));
   const std::vector<otap::Signal> common = Common(path.signals, signals);
   if (common.empty()) {
     return Status::Invalid(fmt::format("'{}' holds {} only", PrintableText(flags.path),

@@ -20,6 +20,7 @@ namespace df::app {
 
 struct ArchiveFlags {
   std::string path;
+  bool may_be_empty = false;  ///< telemetry may come to it
   std::string cache;
   bool has_no_cache = false;
   std::string memory_limit;

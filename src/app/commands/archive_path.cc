@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "lake/catalog/base_folder.h"
+#include "lake/catalog/staged_records.h"
 #include "storage/store_uri.h"
 
 namespace df::app {
@@ -128,6 +129,27 @@ Result<ArchivePath> OfFile(const fs::path& path) {
   return found;
 }
 
+/// What a writer has not made visible yet; "" for nothing.
+std::string DescribeStaged(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path / lake::kStagingFolder, error)
+             ? "; a writer has staged records in it, which it makes visible as it goes on or ends, "
+               "and after a kill its next start does"
+             : "";
+}
+
+/// A folder that telemetry may come to.
+bool IsEmptyBase(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    return false;
+  }
+  const lake::FolderContent content = lake::ContentOf(path);
+  return content.tables.empty() && content.num_parquet == 0 &&
+         lake::FindBasesBelow(content).empty() &&
+         !lake::FindTableFolder(path, kMaxPartitionLevels).has_value();
+}
+
 Result<ArchivePath> OfFolder(const fs::path& path) {
   const lake::FolderContent content = lake::ContentOf(path);
   if (!content.tables.empty()) {
@@ -154,8 +176,8 @@ Result<ArchivePath> OfFolder(const fs::path& path) {
                           "(logs, log_attrs, spans, univariate_metrics, ...)",
                           Quoted(path), content.num_parquet)
             : fmt::format("{} holds no telemetry: neither it nor a folder below has table folders "
-                          "(logs, spans, univariate_metrics, ...) of the OTAP layout",
-                          Quoted(path)));
+                          "(logs, spans, univariate_metrics, ...) of the OTAP layout{}",
+                          Quoted(path), DescribeStaged(path)));
   }
   std::vector<std::string> names;
   for (size_t i = 0; i < below.size() && i < 5; ++i) {
@@ -232,7 +254,7 @@ ArchivePath OfObjects(const std::string& text, const storage::StoreUri& uri) {
 
 }  // namespace
 
-Result<ArchivePath> ResolvePath(const std::string& text) {
+Result<ArchivePath> ResolvePath(const std::string& text, bool may_be_empty) {
   ARROW_ASSIGN_OR_RAISE(const storage::StoreUri uri, storage::ParseStoreUri(text));
   if (!uri.is_local()) {
     return OfObjects(text, uri);
@@ -244,6 +266,12 @@ Result<ArchivePath> ResolvePath(const std::string& text) {
   fs::path path = fs::path(uri.path).lexically_normal();
   if (!path.has_filename() && path.has_relative_path()) {
     path = path.parent_path();
+  }
+  if (may_be_empty && IsEmptyBase(path)) {
+    ArchivePath found;
+    found.base = path.string();
+    found.notice = fmt::format("{} holds no telemetry yet; waiting for some", Quoted(path));
+    return found;
   }
   return OfPlace(path);
 }

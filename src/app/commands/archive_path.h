@@ -22,8 +22,9 @@ struct ArchivePath {
 
 /// Finds the lake that a path names: a base, a folder above a single one, a table folder or one in
 /// it, a file of a table, a pattern with `*`, `?` or `[..]` of one of these, or the URI of a store.
+/// A folder without telemetry is a base only where it may be empty: who follows it waits for some.
 /// Errors: Invalid saying what is there instead and what may have been meant. Cost: lists a few
 /// hundred folders at most; opens no file.
-Result<ArchivePath> ResolvePath(const std::string& path);
+Result<ArchivePath> ResolvePath(const std::string& path, bool may_be_empty = false);
 
 }  // namespace df::app

@@ -193,7 +193,8 @@ std::string Remark(const Kind& kind, const Flags& flags, const Found& found, con
                      std::chrono::duration<double>(elapsed).count());
 }
 
-int Print(const Kind& kind, const Flags& flags) {
+int Print(const Kind& kind, Flags flags) {
+  flags.archive.may_be_empty = flags.follows;
   const std::string command = fmt::format("df_engine {}", kind.name);
   const auto begin = std::chrono::steady_clock::now();
   const auto count = ReadCount(flags.count, flags.follows ? 0 : 1);
