@@ -23,7 +23,8 @@ LiveDocument::LiveDocument(DocumentFlags flags, std::vector<int> allowed_cores,
       allowed_cores_(std::move(allowed_cores)),
       registry_(*registry),
       environment_(std::move(environment)),
-      engine_section_(EngineSectionOf(first.document)) {
+      engine_section_(EngineSectionOf(first.document)),
+      state_dir_(first.settings.state_dir) {
   Take(first);
 }
 
@@ -61,7 +62,8 @@ Result<controller::ReloadedPlans> LiveDocument::Reload() {
   }
   ARROW_ASSIGN_OR_RAISE(
       engine::CheckedEngine engine,
-      LoadDocument(flags_, registry_, {.allowed_cores = allowed_cores_}, environment_));
+      LoadDocument(flags_, registry_, {.allowed_cores = allowed_cores_, .state_dir = state_dir_},
+                   environment_));
   controller::ReloadedPlans reloaded;
   reloaded.notices = engine.notices;
   if (EngineSectionOf(engine.document) != engine_section_) {

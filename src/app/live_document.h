@@ -45,6 +45,7 @@ class LiveDocument {
   DocumentPtr document_;
   std::set<controller::PipelineKey> keys_;  // of its pipelines
   std::string engine_section_;              // as the process has begun with it
+  const std::string state_dir_;             // likewise
 };
 
 }  // namespace df::app

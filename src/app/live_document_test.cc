@@ -95,5 +95,24 @@ TEST_F(LiveDocumentTest, WhatCountsAtTheStartOnlyIsNamed) {
   EXPECT_THAT(reloaded->notices, ElementsAre(HasSubstr("under 'engine'")));
 }
 
+TEST_F(LiveDocumentTest, TheStateStaysWhereItWas) {
+  const std::string pipeline =
+      "      a:\n"
+      "        nodes:\n"
+      "          in: {type: receiver:parquet, config: {base_uri: /tmp/none, checkpoint: {name: "
+      "n}}}\n"
+      "          out: {type: exporter:noop}\n"
+      "        connections: [{from: in, to: out}]\n";
+  Write(Document(pipeline, "engine: {state_dir: /tmp/first}\n"));
+  LiveDocument document = Load(path_);
+  Write(Document(pipeline, "engine: {state_dir: /tmp/second}\n"));
+  const auto reloaded = document.Reload();
+  ASSERT_TRUE(reloaded.ok()) << reloaded.status().message();
+  EXPECT_THAT(reloaded->notices, ElementsAre(HasSubstr("under 'engine'")));
+  // Also without it the receiver has where to keep its checkpoint.
+  Write(Document(pipeline));
+  EXPECT_TRUE(document.Reload().ok());
+}
+
 }  // namespace
 }  // namespace df::app

@@ -15,8 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr mode_t kFolderPermissions = 0777;  // less the mask of the process
-constexpr mode_t kFilePermissions = 0666;
+constexpr mode_t kFilePermissions = 0666;  // less the mask of the process
 
 fs::path FolderOf(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -108,7 +107,7 @@ Status DurableFolders::MakeUnlessKnown(const fs::path& path) {
   if (path.has_parent_path() && path.parent_path() != path) {
     ARROW_RETURN_NOT_OK(MakeUnlessKnown(path.parent_path()));
   }
-  const int made = calls_->MakeDirectory(path.string(), kFolderPermissions);
+  const int made = calls_->MakeDirectory(path.string(), permissions_);
   if (made < 0 && made != -EEXIST && !(IsOutOfReach(made) && IsFolder(calls_, path))) {
     is_gone_ = made == -ENOENT;
     return FileError(path, "cannot create", made);

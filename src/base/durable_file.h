@@ -25,8 +25,10 @@ Status SyncDirectory(FileCalls* calls, const std::filesystem::path& path);
 /// Makes folders, and remembers which. Calls: from one thread.
 class DurableFolders {
  public:
-  /// `calls` is borrowed.
-  explicit DurableFolders(FileCalls* calls) : calls_(calls) {}
+  /// `calls` is borrowed. `permissions` are those of folders that are made, less the mask of the
+  /// process.
+  explicit DurableFolders(FileCalls* calls, mode_t permissions = 0777)
+      : calls_(calls), permissions_(permissions) {}
 
   /// Makes a folder and those above it. When it returns, all of their names are durable, also of
   /// those that were there: whoever made them may not have seen to it. Of these it passes over what
@@ -40,6 +42,7 @@ class DurableFolders {
   Status MakeUnlessKnown(const std::filesystem::path& path);
 
   FileCalls* calls_;
+  mode_t permissions_;
   std::set<std::filesystem::path> known_;
   bool is_gone_ = false;  // somebody has removed a folder that was known
 };

@@ -1,8 +1,11 @@
 // The keys of `engine`.
+#include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "config/engine_document.h"
 
 namespace df::config {
@@ -24,6 +27,18 @@ Result<std::string> CheckAddress(std::string_view text) {
     }
   }
   return Status::Invalid(fmt::format("found '{}'", text));
+}
+
+/// Whether a path means the same folder wherever the process was started.
+Result<std::string> CheckStateDirectory(std::string_view text) {
+  const std::filesystem::path path(text);
+  const bool has_dots = std::any_of(path.begin(), path.end(),
+                                    [](const auto& part) { return part == "." || part == ".."; });
+  if (!path.is_absolute() || has_dots || path == path.root_path() ||
+      text.find('\0') != std::string_view::npos) {
+    return Status::Invalid(fmt::format("found '{}'", PrintableText(text)));
+  }
+  return std::string(text);
 }
 
 const FieldTable<AdminSettings>& TlsFields() {
@@ -94,7 +109,15 @@ const FieldTable<EngineTelemetrySettings>& TelemetryFields() {
 }  // namespace
 
 const FieldTable<EngineSettings>& EngineFields() {
+  auto state_dir = Custom<EngineSettings, std::string>(
+      "state_dir", "an absolute path without . and ..", &EngineSettings::state_dir,
+      CheckStateDirectory, [](const std::string& path) { return path; },
+      "a local directory for what outlives the process, made where it is missing, for its user "
+      "alone; checkpoints that name no directory are in checkpoints/ below it");
+  state_dir.is_text = true;
+  state_dir.schema = TextSchema();
   static const FieldTable<EngineSettings> table = {
+      std::move(state_dir).PrintedWhenGiven(),
       OptionalGroup("http_admin", &EngineSettings::http_admin, AdminFields(),
                     "the admin server; left out: there is none"),
       Group("telemetry", &EngineSettings::telemetry, TelemetryFields(),

@@ -31,6 +31,8 @@ struct EngineTelemetrySettings {
 };
 
 struct EngineSettings {
+  /// Where the process keeps what outlives it: absolute, without "." and ".."; empty: nowhere.
+  std::string state_dir;
   std::optional<AdminSettings> http_admin;
   EngineTelemetrySettings telemetry;
 };

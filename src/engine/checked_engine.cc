@@ -19,11 +19,12 @@ config::CoreRequest RequestOf(const config::PipelineDocument& pipeline) {
 
 /// Checks one pipeline for the cores that were found for it.
 std::optional<CheckedPipeline> CheckOne(const config::PipelineDocument& document,
-                                        std::vector<int> cores, const NodeRegistry& registry,
-                                        config::Problems* problems) {
+                                        std::vector<int> cores, const std::string& state_dir,
+                                        const NodeRegistry& registry, config::Problems* problems) {
   // Without cores there is a problem already; the nodes are checked all the same.
   const int num_cores = cores.empty() ? 1 : static_cast<int>(cores.size());
-  auto pipeline = CheckPipeline(document, registry, {.num_cores = num_cores}, problems);
+  auto pipeline =
+      CheckPipeline(document, registry, {.num_cores = num_cores, .state_dir = state_dir}, problems);
   if (pipeline.has_value()) {
     pipeline->cores = std::move(cores);
     pipeline->effective = EffectivePipeline(document, registry);
@@ -42,9 +43,11 @@ std::optional<CheckedEngine> CheckEngine(config::EngineDocument document,
   }
   std::vector<std::vector<int>> cores =
       config::PlaceCores(requests, context.allowed_cores, context.reserved_cores, problems);
+  document.settings.state_dir = context.state_dir.value_or(document.settings.state_dir);
   CheckedEngine engine;
   for (size_t i = 0; i < document.pipelines.size(); ++i) {
-    auto pipeline = CheckOne(document.pipelines[i], std::move(cores[i]), registry, problems);
+    auto pipeline = CheckOne(document.pipelines[i], std::move(cores[i]),
+                             document.settings.state_dir, registry, problems);
     if (pipeline.has_value()) {
       engine.pipelines.push_back(std::move(*pipeline));
     }
@@ -93,7 +96,8 @@ Result<CheckedPipeline> CheckPipelineText(std::string_view text, const std::stri
   }
   std::vector<std::vector<int>> cores = config::PlaceCores(
       std::array{RequestOf(document)}, context.allowed_cores, context.reserved_cores, &problems);
-  auto pipeline = CheckOne(document, std::move(cores[0]), registry, &problems);
+  auto pipeline =
+      CheckOne(document, std::move(cores[0]), enclosing.settings.state_dir, registry, &problems);
   ARROW_RETURN_NOT_OK(problems.ToStatus());
   return std::move(*pipeline);
 }

@@ -18,6 +18,9 @@ struct EngineContext {
   std::vector<int> allowed_cores;  ///< that the process may use, ascending
   /// Cores that running pipelines hold by set or count, for a document that comes to them.
   std::vector<int> reserved_cores;
+  /// engine.state_dir of the engine that is running, whatever the document says by now; nothing:
+  /// none runs yet.
+  std::optional<std::string> state_dir = std::nullopt;
 };
 
 struct CheckedEngine {

@@ -30,7 +30,10 @@ const config::FieldTable<ProbeConfig>& ProbeFields() {
   return table;
 }
 
-NodeConfigPtr ParseProbe(const config::Section& section, const ValidateContext&) {
+std::string state_dir_seen;  // by the last node that was checked
+
+NodeConfigPtr ParseProbe(const config::Section& section, const ValidateContext& context) {
+  state_dir_seen = context.state_dir;
   return std::make_shared<ProbeConfig>(config::Read(ProbeFields(), section));
 }
 
@@ -386,6 +389,43 @@ TEST(LoadPipeline, TakesEveryFormOfOnePipeline) {
   EXPECT_TRUE(LoadPipeline(whole, "f", registry, {}).ok());
   EXPECT_THAT(LoadPipeline(kTwoPipelines, "f", registry, {}).status().message(),
               HasSubstr("f:1:1: groups: found 2 pipelines, expected one"));
+}
+
+constexpr char kWithState[] = R"(version: otel_dataflow/v1
+engine: {{state_dir: "{}"}}
+groups:
+  g:
+    pipelines:
+      p:
+        nodes: {{a: {{type: receiver:in}}, x: {{type: exporter:out}}}}
+        connections: [{{from: a, to: x}}]
+)";
+
+TEST(CheckedEngine, NodesAreToldOfTheStateDirectory) {
+  const auto load = [](const std::string& path, const EngineContext& context) {
+    return Load(fmt::format(kWithState, path), context);
+  };
+  const auto engine = load("/var/lib/state", kFourCores);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_EQ(engine->settings.state_dir, "/var/lib/state");
+  EXPECT_EQ(state_dir_seen, "/var/lib/state");
+  // A document that is read again does not move the state of the engine that runs.
+  const EngineContext running = {.allowed_cores = {0, 1, 2, 3}, .state_dir = "/old"};
+  const auto reloaded = load("/new", running);
+  ASSERT_TRUE(reloaded.ok()) << reloaded.status();
+  EXPECT_EQ(state_dir_seen, "/old");
+  EXPECT_EQ(reloaded->document.settings.state_dir, "/old");
+  ASSERT_TRUE(CheckPipelineText("{nodes: {a: {type: receiver:in}, x: {type: exporter:out}}, "
+                                "connections: [{from: a, to: x}]}",
+                                "body", {"g", "q"}, reloaded->document, NodeRegistry(kAll),
+                                kFourCores)
+                  .ok());
+  EXPECT_EQ(state_dir_seen, "/old");
+  for (const char* wrong : {"state", "./state", "/var/../state", "/var/./state", "/"}) {
+    EXPECT_THAT(
+        load(wrong, kFourCores).status().message(),
+        HasSubstr(fmt::format("engine.state_dir: found '{}', expected an absolute path", wrong)));
+  }
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const std::string kLake = OTAP_SOURCE_DIR "/examples/data/corner/parquet";
@@ -149,6 +150,66 @@ TEST_F(CheckpointTest, KillsLoseNothingAndLittleComesTwice) {
                       {.arguments = {"-c", Document(server.uri(), "other"), "--num-cores", "1"}});
   EXPECT_EQ(other.Wait(), 0) << other.Log();
   EXPECT_GT(server.num_requests(), num_requests);
+}
+
+/// A document whose receiver has its checkpoint where the engine keeps its state.
+std::string WithStateDirectory(const fs::path& folder, const fs::path& state_dir,
+                               const std::string& server) {
+  const fs::path path = folder / "state.yaml";
+  std::ofstream(path) << fmt::format(
+      R"(version: otel_dataflow/v1
+engine: {{state_dir: "{}"}}
+groups:
+  default:
+    pipelines:
+      main:
+        nodes:
+          in:
+            type: receiver:parquet
+            config: {{base_uri: "{}", polling_interval: once, checkpoint: {{name: night}}}}
+          out: {{type: exporter:otlp_http, config: {{endpoint: "{}"}}}}
+        connections: [{{from: in, to: out}}]
+)",
+      state_dir.string(), kLake, server);
+  return path.string();
+}
+
+TEST_F(CheckpointTest, TheStateDirectoryOfTheEngineHoldsIt) {
+  KillingServer server(folder_.path() / "received");
+  const fs::path state = fs::canonical(folder_.path()) / "state";
+  const std::string document = WithStateDirectory(running(), state, server.uri());
+  const std::vector<std::string> run = {"run", "-c", document, "--num-cores", "1"};
+  // Nothing of it is made to look whether it could be.
+  const Ran validated = RunIn(running(), {"validate", "--env", document});
+  EXPECT_EQ(validated.exit_code, 0) << validated.output;
+  EXPECT_THAT(validated.output, ::testing::ContainsRegex("ok +[^ ]+ +write +" + state.string()));
+  EXPECT_FALSE(fs::exists(state));
+  const Ran first = RunIn(running(), run);
+  EXPECT_EQ(first.exit_code, 0) << first.log;
+  EXPECT_TRUE(fs::exists(state / "checkpoints" / "night.sqlite"));
+  EXPECT_EQ(fs::status(state).permissions(), fs::perms::owner_all);
+  const int num_requests = server.num_requests();
+  EXPECT_GT(num_requests, 0);
+  EXPECT_EQ(RunIn(running(), run).exit_code, 0);
+  EXPECT_EQ(server.num_requests(), num_requests);
+
+  fs::permissions(state, fs::perms::owner_all | fs::perms::group_read);
+  for (const std::vector<std::string>& arguments :
+       {run, std::vector<std::string>{"validate", "--env", document}}) {
+    const Ran refused = RunIn(running(), arguments);
+    EXPECT_EQ(refused.exit_code, 2) << refused.log;
+    EXPECT_THAT(refused.output + refused.log, HasSubstr("found permissions 0740, expected 0700"));
+  }
+  fs::permissions(state, fs::perms::owner_all);
+  fs::create_directory_symlink(state, folder_.path() / "link");
+  const Ran linked =
+      RunIn(running(),
+            {"run", "-c",
+             WithStateDirectory(running(), fs::canonical(folder_.path()) / "link", server.uri())});
+  EXPECT_EQ(linked.exit_code, 2);
+  EXPECT_THAT(linked.log,
+              AllOf(HasSubstr("engine.state_dir: "), HasSubstr("found a symbolic link")));
+  EXPECT_EQ(server.num_requests(), num_requests);
 }
 
 TEST_F(CheckpointTest, WhatIsFollowedGoesOnWhereItWasStopped) {

@@ -12,7 +12,9 @@
 #include <fmt/format.h>
 
 #include "admin/admin_environment.h"
+#include "base/state_directory.h"
 #include "base/text.h"
+#include "lake/write/try_write.h"
 
 namespace df::app {
 namespace {
@@ -129,6 +131,15 @@ EnvironmentChecks ChecksOf(const engine::CheckedEngine& engine,
   if (const auto& admin = engine.settings.http_admin; admin.has_value()) {
     const config::Section section(*engine.document.engine, "engine", &unheard);
     admin::AddAdminChecks(*section.Find("http_admin"), *admin, &checks);
+  }
+  if (const std::string& state_dir = engine.settings.state_dir; !state_dir.empty()) {
+    const config::Section section(*engine.document.engine, "engine", &unheard);
+    EnvironmentCheck check = engine::MakeCheck(section, "state_dir", "write", state_dir);
+    check.run = [state_dir](const engine::CheckConditions&) {
+      const Status status = CheckStateDirectory(state_dir);
+      return engine::FindingOf(status.ok() ? lake::TryWrite(state_dir) : status);
+    };
+    checks.push_back(std::move(check));
   }
   for (const config::PipelineDocument& pipeline : engine.document.pipelines) {
     for (const config::NodeDocument& node : pipeline.nodes) {

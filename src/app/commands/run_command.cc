@@ -27,6 +27,7 @@
 #include "app/summary.h"
 #include "app/version.h"
 #include "base/logging.h"
+#include "base/state_directory.h"
 #include "controller/controller.h"
 #include "nodes/registry.h"
 #include "otap/batch.h"
@@ -219,6 +220,12 @@ int RunEngine(const RunFlags& flags, const engine::CheckedEngine& engine,
   const Status status = arrow::compute::Initialize();
   if (!status.ok()) {
     return Fail(status, kExitFailed);
+  }
+  if (const std::string& state_dir = engine.settings.state_dir; !state_dir.empty()) {
+    if (const Status made = MakeStateDirectory(&SystemFileCalls(), state_dir); !made.ok()) {
+      return Fail(made.WithMessage("engine.state_dir: ", made.message()),
+                  KindOf(made) == ErrorKind::kConfig ? kExitUsage : kExitFailed);
+    }
   }
   LiveDocument document(flags.document, allowed_cores, &registry, config::ProcessEnvironment(),
                         engine);

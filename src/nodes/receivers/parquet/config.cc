@@ -1,6 +1,7 @@
 #include "nodes/receivers/parquet/config.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
@@ -123,9 +124,11 @@ const config::FieldTable<ProgressOptions>& ProgressFields() {
 
 const config::FieldTable<CheckpointOptions>& CheckpointFields() {
   static const config::FieldTable<CheckpointOptions> kTable = {
-      config::String("directory", &CheckpointOptions::directory,
-                     "a local directory, made where it is missing")
-          .Required(),
+      config::String(
+          "directory", &CheckpointOptions::directory,
+          "a local directory, made where it is missing; checkpoints/ in engine.state_dir "
+          "without it")
+          .PrintedWhenGiven(),
       config::String("name", &CheckpointOptions::name,
                      "names the replay among those of the directory; another name sends everything "
                      "again")
@@ -142,9 +145,6 @@ void CheckCheckpoint(const config::Section& section, const CheckpointOptions& ch
     section.AddAtKey("name", fmt::format("name: found '{}', expected letters, digits, '.', '_' and "
                                          "'-', at most 100, not beginning with '.'",
                                          PrintableText(checkpoint.name)));
-  }
-  if (checkpoint.directory.empty()) {
-    section.AddAtKey("directory", "directory: found nothing, expected a local directory");
   }
   if (checkpoint.save_interval <= std::chrono::nanoseconds(0)) {
     section.AddAtKey("save_interval", "save_interval: expected a duration above 0");
@@ -251,6 +251,22 @@ void SetPace(const PaceOptions& pace, int64_t now_nanos, lake::ReadOptions* opti
 }
 
 }  // namespace
+
+void PlaceCheckpoint(const config::Section& section, const std::string& state_dir,
+                     ParquetReceiverConfig* config) {
+  if (!config->checkpoint.has_value() || !config->checkpoint->directory.empty()) {
+    return;
+  }
+  const config::Section checkpoint = *section.Find("checkpoint");
+  if (checkpoint.Find("directory").has_value()) {
+    return;  // that it is wrong has been said
+  }
+  if (state_dir.empty()) {
+    checkpoint.Add("expected directory, or engine.state_dir, below which it is kept then");
+    return;
+  }
+  config->checkpoint->directory = (std::filesystem::path(state_dir) / "checkpoints").string();
+}
 
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
                                   std::chrono::system_clock::time_point now) {

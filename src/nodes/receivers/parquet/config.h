@@ -48,7 +48,7 @@ struct ProgressOptions {
 
 /// Where it is kept what was delivered, so that a later process goes on from there.
 struct CheckpointOptions {
-  std::string directory;  ///< a local one, made where it is missing
+  std::string directory;  ///< a local one, made where it is missing; "": that of the engine
   std::string name;       ///< of the replay; a rerun that is wanted is another name
   std::chrono::nanoseconds save_interval = std::chrono::seconds(1);
 };
@@ -78,6 +78,11 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
 
 /// Reads the configuration of a node; what does not fit together is added to its problems.
 ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section);
+
+/// Has a checkpoint that names no directory be in that of the engine, `state_dir`; where that is
+/// empty, too, it is a problem of `section`.
+void PlaceCheckpoint(const config::Section& section, const std::string& state_dir,
+                     ParquetReceiverConfig* config);
 
 /// `now` is what times in `select` are relative to.
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,

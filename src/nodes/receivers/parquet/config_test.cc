@@ -11,6 +11,7 @@
 #include "engine/node_registry.h"
 #include "select/selector.h"
 #include "testing/pipeline_harness.h"
+#include "testing/tree_replay.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -210,6 +211,20 @@ TEST(Config, DefaultsAreThoseOfTheReadme) {
   EXPECT_EQ(MakeReadOptions(config, {}).signals.size(), 3U);
   EXPECT_EQ(MakeReadOptions(config, {}).memory_limit_bytes, 256_MiB);
   EXPECT_EQ(MakeFollowOptions(config).completeness_grace, std::chrono::seconds(10));
+}
+
+TEST(ParquetReceiverConfigTest, ACheckpointIsInADirectoryOrThatOfTheEngine) {
+  const df::testing::TemporaryFolder folder;
+  EXPECT_EQ(Problems(fmt::format("base_uri: data, checkpoint: {{directory: \"{}\", name: night}}",
+                                 folder.path().string())),
+            "");
+  EXPECT_THAT(Problems("base_uri: data, checkpoint: {name: night}"),
+              AllOf(HasSubstr("checkpoint: expected directory, or engine.state_dir"),
+                    HasSubstr("test.yaml:")));
+  EXPECT_THAT(Problems("base_uri: data, checkpoint: {directory: \"\", name: night}"),
+              AllOf(HasSubstr("checkpoint.directory"), ::testing::Not(HasSubstr("state_dir"))));
+  EXPECT_THAT(Problems("base_uri: data, checkpoint: {directory: here, name: a/b}"),
+              HasSubstr("name: found 'a/b'"));
 }
 
 }  // namespace

@@ -20,6 +20,15 @@ void AddMemoryChecks(const config::Section& section, const ParquetReceiverConfig
     };
     checks->push_back(std::move(check));
   }
+  if (config.checkpoint.has_value() && !config.checkpoint->directory.empty()) {
+    const std::string& directory = config.checkpoint->directory;
+    engine::EnvironmentCheck check =
+        engine::MakeCheck(*section.Find("checkpoint"), "directory", "write", directory);
+    check.run = [directory](const engine::CheckConditions&) {
+      return engine::FindingOf(lake::TryWrite(directory));
+    };
+    checks->push_back(std::move(check));
+  }
   if (!config.progress.resume.empty()) {
     engine::AddReadCheck(*section.Find("progress"), "resume", config.progress.resume, checks);
   }

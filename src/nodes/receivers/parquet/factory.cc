@@ -13,9 +13,11 @@ struct ParsedConfig final : engine::NodeConfig {
   ParquetReceiverConfig config;
 };
 
-engine::NodeConfigPtr Parse(const config::Section& section, const engine::ValidateContext&) {
+engine::NodeConfigPtr Parse(const config::Section& section,
+                            const engine::ValidateContext& context) {
   auto parsed = std::make_shared<ParsedConfig>();
   parsed->config = ReadParquetReceiverConfig(section);
+  PlaceCheckpoint(section, context.state_dir, &parsed->config);
   return parsed;
 }
 
