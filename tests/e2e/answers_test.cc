@@ -38,7 +38,7 @@ class AnswersTest : public ::testing::Test {
   std::vector<json> Expect(const std::string& name, std::vector<std::string> arguments,
                            int exit_code = 0) const {
     arguments.emplace_back("--json");
-    if (arguments[0] != "validate" && arguments[0] != "graph") {
+    if (arguments[0] != "validate" && arguments[0] != "graph" && arguments[0] != "checkpoint") {
       arguments.emplace_back("--no-cache");  // tests share no home
     }
     const Ran ran = RunIn(folder_.path(), arguments);
@@ -115,6 +115,14 @@ TEST_F(AnswersTest, CompactAndPruneFit) {
 
 TEST_F(AnswersTest, ThePlanOfAReplayFits) {
   Expect("plan", {"replay", kCorner, "--to", "null", "--plan"});
+}
+
+TEST_F(AnswersTest, ACheckpointFits) {
+  const Ran ran = RunIn(folder_.path(), {"replay", kCorner, "--to", "null", "--no-cache", "-q",
+                                         "--checkpoint", "state/night"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.log;
+  const json answer = Expect("checkpoint", {"checkpoint", "show", "state/night"})[0];
+  EXPECT_EQ(answer["tables"].size(), 3u) << answer;
 }
 
 TEST_F(AnswersTest, ValidateAndGraphFit) {

@@ -12,6 +12,7 @@
 
 #include "app/answer_capture.h"
 #include "app/commands/archive_flags.h"
+#include "app/commands/checkpoint_command.h"
 #include "app/commands/compact_command.h"
 #include "app/commands/completion_command.h"
 #include "app/commands/count_command.h"
@@ -101,6 +102,8 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"convert", kMove, "write it as OTLP JSON, OTLP protobuf or Parquet", ConvertCommand},
     {"receive", kMove, "take OTLP from senders and write an archive", ReceiveCommand},
     {"generate", kMove, "make up telemetry, for trials", GenerateCommand},
+    {"checkpoint", kMove, "show, export, import or reset what a replay has delivered",
+     CheckpointCommand},
     {"compact", kKeep, "make small partitions of an archive into large ones", CompactCommand},
     {"prune", kKeep, "remove what is older than some time", PruneCommand},
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},

@@ -1,8 +1,12 @@
 #include "lake/ledger/checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/durable_file.h"
+#include "base/logging.h"
 #include "base/text.h"
 #include "lake/ledger/progress.h"
 
@@ -21,14 +26,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kVersion = 1;
 constexpr size_t kLongestName = 100;
 constexpr mode_t kOfTheUser = 0700;
+constexpr mode_t kOfTheUserOnly = 0600;  // of files
 
 constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS subject (version INTEGER NOT NULL, base TEXT NOT NULL,"
     " selection TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, state TEXT NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, state TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS saved (unix_nano INTEGER NOT NULL);";
 
 /// Makes a folder and those above it that are missing, for the user alone.
 Status MakeFolders(const fs::path& folder) {
@@ -44,19 +50,47 @@ Status MakeFolders(const fs::path& folder) {
   return SyncDirectory(&SystemFileCalls(), parent.empty() ? "." : parent);
 }
 
+/// Says who has the lock, as far as its file and the system tell.
+std::string DescribeHolder(int lock) {
+  std::array<char, 20> digits{};
+  const ssize_t size = pread(lock, digits.data(), digits.size(), 0);
+  int64_t process = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + std::max<ssize_t>(size, 0), process);
+  if (error != std::errc() || process <= 0) {
+    return "another process";
+  }
+  std::ifstream file(fmt::format("/proc/{}/comm", process));
+  std::string name;
+  if (!std::getline(file, name)) {
+    return fmt::format("another process ({})", process);
+  }
+  return fmt::format("process {} ({})", process, PrintableText(name));
+}
+
+/// Leaves in the file who has it. That is for people only: the lock is what counts.
+void WriteHolder(int lock) {
+  const std::string text = fmt::format("{}\n", getpid());
+  if (ftruncate(lock, 0) == 0 && pwrite(lock, text.data(), text.size(), 0) < 0) {
+    LogDebug("a lock does not say who has it: {}", std::strerror(errno));
+  }
+}
+
 Result<int> LockFile(const fs::path& path) {
-  const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOfTheUserOnly);
   if (lock < 0) {
     return FileError(path, "cannot open", errno);
   }
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
+    const std::string holder = DescribeHolder(lock);
     close(lock);
     return error == EWOULDBLOCK
-               ? MakeError(ErrorKind::kIo, "another process goes on from this checkpoint",
+               ? MakeError(ErrorKind::kIo, fmt::format("{} has this checkpoint", holder),
                            {.file = path.string()}, /*retryable=*/true)
                : FileError(path, "cannot lock", error);
   }
+  WriteHolder(lock);
   return lock;
 }
 
@@ -75,44 +109,84 @@ bool Checkpoint::IsName(std::string_view name) {
          });
 }
 
-Result<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& directory,
-                                                     const std::string& name,
-                                                     const CheckpointSubject& subject) {
+Result<std::unique_ptr<Checkpoint>> Checkpoint::OpenLocked(const std::string& directory,
+                                                           const std::string& name,
+                                                           WallClock clock) {
   const fs::path folder(directory);
   ARROW_RETURN_NOT_OK(MakeFolders(folder));
   ARROW_ASSIGN_OR_RAISE(const int lock, LockFile(folder / (name + ".lock")));
   std::unique_ptr<Checkpoint> checkpoint(
-      new Checkpoint((folder / (name + ".sqlite")).string(), lock));
-  ARROW_RETURN_NOT_OK(checkpoint->Prepare(subject));
+      new Checkpoint((folder / (name + ".sqlite")).string(), lock, std::move(clock)));
+  ARROW_RETURN_NOT_OK(checkpoint->Prepare());
   return checkpoint;
+}
+
+Result<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& directory,
+                                                     const std::string& name,
+                                                     const CheckpointSubject& subject,
+                                                     WallClock clock) {
+  ARROW_ASSIGN_OR_RAISE(auto checkpoint, OpenLocked(directory, name, std::move(clock)));
+  ARROW_RETURN_NOT_OK(checkpoint->CheckSubject(subject));
+  return checkpoint;
+}
+
+Result<std::unique_ptr<Checkpoint>> Checkpoint::OpenAny(const std::string& directory,
+                                                        const std::string& name) {
+  return OpenLocked(directory, name, [] { return std::chrono::system_clock::now(); });
 }
 
 Checkpoint::~Checkpoint() {
   database_.reset();
+  if (ftruncate(lock_, 0) != 0) {
+    LogDebug("a lock still says who had it: {}", std::strerror(errno));
+  }
   close(lock_);
 }
 
-Status Checkpoint::Prepare(const CheckpointSubject& subject) {
+Status Checkpoint::Prepare() {
+  const Status damaged = Status::Invalid(
+      fmt::format("checkpoint '{}': the file is damaged, and what was delivered is not known; move "
+                  "it away to send everything again",
+                  PrintableText(path_)));
   bool is_damaged = false;
   auto opened = Database::Open(path_, /*is_read_only=*/false, &is_damaged);
   if (!opened.ok()) {
-    return is_damaged ? Status::Invalid(fmt::format(
-                            "checkpoint '{}': the file is damaged, and what was delivered is not "
-                            "known; move it away to send everything again",
-                            PrintableText(path_)))
-                      : opened.status();
+    return is_damaged ? damaged : opened.status();
   }
   database_ = *std::move(opened);
+  {
+    ARROW_ASSIGN_OR_RAISE(Query check, database_->Prepare("PRAGMA quick_check(1)"));
+    ARROW_ASSIGN_OR_RAISE(const bool has_answer, check.Next());
+    if (!has_answer || check.Text(0) != "ok") {
+      return damaged;
+    }
+  }
+  ARROW_RETURN_NOT_OK(CheckVersion());
   // Each transaction is durable when it has ended: what was said to be saved is not sent again.
   ARROW_RETURN_NOT_OK(database_->Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
   ARROW_RETURN_NOT_OK(database_->Run(kTables));
-  ARROW_RETURN_NOT_OK(CheckSubject(subject));
   return SyncDirectory(&SystemFileCalls(), fs::path(path_).parent_path());
 }
 
+/// Before anything is written: what is newer stays as it is.
+Status Checkpoint::CheckVersion() const {
+  ARROW_ASSIGN_OR_RAISE(
+      Query tables,
+      database_->Prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'subject'"));
+  ARROW_ASSIGN_OR_RAISE(const bool has_tables, tables.Next());
+  if (!has_tables) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(Query read, database_->Prepare("SELECT version FROM subject"));
+  ARROW_ASSIGN_OR_RAISE(const bool is_there, read.Next());
+  return !is_there || read.Integer(0) == kVersion
+             ? Status::OK()
+             : Status::Invalid(fmt::format("checkpoint '{}': found version {}, expected {}",
+                                           PrintableText(path_), read.Integer(0), kVersion));
+}
+
 Status Checkpoint::CheckSubject(const CheckpointSubject& subject) const {
-  ARROW_ASSIGN_OR_RAISE(Query read,
-                        database_->Prepare("SELECT version, base, selection FROM subject"));
+  ARROW_ASSIGN_OR_RAISE(Query read, database_->Prepare("SELECT base, selection FROM subject"));
   ARROW_ASSIGN_OR_RAISE(const bool is_there, read.Next());
   if (!is_there) {
     ARROW_ASSIGN_OR_RAISE(Query add, database_->Prepare("INSERT INTO subject VALUES (?, ?, ?)"));
@@ -121,18 +195,15 @@ Status Checkpoint::CheckSubject(const CheckpointSubject& subject) const {
   const auto fail = [this](const std::string& what) {
     return Status::Invalid(fmt::format("checkpoint '{}': {}", PrintableText(path_), what));
   };
-  if (read.Integer(0) != kVersion) {
-    return fail(fmt::format("found version {}, expected {}", read.Integer(0), kVersion));
-  }
-  if (read.Text(1) != subject.base) {
+  if (read.Text(0) != subject.base) {
     return fail(fmt::format("it is of '{}', not of '{}'; another replay needs another name",
-                            PrintableText(read.Text(1)), PrintableText(subject.base)));
+                            PrintableText(read.Text(0)), PrintableText(subject.base)));
   }
-  if (read.Text(2) != subject.selection) {
+  if (read.Text(1) != subject.selection) {
     return fail(fmt::format(
         "it is of a replay that selected {}, and this one selects {}; another replay needs "
         "another name",
-        ShowSelection(std::string(read.Text(2))), ShowSelection(subject.selection)));
+        ShowSelection(std::string(read.Text(1))), ShowSelection(subject.selection)));
   }
   return Status::OK();
 }
@@ -157,9 +228,26 @@ Result<std::vector<DeliveredFile>> Checkpoint::Load() const {
   }
 }
 
-Status Checkpoint::Save(const FileLedger::Changes& changes) {
+Result<CheckpointState> Checkpoint::Read() const {
+  CheckpointState state;
+  ARROW_ASSIGN_OR_RAISE(Query subject, database_->Prepare("SELECT base, selection FROM subject"));
+  ARROW_ASSIGN_OR_RAISE(const bool has_subject, subject.Next());
+  if (has_subject) {
+    state.subject = {.base = std::string(subject.Text(0)),
+                     .selection = std::string(subject.Text(1))};
+  }
+  ARROW_ASSIGN_OR_RAISE(Query saved, database_->Prepare("SELECT unix_nano FROM saved"));
+  ARROW_ASSIGN_OR_RAISE(const bool was_saved, saved.Next());
+  if (was_saved) {
+    state.saved_unix_nano = saved.Integer(0);
+  }
+  ARROW_ASSIGN_OR_RAISE(state.files, Load());
+  return state;
+}
+
+Status Checkpoint::InOneTransaction(const std::function<Status()>& change) {
   ARROW_RETURN_NOT_OK(database_->Run("BEGIN IMMEDIATE"));
-  Status status = Write(changes);
+  Status status = change();
   if (status.ok()) {
     status = database_->Run("COMMIT");
   }
@@ -167,6 +255,74 @@ Status Checkpoint::Save(const FileLedger::Changes& changes) {
     (void)database_->Run("ROLLBACK");  // what began it has failed already
   }
   return status;
+}
+
+Status Checkpoint::Save(const FileLedger::Changes& changes) {
+  return InOneTransaction([&] { return Write(changes); });
+}
+
+Status Checkpoint::Replace(const CheckpointState& state) {
+  ARROW_RETURN_NOT_OK(InOneTransaction([&] { return WriteState(state); }));
+  left_out_.clear();
+  return Status::OK();
+}
+
+Status Checkpoint::WriteState(const CheckpointState& state) {
+  ARROW_RETURN_NOT_OK(database_->Run("DELETE FROM subject; DELETE FROM files; DELETE FROM saved;"));
+  ARROW_ASSIGN_OR_RAISE(Query subject, database_->Prepare("INSERT INTO subject VALUES (?, ?, ?)"));
+  ARROW_RETURN_NOT_OK(
+      subject.Bind(0, kVersion).Bind(1, state.subject.base).Bind(2, state.subject.selection).Run());
+  ARROW_ASSIGN_OR_RAISE(Query add, database_->Prepare("INSERT INTO files VALUES (?, ?)"));
+  int64_t number = 0;
+  for (const DeliveredFile& file : state.files) {
+    int64_t num_left_out = 0;
+    const std::string text = WriteProgress({&file, 1}, &num_left_out);
+    if (num_left_out > 0) {
+      return Status::Invalid(
+          fmt::format("'{}': found a name that is not UTF-8", PrintableText(file.id.path)));
+    }
+    ARROW_RETURN_NOT_OK(add.Bind(0, ++number).Bind(1, std::string_view(text)).Run());
+  }
+  return state.saved_unix_nano.has_value() ? WriteSaved(*state.saved_unix_nano) : Status::OK();
+}
+
+Status Checkpoint::WriteSaved(int64_t unix_nano) {
+  ARROW_RETURN_NOT_OK(database_->Run("DELETE FROM saved"));
+  ARROW_ASSIGN_OR_RAISE(Query add, database_->Prepare("INSERT INTO saved VALUES (?)"));
+  return add.Bind(0, unix_nano).Run();
+}
+
+Status Checkpoint::Remove() {
+  // The last connection writes the log into the database and removes it.
+  database_.reset();
+  for (const char* const beside : {"-wal", "-shm", ""}) {
+    const std::string path = path_ + beside;
+    if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+      return FileError(path, "cannot remove", errno);
+    }
+  }
+  return SyncDirectory(&SystemFileCalls(), fs::path(path_).parent_path());
+}
+
+Status Checkpoint::AppendToAudit(std::string_view line) const {
+  const fs::path path = fs::path(path_).replace_extension(".audit.jsonl");
+  FileCalls& calls = SystemFileCalls();
+  const int file =
+      calls.Open(path.string(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, kOfTheUserOnly);
+  if (file < 0) {
+    return FileError(path, "cannot open", file);
+  }
+  FileFacts facts;
+  char last = '\n';
+  const bool is_torn = calls.Stat(file, &facts) == 0 && facts.size_bytes > 0 &&
+                       calls.ReadAt(file, &last, 1, facts.size_bytes - 1) == 1 && last != '\n';
+  Status status = WriteAll(&calls, file, path, fmt::format("{}{}\n", is_torn ? "\n" : "", line));
+  if (const int error = status.ok() ? calls.Sync(file) : 0; error < 0) {
+    status = FileError(path, "cannot fsync", error);
+  }
+  calls.Close(file);
+  ARROW_RETURN_NOT_OK(status);
+  return SyncDirectory(&calls, path.parent_path());
 }
 
 Status Checkpoint::Write(const FileLedger::Changes& changes) {
@@ -186,7 +342,8 @@ Status Checkpoint::Write(const FileLedger::Changes& changes) {
     ARROW_RETURN_NOT_OK(remove.Bind(0, number).Run());
     left_out_.erase(number);
   }
-  return Status::OK();
+  return WriteSaved(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(clock_().time_since_epoch()).count());
 }
 
 }  // namespace df::lake

@@ -1,11 +1,15 @@
 // What a replay has delivered, kept in a file from process to process.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -20,19 +24,37 @@ struct CheckpointSubject {
   std::string selection;  ///< its fingerprint; "" for everything
 };
 
+/// All that a checkpoint holds.
+struct CheckpointState {
+  CheckpointSubject subject;               ///< its base is "" where no replay has begun it yet
+  std::optional<int64_t> saved_unix_nano;  ///< the last save; nothing: none is known
+  std::vector<DeliveredFile> files;
+};
+
 /// A SQLite database, <directory>/<name>.sqlite, and <name>.lock beside it, which is locked as long
 /// as this lives. Calls: from one thread at a time, blocking on the file system.
 class Checkpoint {
  public:
+  static constexpr int64_t kVersion = 1;  ///< of the format
+
+  using WallClock = std::function<std::chrono::system_clock::time_point()>;
+
   /// Letters, digits, '.', '_' and '-', at most 100, not beginning with '.'.
   static bool IsName(std::string_view name);
 
   /// Opens a checkpoint, a new one where there is none. Folders are made, for the user alone.
-  /// Errors: io, a passing one where another process has it; Invalid where it is of another
-  /// subject, of a newer version, or damaged: it stays as it is.
-  static Result<std::unique_ptr<Checkpoint>> Open(const std::string& directory,
-                                                  const std::string& name,
-                                                  const CheckpointSubject& subject);
+  /// `clock` tells when something is saved. Errors: io, a passing one where another process has it,
+  /// naming that; Invalid where it is of another subject, of a newer version, or damaged: it stays
+  /// as it is.
+  static Result<std::unique_ptr<Checkpoint>> Open(
+      const std::string& directory, const std::string& name, const CheckpointSubject& subject,
+      WallClock clock = [] { return std::chrono::system_clock::now(); });
+
+  /// Opens a checkpoint whatever it is of, to look at it or to change it while no replay runs; a
+  /// new one where there is none. Errors: as Open.
+  static Result<std::unique_ptr<Checkpoint>> OpenAny(const std::string& directory,
+                                                     const std::string& name);
+
   ~Checkpoint();
   Checkpoint(const Checkpoint&) = delete;
   Checkpoint& operator=(const Checkpoint&) = delete;
@@ -40,22 +62,44 @@ class Checkpoint {
   /// Reads what was saved. Errors: io; Invalid where an entry cannot be read, naming it.
   Result<std::vector<DeliveredFile>> Load() const;
 
+  /// Reads everything. Errors: as Load.
+  Result<CheckpointState> Read() const;
+
   /// Saves changes, all or none: when it returns OK they are durable. Files are told by their
   /// numbers. Files whose names are not UTF-8 are left out, and counted in num_left_out(): they are
   /// sent again. Errors: io; the same changes may be saved again.
   Status Save(const FileLedger::Changes& changes);
 
+  /// Puts `state` in the place of all that it holds, or nothing of it. Files get numbers of their
+  /// own. Errors: io; Invalid where a name is not UTF-8.
+  Status Replace(const CheckpointState& state);
+
+  /// Removes the database. Nothing but AppendToAudit may be called then. Errors: io.
+  Status Remove();
+
+  /// Adds a line to <name>.audit.jsonl beside the database, which says who has changed it by hand;
+  /// when it returns OK the line is durable. Errors: io.
+  Status AppendToAudit(std::string_view line) const;
+
   int64_t num_left_out() const { return std::ssize(left_out_); }
   const std::string& path() const { return path_; }
 
  private:
-  Checkpoint(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
-  Status Prepare(const CheckpointSubject& subject);
+  Checkpoint(std::string path, int lock, WallClock clock)
+      : path_(std::move(path)), lock_(lock), clock_(std::move(clock)) {}
+  static Result<std::unique_ptr<Checkpoint>> OpenLocked(const std::string& directory,
+                                                        const std::string& name, WallClock clock);
+  Status Prepare();
+  Status CheckVersion() const;
   Status CheckSubject(const CheckpointSubject& subject) const;
+  Status InOneTransaction(const std::function<Status()>& change);
   Status Write(const FileLedger::Changes& changes);
+  Status WriteState(const CheckpointState& state);
+  Status WriteSaved(int64_t unix_nano);
 
   std::string path_;
   int lock_;
+  WallClock clock_;
   std::unique_ptr<Database> database_;
   std::set<int64_t> left_out_;  ///< numbers of files
 };

@@ -1,9 +1,12 @@
 #include "lake/ledger/checkpoint.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -12,6 +15,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "testing/tree_replay.h"
 
@@ -23,6 +27,7 @@ using df::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 
 constexpr int64_t kRows = 100;
+constexpr int64_t kNow = 1'750'000'000'123'456'789;
 
 FileId IdOf(int file, int64_t modified = 1) {
   return {.table = otap::TableKind::kLogs,
@@ -121,7 +126,8 @@ TEST_F(CheckpointTest, FollowsFilesThatMoveAndAreForgotten) {
 TEST_F(CheckpointTest, IsOfOneProcessAndOneSubject) {
   auto first = Open().ValueOrDie();
   const auto second = Open();
-  EXPECT_THAT(second.status().message(), HasSubstr("another process goes on from this checkpoint"));
+  EXPECT_THAT(second.status().message(), HasSubstr(fmt::format("process {} (", getpid())));
+  EXPECT_THAT(second.status().message(), HasSubstr("has this checkpoint"));
   EXPECT_TRUE(IsRetryable(second.status()));
   first.reset();
   EXPECT_THAT(Open({"/other", ""}).status().message(),
@@ -170,6 +176,88 @@ TEST_F(CheckpointTest, FilesThatItCannotNameAreCountedOnce) {
   ASSERT_TRUE(checkpoint->Save(changes).ok());
   EXPECT_EQ(checkpoint->num_left_out(), 1);
   EXPECT_TRUE(checkpoint->Load()->empty());
+}
+
+TEST_F(CheckpointTest, SaysWhenItWasSavedLast) {
+  {
+    const auto checkpoint =
+        Checkpoint::Open(folder().string(), "night", {"/lake", "where x"}, [] {
+          return std::chrono::system_clock::time_point(std::chrono::nanoseconds(kNow));
+        }).ValueOrDie();
+    EXPECT_EQ(checkpoint->Read()->saved_unix_nano, std::nullopt);
+    Deliver(1, 0, kRows);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  const auto any = Checkpoint::OpenAny(folder().string(), "night").ValueOrDie();
+  const CheckpointState state = any->Read().ValueOrDie();
+  EXPECT_EQ(state.saved_unix_nano, kNow);
+  EXPECT_EQ(state.subject.base, "/lake");
+  EXPECT_EQ(state.subject.selection, "where x");
+  EXPECT_EQ(Described(state.files), Described(ledger_->Delivered()));
+}
+
+TEST_F(CheckpointTest, IsReplacedAsAWholeOrNotAtAll) {
+  const auto checkpoint = Open().ValueOrDie();
+  Deliver(1, 0, kRows);
+  Deliver(2, 10, 20);
+  ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  const CheckpointState before = checkpoint->Read().ValueOrDie();
+  CheckpointState other{.subject = {"/other", ""}, .saved_unix_nano = 7, .files = before.files};
+  other.files.front().id.path = "logs/\xFF";
+  EXPECT_TRUE(checkpoint->Replace(other).IsInvalid());
+  EXPECT_EQ(Described(checkpoint->Load().ValueOrDie()), Described(before.files));
+  EXPECT_EQ(checkpoint->Read()->subject.base, "/lake");
+  other.files.erase(other.files.begin());
+  ASSERT_TRUE(checkpoint->Replace(other).ok());
+  const CheckpointState after = checkpoint->Read().ValueOrDie();
+  EXPECT_EQ(after.subject.base, "/other");
+  EXPECT_EQ(after.saved_unix_nano, 7);
+  ASSERT_EQ(after.files.size(), 1U);
+  EXPECT_EQ(after.files.front().number, 1);
+}
+
+TEST_F(CheckpointTest, IsRemovedWithNothingLeftOfIt) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    Deliver(1, 0, kRows);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    ASSERT_TRUE(checkpoint->Remove().ok());
+    EXPECT_TRUE(checkpoint->AppendToAudit("{}").ok());
+  }
+  for (const char* left : {"night.sqlite", "night.sqlite-wal", "night.sqlite-shm"}) {
+    EXPECT_FALSE(fs::exists(folder() / left)) << left;
+  }
+  EXPECT_TRUE(Open({"/other", ""}).ValueOrDie()->Load()->empty());
+}
+
+TEST_F(CheckpointTest, ALineOfTheAuditStandsAlone) {
+  const auto checkpoint = Open().ValueOrDie();
+  ASSERT_TRUE(checkpoint->AppendToAudit("one").ok());
+  ASSERT_TRUE(checkpoint->AppendToAudit("two").ok());
+  const fs::path audit = folder() / "night.audit.jsonl";
+  std::ofstream(audit, std::ios::app) << "torn by a cra";
+  ASSERT_TRUE(checkpoint->AppendToAudit("three").ok());
+  std::ifstream file(audit);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(text, "one\ntwo\ntorn by a cra\nthree\n");
+}
+
+TEST_F(CheckpointTest, PagesThatAreDamagedAreFoundBeforeAnythingIsSent) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    for (int file = 0; file < 100; ++file) {
+      Deliver(file, 0, kRows);
+    }
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  const fs::path path = folder() / "night.sqlite";
+  const auto size = static_cast<std::streamoff>(fs::file_size(path));
+  ASSERT_GT(size, 5 * 4096);
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(size - 4096);
+  file << std::string(4096, '\x55');
+  file.close();
+  EXPECT_THAT(Open().status().message(), HasSubstr("the file is damaged"));
 }
 
 TEST_F(CheckpointTest, NamesAreThoseOfFiles) {
