@@ -93,6 +93,12 @@ inline constexpr Instrument kReceiverPaceLag = {
 inline constexpr Instrument kReceiverPaceSkipped = {
     kCounter, "df.receiver.pace.skipped.time", "s",
     "Waits that a paced replay left out because nothing was due for longer than the longest gap"};
+inline constexpr Instrument kReceiverCheckpointFailures = {
+    kCounter, "df.receiver.checkpoint.failures", "{save}",
+    "Saves of the checkpoint that failed; what was delivered since is sent again after a kill"};
+inline constexpr Instrument kReceiverCheckpointAge = {
+    kGauge, "df.receiver.checkpoint.age", "s",
+    "Time since the checkpoint last had everything that was delivered"};
 // Those that read rows.
 inline constexpr Instrument kReceiverRowsListed = {
     kCounter, "df.receiver.rows.listed", "{row}",
@@ -242,6 +248,8 @@ inline constexpr std::array kAll = {
     &kReceiverSizeWaiting,
     &kReceiverPaceLag,
     &kReceiverPaceSkipped,
+    &kReceiverCheckpointFailures,
+    &kReceiverCheckpointAge,
     &kReceiverRowsListed,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,

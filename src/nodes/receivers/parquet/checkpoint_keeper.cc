@@ -42,7 +42,7 @@ void Append(lake::FileLedger::Changes newer, lake::FileLedger::Changes* changes)
 
 Result<std::shared_ptr<CheckpointKeeper>> CheckpointKeeper::Open(
     const CheckpointOptions& options, const std::string& owner,
-    const lake::CheckpointSubject& subject) {
+    const lake::CheckpointSubject& subject, const runtime::Clock* clock) {
   Keepers& keepers = KeepersOfProcess();
   const std::lock_guard lock(keepers.mutex);
   std::erase_if(keepers.by_path, [](const auto& entry) { return entry.second.expired(); });
@@ -63,7 +63,7 @@ Result<std::shared_ptr<CheckpointKeeper>> CheckpointKeeper::Open(
     }
     return keeper;
   }
-  std::shared_ptr<CheckpointKeeper> keeper(new CheckpointKeeper(owner, subject));
+  std::shared_ptr<CheckpointKeeper> keeper(new CheckpointKeeper(owner, subject, clock));
   ARROW_RETURN_NOT_OK(keeper->Start(options));
   known = keeper;
   return keeper;
@@ -71,7 +71,9 @@ Result<std::shared_ptr<CheckpointKeeper>> CheckpointKeeper::Open(
 
 Status CheckpointKeeper::Start(const CheckpointOptions& options) {
   ARROW_ASSIGN_OR_RAISE(checkpoint_,
-                        lake::Checkpoint::Open(options.directory, options.name, subject_));
+                        lake::Checkpoint::Open(options.directory, options.name, subject_,
+                                               [clock = clock_] { return clock->WallNow(); }));
+  complete_at_ = clock_->Now();
   ARROW_ASSIGN_OR_RAISE(std::vector<lake::DeliveredFile> files, checkpoint_->Load());
   for (const lake::DeliveredFile& file : files) {
     num_loaded_ += file.is_whole ? file.num_rows : file.rows.num_rows();
@@ -106,7 +108,13 @@ void CheckpointKeeper::SaveFromTimeToTime(std::chrono::nanoseconds interval) {
 
 Status CheckpointKeeper::Save() {
   const std::lock_guard lock(mutex_);
+  const runtime::SteadyTime begun = clock_->Now();
   const Status status = SaveLocked();
+  if (status.ok()) {
+    complete_at_ = begun;
+  } else {
+    ++num_failed_;
+  }
   const bool was_failing = std::exchange(is_failing_, !status.ok());
   if (!status.ok() && !was_failing) {
     LogError(
@@ -132,6 +140,16 @@ Status CheckpointKeeper::SaveLocked() {
   ARROW_RETURN_NOT_OK(checkpoint_->Save(unsaved_));
   unsaved_ = {};
   return Status::OK();
+}
+
+int64_t CheckpointKeeper::TakeFailedSaves() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(num_failed_, 0);
+}
+
+std::chrono::nanoseconds CheckpointKeeper::Age() const {
+  const std::lock_guard lock(mutex_);
+  return clock_->Now() - complete_at_;
 }
 
 int64_t CheckpointKeeper::num_left_out() const {

@@ -1,6 +1,7 @@
 // Keeps what a replay has delivered in a checkpoint while it runs.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include "lake/ledger/checkpoint.h"
 #include "lake/ledger/file_ledger.h"
 #include "nodes/receivers/parquet/config.h"
+#include "runtime/clock.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -21,11 +23,12 @@ namespace df::nodes::receivers::parquet {
 class CheckpointKeeper {
  public:
   /// Returns the keeper of a checkpoint; generations of one node share it, so that one begins where
-  /// the other is. `owner` names the node. Errors: as Checkpoint::Open and Load; Invalid where
-  /// another node of the process uses the checkpoint.
-  static Result<std::shared_ptr<CheckpointKeeper>> Open(const CheckpointOptions& options,
-                                                        const std::string& owner,
-                                                        const lake::CheckpointSubject& subject);
+  /// the other is. `owner` names the node, `clock` is borrowed. Errors: as Checkpoint::Open and
+  /// Load; Invalid where another node of the process uses the checkpoint.
+  static Result<std::shared_ptr<CheckpointKeeper>> Open(
+      const CheckpointOptions& options, const std::string& owner,
+      const lake::CheckpointSubject& subject,
+      const runtime::Clock* clock = &runtime::SystemClock());
   ~CheckpointKeeper();
   CheckpointKeeper(const CheckpointKeeper&) = delete;
   CheckpointKeeper& operator=(const CheckpointKeeper&) = delete;
@@ -35,18 +38,23 @@ class CheckpointKeeper {
   int64_t num_loaded() const { return num_loaded_; }
   /// Saves now. Errors: as Checkpoint::Save; it is tried again.
   Status Save();
+  /// Returns how often saving has failed since the last call.
+  int64_t TakeFailedSaves();
+  /// Returns how long ago the checkpoint last had all that was delivered.
+  std::chrono::nanoseconds Age() const;
   /// Files whose names the checkpoint cannot hold: they are sent again by a later process.
   int64_t num_left_out() const;
 
  private:
-  CheckpointKeeper(std::string owner, lake::CheckpointSubject subject)
-      : owner_(std::move(owner)), subject_(std::move(subject)) {}
+  CheckpointKeeper(std::string owner, lake::CheckpointSubject subject, const runtime::Clock* clock)
+      : owner_(std::move(owner)), subject_(std::move(subject)), clock_(clock) {}
   Status Start(const CheckpointOptions& options);
   void SaveFromTimeToTime(std::chrono::nanoseconds interval);
   Status SaveLocked();
 
   const std::string owner_;
   const lake::CheckpointSubject subject_;
+  const runtime::Clock* const clock_;
   std::shared_ptr<lake::FileLedger> ledger_ = std::make_shared<lake::FileLedger>();
   int64_t num_loaded_ = 0;
 
@@ -54,6 +62,8 @@ class CheckpointKeeper {
   std::unique_ptr<lake::Checkpoint> checkpoint_;
   lake::FileLedger::Changes unsaved_;  ///< taken, and not saved yet
   bool is_failing_ = false;
+  int64_t num_failed_ = 0;           ///< saves that were not counted yet
+  runtime::SteadyTime complete_at_;  ///< when the checkpoint had everything
 
   std::mutex end_mutex_;
   std::condition_variable ended_;

@@ -127,6 +127,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   if (info_.instance_index == 0) {
     found_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeFound);
     waiting_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeWaiting);
+    if (replay_->checkpoint() != nullptr) {
+      failed_saves_ = &effects.metrics().AddCounter(telemetry::names::kReceiverCheckpointFailures);
+      checkpoint_age_ = &effects.metrics().AddGauge(telemetry::names::kReceiverCheckpointAge);
+    }
   }
   if (info_.instance_index == 0 && replay_->pacing().goes_by_time()) {
     pace_lag_ = &effects.metrics().AddGauge(telemetry::names::kReceiverPaceLag);
@@ -370,6 +374,11 @@ void ParquetReceiver::OnCollect() {
     pace_skipped_counted_ = figures.jumped.count();
   }
   const std::lock_guard lock(CountersMutex());
+  if (failed_saves_ != nullptr) {
+    failed_saves_->Add(replay_->checkpoint()->TakeFailedSaves());
+    checkpoint_age_->Set(
+        std::chrono::duration_cast<std::chrono::seconds>(replay_->checkpoint()->Age()).count());
+  }
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());
   }

@@ -129,6 +129,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   telemetry::Gauge* pace_lag_ = nullptr;            ///< likewise, where times are kept
   telemetry::Counter* pace_skipped_ = nullptr;      ///< likewise
   int64_t pace_skipped_counted_ = 0;                ///< nanoseconds
+  telemetry::Counter* failed_saves_ = nullptr;      ///< likewise, where there is a checkpoint
+  telemetry::Gauge* checkpoint_age_ = nullptr;      ///< likewise
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 

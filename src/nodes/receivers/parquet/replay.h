@@ -44,7 +44,7 @@ class Replay final : public engine::NodeShared {
   /// Saves what was delivered in the checkpoint, where there is one. Returns what went wrong.
   Status SaveCheckpoint() const;
   /// Null without one.
-  const CheckpointKeeper* checkpoint() const { return checkpoint_.get(); }
+  CheckpointKeeper* checkpoint() const { return checkpoint_.get(); }
 
   /// An instance begins or ceases to read. When the last one ceases, waits for the store end, so
   /// that no drain takes as long as they do.
