@@ -64,7 +64,7 @@ struct RecordRange {
   int row_group = 0;
   int64_t first_row = 0;  ///< in the row group
   int64_t num_rows = 0;
-  std::string reason;  ///< unreadable, not_read, read_not_sent, in_flight, refused
+  std::string reason;  ///< unreadable, not_read, read_not_sent, in_flight, refused, quarantined
 };
 
 /// A file whose records have not all been delivered.

@@ -38,7 +38,8 @@ class AnswersTest : public ::testing::Test {
   std::vector<json> Expect(const std::string& name, std::vector<std::string> arguments,
                            int exit_code = 0) const {
     arguments.emplace_back("--json");
-    if (arguments[0] != "validate" && arguments[0] != "graph" && arguments[0] != "checkpoint") {
+    if (arguments[0] != "validate" && arguments[0] != "graph" && arguments[0] != "checkpoint" &&
+        arguments[0] != "quarantine") {
       arguments.emplace_back("--no-cache");  // tests share no home
     }
     const Ran ran = RunIn(folder_.path(), arguments);
@@ -123,6 +124,22 @@ TEST_F(AnswersTest, ACheckpointFits) {
   EXPECT_EQ(ran.exit_code, 0) << ran.log;
   const json answer = Expect("checkpoint", {"checkpoint", "show", "state/night"})[0];
   EXPECT_EQ(answer["tables"].size(), 3u) << answer;
+}
+
+TEST_F(AnswersTest, AQuarantineFits) {
+  const std::string lake = MakeLake();
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path() / lake / "logs")) {
+    if (entry.is_regular_file()) {
+      fs::resize_file(entry.path(), fs::file_size(entry.path()) / 2);
+    }
+  }
+  const Ran ran = RunIn(folder_.path(), {"replay", lake, "--to", "null", "--no-cache", "-q",
+                                         "--checkpoint", "state/night"});
+  EXPECT_EQ(ran.exit_code, 4) << ran.log;
+  const json answer = Expect("quarantine", {"quarantine", "list", "state/night"})[0];
+  ASSERT_FALSE(answer["entries"].empty());
+  EXPECT_EQ(Expect("quarantine", {"quarantine", "show", "state/night", "1"})[0]["entries"][0],
+            answer["entries"][0]);
 }
 
 TEST_F(AnswersTest, ValidateAndGraphFit) {

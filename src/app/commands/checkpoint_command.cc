@@ -43,7 +43,10 @@ struct Flags {
   bool is_sure = false;
 };
 
-int Fail(const Status& status) { return FailCommand(kCommand, status); }
+int Fail(const Status& status) {
+  const int code = FailCommand(kCommand, status);
+  return status.IsKeyError() ? kExitNothingFound : code;
+}
 
 /// What a checkpoint says of one table.
 struct TableCounts {
@@ -53,11 +56,20 @@ struct TableCounts {
   int64_t rows = 0;
 };
 
+/// Entries of the quarantine that nobody has dropped.
+int64_t NumQuarantined(const lake::CheckpointState& state) {
+  return std::count_if(state.quarantine.begin(), state.quarantine.end(),
+                       [](const lake::QuarantineEntry& entry) { return !entry.is_dropped; });
+}
+
 using CountsByTable = std::array<TableCounts, otap::kTableCount>;
 
 CountsByTable CountTables(const lake::CheckpointState& state) {
   CountsByTable tables;
   for (const lake::DeliveredFile& file : state.files) {
+    if (!file.is_whole && file.rows.empty()) {
+      continue;  // it is known for what is in quarantine
+    }
     TableCounts& counts = tables[otap::TableIndex(file.id.table)];
     ++counts.files;
     counts.files_whole += file.is_whole ? 1 : 0;
@@ -86,13 +98,15 @@ std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& st
       "checkpoint {}, format version {}\n"
       "  base       {}\n"
       "  selection  {}\n"
-      "  last save  {}\n",
+      "  last save  {}\n"
+      "  quarantine {}\n",
       place.Show(), lake::Checkpoint::kVersion,
       has_subject ? PrintableText(state.subject.base) : "none: no replay has begun it",
       !has_subject                      ? "none"
       : state.subject.selection.empty() ? "everything"
                                         : PrintableText(state.subject.selection),
-      state.saved_unix_nano.has_value() ? ShowTime(*state.saved_unix_nano) : "not known");
+      state.saved_unix_nano.has_value() ? ShowTime(*state.saved_unix_nano) : "not known",
+      ShowCountOf(NumQuarantined(state), "entry"));
   TextTable table({{"SIGNAL"},
                    {"TABLE"},
                    {"FILES", true},
@@ -126,6 +140,7 @@ std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& st
                {"base", nullptr},
                {"selection", nullptr},
                {"saved", nullptr},
+               {"quarantined", NumQuarantined(state)},
                {"tables", std::move(tables)}};
   if (!state.subject.base.empty()) {
     json["base"] = state.subject.base;
@@ -137,28 +152,15 @@ std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& st
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-/// Opens a checkpoint that is there, and reads it.
-struct Opened {
-  std::unique_ptr<lake::Checkpoint> checkpoint;
-  lake::CheckpointState state;
-};
-
-Result<Opened> Open(const CheckpointPlace& place) {
-  Opened opened;
-  ARROW_ASSIGN_OR_RAISE(opened.checkpoint, lake::Checkpoint::OpenAny(place.directory, place.name));
-  ARROW_ASSIGN_OR_RAISE(opened.state, opened.checkpoint->Read());
-  return opened;
-}
-
 int Show(const CheckpointPlace& place, const Flags& flags) {
-  const auto opened = Open(place);
+  const auto opened = OpenOffline(place);
   return !opened.ok() ? Fail(opened.status())
                       : PrintAnswer(flags.is_json ? JsonOf(place, opened->state)
                                                   : TextOf(place, opened->state));
 }
 
 int Export(const CheckpointPlace& place, const Flags& flags) {
-  const auto opened = Open(place);
+  const auto opened = OpenOffline(place);
   if (!opened.ok()) {
     return Fail(opened.status());
   }
@@ -206,7 +208,7 @@ int Import(const CheckpointPlace& place, const Flags& flags) {
     return Fail(state.status().WithMessage(
         fmt::format("'{}': {}", PrintableText(flags.file), state.status().message())));
   }
-  const auto opened = Open(place);
+  const auto opened = OpenOrMakeOffline(place);
   if (!opened.ok()) {
     return Fail(opened.status());
   }
@@ -227,7 +229,7 @@ int Import(const CheckpointPlace& place, const Flags& flags) {
 }
 
 int Reset(const CheckpointPlace& place, const Flags& flags) {
-  const auto opened = Open(place);
+  const auto opened = OpenOffline(place);
   if (!opened.ok()) {
     return Fail(opened.status());
   }
@@ -252,16 +254,15 @@ struct Action {
   std::string_view name;
   std::string_view arguments;  ///< as the help shows them
   std::string_view flags;      ///< those that it reads, each behind a space
-  bool is_of_existing = true;
   std::string_view summary;
   int (*run)(const CheckpointPlace& place, const Flags& flags);
 };
 
 constexpr auto kActions = std::to_array<Action>({
-    {"show", "DIR/NAME", " --json", true, "what it is of, and what was delivered", Show},
-    {"export", "DIR/NAME", " --output", true, "write it as JSON, with a digest", Export},
-    {"import", "DIR/NAME FILE", " --replace", false, "bring back what export has written", Import},
-    {"reset", "DIR/NAME", " --yes", true, "remove it: everything is sent again", Reset},
+    {"show", "DIR/NAME", " --json", "what it is of, and what was delivered", Show},
+    {"export", "DIR/NAME", " --output", "write it as JSON, with a digest", Export},
+    {"import", "DIR/NAME FILE", " --replace", "bring back what export has written", Import},
+    {"reset", "DIR/NAME", " --yes", "remove it: everything is sent again", Reset},
 });
 
 std::string Footer() {
@@ -342,11 +343,6 @@ int CheckpointCommand(int argc, char** argv) {
   const auto place = ParseCheckpointPlace(flags.place);
   if (!place.ok()) {
     return Fail(place.status());
-  }
-  if ((*action)->is_of_existing && !place->is_there()) {
-    const Status missing = Status::KeyError(place->Show(), ": there is no such checkpoint");
-    const int code = Fail(missing);
-    return code == kExitFailed ? kExitNothingFound : code;
   }
   return (*action)->run(*place, flags);
 }

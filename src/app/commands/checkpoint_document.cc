@@ -1,5 +1,8 @@
 #include "app/commands/checkpoint_document.h"
 
+#include <cstddef>
+#include <iterator>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -46,11 +49,29 @@ Result<std::string> WriteCheckpointDocument(const lake::CheckpointState& state) 
   if (num_left_out > 0) {
     return NotUtf8("the name of a file");
   }
+  Json quarantine = Json::array();
+  std::unordered_map<int64_t, size_t> positions;  // from 1 on, by number
+  for (const lake::DeliveredFile& file : state.files) {
+    positions.emplace(file.number, positions.size() + 1);
+  }
+  for (lake::QuarantineEntry entry : state.quarantine) {
+    const auto position = positions.find(entry.file);
+    if (entry.file > 0 && position == positions.end()) {
+      entry.rows = {};  // the file is forgotten: only people are told
+    }
+    entry.file = position == positions.end() ? 0 : static_cast<int64_t>(position->second);
+    const auto text = lake::WriteQuarantineEntry(entry);
+    if (!text.ok()) {
+      return NotUtf8("the name of a file in quarantine");
+    }
+    quarantine.push_back(Json::parse(*text));
+  }
   Json content = {{"version", lake::Checkpoint::kVersion},
                   {"base", state.subject.base},
                   {"selection", state.subject.selection},
                   {"saved_unix_nano", nullptr},
-                  {"files", std::move(files)}};
+                  {"files", std::move(files)},
+                  {"quarantine", std::move(quarantine)}};
   if (state.saved_unix_nano.has_value()) {
     content["saved_unix_nano"] = *state.saved_unix_nano;
   }
@@ -99,6 +120,20 @@ Result<lake::CheckpointState> ReadCheckpointDocument(std::string_view text) {
   const auto files = content.find("files");
   ARROW_ASSIGN_OR_RAISE(state.files,
                         lake::ReadProgress(files == content.end() ? "" : files->dump()));
+  const auto quarantine = content.find("quarantine");
+  if (quarantine == content.end() || !quarantine->is_array()) {
+    return Status::Invalid("quarantine: found no list");
+  }
+  for (const Json& json : *quarantine) {
+    auto entry = lake::ReadQuarantineEntry(json.dump());
+    if (!entry.ok() || entry->file > std::ssize(state.files)) {
+      return Status::Invalid(fmt::format(
+          "quarantine: entry {} of the list: {}", state.quarantine.size() + 1,
+          entry.ok() ? "file_number: there is no such file" : entry.status().message()));
+    }
+    entry->number = std::ssize(state.quarantine) + 1;
+    state.quarantine.push_back(*std::move(entry));
+  }
   return state;
 }
 

@@ -51,6 +51,11 @@ constexpr auto kCodes = std::to_array<std::pair<std::string_view, std::string_vi
     {"refused",
      "Rows that a setting forbids to send (resource_join: fail), or that a destination "
      "refused."},
+    {"quarantined",
+     "Rows, or a file, that failed for good in an earlier run with the same checkpoint, and are "
+     "not "
+     "tried again: df_engine quarantine."},
+    {"dropped", "Rows that an operator has dropped from the quarantine: nobody misses them."},
     {"selected_out", "Rows that nobody asked for: no fault."},
     {"misplaced",
      "Data points that their metric has no place for: its type has them in another table, is not "

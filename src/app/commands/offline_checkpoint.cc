@@ -44,11 +44,26 @@ Result<CheckpointPlace> ParseCheckpointPlace(std::string_view text) {
   return place;
 }
 
+Result<OpenedCheckpoint> OpenOrMakeOffline(const CheckpointPlace& place) {
+  OpenedCheckpoint opened;
+  ARROW_ASSIGN_OR_RAISE(opened.checkpoint, lake::Checkpoint::OpenAny(place.directory, place.name));
+  ARROW_ASSIGN_OR_RAISE(opened.state, opened.checkpoint->Read());
+  return opened;
+}
+
+Result<OpenedCheckpoint> OpenOffline(const CheckpointPlace& place) {
+  if (!place.is_there()) {
+    return Status::KeyError(place.Show(), ": there is no such checkpoint");
+  }
+  return OpenOrMakeOffline(place);
+}
+
 CheckpointCounts CountDelivered(const lake::CheckpointState& state) {
   CheckpointCounts counts;
   for (const lake::DeliveredFile& file : state.files) {
-    counts.rows += file.is_whole ? file.num_rows : file.rows.num_rows();
-    ++counts.files;
+    const int64_t rows = file.is_whole ? file.num_rows : file.rows.num_rows();
+    counts.rows += rows;
+    counts.files += file.is_whole || rows > 0 ? 1 : 0;
   }
   return counts;
 }

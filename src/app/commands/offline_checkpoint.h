@@ -26,6 +26,19 @@ struct CheckpointPlace {
 /// Errors: Invalid where NAME cannot be that of a checkpoint.
 Result<CheckpointPlace> ParseCheckpointPlace(std::string_view text);
 
+/// A checkpoint that nobody else has, and what it holds.
+struct OpenedCheckpoint {
+  std::unique_ptr<lake::Checkpoint> checkpoint;
+  lake::CheckpointState state;
+};
+
+/// Opens a checkpoint that is there. Errors: KeyError where there is none; as Checkpoint::OpenAny
+/// and Read.
+Result<OpenedCheckpoint> OpenOffline(const CheckpointPlace& place);
+
+/// Opens a checkpoint, a new one where there is none. Errors: as Checkpoint::OpenAny and Read.
+Result<OpenedCheckpoint> OpenOrMakeOffline(const CheckpointPlace& place);
+
 /// Records and files that a checkpoint says were delivered.
 struct CheckpointCounts {
   int64_t rows = 0;

@@ -25,6 +25,7 @@
 #include "app/commands/inspect_command.h"
 #include "app/commands/manual_page.h"
 #include "app/commands/prune_command.h"
+#include "app/commands/quarantine_command.h"
 #include "app/commands/receive_command.h"
 #include "app/commands/records_command.h"
 #include "app/commands/replay_command.h"
@@ -104,6 +105,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"generate", kMove, "make up telemetry, for trials", GenerateCommand},
     {"checkpoint", kMove, "show, export, import or reset what a replay has delivered",
      CheckpointCommand},
+    {"quarantine", kMove, "list, retry or drop what a replay has given up", QuarantineCommand},
     {"compact", kKeep, "make small partitions of an archive into large ones", CompactCommand},
     {"prune", kKeep, "remove what is older than some time", PruneCommand},
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},

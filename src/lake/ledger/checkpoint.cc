@@ -34,7 +34,8 @@ constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS subject (version INTEGER NOT NULL, base TEXT NOT NULL,"
     " selection TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, state TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS saved (unix_nano INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS saved (unix_nano INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS quarantine (number INTEGER PRIMARY KEY, entry TEXT NOT NULL);";
 
 /// Makes a folder and those above it that are missing, for the user alone.
 Status MakeFolders(const fs::path& folder) {
@@ -242,6 +243,7 @@ Result<CheckpointState> Checkpoint::Read() const {
     state.saved_unix_nano = saved.Integer(0);
   }
   ARROW_ASSIGN_OR_RAISE(state.files, Load());
+  ARROW_ASSIGN_OR_RAISE(state.quarantine, LoadQuarantine());
   return state;
 }
 
@@ -268,7 +270,9 @@ Status Checkpoint::Replace(const CheckpointState& state) {
 }
 
 Status Checkpoint::WriteState(const CheckpointState& state) {
-  ARROW_RETURN_NOT_OK(database_->Run("DELETE FROM subject; DELETE FROM files; DELETE FROM saved;"));
+  ARROW_RETURN_NOT_OK(
+      database_->Run("DELETE FROM subject; DELETE FROM files; DELETE FROM saved; "
+                     "DELETE FROM quarantine;"));
   ARROW_ASSIGN_OR_RAISE(Query subject, database_->Prepare("INSERT INTO subject VALUES (?, ?, ?)"));
   ARROW_RETURN_NOT_OK(
       subject.Bind(0, kVersion).Bind(1, state.subject.base).Bind(2, state.subject.selection).Run());
@@ -283,6 +287,7 @@ Status Checkpoint::WriteState(const CheckpointState& state) {
     }
     ARROW_RETURN_NOT_OK(add.Bind(0, ++number).Bind(1, std::string_view(text)).Run());
   }
+  ARROW_RETURN_NOT_OK(WriteQuarantine(state.quarantine, /*leaves_out=*/false));
   return state.saved_unix_nano.has_value() ? WriteSaved(*state.saved_unix_nano) : Status::OK();
 }
 
@@ -342,8 +347,71 @@ Status Checkpoint::Write(const FileLedger::Changes& changes) {
     ARROW_RETURN_NOT_OK(remove.Bind(0, number).Run());
     left_out_.erase(number);
   }
-  return WriteSaved(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(clock_().time_since_epoch()).count());
+  ARROW_RETURN_NOT_OK(WriteQuarantine(changes.quarantined, /*leaves_out=*/true));
+  ARROW_ASSIGN_OR_RAISE(Query release,
+                        database_->Prepare("DELETE FROM quarantine WHERE number = ?"));
+  for (const int64_t number : changes.released) {
+    ARROW_RETURN_NOT_OK(release.Bind(0, number).Run());
+  }
+  return WriteSaved(NowUnixNano());
+}
+
+int64_t Checkpoint::NowUnixNano() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(clock_().time_since_epoch()).count();
+}
+
+/// `leaves_out`: what JSON cannot name is left out, and tried again by the next process.
+Status Checkpoint::WriteQuarantine(const std::vector<QuarantineEntry>& entries, bool leaves_out) {
+  if (entries.empty()) {
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(Query add,
+                        database_->Prepare("INSERT OR REPLACE INTO quarantine VALUES (?, ?)"));
+  for (QuarantineEntry entry : entries) {
+    entry.since_unix_nano = entry.since_unix_nano > 0 ? entry.since_unix_nano : NowUnixNano();
+    const auto text = WriteQuarantineEntry(entry);
+    if (!text.ok() && leaves_out) {
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(text.status());
+    ARROW_RETURN_NOT_OK(add.Bind(0, entry.number).Bind(1, std::string_view(*text)).Run());
+  }
+  return Status::OK();
+}
+
+Result<std::vector<QuarantineEntry>> Checkpoint::LoadQuarantine() const {
+  ARROW_ASSIGN_OR_RAISE(Query read,
+                        database_->Prepare("SELECT number, entry FROM quarantine ORDER BY number"));
+  std::vector<QuarantineEntry> entries;
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_there, read.Next());
+    if (!is_there) {
+      return entries;
+    }
+    auto entry = ReadQuarantineEntry(read.Text(1));
+    if (!entry.ok()) {
+      return Status::Invalid(fmt::format("checkpoint '{}': quarantine entry {}: {}",
+                                         PrintableText(path_), read.Integer(0),
+                                         entry.status().message()));
+    }
+    entry->number = read.Integer(0);
+    entries.push_back(*std::move(entry));
+  }
+}
+
+Status Checkpoint::RemoveFromQuarantine(const std::vector<int64_t>& numbers) {
+  return InOneTransaction([&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(Query remove,
+                          database_->Prepare("DELETE FROM quarantine WHERE number = ?"));
+    for (const int64_t number : numbers) {
+      ARROW_RETURN_NOT_OK(remove.Bind(0, number).Run());
+    }
+    return Status::OK();
+  });
+}
+
+Status Checkpoint::ChangeQuarantine(const std::vector<QuarantineEntry>& entries) {
+  return InOneTransaction([&] { return WriteQuarantine(entries, /*leaves_out=*/false); });
 }
 
 }  // namespace df::lake

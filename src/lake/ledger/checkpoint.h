@@ -29,6 +29,7 @@ struct CheckpointState {
   CheckpointSubject subject;               ///< its base is "" where no replay has begun it yet
   std::optional<int64_t> saved_unix_nano;  ///< the last save; nothing: none is known
   std::vector<DeliveredFile> files;
+  std::vector<QuarantineEntry> quarantine;  ///< by number
 };
 
 /// A SQLite database, <directory>/<name>.sqlite, and <name>.lock beside it, which is locked as long
@@ -62,6 +63,15 @@ class Checkpoint {
   /// Reads what was saved. Errors: io; Invalid where an entry cannot be read, naming it.
   Result<std::vector<DeliveredFile>> Load() const;
 
+  /// Reads what is in quarantine, by number. Errors: as Load.
+  Result<std::vector<QuarantineEntry>> LoadQuarantine() const;
+
+  /// Takes entries out of quarantine: what they are of is tried again. Errors: io.
+  Status RemoveFromQuarantine(const std::vector<int64_t>& numbers);
+
+  /// Writes entries of the quarantine anew. Errors: io; Invalid where a path is not UTF-8.
+  Status ChangeQuarantine(const std::vector<QuarantineEntry>& entries);
+
   /// Reads everything. Errors: as Load.
   Result<CheckpointState> Read() const;
 
@@ -70,8 +80,9 @@ class Checkpoint {
   /// sent again. Errors: io; the same changes may be saved again.
   Status Save(const FileLedger::Changes& changes);
 
-  /// Puts `state` in the place of all that it holds, or nothing of it. Files get numbers of their
-  /// own. Errors: io; Invalid where a name is not UTF-8.
+  /// Puts `state` in the place of all that it holds, or nothing of it. Files are numbered from 1 on
+  /// in their order, which is what `file` of a quarantine entry means here. Errors: io; Invalid
+  /// where a name is not UTF-8.
   Status Replace(const CheckpointState& state);
 
   /// Removes the database. Nothing but AppendToAudit may be called then. Errors: io.
@@ -96,6 +107,8 @@ class Checkpoint {
   Status Write(const FileLedger::Changes& changes);
   Status WriteState(const CheckpointState& state);
   Status WriteSaved(int64_t unix_nano);
+  Status WriteQuarantine(const std::vector<QuarantineEntry>& entries, bool leaves_out);
+  int64_t NowUnixNano() const;
 
   std::string path_;
   int lock_;

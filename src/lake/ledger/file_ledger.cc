@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace df::lake {
+namespace {
+
+constexpr std::string_view kTooManyReasons = "not kept: there are too many different reasons";
+
+}  // namespace
+
 size_t ListedFiles::Hash::operator()(const Key& key) const {
   const auto& [table, number, size] = key;
   size_t hash = static_cast<size_t>(table);
@@ -49,13 +55,35 @@ void Delivery::End(Outcome outcome) {
   }
 }
 
+void Delivery::RefuseForGood(std::string_view reason) {
+  if (claim_ != nullptr) {
+    RowRanges rows;
+    rows.Add(row_group_, first_row_, num_rows_);
+    claim_->Suspect(rows, reason);
+  }
+  End(Outcome::kRefused);
+}
+
+void Delivery::RefuseInPart(std::string_view reason) {
+  if (claim_ != nullptr) {
+    RowRanges rows;
+    rows.Add(row_group_, first_row_, num_rows_);
+    claim_->Quarantine(rows, QuarantineCause::kRefused, reason);
+    claim_->OnArrival();
+  }
+  End(Outcome::kRefused);
+}
+
 FileClaim::FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
                      std::shared_ptr<FileLedger> ledger)
     : record_(std::move(record)),
       owner_(owner),
       mutex_(mutex),
       ledger_(std::move(ledger)),
-      taken_(record_->acked_) {}
+      taken_(record_->acked_) {
+  taken_.Add(record_->quarantined_);
+  taken_.Add(record_->dropped_);
+}
 
 RowRanges FileClaim::Taken() const {
   const std::lock_guard lock(*mutex_);
@@ -91,10 +119,36 @@ void FileClaim::GiveUp(const RowRanges& rows) {
   given_up_.Add(rows);
 }
 
+void FileClaim::Quarantine(const RowRanges& rows, QuarantineCause cause, std::string_view reason) {
+  const std::lock_guard lock(*mutex_);
+  ledger_->Quarantine(record_, rows, cause, reason);
+}
+
+void FileClaim::Suspect(const RowRanges& rows, std::string_view reason) {
+  const std::lock_guard lock(*mutex_);
+  ledger_->Suspect(record_, rows, reason);
+}
+
+void FileClaim::OnArrival() {
+  const std::lock_guard lock(*mutex_);
+  ledger_->OnArrival(record_->id_.table);
+}
+
+RowRanges FileClaim::Quarantined() const {
+  const std::lock_guard lock(*mutex_);
+  return record_->quarantined_;
+}
+
+RowRanges FileClaim::Dropped() const {
+  const std::lock_guard lock(*mutex_);
+  return record_->dropped_;
+}
+
 void FileClaim::End(Delivery::Outcome outcome, int row_group, int64_t first_row, int64_t num_rows) {
   const std::lock_guard lock(*mutex_);
   switch (outcome) {
     case Delivery::Outcome::kAcked:
+      ledger_->OnArrival(record_->id_.table);
       if (!record_->is_whole_) {
         record_->acked_.Add(row_group, first_row, num_rows);
         if (record_->acked_.num_rows() >= record_->num_rows_) {
@@ -162,7 +216,8 @@ FileRecordPtr FileLedger::Recognise(const FileId& id, int64_t num_rows, const Li
   std::optional<std::string> content = id.content.has_value() ? id.content : record->id_.content;
   record->id_ = id;
   record->id_.content = content;
-  if (has_moved && (record->is_whole_ || !record->acked_.empty())) {
+  if (has_moved && (record->is_whole_ || !record->acked_.empty() || !record->quarantined_.empty() ||
+                    !record->dropped_.empty())) {
     OnChange(record);
   }
   if (record->is_gone_) {
@@ -235,7 +290,9 @@ bool FileLedger::HasDeliveredUnder(const std::string& path, const FileRecordPtr&
 
 /// Something was delivered, or has another name. Needs the lock.
 void FileLedger::OnChange(const FileRecordPtr& record) {
-  CountPath(record.get());
+  if (record->is_whole_ || !record->acked_.empty()) {
+    CountPath(record.get());
+  }
   if (keeps_changes_ && !std::exchange(record->is_changed_, true)) {
     changed_.push_back(record);
   }
@@ -248,12 +305,147 @@ void FileLedger::KeepChanges() {
 
 FileLedger::Changes FileLedger::TakeChanges() {
   const std::lock_guard lock(mutex_);
-  Changes changes{.delivered = {}, .forgotten = std::exchange(forgotten_, {})};
+  Changes changes{.delivered = {},
+                  .forgotten = std::exchange(forgotten_, {}),
+                  .quarantined = {},
+                  .released = std::exchange(released_, {})};
+  for (const int64_t number : std::exchange(changed_entries_, {})) {
+    changes.quarantined.push_back(quarantine_.at(number));
+  }
   for (const FileRecordPtr& record : std::exchange(changed_, {})) {
     record->is_changed_ = false;
     changes.delivered.push_back(Describe(*record));
   }
   return changes;
+}
+
+void FileLedger::KeepQuarantine(std::vector<QuarantineEntry> restored) {
+  const std::lock_guard lock(mutex_);
+  keeps_quarantine_ = true;
+  std::unordered_map<int64_t, FileRecord*> by_number;
+  for (const auto& [key, records] : records_) {
+    for (const FileRecordPtr& record : records) {
+      by_number[record->number_] = record.get();
+    }
+  }
+  for (QuarantineEntry& entry : restored) {
+    if (const auto record = by_number.find(entry.file); record != by_number.end()) {
+      (entry.is_dropped ? record->second->dropped_ : record->second->quarantined_).Add(entry.rows);
+    } else if (entry.file == 0) {
+      set_aside_[entry.path] = entry.number;
+    }
+    last_restored_ = std::max(last_restored_, entry.number);
+    last_entry_ = last_restored_;
+    quarantine_[entry.number] = std::move(entry);
+  }
+}
+
+std::vector<QuarantineEntry> FileLedger::QuarantinedBefore() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<QuarantineEntry> before;
+  for (const auto& [number, entry] : quarantine_) {
+    if (number <= last_restored_) {
+      before.push_back(entry);
+    }
+  }
+  return before;
+}
+
+std::optional<QuarantineEntry> FileLedger::FindSetAside(const FileEntry& entry) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = set_aside_.find(entry.path);
+  if (found == set_aside_.end()) {
+    return std::nullopt;
+  }
+  const QuarantineEntry& known = quarantine_.at(found->second);
+  return known.size_bytes == entry.size_bytes && known.modified_nanos == entry.modified_nanos
+             ? std::optional(known)
+             : std::nullopt;
+}
+
+void FileLedger::ReleaseSetAside(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = set_aside_.find(path); found != set_aside_.end()) {
+    released_.push_back(found->second);
+    quarantine_.erase(found->second);
+    set_aside_.erase(found);
+  }
+}
+
+void FileLedger::SetAside(otap::TableKind table, const FileEntry& entry, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  if (keeps_quarantine_) {
+    EntryOf({.cause = QuarantineCause::kUnreadable,
+             .table = table,
+             .path = entry.path,
+             .size_bytes = entry.size_bytes,
+             .modified_nanos = entry.modified_nanos,
+             .rows = {},
+             .reason = std::string(reason)});
+  }
+}
+
+/// Needs the lock.
+void FileLedger::Quarantine(const FileRecordPtr& record, const RowRanges& rows,
+                            QuarantineCause cause, std::string_view reason) {
+  if (!keeps_quarantine_ || rows.empty()) {
+    return;
+  }
+  record->quarantined_.Add(rows);
+  EntryOf({.cause = cause,
+           .table = record->id_.table,
+           .path = record->id_.path,
+           .size_bytes = record->id_.size_bytes,
+           .modified_nanos = record->id_.modified_nanos,
+           .file = record->number_,
+           .rows = {},
+           .reason = std::string(reason)})
+      ->rows.Add(rows);
+  OnChange(record);
+}
+
+/// Needs the lock.
+void FileLedger::Suspect(const FileRecordPtr& record, const RowRanges& rows,
+                         std::string_view reason) {
+  if (!keeps_quarantine_) {
+    return;
+  }
+  std::vector<Suspected>& suspected = suspected_[record->id_.table];
+  reason = suspected.size() < kMostReasons ? reason.substr(0, kLongestReason) : kTooManyReasons;
+  if (suspected.empty() || suspected.back().record != record || suspected.back().reason != reason) {
+    suspected.push_back({.record = record, .rows = {}, .reason = std::string(reason)});
+  }
+  suspected.back().rows.Add(rows);
+}
+
+/// Rows of a table have arrived: its destination takes what is right. Needs the lock.
+void FileLedger::OnArrival(otap::TableKind table) {
+  const auto found = suspected_.find(table);
+  if (found == suspected_.end()) {
+    return;
+  }
+  for (const Suspected& suspected : found->second) {
+    Quarantine(suspected.record, suspected.rows, QuarantineCause::kRefused, suspected.reason);
+  }
+  suspected_.erase(found);
+}
+
+/// Returns the entry of this process that is like `entry`, a new one where there is none, to be
+/// saved. Needs the lock.
+QuarantineEntry* FileLedger::EntryOf(QuarantineEntry entry) {
+  entry.reason.resize(std::min(entry.reason.size(), kLongestReason));
+  if (quarantine_.size() >= kMostReasons) {
+    entry.reason = kTooManyReasons;
+  }
+  const auto [known, is_new] =
+      entry_numbers_.try_emplace({entry.path, entry.file, entry.cause, entry.reason}, 0);
+  if (is_new) {
+    known->second = ++last_entry_;
+    entry.number = known->second;
+    quarantine_[entry.number] = std::move(entry);
+  }
+  changed_entries_.insert(known->second);
+  return &quarantine_.at(known->second);
 }
 
 void FileLedger::OnListed(const ListedFiles& listed) {
@@ -354,7 +546,9 @@ void FileLedger::Restore(std::vector<DeliveredFile> files) {
     // Another process, or a copy of the tree: numbers of files mean nothing here.
     record->id_.number = {};
     record->id_.content = std::nullopt;
-    CountPath(record.get());
+    if (record->is_whole_ || !record->acked_.empty()) {
+      CountPath(record.get());
+    }
     if (file.number == 0) {
       OnChange(record);
     }

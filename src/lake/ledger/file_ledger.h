@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lake/catalog/file_summary.h"
+#include "lake/ledger/quarantine.h"
 #include "lake/ledger/row_ranges.h"
 
 namespace df::lake {
@@ -68,6 +69,12 @@ class Delivery {
   void Ack() { End(Outcome::kAcked); }
   /// They were refused: not delivered, and not to be sent again by the one who claims the file.
   void Refuse() { End(Outcome::kRefused); }
+  /// They were refused, and would be again. Where the ledger keeps a quarantine nobody sends them
+  /// any more as soon as other rows of their table have arrived: until then it may be the sender
+  /// who is refused, not these rows.
+  void RefuseForGood(std::string_view reason);
+  /// Some of them were refused for good and others arrived, so it was for what they are.
+  void RefuseInPart(std::string_view reason);
 
  private:
   friend class FileClaim;
@@ -99,6 +106,11 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
   Delivery Send(int row_group, int64_t first_row, int64_t num_rows);
   /// Says that rows will not be sent.
   void GiveUp(const RowRanges& rows);
+  /// Says that nobody should send rows any more, where the ledger keeps a quarantine.
+  void Quarantine(const RowRanges& rows, QuarantineCause cause, std::string_view reason);
+  /// Of Taken: rows in quarantine, and those that an operator has dropped from it.
+  RowRanges Quarantined() const;
+  RowRanges Dropped() const;
 
   const void* owner() const { return owner_; }
   const std::shared_ptr<FileRecord>& record() const { return record_; }
@@ -106,6 +118,8 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
  private:
   friend class Delivery;
   void End(Delivery::Outcome outcome, int row_group, int64_t first_row, int64_t num_rows);
+  void Suspect(const RowRanges& rows, std::string_view reason);
+  void OnArrival();
 
   std::shared_ptr<FileRecord> record_;
   const void* owner_;
@@ -124,6 +138,8 @@ class FileRecord {
   int64_t num_rows_ = 0;
   bool is_whole_ = false;  ///< all rows are delivered; `acked_` is empty then
   RowRanges acked_;
+  RowRanges quarantined_;
+  RowRanges dropped_;  ///< by an operator, from the quarantine
   std::weak_ptr<FileClaim> claim_;
   std::list<std::shared_ptr<FileRecord>>::iterator gone_;  ///< place among those gone
   bool is_gone_ = false;
@@ -190,10 +206,34 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// times and footers. What is known of a file already stays. Numbers stay, where there are some.
   void Restore(std::vector<DeliveredFile> files);
 
+  /// Keeps a quarantine from now on, which begins with what an earlier process has put there. After
+  /// Restore, before anything is sent.
+  void KeepQuarantine(std::vector<QuarantineEntry> restored);
+  /// What an earlier process has put there.
+  std::vector<QuarantineEntry> QuarantinedBefore() const;
+  /// Says that a file cannot be opened: it is damaged. Where the ledger keeps a quarantine.
+  void SetAside(otap::TableKind table, const FileEntry& entry, std::string_view reason);
+  /// Returns what an earlier process has put there of a file that it could not open, as long as
+  /// the file is what it was; nothing where there is none.
+  std::optional<QuarantineEntry> FindSetAside(const FileEntry& entry) const;
+
+  /// Says that a file could be opened that an earlier process could not open, since it is another
+  /// one by now: nothing of it is in quarantine any more.
+  void ReleaseSetAside(const std::string& path);
+
+  /// Beyond so many entries reasons are not told apart, so that there is one a file.
+  static constexpr size_t kMostReasons = 100'000;
+  static constexpr size_t kLongestReason = 1000;  ///< in bytes
+
   /// What has come and gone since the call before.
   struct Changes {
     std::vector<DeliveredFile> delivered;  ///< files of which more was delivered, or that moved
     std::vector<int64_t> forgotten;        ///< numbers of files that are not remembered any more
+    std::vector<QuarantineEntry> quarantined;  ///< entries that are new, or have more rows
+    std::vector<int64_t> released;             ///< numbers of entries that do not hold any more
+    bool empty() const {
+      return delivered.empty() && forgotten.empty() && quarantined.empty() && released.empty();
+    }
   };
   /// Has TakeChanges return something. Before anything is delivered.
   void KeepChanges();
@@ -205,6 +245,11 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
  private:
   friend class FileClaim;
   void OnChange(const FileRecordPtr& record);
+  void Quarantine(const FileRecordPtr& record, const RowRanges& rows, QuarantineCause cause,
+                  std::string_view reason);
+  void Suspect(const FileRecordPtr& record, const RowRanges& rows, std::string_view reason);
+  void OnArrival(otap::TableKind table);
+  QuarantineEntry* EntryOf(QuarantineEntry entry);
   void CountPath(FileRecord* record);
   void UncountPath(FileRecord* record);
   static DeliveredFile Describe(const FileRecord& record);
@@ -223,6 +268,22 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   bool keeps_changes_ = false;
   std::vector<FileRecordPtr> changed_;
   std::vector<int64_t> forgotten_;
+  bool keeps_quarantine_ = false;
+  std::map<int64_t, QuarantineEntry> quarantine_;  ///< by number
+  int64_t last_entry_ = 0;
+  int64_t last_restored_ = 0;                 ///< number of the last entry of earlier processes
+  std::map<std::string, int64_t> set_aside_;  ///< entries of earlier processes, by path
+  /// Entries of this process, by path, number of the file, cause and reason.
+  std::map<std::tuple<std::string, int64_t, QuarantineCause, std::string>, int64_t> entry_numbers_;
+  std::set<int64_t> changed_entries_;
+  /// Rows that were refused for good since other rows of their table have arrived.
+  struct Suspected {
+    FileRecordPtr record;
+    RowRanges rows;
+    std::string reason;
+  };
+  std::map<otap::TableKind, std::vector<Suspected>> suspected_;
+  std::vector<int64_t> released_;
 };
 
 }  // namespace df::lake

@@ -251,6 +251,8 @@ class WorkList {
                                           uint64_t scan) const;
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
   void LoadSummaries(Preparation* preparation);
+  void SetAside(otap::TableKind kind, const FileEntry& entry, const Status& problem);
+  bool IsDropped(const FileEntry& entry);
   void CountForSeals(const Preparation& preparation);
   void CompareWithSeals();
   std::optional<PartitionTask> PrepareSignal(otap::Signal signal,

@@ -17,6 +17,13 @@ std::chrono::milliseconds ShortBackoff(int attempts) {
   return std::chrono::milliseconds(100) * (1 << std::clamp(attempts, 0, 4));
 }
 
+/// Whether an error says that bytes are wrong, which they are the next time, too.
+bool IsDamage(const Status& status) {
+  return IsPermanent(status) &&
+         (KindOf(status) == ErrorKind::kParquet || KindOf(status) == ErrorKind::kArrow ||
+          KindOf(status) == ErrorKind::kSchemaReconstruction);
+}
+
 /// A list that finds a file claimed by another list asks again after this time.
 constexpr std::chrono::milliseconds kBusyDelay(500);
 
@@ -202,7 +209,7 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   }
   ++content.num_sent;
   if (claim == nullptr) {
-    ++num_delivered_before_;
+    num_delivered_before_ += ledger_->IsDelivered(record) ? 1 : 0;  // else it is in quarantine
   } else {
     sent_[partition].push_back({.root = root, .at = clock_(), .scan = scan_number_});
     RecallOrphans(*root, partition);
@@ -245,6 +252,10 @@ ReadReport WorkList::Done(const std::vector<RootOutcome>& outcomes, ReadReport r
   const std::lock_guard lock(mutex_);
   for (const RootOutcome& outcome : outcomes) {
     if (outcome.claim != nullptr) {
+      if (IsDamage(outcome.status)) {
+        outcome.claim->Quarantine(outcome.dropped, QuarantineCause::kUnreadable,
+                                  outcome.status.message());
+      }
       outcome.claim->GiveUp(outcome.dropped);
       outcome.claim->GiveUp(outcome.selected_out);
     }

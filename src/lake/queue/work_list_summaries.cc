@@ -35,15 +35,20 @@ bool WorkList::IsSummaryKnown(const FileEntry& entry) {
 /// Returns what is known of a file, by its footer where nothing is.
 Result<FileSummaryPtr> WorkList::FindOutAbout(const FileEntry& entry, otap::TableKind kind,
                                               const std::string& partition, FileSummaryPtr cached) {
+  const Location location{.partition = partition,
+                          .table = std::string(otap::GetTable(kind).directory),
+                          .file = entry.path};
+  if (const auto aside = ledger_->FindSetAside(entry); aside.has_value()) {
+    return MakeError(ErrorKind::kParquet,
+                     fmt::format("in quarantine, not tried again: {}", aside->reason), location);
+  }
   const bool is_read = cached == nullptr;
   if (is_read) {
     const bool asks_schemas = cache_ != nullptr || unknown_schemas_ != UnknownSchemas::kAccept;
     ARROW_ASSIGN_OR_RAISE(cached, Summarise(*store_, base_, entry, kind, partition,
                                             asks_schemas ? &schemas_ : nullptr));
   }
-  const Location location{.partition = partition,
-                          .table = std::string(otap::GetTable(kind).directory),
-                          .file = entry.path};
+  ledger_->ReleaseSetAside(entry.path);
   ARROW_RETURN_NOT_OK(CheckNumRows(*cached, entry, location));
   if (cached->schema == nullptr) {  // nobody asks, or there are too many to know them all
     return unknown_schemas_ == UnknownSchemas::kRefuse
@@ -124,6 +129,27 @@ std::map<std::string_view, FileSummaryPtr> WorkList::TakeFromCache(
   return cached;
 }
 
+/// Has later processes leave a damaged file alone. One that is written to the end later is another
+/// by its size and time. Needs the lock.
+void WorkList::SetAside(otap::TableKind kind, const FileEntry& entry, const Status& problem) {
+  if (KindOf(problem) == ErrorKind::kParquet && !ledger_->FindSetAside(entry).has_value()) {
+    ledger_->SetAside(kind, entry, problem.message());
+  }
+}
+
+/// Whether an operator has given up a file that could not be opened.
+bool WorkList::IsDropped(const FileEntry& entry) {
+  const auto aside = ledger_->FindSetAside(entry);
+  if (!aside.has_value() || !aside->is_dropped) {
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(entry.path); known != known_.end()) {
+    known->second.is_settled = true;
+  }
+  return true;
+}
+
 void WorkList::LoadSummaries(Preparation* preparation) {
   preparation->files.has_unreadable = preparation->listing.is_incomplete;
   auto cached = TakeFromCache(preparation->listing);
@@ -138,6 +164,10 @@ void WorkList::LoadSummaries(Preparation* preparation) {
         continue;
       }
       announcer.Next(entry);
+      if (IsDropped(entry)) {
+        preparation->files.has_unreadable[otap::TableIndex(table.kind)] = true;
+        continue;
+      }
       Status problem;
       const auto found = cached.find(entry.path);
       FileSummaryPtr summary =
@@ -156,6 +186,7 @@ void WorkList::LoadSummaries(Preparation* preparation) {
         }
         if (reported_.insert(problem.message()).second) {
           report_.AddUnlisted(problem);
+          SetAside(table.kind, entry, problem);
         }
       } else if (IsRetryable(problem) &&
                  clock_() - known->second.arrived < follow_.completeness_grace) {
@@ -163,6 +194,9 @@ void WorkList::LoadSummaries(Preparation* preparation) {
       } else {
         open_problems_.insert_or_assign(entry.path, problem);
         known->second.is_settled = !IsRetryable(problem);
+        if (known->second.is_settled) {
+          SetAside(table.kind, entry, problem);
+        }
       }
     }
   }

@@ -23,17 +23,22 @@ Keepers& KeepersOfProcess() {
   return keepers;
 }
 
-/// Puts newer changes behind older ones. Of a file that is in both the newer says all.
-void Append(lake::FileLedger::Changes newer, lake::FileLedger::Changes* changes) {
-  changes->delivered.insert(changes->delivered.end(),
-                            std::make_move_iterator(newer.delivered.begin()),
-                            std::make_move_iterator(newer.delivered.end()));
-  std::stable_sort(changes->delivered.begin(), changes->delivered.end(),
+/// Puts newer entries behind older ones. The last of those with one number stays: it says all.
+template <typename Entry>
+void Append(std::vector<Entry> newer, std::vector<Entry>* entries) {
+  entries->insert(entries->end(), std::make_move_iterator(newer.begin()),
+                  std::make_move_iterator(newer.end()));
+  std::stable_sort(entries->begin(), entries->end(),
                    [](const auto& a, const auto& b) { return a.number < b.number; });
-  // The last of those with one number stays.
-  const auto end = std::unique(changes->delivered.rbegin(), changes->delivered.rend(),
+  const auto end = std::unique(entries->rbegin(), entries->rend(),
                                [](const auto& a, const auto& b) { return a.number == b.number; });
-  changes->delivered.erase(changes->delivered.begin(), end.base());
+  entries->erase(entries->begin(), end.base());
+}
+
+void Append(lake::FileLedger::Changes newer, lake::FileLedger::Changes* changes) {
+  Append(std::move(newer.delivered), &changes->delivered);
+  Append(std::move(newer.quarantined), &changes->quarantined);
+  changes->released.insert(changes->released.end(), newer.released.begin(), newer.released.end());
   changes->forgotten.insert(changes->forgotten.end(), newer.forgotten.begin(),
                             newer.forgotten.end());
 }
@@ -78,7 +83,10 @@ Status CheckpointKeeper::Start(const CheckpointOptions& options) {
   for (const lake::DeliveredFile& file : files) {
     num_loaded_ += file.is_whole ? file.num_rows : file.rows.num_rows();
   }
+  ARROW_ASSIGN_OR_RAISE(std::vector<lake::QuarantineEntry> quarantine,
+                        checkpoint_->LoadQuarantine());
   ledger_->Restore(std::move(files));
+  ledger_->KeepQuarantine(std::move(quarantine));
   ledger_->KeepChanges();
   thread_ = std::thread([this, interval = options.save_interval] { SaveFromTimeToTime(interval); });
   return Status::OK();
@@ -129,12 +137,12 @@ Status CheckpointKeeper::Save() {
 
 Status CheckpointKeeper::SaveLocked() {
   lake::FileLedger::Changes changes = ledger_->TakeChanges();
-  if (unsaved_.delivered.empty() && unsaved_.forgotten.empty()) {
+  if (unsaved_.empty()) {
     unsaved_ = std::move(changes);
   } else {
     Append(std::move(changes), &unsaved_);
   }
-  if (unsaved_.delivered.empty() && unsaved_.forgotten.empty()) {
+  if (unsaved_.empty()) {
     return Status::OK();
   }
   ARROW_RETURN_NOT_OK(checkpoint_->Save(unsaved_));

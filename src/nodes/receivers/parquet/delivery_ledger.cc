@@ -38,7 +38,8 @@ struct DeliveryLedger::File {
     return group_first_row[static_cast<size_t>(origin.row_group)] + origin.first_row;
   }
   bool is_delivered() const {
-    return states.Count(RowState::kDelivered) + states.Count(RowState::kSelectedOut) ==
+    return states.Count(RowState::kDelivered) + states.Count(RowState::kSelectedOut) +
+               states.Count(RowState::kDropped) ==
            states.num_rows();
   }
 
@@ -84,6 +85,9 @@ struct DeliveryLedger::File {
         return "in_flight";
       case RowState::kRefused:
         return "refused";
+      case RowState::kQuarantined:
+        return "quarantined";
+      case RowState::kDropped:
       case RowState::kDelivered:
       case RowState::kSelectedOut:
         break;
@@ -127,6 +131,17 @@ void DeliveryLedger::OnDeliveredBefore(File* file, const lake::RowRanges& rows) 
     file->states.Set(file->group_first_row[static_cast<size_t>(row_group)] + first, count,
                      RowState::kDelivered);
   });
+}
+
+void DeliveryLedger::OnQuarantinedBefore(File* file, const lake::RowRanges& quarantined,
+                                         const lake::RowRanges& dropped) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [rows, state] :
+       {std::pair(&quarantined, RowState::kQuarantined), std::pair(&dropped, RowState::kDropped)}) {
+    rows->VisitRuns([&, into = state](int row_group, int64_t first, int64_t count) {
+      file->states.Set(file->group_first_row[static_cast<size_t>(row_group)] + first, count, into);
+    });
+  }
 }
 
 void DeliveryLedger::OnRead(File* file, const lake::Origin& origin) {
@@ -225,7 +240,8 @@ void DeliveryLedger::AddTo(const File& file, Totals* totals) {
 void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account) {
   std::string_view first_reason;
   file.states.VisitRuns([&](int64_t first, int64_t count, RowState state) {
-    if (state == RowState::kDelivered || state == RowState::kSelectedOut) {
+    if (state == RowState::kDelivered || state == RowState::kSelectedOut ||
+        state == RowState::kDropped) {
       return;
     }
     first_reason = first_reason.empty() ? file.ReasonOf(state) : first_reason;
@@ -278,11 +294,14 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     told.sent = told.delivered + told.refused + told.in_flight;
     told.read = told.sent + rows(RowState::kRead);
     told.selected_out = rows(RowState::kSelectedOut);
-    told.listed = told.read + rows(RowState::kUnread) + told.selected_out + sum.unanswered;
+    told.listed = told.read + rows(RowState::kUnread) + told.selected_out + sum.unanswered +
+                  rows(RowState::kQuarantined) + rows(RowState::kDropped);
     for (const auto& [reason, count] :
          {std::pair("read_not_sent", rows(RowState::kRead)),
           std::pair("unreadable", sum.unreadable), std::pair("selected_out", told.selected_out),
           std::pair("unanswered", sum.unanswered),
+          std::pair("quarantined", rows(RowState::kQuarantined)),
+          std::pair("dropped", rows(RowState::kDropped)),
           std::pair("not_read", rows(RowState::kUnread) - sum.unreadable)}) {
       if (count > 0) {
         told.left_out[reason] = count;

@@ -31,6 +31,9 @@ class DeliveryLedger {
 
   /// Rows of a new file that an earlier pipeline of this name had delivered.
   void OnDeliveredBefore(File* file, const lake::RowRanges& rows);
+  /// Rows of a new file that are in quarantine since before, or were dropped from it.
+  void OnQuarantinedBefore(File* file, const lake::RowRanges& quarantined,
+                           const lake::RowRanges& dropped);
   void OnRead(File* file, const lake::Origin& origin);
   void OnSent(File* file, const lake::Origin& origin, int64_t num_items);
   /// The sending of a batch has ended, with so many items delivered and refused. Which rows were

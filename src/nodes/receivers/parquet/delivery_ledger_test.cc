@@ -99,6 +99,37 @@ TEST_F(DeliveryLedgerTest, RowsThatNobodyWantsAreLeftOut) {
   EXPECT_EQ(Spans(Describe()).delivered, 55);
 }
 
+/// Neither is delivered, and what was dropped by hand need not be sent again.
+TEST_F(DeliveryLedgerTest, RowsInQuarantineAreMissedAndThoseDroppedFromItAreDoneWith) {
+  const auto file = Open(FileOf("a", {100, 50}));
+  lake::RowRanges delivered;
+  delivered.Add(0, 0, 70);
+  lake::RowRanges quarantined;
+  quarantined.Add(0, 70, 20);
+  lake::RowRanges dropped;
+  dropped.Add(0, 90, 10);
+  dropped.Add(1, 0, 5);
+  ledger_.OnDeliveredBefore(file.get(), delivered);
+  ledger_.OnQuarantinedBefore(file.get(), quarantined, dropped);
+  Send(file, Rows(1, 5, 45), Fate::kDelivered);
+  ledger_.OnEnd(file.get());
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).listed, 150);
+  EXPECT_EQ(Spans(account).delivered, 115);
+  EXPECT_THAT(Spans(account).left_out, ElementsAre(Pair("dropped", 15), Pair("quarantined", 20)));
+  EXPECT_EQ(account.num_files_delivered, 0);
+  ASSERT_EQ(account.send_again.size(), 1u);
+  EXPECT_EQ(account.send_again[0].reason, "quarantined");
+  EXPECT_EQ(account.send_again[0].first_row, 70);
+  EXPECT_EQ(account.send_again[0].num_rows, 20);
+
+  const auto other = Open(FileOf("b", {10}));
+  lake::RowRanges all;
+  all.Add(0, 0, 10);
+  ledger_.OnQuarantinedBefore(other.get(), {}, all);
+  EXPECT_EQ(Describe().num_files_delivered, 1);
+}
+
 /// Rows for which the condition has no answer are missed, unlike those that nobody wants.
 TEST_F(DeliveryLedgerTest, RowsWithoutAnAnswerHaveAReasonOfTheirOwn) {
   const auto file = Open(FileOf("a", {100}));

@@ -192,15 +192,21 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   if (outcome.is_ack) {
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
     // A batch that was refused in part is not retried (OTLP, partial success), and has not arrived
-    // whole: as one that was refused whole, the next generation of the node or a later run sends it
-    // again. Which part it was is not known.
+    // whole. Which part it was is not known. As one that was refused whole for good, it goes into
+    // the quarantine of the checkpoint; without one, the next generation of the node or a later run
+    // sends it again.
     if (num_refused > 0) {
-      found->second.delivery.Refuse();
+      found->second.delivery.RefuseInPart(fmt::format("{} of {} items refused: {}", num_refused,
+                                                      num_items, outcome.partial->refusal));
     } else {
       found->second.delivery.Ack();
     }
   } else if (!IsLoss(outcome.cause)) {
-    found->second.delivery.Refuse();
+    if (outcome.is_permanent) {
+      found->second.delivery.RefuseForGood(outcome.reason);
+    } else {
+      found->second.delivery.Refuse();
+    }
     num_refused = num_items;
   }
   if (!outcome.is_ack && IsLoss(outcome.cause)) {
@@ -305,7 +311,16 @@ std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::Partition
       passage->files[root.entry.path] = file;
       if (is_new) {
         num_new_rows += root.num_rows();
-        replay_->ledger().OnDeliveredBefore(file.get(), task.taken[i]);
+        const lake::RowRanges quarantined = task.claims[i]->Quarantined();
+        const lake::RowRanges dropped = task.claims[i]->Dropped();
+        lake::RowRanges delivered = task.taken[i];
+        for (const lake::RowRanges* rows : {&quarantined, &dropped}) {
+          rows->VisitRuns([&delivered](int row_group, int64_t first, int64_t count) {
+            delivered.Remove(row_group, first, count);
+          });
+        }
+        replay_->ledger().OnDeliveredBefore(file.get(), delivered);
+        replay_->ledger().OnQuarantinedBefore(file.get(), quarantined, dropped);
       }
     }
   }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/account.h"
 #include "lake/catalog/base_folder.h"
+#include "nodes/receivers/parquet/quarantine_report.h"
 #include "nodes/receivers/parquet/receipt_progress.h"
 #include "nodes/receivers/parquet/replay_ledgers.h"
 #include "nodes/receivers/parquet/wrong_folder.h"
@@ -125,6 +126,11 @@ Status Replay::AttachLedger(const engine::InstanceInfo& info) {
 
 Status Replay::SaveCheckpoint() const {
   return checkpoint_ == nullptr ? Status::OK() : checkpoint_->Save();
+}
+
+std::vector<lake::QuarantineEntry> Replay::QuarantinedBefore() const {
+  return checkpoint_ == nullptr ? std::vector<lake::QuarantineEntry>()
+                                : checkpoint_->ledger()->QuarantinedBefore();
 }
 
 Status Replay::ReadProgress() {
@@ -330,6 +336,7 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
   for (engine::NamedCount& latest : Named(report.latest)) {
     account->problems.push_back(std::move(latest));
   }
+  AddQuarantined(replay.QuarantinedBefore(), account.get());
   account->notices = NoticesOf(replay, report);
   replay.pacing().AddTo(account.get());
   account->progress = replay.DescribeProgress();
@@ -368,8 +375,11 @@ void DescribeDelivery(const engine::SourceAccount& account, engine::NodeReport* 
         continue;
       }
       add(count, reason);
-      // What cannot be read is counted as such already, and refusals by their batches.
-      report->num_problems += reason == "unreadable" ? 0 : count;
+      // What cannot be read is counted as such already, refusals by their batches, and what is in
+      // quarantine by its entries; what was dropped from it nobody misses.
+      const bool is_counted =
+          reason == "unreadable" || reason == "quarantined" || reason == "dropped";
+      report->num_problems += is_counted ? 0 : count;
     }
     report->num_problems += signal.in_flight;
     if (!text.empty()) {
@@ -539,6 +549,7 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
                                              : ", as the same node"));
   }
   lines.num_problems += replay.pacing().num_kept();
+  DescribeQuarantine(replay.config(), replay.QuarantinedBefore(), &lines);
   DescribeCheckpoint(replay, &lines);
   DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);

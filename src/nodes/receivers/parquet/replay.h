@@ -46,6 +46,9 @@ class Replay final : public engine::NodeShared {
   /// Null without one.
   CheckpointKeeper* checkpoint() const { return checkpoint_.get(); }
 
+  /// What an earlier process has put into the quarantine of the checkpoint, where there is one.
+  std::vector<lake::QuarantineEntry> QuarantinedBefore() const;
+
   /// An instance begins or ceases to read. When the last one ceases, waits for the store end, so
   /// that no drain takes as long as they do.
   void Begin();

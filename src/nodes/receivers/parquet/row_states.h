@@ -15,8 +15,10 @@ enum class RowState : uint8_t {
   kRefused,      ///< sent, and refused
   kDelivered,    ///< sent, and acknowledged
   kSelectedOut,  ///< left out by the selection
+  kQuarantined,  ///< failed for good in an earlier process, and not tried again
+  kDropped,      ///< given up by an operator, who has dropped them from the quarantine
 };
-inline constexpr size_t kNumRowStates = 6;
+inline constexpr size_t kNumRowStates = 8;
 
 /// Cost: memory and time by the number of runs. Not safe for several threads.
 class RowStates {

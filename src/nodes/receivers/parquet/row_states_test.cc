@@ -17,8 +17,8 @@ class PlainStates {
     for (int64_t row = first; row < first + count; ++row) {
       RowState& now = rows_[static_cast<size_t>(row)];
       const bool was_sent = now == RowState::kInFlight || now == RowState::kRefused;
-      const bool is_of_reader =
-          state == RowState::kUnread || state == RowState::kRead || state == RowState::kSelectedOut;
+      const bool is_of_reader = state != RowState::kInFlight && state != RowState::kRefused &&
+                                state != RowState::kDelivered;
       if (now != RowState::kDelivered && !(was_sent && is_of_reader)) {
         now = state;
       }
