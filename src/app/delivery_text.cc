@@ -50,6 +50,10 @@ std::string SourceText(const std::string& command, const engine::SourceAccount& 
   std::string text = "delivered " + ItemsOf(source, &engine::SignalAccount::items_delivered);
   text +=
       fmt::format("; {} refused", ShowCount(SumOf(source, &engine::SignalAccount::items_refused)));
+  if (const int64_t letters = SumOf(source, &engine::SignalAccount::items_dead_letters);
+      letters > 0) {
+    text += fmt::format(" ({} of them among the dead letters)", ShowCount(letters));
+  }
   if (const int64_t in_flight = SumOf(source, &engine::SignalAccount::items_in_flight);
       in_flight > 0) {
     text += fmt::format(", {} without an outcome", ShowCount(in_flight));

@@ -39,6 +39,7 @@ Json ToJson(const engine::SignalAccount& signal) {
             {"sent", signal.sent},
             {"delivered", signal.delivered},
             {"refused", signal.refused},
+            {"dead_letters", signal.dead_letters},
             {"in_flight", signal.in_flight},
             {"left_out", ToJson(signal.left_out)},
             {"missing", signal.listed - signal.selected_out - signal.delivered}}},
@@ -46,6 +47,7 @@ Json ToJson(const engine::SignalAccount& signal) {
            {{"sent", signal.items_sent},
             {"delivered", signal.items_delivered},
             {"refused", signal.items_refused},
+            {"dead_letters", signal.items_dead_letters},
             {"in_flight", signal.items_in_flight}}},
           {"digest", nullptr}};
 }

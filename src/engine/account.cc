@@ -42,6 +42,13 @@ std::vector<std::string> BrokenSums(const SourceAccount& account) {
           signal.delivered + signal.refused + signal.in_flight);
     check(name, "items sent = delivered + refused + in flight", signal.items_sent,
           signal.items_delivered + signal.items_refused + signal.items_in_flight);
+    if (signal.dead_letters > signal.refused || signal.items_dead_letters > signal.items_refused) {
+      broken.push_back(fmt::format(
+          "the sums of {} do not hold: found {} records and {} items among the dead letters, "
+          "expected no more than the {} and {} that were refused",
+          name, signal.dead_letters, signal.items_dead_letters, signal.refused,
+          signal.items_refused));
+    }
     if (signal.sent > signal.read || signal.read > signal.listed) {
       broken.push_back(fmt::format(
           "the sums of {} do not hold: found {} listed, {} read, {} sent, expected no rise", name,

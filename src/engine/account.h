@@ -21,6 +21,7 @@ using Reasons = std::map<std::string, int64_t>;
 /// One signal of a source. Two laws hold at every exit:
 ///   listed = sent + the sum of left_out
 ///   sent = delivered + refused + in_flight, of records and of items.
+/// Dead letters are a part of the refused.
 /// Units: records are log records, spans and metrics, each counted once however often it was sent;
 /// items are log records, spans and data points, counted at each delivery, as a destination does.
 struct SignalAccount {
@@ -30,12 +31,14 @@ struct SignalAccount {
   int64_t sent = 0;
   int64_t delivered = 0;  ///< acknowledged
   int64_t refused = 0;
+  int64_t dead_letters = 0;  ///< of the refused: their batches are durable among the dead letters
   int64_t in_flight = 0;     ///< sent, and without an outcome: they may have arrived
   int64_t selected_out = 0;  ///< of those left out: not of the selection, so nobody misses them
   Reasons left_out;
   int64_t items_sent = 0;
   int64_t items_delivered = 0;
   int64_t items_refused = 0;
+  int64_t items_dead_letters = 0;  ///< of the refused
   int64_t items_in_flight = 0;
 };
 
@@ -74,7 +77,7 @@ struct UnfinishedFile {
   int64_t size_bytes = 0;
   std::optional<int64_t> num_records;  ///< nothing: it was not opened
   int64_t num_delivered = 0;
-  std::string reason;  ///< the first that holds of: waiting, and those of RecordRange
+  std::string reason;  ///< the first that holds of: waiting, those of RecordRange, dead_letter
 };
 
 /// Something named once, and how often it was met.

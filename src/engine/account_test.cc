@@ -42,6 +42,10 @@ TEST(BrokenSums, EachLawIsChecked) {
                                     "100")));
   EXPECT_THAT(broken([](SourceAccount* account) { --account->signals[0].delivered; }),
               ElementsAre(HasSubstr("sent = delivered + refused + in flight: found 85 and 84")));
+  EXPECT_THAT(broken([](SourceAccount* account) {
+                account->signals[0].dead_letters = account->signals[0].refused + 1;
+              }),
+              ElementsAre(HasSubstr("among the dead letters, expected no more than")));
   EXPECT_THAT(broken([](SourceAccount* account) { ++account->signals[0].items_refused; }),
               ElementsAre(HasSubstr("items sent = delivered + refused + in flight")));
   EXPECT_THAT(broken([](SourceAccount* account) { account->signals[0].read = 84; }),

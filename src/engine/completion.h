@@ -37,6 +37,9 @@ struct PartialDelivery {
   int64_t num_delivered = 0;  ///< items: log records, spans, data points
   int64_t num_refused = 0;    ///< items that were refused for good
   std::string refusal;        ///< why, where some were
+  /// Of the refused: items that are durable among the dead letters (processor:dead_letters). Nobody
+  /// needs to keep or send them any more; they count as refused all the same.
+  int64_t num_dead_letters = 0;
   /// Of a nack that may be tried again: the items that are neither delivered nor refused, to be
   /// sent again in place of the batch. Null: all of the batch has to be.
   std::shared_ptr<const otap::Batch> rest;

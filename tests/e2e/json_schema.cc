@@ -66,11 +66,11 @@ class Check {
                                                             std::regex(rule.get<std::string>())),
                     path, keyword, value);
     }
-    if (keyword == "anyOf") {
-      const bool holds = std::any_of(rule.begin(), rule.end(), [&](const json& option) {
+    if (keyword == "anyOf" || keyword == "oneOf") {
+      const auto num_held = std::count_if(rule.begin(), rule.end(), [&](const json& option) {
         return Mismatch(value, option, path).empty();
       });
-      return Unless(holds, path, keyword, value);
+      return Unless(keyword == "anyOf" ? num_held > 0 : num_held == 1, path, keyword, value);
     }
     if (keyword == "items") {
       for (size_t i = 0; value.is_array() && i < value.size(); ++i) {

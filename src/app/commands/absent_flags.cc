@@ -11,12 +11,9 @@ constexpr auto kAbsent = std::to_array<AbsentFlag>({
     {"replay", "--state",
      "is not known: --checkpoint DIR/NAME keeps what was delivered; or --receipt FILE writes it at "
      "the end, and --resume FILE goes on from there"},
-    {"replay", "--dead-letters",
-     "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
-     "sends it again"},
     {"replay", "--on-reject",
-     "is not supported yet: the receipt (--receipt FILE) says what was refused, and --resume FILE "
-     "sends it again"},
+     "is not known: --dead-letters DIR keeps what the destination refuses permanently; or the "
+     "receipt (--receipt FILE) says what was refused, and --resume FILE sends it again"},
     {"count", "--csv", "is not supported yet: --json prints an object for each group, on a line"},
     {"count", "--format",
      "is not known: --json prints an object for each group, on a line; without it there is a "

@@ -204,6 +204,11 @@ std::optional<PartitionLeft> WhyLeft(const lake::PartitionWork& partition,
   for (const lake::FileSummaryPtr& file : files) {
     newest = std::max(newest, NewestOf(file->entry));
   }
+  if (std::any_of(files.begin(), files.end(),
+                  [](const lake::FileSummaryPtr& file) { return file->holds_dead_letters; })) {
+    left.reason = "it holds dead letters: send them with 'df_engine replay', and remove it";
+    return left;
+  }
   if (newest > now_nanos - older_than.count()) {
     left.reason = fmt::format("it has files that are younger than {}", FormatDuration(older_than));
     return left;

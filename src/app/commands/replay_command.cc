@@ -3,6 +3,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -63,12 +64,13 @@ Json SelectOf(const FlaggedSelection& selection, const ArchivePath& path) {
 Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
   const bool is_of_archives = HasConditions(flags.selection) || flags.follows || flags.shows_plan ||
                               flags.has_digest || !flags.resume.empty() ||
-                              !flags.checkpoint.empty() || flags.pace.is_given();
+                              !flags.checkpoint.empty() || flags.pace.is_given() ||
+                              flags.keeps_dead_letter_marks;
   if (is_of_archives) {
     return Status::Invalid(
-        fmt::format("'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume "
-                    "and --checkpoint are for archives; make one of it with df_engine convert --to "
-                    "star-parquet",
+        fmt::format("'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume, "
+                    "--checkpoint and --keep-dead-letter-marks are for archives; make one of it "
+                    "with df_engine convert --to star-parquet",
                     PrintableText(flags.archive.path)));
   }
   ARROW_ASSIGN_OR_RAISE(const std::vector<otap::Signal> signals, ParseSignals(flags.signals));
@@ -128,6 +130,9 @@ Result<NodeText> SourceOf(const PipelineFlags& flags) {
   }
   ARROW_ASSIGN_OR_RAISE(const Json pace, ReadPaceFlags(flags.pace, NowNanos()));
   config.update(pace);
+  if (flags.keeps_dead_letter_marks) {
+    config["keep_dead_letter_marks"] = true;
+  }
   const std::string cache = flags.archive.has_no_cache    ? ""
                             : flags.archive.cache.empty() ? DefaultCacheFolder()
                                                           : flags.archive.cache;
@@ -157,6 +162,16 @@ Status CheckNotAmong(const std::vector<std::string>& written, const std::string&
   return Status::OK();
 }
 
+/// Tells whether two folders or URIs are one.
+Result<bool> IsSamePlace(const std::string& left, const std::string& right) {
+  ARROW_ASSIGN_OR_RAISE(const storage::StoreUri from, storage::ParseStoreUri(left));
+  ARROW_ASSIGN_OR_RAISE(const storage::StoreUri to, storage::ParseStoreUri(right));
+  std::error_code error;
+  return from.is_local() && to.is_local()
+             ? fs::weakly_canonical(from.path, error) == fs::weakly_canonical(to.path, error)
+             : from.Describe(from.path) == to.Describe(to.path);
+}
+
 /// An archive that is copied into itself never ends, or doubles.
 Status CheckNotItself(const PipelineFlags& flags, const Destination& destination) {
   const auto resolved = ResolvePath(flags.archive.path, flags.follows);
@@ -167,16 +182,42 @@ Status CheckNotItself(const PipelineFlags& flags, const Destination& destination
     return Status::OK();
   }
   const ArchivePath& path = *resolved;
-  ARROW_ASSIGN_OR_RAISE(const storage::StoreUri from, storage::ParseStoreUri(path.base));
-  ARROW_ASSIGN_OR_RAISE(const storage::StoreUri to, storage::ParseStoreUri(destination.folder));
-  std::error_code error;
-  const bool is_same =
-      from.is_local() && to.is_local()
-          ? fs::weakly_canonical(from.path, error) == fs::weakly_canonical(to.path, error)
-          : from.Describe(from.path) == to.Describe(to.path);
+  ARROW_ASSIGN_OR_RAISE(const bool is_same, IsSamePlace(path.base, destination.folder));
   return is_same ? Status::Invalid(fmt::format("--to: '{}' is the archive itself",
                                                PrintableText(destination.folder)))
                  : Status::OK();
+}
+
+/// The exporter of dead letters, where they are asked for. Errors: Invalid where they would go into
+/// what is read or written.
+Result<std::optional<NodeText>> DeadLettersOf(const PipelineFlags& flags,
+                                              const Destination& destination) {
+  if (flags.dead_letters.empty()) {
+    return flags.on_error.empty() ? Result<std::optional<NodeText>>(std::nullopt)
+                                  : Status::Invalid(
+                                        "--on-error: found no dead letters that it is about; write "
+                                        "--dead-letters DIR");
+  }
+  const auto refuse = [&](std::string_view why) {
+    return Status::Invalid(fmt::format("--dead-letters: '{}' is {}; name a folder of their own",
+                                       PrintableText(flags.dead_letters), why));
+  };
+  if (const auto path = ResolvePath(flags.archive.path); path.ok()) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_read, IsSamePlace(path->base, flags.dead_letters));
+    if (is_read) {
+      return refuse("the archive itself");
+    }
+  }
+  if (!destination.folder.empty()) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_written,
+                          IsSamePlace(destination.folder, flags.dead_letters));
+    if (is_written) {
+      return refuse("the destination");
+    }
+  }
+  const Json config = {{"base_uri", config::EscapeReferences(flags.dead_letters)},
+                       {"dead_letters", true}};
+  return NodeText{"exporter:parquet", config.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
 /// Counts what would be sent.
@@ -269,12 +310,17 @@ int Replay(const PipelineFlags& flags) {
     // must not end the process.
     std::signal(SIGPIPE, SIG_DFL);
   }
+  const auto letters = DeadLettersOf(flags, *destination);
+  if (!letters.ok()) {
+    return FailCommand(flags.command, letters.status());
+  }
   RunFlags run = RunFlagsOf(flags, *destination);
   run.exits_by_signal = true;
   run.finds_nothing_when_none_is_sent =
       !flags.follows && flags.resume.empty() && flags.checkpoint.empty();
   run.document.source = PipelineSource(*source, {destination->node, destination->config},
-                                       destination->is_network && destination->folder.empty());
+                                       destination->is_network && destination->folder.empty(),
+                                       *letters, flags.on_error);
   return RunDocument(std::move(run));
 }
 
@@ -331,6 +377,22 @@ int ReplayCommand(int argc, char** argv) {
                   "also after a kill, and with --follow")
       ->excludes(plan)
       ->type_name("DIR/NAME");
+  command
+      .add_option("--dead-letters", flags.dead_letters,
+                  "Write what the destination refuses permanently into this folder or URI, as an "
+                  "archive that can be replayed; the exit code is 4 all the same")
+      ->excludes(plan)
+      ->type_name("DIR");
+  command
+      .add_option(
+          "--on-error", flags.on_error,
+          "When a dead letter cannot be written: continue (default), or stop; either way it "
+          "counts as refused")
+      ->check(CLI::IsMember({"continue", "stop"}).description(""))
+      ->type_name("ACTION");
+  command.add_flag("--keep-dead-letter-marks", flags.keeps_dead_letter_marks,
+                   "Send dead letters with the attributes that say why they were refused; without "
+                   "it they go out as they were first sent");
   command.add_flag(
       "--digest", flags.has_digest,
       "Have the receipt say by digests what was delivered, for `verify PLACE --against "

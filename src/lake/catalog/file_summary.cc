@@ -12,6 +12,7 @@
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/schema_registry.h"
 #include "lake/catalog/set_aside.h"
+#include "lake/format/own_keys.h"
 #include "storage/store_failure.h"
 
 namespace df::lake {
@@ -110,6 +111,7 @@ Result<FileSummaryPtr> Summarise(storage::Store& store, const std::string& base,
   summary->num_repaired_columns = file->footer().num_repaired_columns;
   if (const auto& keys = file->footer().metadata->key_value_metadata(); keys != nullptr) {
     ReadFileSet(*keys, summary.get());
+    summary->holds_dead_letters = keys->Get(kDeadLettersKey).ValueOr("") == kDeadLetters;
   }
   summary->notices = file->layout().notices;
   summary->problems = file->layout().problems;

@@ -60,6 +60,8 @@ struct FileSummary {
   std::weak_ptr<FooterCache> cache;
   bool has_partition_scope_ids = false;
   bool is_parquet_rs = false;
+  /// Its records carry the marks of dead letters (otap/dead_letter.h).
+  bool holds_dead_letters = false;
   /// Of files of our own exporter: the set of files that it made visible together.
   std::string file_set;
   /// Roots that say so: how many rows of each other table their set has.

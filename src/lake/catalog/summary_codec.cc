@@ -25,6 +25,7 @@ enum Field : protozero::pbf_tag_type {
   kProblem = 10,
   kRowGroup = 11,
   kSchema = 12,
+  kHoldsDeadLetters = 13,
 };
 
 enum RowsField : protozero::pbf_tag_type { kTable = 1, kRows = 2 };
@@ -203,6 +204,9 @@ void ReadField(pbf_reader* message, FileSummary* file, uint32_t* table, std::str
     case kIsParquetRs:
       file->is_parquet_rs = message->get_bool();
       break;
+    case kHoldsDeadLetters:
+      file->holds_dead_letters = message->get_bool();
+      break;
     case kFileSet:
       file->file_set = message->get_string();
       break;
@@ -247,6 +251,7 @@ std::string EncodeSummary(const FileSummary& file) {
   message.add_string(kDigest, file.digest);
   message.add_bool(kHasPartitionScopeIds, file.has_partition_scope_ids);
   message.add_bool(kIsParquetRs, file.is_parquet_rs);
+  message.add_bool(kHoldsDeadLetters, file.holds_dead_letters);
   message.add_string(kFileSet, file.file_set);
   if (file.rows_of_set.has_value()) {
     message.add_bool(kHasRowsOfSet, true);

@@ -22,6 +22,11 @@ inline constexpr const char* kIdScope = "partition";
 /// Which start of which instance of an exporter has written a file.
 inline constexpr const char* kProducerKey = "otap.producer";
 
+/// Of files whose resources carry the marks of dead letters (otap/dead_letter.h): a replay takes
+/// them off.
+inline constexpr const char* kDeadLettersKey = "otap.dead_letters";
+inline constexpr const char* kDeadLetters = "resource";
+
 /// The small sets that a set was made of, with commas between them; in its file of roots.
 inline constexpr const char* kMergedSetsKey = "otap.merged_sets";
 

@@ -145,6 +145,7 @@ TEST_F(FooterCacheTest, ADecodedSummaryHasEveryField) {
   file.digest = "digest";
   file.has_partition_scope_ids = true;
   file.is_parquet_rs = true;
+  file.holds_dead_letters = true;
   file.file_set = "set";
   file.rows_of_set = {{otap::TableKind::kSpanAttrs, 7}, {otap::TableKind::kSpanLinks, 0}};
   file.num_repaired_columns = 3;
@@ -166,6 +167,7 @@ TEST_F(FooterCacheTest, ADecodedSummaryHasEveryField) {
   EXPECT_EQ(read->digest, "digest");
   EXPECT_TRUE(read->has_partition_scope_ids);
   EXPECT_TRUE(read->is_parquet_rs);
+  EXPECT_TRUE(read->holds_dead_letters);
   EXPECT_EQ(read->file_set, "set");
   EXPECT_EQ(read->rows_of_set, file.rows_of_set);
   EXPECT_EQ(read->num_repaired_columns, 3);

@@ -37,6 +37,9 @@ class ParquetTableWriter final : public TableWriter {
       if (!options.producer.empty()) {
         keys->Append(kProducerKey, options.producer);
       }
+      if (options.holds_dead_letters) {
+        keys->Append(kDeadLettersKey, kDeadLetters);
+      }
       return writer_->AddKeyValueMetadata(keys);
     });
   }

@@ -33,6 +33,9 @@ struct WriteOptions {
   /// exporter. Empty: the key is left out.
   std::string producer;
 
+  /// Batches carry the marks of dead letters, and the footer of every file says so.
+  bool holds_dead_letters = false;
+
   /// A row group is closed once the batches in it hold this many bytes in memory, or one of its
   /// tables this many rows.
   int64_t row_group_bytes = 32_MiB;

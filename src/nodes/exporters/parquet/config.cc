@@ -121,6 +121,9 @@ const config::FieldTable<ParquetConfig>& ParquetFields() {
                                "a day or hour is sealed with its numbers of rows when it has been "
                                "over, and got no file, for so long",
                                kSealAges),
+      config::Bool("dead_letters", &ParquetConfig::dead_letters,
+                   "what comes has the marks of processor:dead_letters: files say so, a replay "
+                   "takes the marks off, and what was written counts as a problem of the run"),
       config::Group("writer_options", &ParquetConfig::writer_options, WriterFields(),
                     "when files are closed, and how they are encoded"),
       config::Size("memory_limit", &ParquetConfig::memory_limit, {1_MiB, 1024_GiB},
@@ -143,6 +146,13 @@ ParquetConfig ReadParquetConfig(const Section& section) {
         fmt::format("found it with base_uri '{}', expected a local path: files are staged on "
                     "local file systems only",
                     config.base_uri));
+  }
+  if (const auto letters = section.Find("dead_letters");
+      letters.has_value() && config.dead_letters &&
+      config.writer_options.roll_when_older_than.has_value()) {
+    letters->Add(
+        "found it with writer_options.roll_when_older_than, expected one of them: dead letters are "
+        "visible as soon as they are durable");
   }
   if (const auto seal = section.Find("seal_after"); seal.has_value() &&
                                                     config.seal_after.has_value() &&
@@ -216,6 +226,7 @@ lake::WriteOptions MakeWriteOptions(const ParquetConfig& config) {
   lake::WriteOptions options;
   options.compression = config.writer_options.compression;
   options.time_levels = config.time_levels;
+  options.holds_dead_letters = config.dead_letters;
   options.row_group_bytes = config.writer_options.row_group_bytes;
   for (const auto& [name, text] : config.writer_options.table_compression) {
     options.table_compression.emplace(otap::FindTable(name)->kind,

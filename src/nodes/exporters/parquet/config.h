@@ -39,6 +39,7 @@ struct ParquetConfig {
   bool is_partitioned = true;  ///< always: ids are unique in a partition only
   lake::TimeLevels time_levels = lake::TimeLevels::kNone;
   std::optional<std::chrono::nanoseconds> seal_after;
+  bool dead_letters = false;
   WriterOptions writer_options;
   int64_t memory_limit = 96_MiB;
 };

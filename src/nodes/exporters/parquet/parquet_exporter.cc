@@ -364,6 +364,12 @@ engine::NodeReport ParquetExporter::Report() {
   report.lines.push_back(fmt::format("wrote {} batches as {} files, {} rows, {} bytes, to {}",
                                      num_acked_, written_.files, written_.rows, written_.bytes,
                                      config_.uri.Describe(config_.uri.path)));
+  if (config_.dead_letters && num_acked_ > 0) {
+    report.lines.push_back(
+        fmt::format("{} batches are dead letters: 'df_engine replay {}' sends them again",
+                    num_acked_, config_.uri.Describe(config_.uri.path)));
+    report.num_problems += num_acked_;
+  }
   if (num_staged_ > 0) {
     report.lines.push_back(
         fmt::format("left {} sets of files staged: the next start with this base_uri makes them "

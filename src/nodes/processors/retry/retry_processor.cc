@@ -64,6 +64,7 @@ engine::Outcome OfWhole(const Slot& slot, engine::Outcome outcome) {
   const int64_t num_left = slot.pdata.batch->num_items();
   if (outcome.is_ack) {
     const int64_t refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
+    partial->num_dead_letters = outcome.partial == nullptr ? 0 : outcome.partial->num_dead_letters;
     partial->num_delivered += num_left - refused;
     partial->num_refused += refused;
     if (refused > 0 && partial->refusal.empty()) {

@@ -213,8 +213,14 @@ void ExportService::OnOutcome(const engine::Outcome& outcome, uint64_t calldata)
   }
   Call& call = *at->second;
   --call.num_left;
-  if (outcome.is_ack && outcome.partial != nullptr) {
-    call.num_rejected += outcome.partial->num_refused;
+  // Items among the dead letters are durable here: told that they were rejected, a sender would
+  // count them as lost.
+  const int64_t num_rejected =
+      outcome.is_ack && outcome.partial != nullptr
+          ? outcome.partial->num_refused - outcome.partial->num_dead_letters
+          : 0;
+  if (num_rejected > 0) {
+    call.num_rejected += num_rejected;
     call.reason = call.reason.empty() ? outcome.partial->refusal : call.reason;
   }
   if (!outcome.is_ack) {

@@ -69,12 +69,15 @@ void FileSums::OnSent(const FileBatch& batch) {
   sums.items_sent += batch.num_items;
 }
 
-void FileSums::OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_items_refused) {
+void FileSums::OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_items_refused,
+                         int64_t num_dead_letters) {
   const std::lock_guard lock(mutex_);
   Sums& sums = sums_[static_cast<size_t>(batch.signal)];
   // Which records of a batch were refused is not known where some were: all count as refused.
   (is_refused ? sums.refused : sums.delivered) += batch.num_records;
+  sums.dead_letters += num_dead_letters > 0 ? batch.num_records : 0;
   sums.items_refused += num_items_refused;
+  sums.items_dead_letters += num_dead_letters;
   sums.items_delivered += batch.num_items - num_items_refused;
   batch.file->is_refused = batch.file->is_refused || is_refused;
   --batch.file->num_open;
@@ -137,6 +140,7 @@ engine::NodeReport FileSums::Describe() const {
     told.sent = sums.sent;
     told.delivered = sums.delivered;
     told.refused = sums.refused;
+    told.dead_letters = sums.dead_letters;
     told.in_flight = sums.sent - sums.delivered - sums.refused;
     if (sums.read > sums.sent) {
       told.left_out["read_not_sent"] = sums.read - sums.sent;
@@ -144,6 +148,7 @@ engine::NodeReport FileSums::Describe() const {
     told.items_sent = sums.items_sent;
     told.items_delivered = sums.items_delivered;
     told.items_refused = sums.items_refused;
+    told.items_dead_letters = sums.items_dead_letters;
     told.items_in_flight = sums.items_sent - sums.items_delivered - sums.items_refused;
     report.num_problems += told.in_flight + sums.read - sums.sent;
     if (sums.read > 0) {

@@ -48,8 +48,10 @@ class FileSums final : public engine::NodeShared {
 
   void OnRead(const FileBatch& batch);
   void OnSent(const FileBatch& batch);
-  /// `is_refused`: at least in part.
-  void OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_items_refused);
+  /// `is_refused`: at least in part. Of the items that were refused `num_dead_letters` are durable
+  /// among the dead letters.
+  void OnOutcome(const FileBatch& batch, bool is_refused, int64_t num_items_refused,
+                 int64_t num_dead_letters);
   /// Something of the file is not sent. Returns whether it is named: those beyond the first are
   /// counted only.
   bool OnProblem(const OpenFilePtr& file, const std::string& message);
@@ -69,9 +71,11 @@ class FileSums final : public engine::NodeShared {
     int64_t sent = 0;
     int64_t delivered = 0;
     int64_t refused = 0;
+    int64_t dead_letters = 0;
     int64_t items_sent = 0;
     int64_t items_delivered = 0;
     int64_t items_refused = 0;
+    int64_t items_dead_letters = 0;
   };
 
   const std::string path_;

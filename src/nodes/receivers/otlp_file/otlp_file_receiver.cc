@@ -176,20 +176,24 @@ void OtlpFileReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t callda
                        outcome.cause == engine::NackCause::kDropped;
   const FileBatch& batch = found->second;
   int64_t num_refused = outcome.is_ack ? 0 : batch.num_items;
+  int64_t num_dead_letters = 0;
   if (outcome.is_ack && outcome.partial != nullptr) {
     num_refused = std::min(outcome.partial->num_refused, batch.num_items);
+    num_dead_letters = std::min(outcome.partial->num_dead_letters, num_refused);
   }
   const bool is_refused = !outcome.is_ack || num_refused > 0;
   if (!is_refused || !is_loss) {
-    sums_->OnOutcome(batch, is_refused, num_refused);  // else it stays in flight
+    // Else it stays in flight.
+    sums_->OnOutcome(batch, is_refused, num_refused, num_dead_letters);
   }
   if (is_refused) {
     ++num_refused_;
     if (refusals_.size() < kMostRefusalsNamed) {
-      refusals_.push_back(fmt::format("not delivered: {} of {} items of {} in {}: {}", num_refused,
-                                      batch.num_items, otap::Name(batch.signal),
+      refusals_.push_back(fmt::format("not delivered: {} of {} items of {} in {}: {}{}",
+                                      num_refused, batch.num_items, otap::Name(batch.signal),
                                       PrintableText(batch.file->path),
-                                      outcome.is_ack ? outcome.partial->refusal : outcome.reason));
+                                      outcome.is_ack ? outcome.partial->refusal : outcome.reason,
+                                      num_dead_letters > 0 ? " (dead letters)" : ""));
     }
   }
   unanswered_.erase(found);

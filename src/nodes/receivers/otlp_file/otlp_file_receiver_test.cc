@@ -170,7 +170,7 @@ TEST_F(FileSumsTest, HoldHoweverABatchEnds) {
     Describe(*sums);
     sums->OnSent(batch);
     Describe(*sums);
-    sums->OnOutcome(batch, /*is_refused=*/num_items == 0, 0);
+    sums->OnOutcome(batch, /*is_refused=*/num_items == 0, 0, 0);
   }
   sums->OnEnd(file);
   const engine::NodeReport report = Describe(*sums);
@@ -196,7 +196,7 @@ TEST_F(FileSumsTest, AFileIsWholeWhenAllOfItWasReadAndTaken) {
   sums->OnSent(batch);
   sums->OnEnd(file);
   EXPECT_EQ(Describe(*sums).num_problems, 1);  // in flight
-  sums->OnOutcome(batch, false, 0);
+  sums->OnOutcome(batch, false, 0, 0);
   EXPECT_EQ(Describe(*sums).num_problems, 0);
   EXPECT_EQ(Describe(*sums).source->num_files_delivered, 1);
   sums->OnProblem(file, "line 3: no");

@@ -194,6 +194,10 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                     "how fast records go out; as fast as they are taken without it"),
       config::Group("time", &ParquetReceiverConfig::time, TimeFields(),
                     "what becomes of the times of records; they stay as they are without it"),
+      config::Bool(
+          "keep_dead_letter_marks", &ParquetReceiverConfig::keeps_dead_letter_marks,
+          "send dead letters with the attributes df_engine.dead_letter.* that say why they "
+          "were refused; without it they go out as they were first sent"),
       config::Bool("digest", &ParquetReceiverConfig::digest,
                    "have the receipt say by a digest of items what was delivered, for verify; "
                    "takes some microseconds of CPU time an item"),

@@ -69,6 +69,7 @@ struct ParquetReceiverConfig {
   std::optional<CheckpointOptions> checkpoint;
   PaceOptions pace;
   TimeOptions time;
+  bool keeps_dead_letter_marks = false;
   bool digest = false;  ///< the receipt says by digests what was delivered
   std::optional<select::SelectSettings> select;
   std::optional<select::Selection> selection;  ///< what `select` says, checked

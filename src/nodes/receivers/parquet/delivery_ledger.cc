@@ -85,6 +85,8 @@ struct DeliveryLedger::File {
         return "in_flight";
       case RowState::kRefused:
         return "refused";
+      case RowState::kDeadLetter:
+        return "dead_letter";
       case RowState::kQuarantined:
         return "quarantined";
       case RowState::kDropped:
@@ -181,13 +183,16 @@ void DeliveryLedger::OnSent(File* file, const lake::Origin& origin, int64_t num_
 }
 
 void DeliveryLedger::OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
-                               int64_t num_refused) {
+                               int64_t num_refused, int64_t num_dead_letters) {
   const std::lock_guard lock(mutex_);
-  file->states.Set(file->FirstRow(origin), origin.num_rows,
-                   num_refused == 0 ? RowState::kDelivered : RowState::kRefused);
+  const RowState state = num_refused == 0       ? RowState::kDelivered
+                         : num_dead_letters > 0 ? RowState::kDeadLetter
+                                                : RowState::kRefused;
+  file->states.Set(file->FirstRow(origin), origin.num_rows, state);
   Items& items = totals_[static_cast<size_t>(file->signal)].items;
   items.delivered += num_delivered;
   items.refused += num_refused;
+  items.dead_letters += num_dead_letters;
 }
 
 void DeliveryLedger::OnDigest(otap::Signal signal, const otlp::ItemSum& sum) {
@@ -245,6 +250,9 @@ void DeliveryLedger::ListRanges(const File& file, engine::SourceAccount* account
       return;
     }
     first_reason = first_reason.empty() ? file.ReasonOf(state) : first_reason;
+    if (state == RowState::kDeadLetter) {
+      return;  // it is sent again from the dead letters
+    }
     while (count > 0) {
       const auto next =
           std::upper_bound(file.group_first_row.begin(), file.group_first_row.end(), first);
@@ -289,7 +297,8 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     const auto rows = [&](RowState state) { return sum.rows[static_cast<size_t>(state)]; };
     engine::SignalAccount told{.signal = signal};
     told.delivered = rows(RowState::kDelivered);
-    told.refused = rows(RowState::kRefused);
+    told.dead_letters = rows(RowState::kDeadLetter);
+    told.refused = rows(RowState::kRefused) + told.dead_letters;
     told.in_flight = rows(RowState::kInFlight);
     told.sent = told.delivered + told.refused + told.in_flight;
     told.read = told.sent + rows(RowState::kRead);
@@ -310,6 +319,7 @@ void DeliveryLedger::Describe(engine::SourceAccount* account) const {
     told.items_sent = sum.items.sent;
     told.items_delivered = sum.items.delivered;
     told.items_refused = sum.items.refused;
+    told.items_dead_letters = sum.items.dead_letters;
     told.items_in_flight = sum.items.sent - sum.items.delivered - sum.items.refused;
     account->num_files += sum.files;
     account->num_bytes += sum.bytes;

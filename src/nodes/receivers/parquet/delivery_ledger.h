@@ -37,10 +37,11 @@ class DeliveryLedger {
   void OnRead(File* file, const lake::Origin& origin);
   void OnSent(File* file, const lake::Origin& origin, int64_t num_items);
   /// The sending of a batch has ended, with so many items delivered and refused. Which rows were
-  /// refused is not known where only some were: all of them count as refused then. A batch whose
-  /// outcome is not known stays in flight.
-  void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered,
-                 int64_t num_refused);
+  /// refused is not known where only some were: all of them count as refused then.
+  /// `num_dead_letters` of the refused items are durable among the dead letters: none of the rows
+  /// has to be sent again then. A batch whose outcome is not known stays in flight.
+  void OnOutcome(File* file, const lake::Origin& origin, int64_t num_delivered, int64_t num_refused,
+                 int64_t num_dead_letters);
 
   /// Has Describe tell digests. Before anything is sent.
   void KeepDigests() { keeps_digests_ = true; }
@@ -72,6 +73,7 @@ class DeliveryLedger {
     int64_t sent = 0;
     int64_t delivered = 0;
     int64_t refused = 0;
+    int64_t dead_letters = 0;
   };
   /// Of one signal: rows of files that are not kept, and items of all.
   struct Totals {

@@ -47,7 +47,7 @@ class DeliveryLedgerTest : public ::testing::Test {
     if (fate != Fate::kUnknown) {
       const bool is_delivered = fate == Fate::kDelivered;
       ledger_.OnOutcome(file.get(), origin, is_delivered ? origin.num_rows : 0,
-                        is_delivered ? 0 : origin.num_rows);
+                        is_delivered ? 0 : origin.num_rows, 0);
     }
   }
   engine::SourceAccount Describe() const {
@@ -269,7 +269,7 @@ TEST_F(DeliveryLedgerTest, AnEmptyFileIsDelivered) {
 TEST_F(DeliveryLedgerTest, WhereSomeItemsWereRefusedItsRowsAreNotDelivered) {
   const DeliveryLedger::FilePtr opened = Open(FileOf("a", {10}));
   Send(opened, Rows(0, 0, 10));
-  ledger_.OnOutcome(opened.get(), Rows(0, 0, 10), 7, 3);
+  ledger_.OnOutcome(opened.get(), Rows(0, 0, 10), 7, 3, 0);
   ledger_.OnEnd(opened.get());
   ledger_.Release(opened);
   const engine::SourceAccount account = Describe();
@@ -277,6 +277,27 @@ TEST_F(DeliveryLedgerTest, WhereSomeItemsWereRefusedItsRowsAreNotDelivered) {
   EXPECT_EQ(Spans(account).delivered, 0);
   EXPECT_EQ(Spans(account).items_delivered, 7);
   EXPECT_EQ(account.num_unfinished, 1) << "it is told what to look at again";
+}
+
+TEST_F(DeliveryLedgerTest, DeadLettersAreRefusedAndNotToBeSentAgain) {
+  const DeliveryLedger::FilePtr opened = Open(FileOf("a", {10, 10}));
+  Send(opened, Rows(0, 0, 10));
+  ledger_.OnOutcome(opened.get(), Rows(0, 0, 10), 0, 10, 10);
+  Send(opened, Rows(1, 0, 5));
+  ledger_.OnOutcome(opened.get(), Rows(1, 0, 5), 3, 2, 2);
+  Send(opened, Rows(1, 5, 5));
+  ledger_.OnOutcome(opened.get(), Rows(1, 5, 5), 0, 5, 0);
+  ledger_.OnEnd(opened.get());
+  const engine::SourceAccount account = Describe();
+  EXPECT_EQ(Spans(account).refused, 20);
+  EXPECT_EQ(Spans(account).dead_letters, 15);
+  EXPECT_EQ(Spans(account).items_refused, 17);
+  EXPECT_EQ(Spans(account).items_dead_letters, 12);
+  ASSERT_EQ(account.send_again.size(), 1U) << "what is among the dead letters is sent from there";
+  EXPECT_EQ(account.send_again[0].first_row, 5);
+  EXPECT_EQ(account.send_again[0].reason, "refused");
+  ASSERT_EQ(account.unfinished.size(), 1U);
+  EXPECT_EQ(account.unfinished[0].reason, "dead_letter");
 }
 
 TEST_F(DeliveryLedgerTest, DigestsAreToldWhereTheyAreAskedFor) {

@@ -1,6 +1,7 @@
 #include "nodes/receivers/parquet/parquet_receiver.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "base/logging.h"
 #include "lake/read/partition_reader.h"
+#include "otap/dead_letter.h"
 #include "otlp/encode.h"
 #include "runtime/worker_thread.h"
 #include "telemetry/names.h"
@@ -189,13 +191,15 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
   progress_->Answered(outcome.is_ack);
   const int64_t num_items = found->second.num_items;
   int64_t num_refused = 0;
+  int64_t num_dead_letters = 0;
   if (outcome.is_ack) {
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
+    num_dead_letters = outcome.partial == nullptr ? 0 : outcome.partial->num_dead_letters;
     // A batch that was refused in part is not retried (OTLP, partial success), and has not arrived
     // whole. Which part it was is not known. As one that was refused whole for good, it goes into
     // the quarantine of the checkpoint; without one, the next generation of the node or a later run
-    // sends it again.
-    if (num_refused > 0) {
+    // sends it again. What is among the dead letters is sent from there.
+    if (num_refused > num_dead_letters) {
       found->second.delivery.RefuseInPart(fmt::format("{} of {} items refused: {}", num_refused,
                                                       num_items, outcome.partial->refusal));
     } else {
@@ -214,7 +218,8 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
     passage.is_lost = true;  // its outcome is not known: it stays in flight
   } else {
     replay_->ledger().OnOutcome(passage.files.at(origin.file).get(), origin,
-                                std::max<int64_t>(num_items - num_refused, 0), num_refused);
+                                std::max<int64_t>(num_items - num_refused, 0), num_refused,
+                                num_dead_letters);
     if (outcome.is_ack && replay_->config().digest) {
       CountDigest(found->second, num_refused);
     }
@@ -224,11 +229,12 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
     rows_.refused->Add(origin.num_emitted());
     if (nacks_.size() < kMaxNacksNamed) {
       nacks_.push_back(
-          fmt::format("not delivered: {} row group {} rows {} to {}: {}", origin.file,
+          fmt::format("not delivered: {} row group {} rows {} to {}: {}{}", origin.file,
                       origin.row_group, origin.first_row, origin.first_row + origin.num_rows - 1,
                       outcome.is_ack ? fmt::format("{} of {} items refused: {}", num_refused,
                                                    num_items, outcome.partial->refusal)
-                                     : outcome.reason));
+                                     : outcome.reason,
+                      num_dead_letters > 0 ? " (dead letters)" : ""));
     }
   } else if (outcome.is_ack) {
     ++num_acked_;
@@ -431,9 +437,14 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     return true;
   }
   std::map<std::string, std::shared_ptr<lake::FileClaim>> claims;  // by path
+  std::set<std::string> marked;                                    // files with dead letters
   for (size_t i = 0; i < task.root_files.size(); ++i) {
     const auto& roots = task.files->of(otap::RootTable(task.signal));
-    claims.emplace(roots[task.root_files[i]]->entry.path, task.claims[i]);
+    const lake::FileSummary& root = *roots[task.root_files[i]];
+    claims.emplace(root.entry.path, task.claims[i]);
+    if (root.holds_dead_letters && !replay_->config().keeps_dead_letter_marks) {
+      marked.insert(root.entry.path);
+    }
   }
   bool is_open = true;
   while (is_open) {
@@ -452,6 +463,14 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
       continue;
     }
     const lake::Origin& origin = (*payload)->origin;
+    if (marked.contains(origin.file)) {
+      auto unmarked = otap::UnmarkDeadLetter((*payload)->batch);
+      if (!unmarked.ok()) {
+        report->Add(unmarked.status());
+        break;
+      }
+      (*payload)->batch = *std::move(unmarked);
+    }
     replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
     ARROW_ASSIGN_OR_RAISE(
         is_open, replay_->pacing().Admit(&(*payload)->batch, [this] { return is_stopped(); }));

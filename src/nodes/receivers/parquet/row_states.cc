@@ -7,9 +7,10 @@ namespace df::nodes::receivers::parquet {
 namespace {
 
 RowState Next(RowState before, RowState state) {
-  const bool was_sent = before == RowState::kInFlight || before == RowState::kRefused;
-  const bool is_sent =
-      state == RowState::kInFlight || state == RowState::kRefused || state == RowState::kDelivered;
+  const bool was_sent = before == RowState::kInFlight || before == RowState::kRefused ||
+                        before == RowState::kDeadLetter;
+  const bool is_sent = state == RowState::kInFlight || state == RowState::kRefused ||
+                       state == RowState::kDeadLetter || state == RowState::kDelivered;
   if (before == RowState::kDelivered || (was_sent && !is_sent)) {
     return before;
   }

@@ -13,12 +13,13 @@ enum class RowState : uint8_t {
   kRead,         ///< given out, and not sent
   kInFlight,     ///< sent, and no outcome has come; its node may have ended
   kRefused,      ///< sent, and refused
+  kDeadLetter,   ///< sent, refused, and durable among the dead letters
   kDelivered,    ///< sent, and acknowledged
   kSelectedOut,  ///< left out by the selection
   kQuarantined,  ///< failed for good in an earlier process, and not tried again
   kDropped,      ///< given up by an operator, who has dropped them from the quarantine
 };
-inline constexpr size_t kNumRowStates = 8;
+inline constexpr size_t kNumRowStates = 9;
 
 /// Cost: memory and time by the number of runs. Not safe for several threads.
 class RowStates {
