@@ -16,9 +16,10 @@ class PlainStates {
   void Set(int64_t first, int64_t count, RowState state) {
     for (int64_t row = first; row < first + count; ++row) {
       RowState& now = rows_[static_cast<size_t>(row)];
-      const bool was_sent = now == RowState::kInFlight || now == RowState::kRefused;
+      const bool was_sent =
+          now == RowState::kInFlight || now == RowState::kRefused || now == RowState::kDeadLetter;
       const bool is_of_reader = state != RowState::kInFlight && state != RowState::kRefused &&
-                                state != RowState::kDelivered;
+                                state != RowState::kDeadLetter && state != RowState::kDelivered;
       if (now != RowState::kDelivered && !(was_sent && is_of_reader)) {
         now = state;
       }
