@@ -67,11 +67,11 @@ Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
                               !flags.checkpoint.empty() || flags.pace.is_given() ||
                               flags.keeps_dead_letter_marks;
   if (is_of_archives) {
-    return Status::Invalid(
-        fmt::format("'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume, "
-                    "--checkpoint and --keep-dead-letter-marks are for archives; make one of it "
-                    "with df_engine convert --to star-parquet",
-                    PrintableText(flags.archive.path)));
+    return Status::Invalid(fmt::format(
+        "'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume, "
+        "--checkpoint and --keep-dead-letter-marks are for archives; make one of it "
+        "with df_engine convert --to star-parquet",
+        PrintableText(flags.archive.path)));
   }
   ARROW_ASSIGN_OR_RAISE(const std::vector<otap::Signal> signals, ParseSignals(flags.signals));
   Json config = {{"path", config::EscapeReferences(flags.archive.path)}};

@@ -19,7 +19,7 @@ constexpr telemetry::Instrument kSize = {kUpDownCounter, "df.durable_buffer.size
                                          "Bytes of the files of the buffer"};
 constexpr telemetry::Instrument kItems = {kUpDownCounter, "df.durable_buffer.items", "{item}",
                                           "Items that are not delivered yet"};
-constexpr telemetry::Instrument kAge = {kUpDownCounter, "df.durable_buffer.oldest.age", "ns",
+constexpr telemetry::Instrument kAge = {kUpDownCounter, "df.durable_buffer.oldest.age", "s",
                                         "Time since the oldest batch was taken that is not "
                                         "delivered yet"};
 constexpr telemetry::Instrument kStored = {kCounter, "df.durable_buffer.stored", "{item}",

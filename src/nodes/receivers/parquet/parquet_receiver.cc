@@ -397,8 +397,7 @@ void ParquetReceiver::OnCollect() {
   const std::lock_guard lock(CountersMutex());
   if (failed_saves_ != nullptr) {
     failed_saves_->Add(replay_->checkpoint()->TakeFailedSaves());
-    checkpoint_age_->Set(
-        std::chrono::duration_cast<std::chrono::seconds>(replay_->checkpoint()->Age()).count());
+    checkpoint_age_->Set(replay_->checkpoint()->Age().count());
   }
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());
