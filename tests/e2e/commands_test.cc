@@ -348,8 +348,8 @@ TEST_F(CommandsTest, WrongLinesSayWhatWasMeant) {
   expect({kCorner}, 2, "df_engine inspect " + kCorner);
   expect({"logs", kCorner, "--serivce", "x"}, 2, "unknown flag '--serivce'; did you mean");
   expect({"run", "--pipline", "x.yaml"}, 2, "unknown flag '--pipline'; did you mean '--pipeline'?");
-  expect({"replay", kCorner, "--to", "null", "--speed=10x"}, 2, "'--speed' is not supported yet: ");
-  expect({"replay", kCorner, "--shift-to", "now"}, 2, "records keep their times");
+  expect({"replay", kCorner, "--to", "null", "--rate=5"}, 2, "'--rate' is not known: --rate-limit");
+  expect({"replay", kCorner, "--to", "null", "--speed", "fast"}, 2, "found 'fast'");
   expect({"logs", kCorner + "x"}, 2, "did you mean '" + kCorner + "'?");
   expect({"logs", kCorner, "--from", "noon"}, 2, "--from: found 'noon'");
   expect({"logs", kCorner, "-n", "0"}, 2, "-n: found '0'");

@@ -134,6 +134,8 @@ nodes:
   EXPECT_THAT(failing.lines,
               ::testing::Contains(HasSubstr("the checkpoint lacks something that was delivered")));
   EXPECT_EQ(failing.num_problems, 1);
+  ASSERT_EQ(failing.source->problems.size(), 1U) << "commands print these";
+  EXPECT_THAT(failing.source->problems[0].message, HasSubstr("the checkpoint lacks something"));
   files_.FailWrites(SQLITE_OK);
   EXPECT_EQ(report().num_problems, 0);
 }

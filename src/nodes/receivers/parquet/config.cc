@@ -190,10 +190,13 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                             "keeps what was delivered, so that a later process does not send it "
                             "again",
                             CheckCheckpoint),
-      config::Group("pace", &ParquetReceiverConfig::pace, PaceFields(),
-                    "how fast records go out; as fast as they are taken without it"),
-      config::Group("time", &ParquetReceiverConfig::time, TimeFields(),
-                    "what becomes of the times of records; they stay as they are without it"),
+      config::OptionalGroup("pace", &ParquetReceiverConfig::pace, PaceFields(),
+                            "how fast records go out; as fast as they are taken without it",
+                            CheckPace),
+      config::OptionalGroup("time", &ParquetReceiverConfig::time, TimeFields(),
+                            "what becomes of the times of records; they stay as they are without "
+                            "it",
+                            CheckTimes),
       config::Bool(
           "keep_dead_letter_marks", &ParquetReceiverConfig::keeps_dead_letter_marks,
           "send dead letters with the attributes df_engine.dead_letter.* that say why they "
@@ -229,9 +232,8 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
           "told of an archive that does not grow; write polling_interval: once");
     }
   }
-  const bool is_following = config.polling_interval.interval.has_value();
-  CheckPace(section, config.pace, is_following);
-  CheckTimes(section, config.time, config.pace, is_following);
+  CheckTogether(section, config.pace.value_or(PaceOptions()), config.time.value_or(TimeOptions()),
+                config.polling_interval.interval.has_value());
   return config;
 }
 
@@ -283,7 +285,7 @@ lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,
   options.memory_limit_bytes = config.memory_limit;
   const int64_t now_nanos =
       std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
-  SetPace(config.pace, now_nanos, &options);
+  SetPace(config.pace.value_or(PaceOptions()), now_nanos, &options);
   if (config.selection.has_value()) {
     options.selector = std::make_shared<const select::Selector>(config.selection->Begin(now_nanos));
     options.wants_partition = [partitions = config.select->partitions](const std::string& path) {
@@ -297,7 +299,8 @@ lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config) {
   return {.polling_interval = config.polling_interval.interval,
           .completeness_grace = config.processing_options.completeness_grace,
           .late_window = config.processing_options.late_window,
-          .is_by_time = config.pace.speed.factor.has_value() || config.time.needs_found_times()};
+          .is_by_time = config.pace.value_or(PaceOptions()).speed.factor.has_value() ||
+                        config.time.value_or(TimeOptions()).needs_found_times()};
 }
 
 }  // namespace df::nodes::receivers::parquet

@@ -67,8 +67,8 @@ struct ParquetReceiverConfig {
   CatalogOptions catalog;
   ProgressOptions progress;
   std::optional<CheckpointOptions> checkpoint;
-  PaceOptions pace;
-  TimeOptions time;
+  std::optional<PaceOptions> pace;
+  std::optional<TimeOptions> time;
   bool keeps_dead_letter_marks = false;
   bool digest = false;  ///< the receipt says by digests what was delivered
   std::optional<select::SelectSettings> select;

@@ -127,38 +127,34 @@ const config::FieldTable<TimeOptions>& TimeFields() {
   return kTable;
 }
 
-void CheckPace(const config::Section& node, const PaceOptions& pace, bool is_following) {
-  const auto group = node.Find("pace");
-  if (!group.has_value()) {
-    return;
-  }
+void CheckPace(const config::Section& group, const PaceOptions& pace) {
   if (!pace.is_given()) {
-    group->Add("found none of speed, items_per_second and bytes_per_second");
-  }
-  if (pace.speed.factor.has_value() && is_following) {
-    RefuseFollowing(*group, "speed", "in which order records go out is known when all are there");
+    group.Add("found none of speed, items_per_second and bytes_per_second");
   }
 }
 
-void CheckTimes(const config::Section& node, const TimeOptions& time, const PaceOptions& pace,
-                bool is_following) {
-  const auto group = node.Find("time");
-  if (!group.has_value()) {
-    return;
-  }
+void CheckTimes(const config::Section& group, const TimeOptions& time) {
   const int num_given = (time.shift.by.has_value() ? 1 : 0) +
                         (time.first_at.at.has_value() ? 1 : 0) +
                         (time.last_at.at.has_value() ? 1 : 0) + (time.as_sent ? 1 : 0);
   if (num_given != 1) {
-    group->Add(
+    group.Add(
         fmt::format("found {} of shift, first_at, last_at and as_sent, expected one", num_given));
   }
+}
+
+void CheckTogether(const config::Section& node, const PaceOptions& pace, const TimeOptions& time,
+                   bool is_following) {
+  if (pace.speed.factor.has_value() && is_following) {
+    RefuseFollowing(*node.Find("pace"), "speed",
+                    "in which order records go out is known when all are there");
+  }
   if (time.as_sent && !pace.speed.factor.has_value()) {
-    group->AddAtKey("as_sent",
-                    "as_sent: found without pace.speed, which says when a record is due");
+    node.Find("time")->AddAtKey(
+        "as_sent", "as_sent: found without pace.speed, which says when a record is due");
   }
   if (time.needs_found_times() && is_following) {
-    RefuseFollowing(*group, time.first_at.at.has_value() ? "first_at" : "last_at",
+    RefuseFollowing(*node.Find("time"), time.first_at.at.has_value() ? "first_at" : "last_at",
                     "the times of the archive are known when all of it is there");
   }
 }

@@ -62,11 +62,14 @@ int64_t LastTimeWaitedFor(int64_t now_nanos);
 const config::FieldTable<PaceOptions>& PaceFields();
 const config::FieldTable<TimeOptions>& TimeFields();
 
-/// Add what does not fit together to the problems of the section of the node. `is_following`: the
+/// Add what is wrong with a group by itself to its problems.
+void CheckPace(const config::Section& group, const PaceOptions& pace);
+void CheckTimes(const config::Section& group, const TimeOptions& time);
+
+/// Adds what does not fit together to the problems of the section of the node. `is_following`: the
 /// archive may grow.
-void CheckPace(const config::Section& node, const PaceOptions& pace, bool is_following);
-void CheckTimes(const config::Section& node, const TimeOptions& time, const PaceOptions& pace,
-                bool is_following);
+void CheckTogether(const config::Section& node, const PaceOptions& pace, const TimeOptions& time,
+                   bool is_following);
 
 /// Has every record that is shifted say by how much, in nanoseconds.
 inline constexpr const char* kShiftAttribute = "df_engine.time_shift_nanos";

@@ -37,7 +37,8 @@ Replay::Replay(ParquetReceiverConfig config, std::shared_ptr<storage::Store> sto
       read_options_(MakeReadOptions(config_, std::chrono::system_clock::now())),
       work_list_(store_, base_, read_options_, MakeFollowOptions(config_),
                  [] { return std::chrono::system_clock::now(); }),
-      pacing_(config_.pace, config_.time, runtime::SystemClock()) {
+      pacing_(config_.pace.value_or(PaceOptions()), config_.time.value_or(TimeOptions()),
+              runtime::SystemClock()) {
   if (config_.digest) {
     ledger_.KeepDigests();
   }
@@ -315,8 +316,34 @@ void AddWaiting(const Replay& replay, engine::SourceAccount* account) {
   });
 }
 
-std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
-                                                       const lake::ReadReport& report) {
+/// Saves it for the last time, so that who reads the report knows what is saved. Returns what a
+/// later process sends again for want of it.
+std::vector<engine::NamedCount> EndCheckpoint(const Replay& replay) {
+  std::vector<engine::NamedCount> problems;
+  const auto add = [&problems](std::string message) {
+    problems.push_back({std::string(Name(ErrorKind::kIo)), std::move(message), 1});
+  };
+  if (replay.checkpoint() == nullptr) {
+    return problems;
+  }
+  if (const Status saved = replay.SaveCheckpoint(); !saved.ok()) {
+    add(
+        fmt::format("the checkpoint lacks something that was delivered, which is sent again by a "
+                    "later process: {}",
+                    saved.message()));
+  }
+  if (const int64_t left_out = replay.checkpoint()->num_left_out(); left_out > 0) {
+    add(
+        fmt::format("the checkpoint cannot name {} files whose names are not UTF-8: they are sent "
+                    "again by a later process",
+                    left_out));
+  }
+  return problems;
+}
+
+std::shared_ptr<const engine::SourceAccount> AccountOf(
+    const Replay& replay, const lake::ReadReport& report,
+    const std::vector<engine::NamedCount>& of_checkpoint) {
   auto account = std::make_shared<engine::SourceAccount>();
   account->base = replay.store()->Describe(replay.base());
   account->has_found_nothing = replay.work_list().has_listed() &&
@@ -336,6 +363,7 @@ std::shared_ptr<const engine::SourceAccount> AccountOf(const Replay& replay,
   for (engine::NamedCount& latest : Named(report.latest)) {
     account->problems.push_back(std::move(latest));
   }
+  account->problems.insert(account->problems.end(), of_checkpoint.begin(), of_checkpoint.end());
   AddQuarantined(replay.QuarantinedBefore(), account.get());
   account->notices = NoticesOf(replay, report);
   replay.pacing().AddTo(account.get());
@@ -507,33 +535,13 @@ void DescribeLeft(const Replay& replay, engine::NodeReport* lines) {
                   list.num_lost()));
 }
 
-/// Saves it for the last time, so that who reads the report knows what is saved.
-void DescribeCheckpoint(const Replay& replay, engine::NodeReport* lines) {
-  if (replay.checkpoint() == nullptr) {
-    return;
-  }
-  if (const Status saved = replay.SaveCheckpoint(); !saved.ok()) {
-    lines->lines.push_back(fmt::format(
-        "the checkpoint lacks something that was delivered, which is sent again by a later "
-        "process: {}",
-        saved.message()));
-    ++lines->num_problems;
-  }
-  if (const int64_t left_out = replay.checkpoint()->num_left_out(); left_out > 0) {
-    lines->lines.push_back(fmt::format(
-        "the checkpoint cannot name {} files whose names are not UTF-8: they are sent again by a "
-        "later process",
-        left_out));
-    ++lines->num_problems;
-  }
-}
-
 }  // namespace
 
 engine::NodeReport DescribeReplay(const Replay& replay) {
   const lake::ReadReport report = replay.work_list().Report();
   engine::NodeReport lines;
-  lines.source = AccountOf(replay, report);
+  const std::vector<engine::NamedCount> of_checkpoint = EndCheckpoint(replay);
+  lines.source = AccountOf(replay, report, of_checkpoint);
   DescribeDelivery(*lines.source, &lines);
   lines.lines.push_back(fmt::format("from {} files in {} partitions, as {} batches",
                                     report.files_replayed, report.partitions, report.payloads));
@@ -550,7 +558,10 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
   }
   lines.num_problems += replay.pacing().num_kept();
   DescribeQuarantine(replay.config(), replay.QuarantinedBefore(), &lines);
-  DescribeCheckpoint(replay, &lines);
+  for (const engine::NamedCount& problem : of_checkpoint) {
+    lines.lines.push_back(problem.message);
+    lines.num_problems += problem.count;
+  }
   DescribeCache(replay.work_list().cache(), &lines);
   DescribeRequests(*replay.store(), &lines);
   DescribeSelection(replay, report, &lines);
