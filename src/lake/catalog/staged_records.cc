@@ -55,9 +55,11 @@ std::vector<Status> FindStaged(const std::string& base, const std::vector<otap::
     if (num_files > 0 && !IsLocked(writers->path())) {
       problems.push_back(MakeError(
           ErrorKind::kMissingFile,
-          fmt::format("a writer has ended and left {} files of records staged, which are not read; "
-                      "the next writer of this folder, or 'df_engine compact', makes them visible",
-                      num_files),
+          fmt::format(
+              "{} files of records are staged by a writer that does not run on this machine, "
+              "and are not read; the next writer of this folder, or 'df_engine compact', "
+              "makes them visible",
+              num_files),
           {.table = table,
            .file = fmt::format("{}/{}", kStagingFolder, writers->path().filename().string())}));
     }

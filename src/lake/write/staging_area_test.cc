@@ -291,7 +291,8 @@ TEST_P(Staged, WhatAWriterHasLeftIsNamedOnceItHasEnded) {
   FolderList folders(storage::Store::Local(), base().string(), {});
   const LakeListing listing = folders.List({GetParam()}).ValueOrDie();
   ASSERT_THAT(listing.problems, SizeIs(1));
-  EXPECT_THAT(listing.problems[0].message(), HasSubstr("left 2 files of records staged"));
+  EXPECT_THAT(listing.problems[0].message(),
+              HasSubstr("2 files of records are staged by a writer that does not"));
   EXPECT_THAT(FindStaged(base().string(), {other}), IsEmpty());
   fs::remove(staging() / "lock");
   EXPECT_THAT(FindStaged(base().string(), {GetParam()}), SizeIs(1));
