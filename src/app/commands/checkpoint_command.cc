@@ -94,6 +94,7 @@ void VisitTables(const CountsByTable& tables, Visit visit) {
 
 std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& state) {
   const bool has_subject = !state.subject.base.empty();
+  const int64_t num_quarantined = NumQuarantined(state);
   std::string text = fmt::format(
       "checkpoint {}, format version {}\n"
       "  base       {}\n"
@@ -106,7 +107,7 @@ std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& st
       : state.subject.selection.empty() ? "everything"
                                         : PrintableText(state.subject.selection),
       state.saved_unix_nano.has_value() ? ShowTime(*state.saved_unix_nano) : "not known",
-      ShowCountOf(NumQuarantined(state), "entry"));
+      num_quarantined == 1 ? "1 entry" : ShowCount(num_quarantined) + " entries");
   TextTable table({{"SIGNAL"},
                    {"TABLE"},
                    {"FILES", true},
