@@ -36,7 +36,7 @@ class StateDirectory : public ::testing::Test {
     EXPECT_EQ(stat(path.c_str(), &found), 0) << path;
     return found.st_mode & 07777;
   }
-  /// Expects that a folder is refused by whoever looks and by whoever makes, in the same words.
+  /// Expects that a folder is refused when it is checked and when it is made, in the same words.
   static std::string Refusal(const fs::path& path) {
     const Status checked = CheckStateDirectory(path);
     EXPECT_FALSE(checked.ok()) << path;

@@ -17,7 +17,7 @@ namespace df::engine {
 /// What a configuration may be checked against besides itself.
 struct ValidateContext {
   int num_cores = 1;
-  std::string state_dir = {};  ///< of the engine (engine.state_dir); empty: there is none
+  std::string state_dir = {};  ///< of the engine (engine.state_dir); empty: not set
 };
 
 /// Describes one kind of node. Each node folder defines one, named kDescriptor, in factory.cc:

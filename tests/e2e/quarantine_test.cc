@@ -1,4 +1,4 @@
-// What failed for good is in quarantine: not tried again, and never taken for delivered.
+// What failed permanently is in quarantine: not tried again, and never taken for delivered.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -30,7 +30,7 @@ const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string kBad =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nnot mine\n";
 
-/// A server that refuses some of its first requests for good.
+/// A server that refuses some of its first requests permanently.
 class RefusingServer {
  public:
   RefusingServer()

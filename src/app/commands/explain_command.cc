@@ -52,7 +52,7 @@ constexpr auto kCodes = std::to_array<std::pair<std::string_view, std::string_vi
      "Rows that a setting forbids to send (resource_join: fail), or that a destination "
      "refused."},
     {"quarantined",
-     "Rows, or a file, that failed for good in an earlier run with the same checkpoint, and are "
+     "Rows, or a file, that failed permanently in an earlier run with the same checkpoint, and are "
      "not "
      "tried again: df_engine quarantine."},
     {"dropped", "Rows that an operator has dropped from the quarantine: nobody misses them."},

@@ -32,11 +32,11 @@ struct OpenedCheckpoint {
   lake::CheckpointState state;
 };
 
-/// Opens a checkpoint that is there. Errors: KeyError where there is none; as Checkpoint::OpenAny
+/// Opens a checkpoint that is there. Errors: KeyError where it is missing; as Checkpoint::OpenAny
 /// and Read.
 Result<OpenedCheckpoint> OpenOffline(const CheckpointPlace& place);
 
-/// Opens a checkpoint, a new one where there is none. Errors: as Checkpoint::OpenAny and Read.
+/// Opens a checkpoint, a new one otherwise. Errors: as Checkpoint::OpenAny and Read.
 Result<OpenedCheckpoint> OpenOrMakeOffline(const CheckpointPlace& place);
 
 /// Records and files that a checkpoint says were delivered.

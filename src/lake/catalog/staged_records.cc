@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether somebody has the lock of a folder; whoever runs has it.
+/// Whether somebody has the lock of a folder; a running writer has it.
 bool IsLocked(const fs::path& folder) {
   const int descriptor =
       open((folder / kStagingLock).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

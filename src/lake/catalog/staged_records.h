@@ -16,8 +16,8 @@ inline constexpr const char* kStagingLock = "lock";
 
 /// Names the writers of a local base that have ended and left records of these signals staged:
 /// senders were told that they are stored, and nobody reads them. One problem a writer, of kind
-/// missing_file. What a writer that runs has staged is none: it publishes that. Cost: a listing of
-/// what is staged.
+/// missing_file. What a running writer has staged is no problem: it publishes that. Cost: a listing
+/// of what is staged.
 std::vector<Status> FindStaged(const std::string& base, const std::vector<otap::Signal>& signals);
 
 }  // namespace df::lake

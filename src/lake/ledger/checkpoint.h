@@ -52,7 +52,7 @@ class Checkpoint {
       WallClock clock = [] { return std::chrono::system_clock::now(); });
 
   /// Opens a checkpoint whatever it is of, to look at it or to change it while no replay runs; a
-  /// new one where there is none. Errors: as Open.
+  /// new one otherwise. Errors: as Open.
   static Result<std::unique_ptr<Checkpoint>> OpenAny(const std::string& directory,
                                                      const std::string& name);
 

@@ -430,7 +430,7 @@ void FileLedger::OnArrival(otap::TableKind table) {
   suspected_.erase(found);
 }
 
-/// Returns the entry of this process that is like `entry`, a new one where there is none, to be
+/// Returns the entry of this process that is like `entry`, a new one otherwise, to be
 /// saved. Needs the lock.
 QuarantineEntry* FileLedger::EntryOf(QuarantineEntry entry) {
   entry.reason.resize(std::min(entry.reason.size(), kLongestReason));

@@ -73,7 +73,7 @@ class Delivery {
   /// any more as soon as other rows of their table have arrived: until then it may be the sender
   /// who is refused, not these rows.
   void RefuseForGood(std::string_view reason);
-  /// Some of them were refused for good and others arrived, so it was for what they are.
+  /// Some of them were refused permanently and others arrived, so it was for what they are.
   void RefuseInPart(std::string_view reason);
 
  private:
@@ -214,7 +214,7 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Says that a file cannot be opened: it is damaged. Where the ledger keeps a quarantine.
   void SetAside(otap::TableKind table, const FileEntry& entry, std::string_view reason);
   /// Returns what an earlier process has put there of a file that it could not open, as long as
-  /// the file is what it was; nothing where there is none.
+  /// the file is what it was; nothing otherwise.
   std::optional<QuarantineEntry> FindSetAside(const FileEntry& entry) const;
 
   /// Says that a file could be opened that an earlier process could not open, since it is another
@@ -276,7 +276,7 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Entries of this process, by path, number of the file, cause and reason.
   std::map<std::tuple<std::string, int64_t, QuarantineCause, std::string>, int64_t> entry_numbers_;
   std::set<int64_t> changed_entries_;
-  /// Rows that were refused for good since other rows of their table have arrived.
+  /// Rows that were refused permanently since other rows of their table have arrived.
   struct Suspected {
     FileRecordPtr record;
     RowRanges rows;

@@ -14,7 +14,7 @@ namespace df::lake {
 /// Why something is in quarantine.
 enum class QuarantineCause : uint8_t {
   kUnreadable,  ///< it is damaged
-  kRefused,     ///< a destination has refused it for good
+  kRefused,     ///< a destination has refused it permanently
 };
 
 /// Returns "unreadable" or "refused".

@@ -115,7 +115,7 @@ TEST(Quarantine, RowsThatWereRefusedForGoodAreTakenAndNotDelivered) {
 
   Process second(saved);
   const auto claim = second.Claim("a");
-  EXPECT_EQ(claim->num_taken(), 70) << "what was refused for now is tried again";
+  EXPECT_EQ(claim->num_taken(), 70) << "what was refused temporarily is tried again";
   EXPECT_EQ(claim->Quarantined().num_rows(), 30);
   EXPECT_THAT(second.ledger->QuarantinedBefore(), SizeIs(2));
   claim->Send(0, 70, 30).Ack();

@@ -71,7 +71,7 @@ struct Lane {
   EventTimeRange times;
 };
 
-/// Where a file goes on: the lane that ends last before it begins. Null where there is none.
+/// Where a file goes on: the lane that ends last before it begins. Null where none fits.
 Lane* FindLane(const Timed& file, std::vector<Lane>* lanes) {
   Lane* found = nullptr;
   for (Lane& lane : *lanes) {

@@ -29,7 +29,7 @@ Result<Value> Contained(const Call& call) {
 
 std::string FolderOf(int instance_index) { return fmt::format("core-{}", instance_index); }
 
-/// What runs on more cores have left would wait for ever.
+/// What runs on more cores have left would never be sent.
 Status CheckNoneIsLeft(const std::filesystem::path& folder, int num_instances) {
   std::error_code error;
   std::filesystem::directory_iterator entry(folder, error);

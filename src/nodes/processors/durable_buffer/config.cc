@@ -27,17 +27,18 @@ const config::FieldTable<DurableBufferConfig>& DurableBufferFields() {
       config::Enum(
           "when_full", &Config::when_full,
           {{"backpressure", WhenFull::kBackpressure}, {"drop_oldest", WhenFull::kDropOldest}},
-          "what becomes of a batch for which there is no room: it is refused for now, or "
+          "what is done with a batch for which there is no room: it is refused temporarily, or "
           "the oldest ones are dropped, and counted"),
       config::Size("segment_bytes", &Config::segment_bytes, {64_KiB, 4_GiB},
                    "a file that is as large is followed by another, and removed when all of it is "
                    "delivered"),
       config::Integer("max_in_flight", &Config::max_in_flight, {1, 10'000},
                       "batches that are read and have no outcome"),
-      config::Duration("retry_interval", &Config::retry_interval,
-                       "wait after a batch was refused for now; it doubles from one refusal to the "
-                       "next",
-                       kIntervals),
+      config::Duration(
+          "retry_interval", &Config::retry_interval,
+          "wait after a batch was refused temporarily; it doubles from one refusal to the "
+          "next",
+          kIntervals),
       config::Duration("max_retry_interval", &Config::max_retry_interval, "longest such wait",
                        kIntervals),
   };

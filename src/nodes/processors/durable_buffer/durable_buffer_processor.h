@@ -21,12 +21,13 @@
 namespace df::nodes::processors::durable_buffer {
 
 /// A batch is acked when it is durable in the folder, and sent on from there in the order in which
-/// it came; it leaves the folder when it is acked downstream. What is refused for now is sent again
-/// after a wait. What is refused permanently, too old or damaged leaves the folder and is counted
-/// by that reason, and so is what makes room for others.
+/// it came; it leaves the folder when it is acked downstream. What is refused temporarily is sent
+/// again after a wait. What is refused permanently, too old or damaged leaves the folder and is
+/// counted by that reason, and so is what makes room for others.
 ///
 /// When a drain begins nothing more is read from the folder: the next start delivers it. When
-/// receivers end by themselves the node delivers what it has, until something is refused for now.
+/// receivers end by themselves the node delivers what it has, until something is refused
+/// temporarily.
 class DurableBufferProcessor final : public engine::Processor, public engine::CompletionHandler {
  public:
   /// `calls` is borrowed.
@@ -95,7 +96,7 @@ class DurableBufferProcessor final : public engine::Processor, public engine::Co
   int64_t arriving_bytes_ = 0;
   std::map<uint64_t, Record> records_;         ///< by sequence
   std::map<uint64_t, Record>::iterator next_;  ///< before it none waits but what came back
-  std::deque<uint64_t> came_back_;             ///< refused for now, in their order
+  std::deque<uint64_t> came_back_;             ///< refused temporarily, in their order
   int64_t num_active_ = 0;                     ///< being read, or without an outcome
   int64_t num_orders_ = 0;                     ///< that the worker has not carried out
   std::deque<Fetched> fetched_;                ///< to be sent on

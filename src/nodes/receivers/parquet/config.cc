@@ -194,7 +194,7 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
                             "how fast records go out; as fast as they are taken without it",
                             CheckPace),
       config::OptionalGroup("time", &ParquetReceiverConfig::time, TimeFields(),
-                            "what becomes of the times of records; they stay as they are without "
+                            "how the times of records are changed; they stay as they are without "
                             "it",
                             CheckTimes),
       config::Bool(

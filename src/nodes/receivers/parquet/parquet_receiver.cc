@@ -196,9 +196,9 @@ void ParquetReceiver::OnOutcome(const engine::Outcome& outcome, uint64_t calldat
     num_refused = outcome.partial == nullptr ? 0 : outcome.partial->num_refused;
     num_dead_letters = outcome.partial == nullptr ? 0 : outcome.partial->num_dead_letters;
     // A batch that was refused in part is not retried (OTLP, partial success), and has not arrived
-    // whole. Which part it was is not known. As one that was refused whole for good, it goes into
-    // the quarantine of the checkpoint; without one, the next generation of the node or a later run
-    // sends it again. What is among the dead letters is sent from there.
+    // whole. Which part it was is not known. As one that was refused whole permanently, it goes
+    // into the quarantine of the checkpoint; without one, the next generation of the node or a
+    // later run sends it again. What is among the dead letters is sent from there.
     if (num_refused > num_dead_letters) {
       found->second.delivery.RefuseInPart(fmt::format("{} of {} items refused: {}", num_refused,
                                                       num_items, outcome.partial->refusal));

@@ -70,7 +70,7 @@ class Replay final : public engine::NodeShared {
   void Wake();
   /// Null where the selection asks nothing of traces.
   const lake::TraceSearch* search() const { return search_.get(); }
-  /// What batches wait for, and what becomes of their times.
+  /// When batches go out, and with which times.
   Pacing& pacing() { return pacing_; }
   const Pacing& pacing() const { return pacing_; }
   DeliveryLedger& ledger() { return ledger_; }

@@ -16,7 +16,7 @@ enum class RowState : uint8_t {
   kDeadLetter,   ///< sent, refused, and durable among the dead letters
   kDelivered,    ///< sent, and acknowledged
   kSelectedOut,  ///< left out by the selection
-  kQuarantined,  ///< failed for good in an earlier process, and not tried again
+  kQuarantined,  ///< failed permanently in an earlier process, and not tried again
   kDropped,      ///< given up by an operator, who has dropped them from the quarantine
 };
 inline constexpr size_t kNumRowStates = 9;
