@@ -282,6 +282,8 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     if (is_stopped()) {
       return Status::OK();
     }
+    // Before the work is taken: others must not take a later one, and start the clock with that.
+    std::optional<Pacing::Turn> turn(std::in_place, &replay_->pacing());
     auto found = replay_->work_list().Take();
     if (!found.ok() && is_stopped()) {
       LogWarning("parquet receiver: stopped before the tree was listed: {}",
@@ -295,6 +297,7 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
       ARROW_RETURN_NOT_OK(replay_->pacing().Learn(replay_->work_list().found_times()));
       ARROW_RETURN_NOT_OK(ReplayPartition(Begin(std::move(*taken.work)), channel));
     } else if (taken.wait_until.has_value()) {
+      turn.reset();
       std::unique_lock lock(mutex_);
       // Not until a time of the clock: it may be set back.
       stopped_.wait_for(lock, *taken.wait_until - std::chrono::system_clock::now(),
@@ -353,12 +356,10 @@ Status ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage,
   lake::MemoryBudget budget(budget_bytes_);
   lake::ReadReport report;
   std::vector<lake::RootOutcome> outcomes;
-  std::optional<Pacing::Turn> turn(std::in_place, &replay_->pacing());
   Result<bool> is_open = true;
   for (size_t i = 0; i < work.tasks.size() && is_open.ok() && *is_open; ++i) {
     is_open = ReplayTask(work.tasks[i], passage, channel, &budget, &report, &outcomes);
   }
-  turn.reset();
   passage->is_read = is_open.ok() && *is_open;
   const int64_t num_partitions = work.is_rest ? 0 : 1;
   report.partitions = passage->is_read ? num_partitions : 0;
