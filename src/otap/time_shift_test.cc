@@ -19,7 +19,7 @@ constexpr int64_t kDay = 86'400'000'000'000;
 
 class ShiftTimesOf : public ::testing::TestWithParam<Signal> {};
 
-/// Compares what lies in columns that are named as times, without asking the registry which are.
+/// Compares the columns whose names say that they hold times, without asking the registry.
 void ExpectShifted(const Batch& before, const Batch& after, int64_t nanos, int64_t* num_times) {
   for (const TableInfo& info : AllTables()) {
     const auto& old = before.table(info.kind);

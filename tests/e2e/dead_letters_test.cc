@@ -267,8 +267,8 @@ TEST_F(DeadLettersTest, FoldersThatAreReadOrWrittenAreRefused) {
   EXPECT_THAT(alone.log, HasSubstr("found no dead letters that it is about"));
 }
 
-/// Whether a file of dead letters is being written. The one by which the program proves that it can
-/// write there is none.
+/// Whether a file of dead letters is being written. The file with which the
+/// program tries whether it can write there does not count.
 bool IsBeingWritten(const fs::path& letters) {
   std::error_code error;
   fs::recursive_directory_iterator entry(letters, error);
