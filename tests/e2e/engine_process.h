@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -31,6 +32,15 @@ class EngineProcess {
     std::vector<std::string> arguments;
     /// File permissions bind the program, also when the test runs as root.
     bool obeys_permissions = false;
+    std::string program = DF_ENGINE_PATH;
+    uint64_t max_open_files = 0;  ///< 0: as many as the test may open
+  };
+
+  /// What an ended process has taken.
+  struct Usage {
+    int64_t peak_memory_bytes = 0;  ///< as Wait has seen it, every 20 ms
+    std::chrono::microseconds cpu_time{0};
+    int64_t read_bytes = 0;  ///< from files of any kind, its own program among them
   };
 
   /// Starts the program in `folder`, where its output is kept too.
@@ -49,6 +59,9 @@ class EngineProcess {
   bool WaitForOutput(const std::function<bool(const std::string&)>& is_there,
                      std::chrono::seconds at_most = std::chrono::seconds(60));
 
+  pid_t pid() const { return child_; }  ///< -1 when it has ended
+  const Usage& usage() const { return usage_; }
+
   std::string Output() const;  ///< of stdout
   std::string Log() const;     ///< of stderr
 
@@ -59,6 +72,7 @@ class EngineProcess {
   std::filesystem::path folder_;
   pid_t child_ = -1;
   int exit_code_ = -1;
+  Usage usage_;
 };
 
 /// What a run of a command has come to.
