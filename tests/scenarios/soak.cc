@@ -331,9 +331,10 @@ std::optional<Fault> Soak::Reason(steady_clock::time_point first,
                                   steady_clock::time_point later) const {
   // What was under way when it began may come again for as long as a sender waits for an answer.
   constexpr seconds kUnderWay(15);
-  for (const Span& span : faults_) {
-    if (span.end + kUnderWay >= first && span.begin <= later) {
-      return span.fault;
+  // The latest one before it came again.
+  for (auto span = faults_.rbegin(); span != faults_.rend(); ++span) {
+    if (span->end + kUnderWay >= first && span->begin <= later) {
+      return span->fault;
     }
   }
   return std::nullopt;

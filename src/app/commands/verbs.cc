@@ -12,6 +12,7 @@
 
 #include "app/answer_capture.h"
 #include "app/commands/archive_flags.h"
+#include "app/commands/canary_command.h"
 #include "app/commands/checkpoint_command.h"
 #include "app/commands/compact_command.h"
 #include "app/commands/completion_command.h"
@@ -106,6 +107,8 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"checkpoint", kMove, "show, export, import or reset what a replay has delivered",
      CheckpointCommand},
     {"quarantine", kMove, "list, retry or drop what a replay has given up", QuarantineCommand},
+    {"canary", kMove, "send known items again and again, and look for them in the archive",
+     CanaryCommand},
     {"compact", kKeep, "make small partitions of an archive into large ones", CompactCommand},
     {"prune", kKeep, "remove what is older than some time", PruneCommand},
     {"run", kPipelines, "run the pipelines of a document (-c FILE)", RunCommand},
