@@ -43,10 +43,7 @@ int64_t UnsentOf(const engine::SourceAccount& source) {
   return sum;
 }
 
-std::string SourceText(const std::string& command, const engine::SourceAccount& source) {
-  if (source.has_found_nothing) {
-    return fmt::format("{}: nothing found to replay in '{}'\n", command, source.base);
-  }
+std::string DeliveredText(const engine::SourceAccount& source) {
   std::string text = "delivered " + ItemsOf(source, &engine::SignalAccount::items_delivered);
   text +=
       fmt::format("; {} refused", ShowCount(SumOf(source, &engine::SignalAccount::items_refused)));
@@ -62,6 +59,15 @@ std::string SourceText(const std::string& command, const engine::SourceAccount& 
   for (const engine::NamedCount& notice : source.notices) {
     text += notice.kind == "pace" ? fmt::format("pace: {}\n", notice.message) : "";
   }
+  return text;
+}
+
+std::string SourceText(const std::string& command, const engine::SourceAccount& source,
+                       bool is_quiet) {
+  if (source.has_found_nothing) {
+    return fmt::format("{}: nothing found to replay in '{}'\n", command, source.base);
+  }
+  std::string text = is_quiet ? "" : DeliveredText(source);
   size_t num_named = 0;
   for (const engine::NamedCount& problem : source.problems) {
     if (num_named++ < kMostNamed) {
@@ -93,7 +99,8 @@ std::string NodesText(const std::string& command, const controller::PipelineSumm
 
 }  // namespace
 
-std::string FormatDelivery(const std::string& command, const controller::RunResult& result) {
+std::string FormatDelivery(const std::string& command, const controller::RunResult& result,
+                           bool is_quiet) {
   std::string text;
   for (const controller::PipelineSummary& pipeline : result.pipelines) {
     for (const std::string& error : pipeline.errors) {
@@ -101,7 +108,7 @@ std::string FormatDelivery(const std::string& command, const controller::RunResu
     }
     for (const controller::NodeSummary& node : pipeline.nodes) {
       if (node.report.source != nullptr) {
-        text += SourceText(command, *node.report.source);
+        text += SourceText(command, *node.report.source, is_quiet);
       }
     }
     text += NodesText(command, pipeline);
@@ -110,7 +117,7 @@ std::string FormatDelivery(const std::string& command, const controller::RunResu
                           pipeline.num_abandoned);
     }
   }
-  if (result.signal.has_value()) {
+  if (result.signal.has_value() && !is_quiet) {
     text += fmt::format("{}: stopped by {}\n", command,
                         *result.signal == SIGINT ? "SIGINT" : "SIGTERM");
   }

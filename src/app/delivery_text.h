@@ -8,7 +8,9 @@
 namespace df::app {
 
 /// Writes what was delivered, refused and left, and what is missing and why, of the nodes of
-/// `result`. `command` stands in front of problems.
-std::string FormatDelivery(const std::string& command, const controller::RunResult& result);
+/// `result`; `is_quiet`: only what is missing or failed, and why. `command` stands in front of
+/// problems.
+std::string FormatDelivery(const std::string& command, const controller::RunResult& result,
+                           bool is_quiet);
 
 }  // namespace df::app

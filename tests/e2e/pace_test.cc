@@ -14,14 +14,18 @@
 #include <nlohmann/json.hpp>
 
 #include "engine_process.h"
+#include "testing/lake_writer.h"
+#include "testing/random_batch.h"
 
 namespace df::e2e {
 namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
+using ::testing::AnyOf;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 constexpr int64_t kBegin = 1'750'000'000'000'000'000;
@@ -179,6 +183,86 @@ TEST_F(PaceTest, ATimeThatCannotBeMovedIsNamed) {
   const Replayed moved = Replay({"--shift", "-1d"});
   EXPECT_EQ(moved.ran.exit_code, 4);
   EXPECT_THAT(moved.ran.log, HasSubstr("incomplete: reconstruction: times would come to lie"));
+  const Ran quiet = RunIn(folder_.path(),
+                          {"replay", At("lake").string(), "--to", "null", "--shift", "-1d", "-q"});
+  EXPECT_EQ(quiet.exit_code, 4);
+  EXPECT_THAT(quiet.log, HasSubstr("incomplete: reconstruction: times would come to lie"))
+      << "an exit code other than 0 is always explained";
+  EXPECT_THAT(quiet.log, Not(HasSubstr("delivered")));
+}
+
+/// A tree without statistics: nothing tells which times it has.
+void WriteWithoutStatistics(const fs::path& base, int num_partitions) {
+  df::testing::RandomEngine random(7);
+  df::testing::LakeWriterOptions options;
+  options.layout = df::testing::LakeLayout::kOwn;
+  options.statistics = false;
+  options.batches_per_partition = 1;
+  const auto batches =
+      df::testing::RandomBatches(num_partitions, otap::Signal::kLogs, {.root_rows = 3}, random);
+  ASSERT_TRUE(df::testing::WriteLake(base, batches, options, 1).ok());
+}
+
+TEST_F(PaceTest, WhereNobodyKnowsTheTimesNothingGoesOutAndThatIsAFailure) {
+  for (const int num_partitions : {1, 3}) {
+    const std::string lake = At(fmt::format("without-{}", num_partitions)).string();
+    WriteWithoutStatistics(lake, num_partitions);
+    const std::string receipt = At("receipt.json").string();
+    const Ran ran = RunIn(folder_.path(), {"replay", lake, "--to", "null", "--shift-to", "now",
+                                           "--receipt", receipt});
+    EXPECT_EQ(ran.exit_code, 1) << ran.log;
+    EXPECT_THAT(ran.log, HasSubstr("do not say in their statistics"));
+    EXPECT_THAT(ran.log, Not(HasSubstr("is started again"))) << "it would fail again";
+    std::ifstream file(receipt);
+    const Json said = Json::parse(file);
+    EXPECT_EQ(said.at("outcome"), "failed");
+    const Json& records =
+        said.at("pipelines")[0].at("nodes")[0].at("source").at("signals").at("logs").at("records");
+    EXPECT_GT(records.at("missing"), 0) << records;
+    EXPECT_EQ(records.at("sent"), 0) << records;
+  }
+}
+
+TEST_F(PaceTest, ALaterRunAddsTheSameToTimesOrIsRefused) {
+  Add({kBegin, kBegin + 5});
+  const std::string lake = At("lake").string();
+  const auto replay = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"replay", lake, "--to", "null", "-q"});
+    return RunIn(folder_.path(), flags);
+  };
+  const std::string receipt = At("receipt.json").string();
+  // Of what is left then another time would be the first.
+  for (const std::vector<std::string>& later :
+       {std::vector<std::string>{"--checkpoint", At("state/night").string()}}) {
+    std::vector<std::string> flags = later;
+    flags.insert(flags.end(), {"--shift-to", "now"});
+    const Ran ran = replay(flags);
+    EXPECT_EQ(ran.exit_code, 2) << ran.log;
+    EXPECT_THAT(ran.log, HasSubstr("write time.shift, which adds the same in each"));
+  }
+  ASSERT_EQ(replay({"--shift", "-1d", "--receipt", receipt}).exit_code, 0);
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--resume", receipt},
+                                                {"--resume", receipt, "--shift", "-2d"},
+                                                {"--resume", receipt, "--shift-to", "now"}}) {
+    const Ran ran = replay(flags);
+    EXPECT_EQ(ran.exit_code, 2) << ran.log;
+    EXPECT_THAT(ran.log, AnyOf(HasSubstr("it is of a replay that sent times shifted by -1d"),
+                               HasSubstr("write time.shift, which adds the same in each")));
+  }
+  EXPECT_EQ(replay({"--resume", receipt, "--shift", "-1d"}).exit_code, 0);
+  // A checkpoint of one shift is none of another.
+  const std::string checkpoint = At("state/shifted").string();
+  EXPECT_EQ(replay({"--checkpoint", checkpoint, "--shift", "1h"}).exit_code, 0);
+  EXPECT_EQ(replay({"--checkpoint", checkpoint, "--shift", "1h"}).exit_code, 0);
+  const Ran other = replay({"--checkpoint", checkpoint});
+  EXPECT_NE(other.exit_code, 0);
+  EXPECT_THAT(other.log, HasSubstr("sent times shifted by 1h, and this one sends everything"));
+}
+
+TEST_F(PaceTest, WhatWasAddedIsSaid) {
+  Add({kBegin, kBegin + 5});
+  const Replayed moved = Replay({"--shift-to", "2025-06-15T15:06:40Z"});
+  EXPECT_THAT(moved.ran.log, HasSubstr("pace: every time was shifted by "));
 }
 
 TEST_F(PaceTest, AStopEndsTheWait) {

@@ -170,6 +170,11 @@ TEST_F(QuarantineTest, WhatIsDroppedIsNotMissedAndNotSent) {
   EXPECT_EQ(after.exit_code, 0) << after.log;
   EXPECT_EQ(server_.TakeRequests(), 0);
   EXPECT_EQ(List()[0]["dropped"], true);
+  // What an operator has given up is not taken up again in passing.
+  const Ran again = Quarantine({"retry", "state/night", "--all"});
+  EXPECT_EQ(again.exit_code, 0) << again.log;
+  EXPECT_THAT(again.output, HasSubstr("tries 0 entries again"));
+  EXPECT_EQ(List()[0]["dropped"], true);
   // It can still be had.
   EXPECT_EQ(Quarantine({"retry", "state/night", "1"}).exit_code, 0);
   EXPECT_EQ(Replay().exit_code, 0);

@@ -267,7 +267,7 @@ TEST_F(ResumeTest, AReceiptThatDoesNotFitIsRefused) {
     return ran.log;
   };
   EXPECT_THAT(refused(receipt, {"--where", "severity_number >= 9", "--signal", "logs"}),
-              HasSubstr("it is of a replay that selected everything, and this one selects"));
+              HasSubstr("it is of a replay that sent everything, and this one sends"));
   Json changed = receipt;
   Json& source = changed["pipelines"][0]["nodes"][0]["source"];
   ASSERT_TRUE(source.is_object()) << receipt.dump();

@@ -420,6 +420,12 @@ void Corruption(Trial& trial) {
     }
     const Replayed replayed = Replay(
         trial, {.base = lake, .more_receiver_config = "", .program = trial.settings().sanitized});
+    const bool is_ended_well = replayed.exit_code == 0 || replayed.exit_code == 4;
+    if (!is_ended_well) {
+      const fs::path shown = fs::temp_directory_path() / fmt::format("damaged-{}", i);
+      fs::copy(lake, shown, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+      damage += fmt::format(" (kept as {})", shown.string());
+    }
     fs::remove(file);
     fs::rename(kept, file);
     trial.Expect(replayed.exit_code == 0 || replayed.exit_code == 4,

@@ -204,6 +204,9 @@ std::string ShowCount(int64_t number) {
 }
 
 std::string ShowCountOf(int64_t number, std::string_view noun) {
+  if (number != 1 && noun.ends_with('y')) {
+    return fmt::format("{} {}ies", ShowCount(number), noun.substr(0, noun.size() - 1));
+  }
   return fmt::format("{} {}{}", ShowCount(number), noun, number == 1 ? "" : "s");
 }
 

@@ -62,7 +62,7 @@ bool HasColor(const ArchiveFlags& flags);
 /// Returns "48,000".
 std::string ShowCount(int64_t number);
 
-/// Returns "1 file" or "48,000 files" of "file".
+/// Returns "1 file" or "48,000 files" of "file", "2 entries" of "entry".
 std::string ShowCountOf(int64_t number, std::string_view noun);
 
 /// Returns nanoseconds since 1970.

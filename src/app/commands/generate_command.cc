@@ -80,7 +80,7 @@ int GenerateCommand(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_DFL);
   }
   run.answer =
-      flags.archive.is_quiet || destination->is_stdout ? RunAnswer::kNothing : RunAnswer::kSummary;
+      flags.archive.is_quiet || destination->is_stdout ? RunAnswer::kProblems : RunAnswer::kSummary;
   run.document.source = PipelineSource(
       {"receiver:traffic_generator", config.dump(-1, ' ', false, Json::error_handler_t::replace)},
       {destination->node, destination->config},

@@ -21,7 +21,7 @@ Result<std::vector<otap::Signal>> ParseSignals(const std::vector<std::string>& n
 RunFlags RunFlagsOf(const PipelineFlags& flags, const Destination& destination) {
   RunFlags run;
   run.name = flags.command;
-  run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kDelivery;
+  run.answer = flags.archive.is_quiet ? RunAnswer::kProblems : RunAnswer::kDelivery;
   run.receipt = flags.archive.is_json && flags.receipt.empty() ? "/dev/stdout" : flags.receipt;
   run.log_level = flags.log_level.empty() ? "warning" : flags.log_level;
   run.allows_incomplete = flags.allows_incomplete;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -50,7 +51,13 @@ int Fail(const Status& status) {
 Result<std::vector<QuarantineEntry>> Choose(const std::vector<QuarantineEntry>& all,
                                             const Flags& flags) {
   if (flags.wants_all) {
-    return all;
+    // What was dropped stays so, unless it is named by its number.
+    std::vector<QuarantineEntry> chosen;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen),
+                 [&flags](const QuarantineEntry& entry) {
+                   return flags.action == "show" || !entry.is_dropped;
+                 });
+    return chosen;
   }
   std::set<int64_t> numbers;
   for (const std::string& text : flags.numbers) {
@@ -278,7 +285,8 @@ int QuarantineCommand(int argc, char** argv) {
       ->type_name("");
   command.add_option("NUMBER", flags.numbers, "show, retry, drop: entries, as list numbers them")
       ->type_name("");
-  command.add_flag("--all", flags.wants_all, "The same: every entry");
+  command.add_flag("--all", flags.wants_all,
+                   "The same: every entry; of retry and drop those that are not dropped");
   command.add_flag("--json", flags.is_json, "list, show: print JSON (docs/commands.md)");
   command.footer(Footer);
   if (const auto code = ParseCommandLine(&command, argc, argv)) {

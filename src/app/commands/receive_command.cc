@@ -105,7 +105,7 @@ int ReceiveCommand(int argc, char** argv) {
   run.log_level = !flags.log_level.empty() ? flags.log_level
                   : flags.archive.is_quiet ? "error"
                                            : "info";
-  run.answer = flags.archive.is_quiet ? RunAnswer::kNothing : RunAnswer::kSummary;
+  run.answer = flags.archive.is_quiet ? RunAnswer::kProblems : RunAnswer::kSummary;
   const Json config = {{"protocols", *std::move(protocols)}};
   run.document.source =
       PipelineSource({"receiver:otlp", config.dump()}, {"exporter:parquet", lake.dump()}, false);

@@ -207,9 +207,9 @@ Status PrintResult(const RunFlags& flags, const controller::RunResult& result) {
       return PrintTo(stdout, FormatSummary(NameOf(flags), result) + metrics);
     }
     case RunAnswer::kDelivery:
-      return PrintTo(stderr, FormatDelivery(NameOf(flags), result));
-    case RunAnswer::kNothing:
-      break;
+    case RunAnswer::kProblems:
+      return PrintTo(stderr,
+                     FormatDelivery(NameOf(flags), result, flags.answer == RunAnswer::kProblems));
   }
   return Status::OK();
 }

@@ -17,7 +17,7 @@ namespace df::app {
 enum class RunAnswer : uint8_t {
   kSummary,   ///< every node in turn, on stdout
   kDelivery,  ///< what was delivered, in a line on stderr: stdout is for data
-  kNothing,
+  kProblems,  ///< what is missing or failed, on stderr, and nothing where all is well
 };
 
 /// What the command line says about a run.

@@ -201,10 +201,10 @@ Status Checkpoint::CheckSubject(const CheckpointSubject& subject) const {
                             PrintableText(read.Text(0)), PrintableText(subject.base)));
   }
   if (read.Text(1) != subject.selection) {
-    return fail(fmt::format(
-        "it is of a replay that selected {}, and this one selects {}; another replay needs "
-        "another name",
-        ShowSelection(std::string(read.Text(1))), ShowSelection(subject.selection)));
+    return fail(
+        fmt::format("it is of a replay that sent {}, and this one sends {}; another replay needs "
+                    "another name",
+                    ShowSelection(std::string(read.Text(1))), ShowSelection(subject.selection)));
   }
   return Status::OK();
 }

@@ -133,9 +133,8 @@ TEST_F(CheckpointTest, IsOfOneProcessAndOneSubject) {
   EXPECT_THAT(Open({"/other", ""}).status().message(),
               HasSubstr("it is of '/lake', not of '/other'"));
   const auto selection = Open({"/lake", "where x"});
-  EXPECT_THAT(
-      selection.status().message(),
-      HasSubstr("it is of a replay that selected everything, and this one selects where x"));
+  EXPECT_THAT(selection.status().message(),
+              HasSubstr("it is of a replay that sent everything, and this one sends where x"));
   EXPECT_TRUE(selection.status().IsInvalid());
   EXPECT_TRUE(Open().ok());
 }

@@ -233,8 +233,19 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
     }
   }
   CheckTogether(section, config.pace.value_or(PaceOptions()), config.time.value_or(TimeOptions()),
-                config.polling_interval.interval.has_value());
+                config.polling_interval.interval.has_value(),
+                config.checkpoint.has_value()     ? "checkpoint"
+                : !config.progress.resume.empty() ? "progress.resume"
+                                                  : "");
   return config;
+}
+
+std::string DescribeSent(const ParquetReceiverConfig& config) {
+  const std::string selected = config.selection.has_value() ? config.selection->Fingerprint() : "";
+  const std::string times = DescribeTimes(config.time.value_or(TimeOptions()));
+  return selected.empty() ? times
+         : times.empty()  ? selected
+                          : fmt::format("{}; {}", selected, times);
 }
 
 namespace {

@@ -80,6 +80,10 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
 /// Reads the configuration of a node; what does not fit together is added to its problems.
 ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section);
 
+/// Says in words what is sent: what is selected and how times are changed. What one replay has
+/// delivered says nothing of another that sends something else. "": everything, as it is.
+std::string DescribeSent(const ParquetReceiverConfig& config);
+
 /// Has a checkpoint that names no directory be in that of the engine, `state_dir`; where that is
 /// empty, too, it is a problem of `section`.
 void PlaceCheckpoint(const config::Section& section, const std::string& state_dir,

@@ -143,8 +143,22 @@ void CheckTimes(const config::Section& group, const TimeOptions& time) {
   }
 }
 
+std::string DescribeTimes(const TimeOptions& time) {
+  std::string text;
+  if (time.shift.by.has_value()) {
+    text = fmt::format("times shifted by {}", FormatDuration(*time.shift.by));
+  } else if (time.first_at.at.has_value()) {
+    text = fmt::format("the first time at {}", select::ShowTimePoint(*time.first_at.at));
+  } else if (time.last_at.at.has_value()) {
+    text = fmt::format("the last time at {}", select::ShowTimePoint(*time.last_at.at));
+  } else if (time.as_sent) {
+    text = "times as records are sent";
+  }
+  return text.empty() || !time.keep_original ? text : text + ", each with what was added to it";
+}
+
 void CheckTogether(const config::Section& node, const PaceOptions& pace, const TimeOptions& time,
-                   bool is_following) {
+                   bool is_following, const std::string& goes_on_with) {
   if (pace.speed.factor.has_value() && is_following) {
     RefuseFollowing(*node.Find("pace"), "speed",
                     "in which order records go out is known when all are there");
@@ -156,6 +170,14 @@ void CheckTogether(const config::Section& node, const PaceOptions& pace, const T
   if (time.needs_found_times() && is_following) {
     RefuseFollowing(*node.Find("time"), time.first_at.at.has_value() ? "first_at" : "last_at",
                     "the times of the archive are known when all of it is there");
+  }
+  if (time.needs_found_times() && !goes_on_with.empty()) {
+    const char* key = time.first_at.at.has_value() ? "first_at" : "last_at";
+    node.Find("time")->AddAtKey(
+        key, fmt::format("{}: found beside {}: of what is left then a later run would find other "
+                         "times, and add something else to them; write time.shift, which adds the "
+                         "same in each",
+                         key, goes_on_with));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "config/field_table.h"
 #include "select/time_range.h"
@@ -55,6 +56,10 @@ struct TimeOptions {
   bool is_given() const { return shift.by.has_value() || needs_found_times() || as_sent; }
 };
 
+/// Says in words how times are changed, so that two replays say the same exactly when they change
+/// them alike; "" where they stay as they are.
+std::string DescribeTimes(const TimeOptions& time);
+
 /// Nobody waits for a record that says it is of the day after tomorrow, or later: its time is
 /// wrong, and those behind it would wait as well.
 int64_t LastTimeWaitedFor(int64_t now_nanos);
@@ -67,9 +72,10 @@ void CheckPace(const config::Section& group, const PaceOptions& pace);
 void CheckTimes(const config::Section& group, const TimeOptions& time);
 
 /// Adds what does not fit together to the problems of the section of the node. `is_following`: the
-/// archive may grow.
+/// archive may grow. `goes_on_with`: the group of the node that has a later run go on where this
+/// one ends; "" for none.
 void CheckTogether(const config::Section& node, const PaceOptions& pace, const TimeOptions& time,
-                   bool is_following);
+                   bool is_following, const std::string& goes_on_with);
 
 /// Has every record that is shifted say by how much, in nanoseconds.
 inline constexpr const char* kShiftAttribute = "df_engine.time_shift_nanos";

@@ -58,6 +58,20 @@ TEST(PaceOptions, WhatCannotBeMeantIsNamed) {
   expect("time: {last_at: now}", "last_at: found beside a polling_interval");
   expect("polling_interval: once, time: {as_sent: true}", "as_sent: found without pace.speed");
   expect("polling_interval: once, time: {first_at: noon}", "found 'noon'");
+  expect("polling_interval: once, time: {first_at: now}, checkpoint: {directory: d, name: n}",
+         "first_at: found beside checkpoint: of what is left then a later run");
+  expect("polling_interval: once, time: {last_at: now}, progress: {resume: r.json}",
+         "last_at: found beside progress.resume");
+}
+
+TEST(PaceOptions, TimesAreDescribedByWhatBecomesOfThem) {
+  TimeOptions time;
+  EXPECT_EQ(DescribeTimes(time), "");
+  time.keep_original = true;
+  EXPECT_EQ(DescribeTimes(time), "");
+  time.shift.by = std::chrono::hours(-24);
+  EXPECT_EQ(DescribeTimes(time), "times shifted by -1d, each with what was added to it");
+  EXPECT_EQ(DescribeTimes({.as_sent = true}), "times as records are sent");
 }
 
 }  // namespace

@@ -25,17 +25,24 @@ Status Pacing::Learn(const lake::WorkList::FoundTimes& found) {
     return Status::OK();
   }
   std::call_once(learnt_, [&] {
+    if (const auto kept = found_shift_->Get()) {
+      shift_nanos_ = *kept;
+      return;
+    }
     const bool is_first = time_.first_at.at.has_value();
     const auto& end = is_first ? found.first : found.last;
     const int64_t num_unknown = is_first ? found.num_without_first : found.num_without_last;
     if (num_unknown > 0) {
-      learn_status_ = Status::Invalid(fmt::format(
-          "time.{}: {} files of records do not say in their statistics, for every row, what their "
-          "{} time is; write time.shift, which says what to add",
-          is_first ? "first_at" : "last_at", num_unknown, is_first ? "first" : "last"));
+      // Permanent: started anew it would find the same files.
+      learn_status_ = MakeError(
+          ErrorKind::kConfig,
+          fmt::format(
+              "time.{}: {} files of records do not say in their statistics, for every row, what "
+              "their {} time is; write time.shift, which says what to add",
+              is_first ? "first_at" : "last_at", num_unknown, is_first ? "first" : "last"));
     } else if (end.has_value()) {
       const auto& place = is_first ? time_.first_at.at : time_.last_at.at;
-      shift_nanos_ = place->Resolve(began_nanos_) - *end;
+      shift_nanos_ = found_shift_->Keep(place->Resolve(began_nanos_) - *end);
     }
   });
   return learn_status_;
@@ -101,6 +108,13 @@ void Pacing::AddTo(engine::SourceAccount* account) const {
          .message = "times would come to lie before 1970, or beyond 64 bits of nanoseconds: they "
                     "were not shifted and went out as they are",
          .count = num_kept_});
+  }
+  if (time_.needs_found_times() && found_shift_->Get().has_value()) {
+    account->notices.push_back(
+        {.kind = "pace",
+         .message = fmt::format("every time was shifted by {}",
+                                FormatDuration(std::chrono::nanoseconds(shift_nanos_.load()))),
+         .count = 1});
   }
   if (!goes_by_time()) {
     return;

@@ -3,12 +3,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 #include "engine/account.h"
 #include "lake/queue/work_list.h"
 #include "nodes/receivers/parquet/pace_options.h"
 #include "nodes/receivers/parquet/pacer.h"
+#include "nodes/receivers/parquet/replay_ledgers.h"
 #include "otap/batch.h"
 
 namespace df::nodes::receivers::parquet {
@@ -21,8 +24,12 @@ class Pacing {
 
   bool goes_by_time() const { return pacer_.goes_by_time(); }
 
+  /// Has the shift that is learnt be that of an earlier replay of the same. Before Learn.
+  void UseFoundShift(std::shared_ptr<FoundShift> found) { found_shift_ = std::move(found); }
+
   /// Learns which times the archive has; the first call counts. Before the first batch, and only
-  /// needed where a time of the archive gets a place. Errors: Invalid where statistics do not tell.
+  /// needed where a time of the archive gets a place. Errors: kind config where statistics do not
+  /// tell.
   Status Learn(const lake::WorkList::FoundTimes& found);
 
   /// A reader has work as long as it lives.
@@ -61,6 +68,7 @@ class Pacing {
   TimeOptions time_;
   int64_t began_nanos_;  ///< what times relative to now are relative to
   Pacer pacer_;
+  std::shared_ptr<FoundShift> found_shift_ = std::make_shared<FoundShift>();
   std::once_flag learnt_;
   Status learn_status_;
   std::atomic<int64_t> shift_nanos_ = 0;

@@ -58,6 +58,20 @@ TEST_F(PacingTest, TheFirstOrLastTimeOfTheArchiveGetsItsPlace) {
 
   const Status unknown = Pacing({}, time, clock_).Learn({.last = latest, .num_without_last = 3});
   EXPECT_THAT(unknown.ToString(), ::testing::HasSubstr("time.last_at: 3 files"));
+  EXPECT_TRUE(IsPermanent(unknown)) << "started anew it would find the same";
+}
+
+TEST_F(PacingTest, AReplayThatIsStartedAnewAddsWhatItAddedBefore) {
+  TimeOptions time;
+  time.first_at.at = select::TimePoint{.nanos = kHour, .is_relative = false};
+  const auto shared = std::make_shared<FoundShift>();
+  for (const int64_t first : {int64_t{100}, int64_t{900}}) {
+    Pacing pacing({}, time, clock_);
+    pacing.UseFoundShift(shared);
+    // The second time some of the files are known already, and not looked at.
+    ASSERT_TRUE(pacing.Learn({.first = first, .last = 1'000}).ok());
+    EXPECT_EQ(shared->Get(), kHour - 100);
+  }
 }
 
 TEST_F(PacingTest, ARecordHasTheTimeAtWhichItIsDue) {

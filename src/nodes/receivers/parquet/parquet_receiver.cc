@@ -294,8 +294,10 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     replay_->LogNewProblems();
     CountFindings();
     if (taken.work.has_value()) {
+      // It counts as listed, also where nothing of it can go out.
+      auto passage = Begin(std::move(*taken.work));
       ARROW_RETURN_NOT_OK(replay_->pacing().Learn(replay_->work_list().found_times()));
-      ARROW_RETURN_NOT_OK(ReplayPartition(Begin(std::move(*taken.work)), channel));
+      ARROW_RETURN_NOT_OK(ReplayPartition(std::move(passage), channel));
     } else if (taken.wait_until.has_value()) {
       turn.reset();
       std::unique_lock lock(mutex_);

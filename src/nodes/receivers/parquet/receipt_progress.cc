@@ -17,10 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string FingerprintOf(const ParquetReceiverConfig& config) {
-  return config.selection.has_value() ? config.selection->Fingerprint() : "";
-}
-
 std::string TextAt(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
@@ -92,7 +88,7 @@ std::string WriteReceiptProgress(const ParquetReceiverConfig& config,
     select = WithoutUnset(nlohmann::ordered_json::parse(
         config::ToJson(*config::Write(select::SelectFields(), *config.select)), nullptr, false));
   }
-  const nlohmann::ordered_json fingerprint = FingerprintOf(config);
+  const nlohmann::ordered_json fingerprint = DescribeSent(config);
   return fmt::format(R"({{"signals":{},"select":{},"selection":{},"files":{}}})", signals.dump(),
                      select.dump(),
                      fingerprint.dump(-1, ' ', false, Json::error_handler_t::replace),
@@ -134,11 +130,11 @@ Result<std::vector<lake::DeliveredFile>> ReadReceiptProgress(const std::string& 
     has_progress = true;
     // What one selection leaves out of a batch counts with it, and another may want it.
     const std::string selection = TextAt(*progress, "selection");
-    if (selection != FingerprintOf(config)) {
+    if (selection != DescribeSent(config)) {
       return fail(fmt::format(
-          "it is of a replay that selected {}, and this one selects {}",
+          "it is of a replay that sent {}, and this one sends {}",
           selection.empty() ? "everything" : OnOneLine(selection),
-          config.selection.has_value() ? OnOneLine(FingerprintOf(config)) : "everything"));
+          DescribeSent(config).empty() ? "everything" : OnOneLine(DescribeSent(config))));
     }
     auto read = lake::ReadProgress((*progress)["files"].dump());
     if (!read.ok()) {

@@ -111,14 +111,16 @@ Status Replay::Attach(const engine::InstanceInfo& info) {
 
 Status Replay::AttachLedger(const engine::InstanceInfo& info) {
   const std::string base = lake::CanonicalBase(store_->uri());
-  const std::string selection = config_.selection ? config_.selection->Fingerprint() : "";
+  const std::string selection = DescribeSent(config_);
   if (config_.checkpoint.has_value()) {
     const std::string owner = fmt::format("{}/{}: node '{}'", info.group, info.pipeline, info.node);
     ARROW_ASSIGN_OR_RAISE(checkpoint_,
                           CheckpointKeeper::Open(*config_.checkpoint, owner, {base, selection}));
     file_ledger_ = checkpoint_->ledger();
   } else {
-    file_ledger_ = LedgersOfProcess().Of({info.group, info.pipeline, info.node, base, selection});
+    const ReplayName name = {info.group, info.pipeline, info.node, base, selection};
+    file_ledger_ = LedgersOfProcess().Of(name);
+    pacing_.UseFoundShift(LedgersOfProcess().ShiftOf(name));
   }
   file_ledger_->Restore(std::move(resumed_));
   work_list_.UseLedger(file_ledger_);

@@ -12,10 +12,17 @@ std::shared_ptr<lake::FileLedger> ReplayLedgers::Of(const ReplayName& name) {
   entry.last_asked_for = ++num_calls_;
   if (entry.ledger == nullptr) {
     entry.ledger = std::make_shared<lake::FileLedger>();
+    entry.shift = std::make_shared<FoundShift>();
   }
   std::shared_ptr<lake::FileLedger> ledger = entry.ledger;
   ForgetUnused();
   return ledger;
+}
+
+std::shared_ptr<FoundShift> ReplayLedgers::ShiftOf(const ReplayName& name) {
+  const std::shared_ptr<lake::FileLedger> used = Of(name);
+  const std::lock_guard lock(mutex_);
+  return entries_[name].shift;
 }
 
 size_t ReplayLedgers::size() const {
