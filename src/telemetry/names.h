@@ -99,6 +99,12 @@ inline constexpr Instrument kReceiverCheckpointFailures = {
 inline constexpr Instrument kReceiverCheckpointAge = {
     kGauge, "df.receiver.checkpoint.age", "s",
     "Time since the checkpoint last had everything that was delivered"};
+inline constexpr Instrument kReceiverLeasesHeld = {
+    kUpDownCounter, "df.receiver.leases.held", "{lease}",
+    "Leases that this process has in a checkpoint that it shares"};
+inline constexpr Instrument kReceiverLeasesLost = {
+    kCounter, "df.receiver.leases.lost", "{lease}",
+    "Leases that other processes took over because this one did not renew them in time"};
 // Those that read rows.
 inline constexpr Instrument kReceiverRowsListed = {
     kCounter, "df.receiver.rows.listed", "{row}",
@@ -250,6 +256,8 @@ inline constexpr std::array kAll = {
     &kReceiverPaceSkipped,
     &kReceiverCheckpointFailures,
     &kReceiverCheckpointAge,
+    &kReceiverLeasesHeld,
+    &kReceiverLeasesLost,
     &kReceiverRowsListed,
     &kReceiverRowsRead,
     &kReceiverRowsEmitted,

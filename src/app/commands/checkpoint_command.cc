@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -92,7 +93,57 @@ void VisitTables(const CountsByTable& tables, Visit visit) {
   }
 }
 
-std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& state) {
+double SecondsOf(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string ShowSeconds(std::chrono::nanoseconds duration) {
+  return FormatDuration(std::chrono::floor<std::chrono::seconds>(duration));
+}
+
+/// A line for each process that shares the checkpoint, and for each file that it has.
+std::string TextOf(const std::vector<lake::LeaseHolder>& holders) {
+  std::string text;
+  for (const lake::LeaseHolder& holder : holders) {
+    const std::string renewed =
+        holder.renewed_ago.has_value()
+            ? fmt::format("renewed {} ago", ShowSeconds(*holder.renewed_ago))
+            : "not renewed since the machine was started";
+    text += fmt::format("  shared by  process {}: {} of {}{}, {}\n", holder.process,
+                        ShowCountOf(std::ssize(holder.leases), "lease"), ShowSeconds(holder.ttl),
+                        holder.is_expired ? ", expired" : "", renewed);
+    for (const lake::LeaseFacts& lease : holder.leases) {
+      text += fmt::format("    {}, for {}, token {}\n", PrintableText(lease.path),
+                          ShowSeconds(lease.held_for), lease.token);
+    }
+  }
+  return text;
+}
+
+Json JsonOf(const std::vector<lake::LeaseHolder>& holders) {
+  Json json = Json::array();
+  for (const lake::LeaseHolder& holder : holders) {
+    Json leases = Json::array();
+    for (const lake::LeaseFacts& lease : holder.leases) {
+      leases.push_back({{"file", lease.path},
+                        {"token", lease.token},
+                        {"held_seconds", SecondsOf(lease.held_for)}});
+    }
+    Json one = {{"process", holder.process},
+                {"ttl_seconds", SecondsOf(holder.ttl)},
+                {"renewed_seconds_ago", nullptr},
+                {"expired", holder.is_expired},
+                {"leases", std::move(leases)}};
+    if (holder.renewed_ago.has_value()) {
+      one["renewed_seconds_ago"] = SecondsOf(*holder.renewed_ago);
+    }
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& state,
+                   const std::vector<lake::LeaseHolder>& holders) {
   const bool has_subject = !state.subject.base.empty();
   const int64_t num_quarantined = NumQuarantined(state);
   std::string text = fmt::format(
@@ -108,6 +159,7 @@ std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& st
                                         : PrintableText(state.subject.selection),
       state.saved_unix_nano.has_value() ? ShowTime(*state.saved_unix_nano) : "not known",
       num_quarantined == 1 ? "1 entry" : ShowCount(num_quarantined) + " entries");
+  text += TextOf(holders);
   TextTable table({{"SIGNAL"},
                    {"TABLE"},
                    {"FILES", true},
@@ -125,7 +177,8 @@ std::string TextOf(const CheckpointPlace& place, const lake::CheckpointState& st
   return text + (has_rows ? table.ToText() : "nothing was delivered\n");
 }
 
-std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& state) {
+std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& state,
+                   const std::vector<lake::LeaseHolder>& holders) {
   Json tables = Json::array();
   VisitTables(CountTables(state),
               [&](std::string_view signal, std::string_view name, const TableCounts& counts) {
@@ -142,6 +195,7 @@ std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& st
                {"selection", nullptr},
                {"saved", nullptr},
                {"quarantined", NumQuarantined(state)},
+               {"holders", JsonOf(holders)},
                {"tables", std::move(tables)}};
   if (!state.subject.base.empty()) {
     json["base"] = state.subject.base;
@@ -154,10 +208,14 @@ std::string JsonOf(const CheckpointPlace& place, const lake::CheckpointState& st
 }
 
 int Show(const CheckpointPlace& place, const Flags& flags) {
-  const auto opened = OpenOffline(place);
-  return !opened.ok() ? Fail(opened.status())
-                      : PrintAnswer(flags.is_json ? JsonOf(place, opened->state)
-                                                  : TextOf(place, opened->state));
+  const auto opened = OpenToRead(place);
+  if (!opened.ok()) {
+    return Fail(opened.status());
+  }
+  const auto holders = opened->checkpoint->Holders();
+  return !holders.ok() ? Fail(holders.status())
+                       : PrintAnswer(flags.is_json ? JsonOf(place, opened->state, *holders)
+                                                   : TextOf(place, opened->state, *holders));
 }
 
 int Export(const CheckpointPlace& place, const Flags& flags) {
@@ -260,7 +318,7 @@ struct Action {
 };
 
 constexpr auto kActions = std::to_array<Action>({
-    {"show", "DIR/NAME", " --json", "what it is of, and what was delivered", Show},
+    {"show", "DIR/NAME", " --json", "what it is of, what was delivered, and who shares it", Show},
     {"export", "DIR/NAME", " --output", "write it as JSON, with a digest", Export},
     {"import", "DIR/NAME FILE", " --replace", "bring back what export has written", Import},
     {"reset", "DIR/NAME", " --yes", "remove it: everything is sent again", Reset},
@@ -273,7 +331,8 @@ std::string Footer() {
                         action.summary);
   }
   return text +
-         "\nA checkpoint that a replay has is left alone. What is changed is recorded in "
+         "\nA checkpoint that a replay has is left alone; one that is shared can be shown. What is "
+         "changed is recorded in "
          "NAME.audit.jsonl beside it.\n"
          "Exit codes: 0 well, 1 failed or a replay has it, 2 usage or a wrong file, 5 no such "
          "checkpoint.\n";

@@ -58,6 +58,17 @@ Result<OpenedCheckpoint> OpenOffline(const CheckpointPlace& place) {
   return OpenOrMakeOffline(place);
 }
 
+Result<OpenedCheckpoint> OpenToRead(const CheckpointPlace& place) {
+  if (!place.is_there()) {
+    return Status::KeyError(place.Show(), ": there is no such checkpoint");
+  }
+  OpenedCheckpoint opened;
+  ARROW_ASSIGN_OR_RAISE(opened.checkpoint,
+                        lake::Checkpoint::OpenToRead(place.directory, place.name));
+  ARROW_ASSIGN_OR_RAISE(opened.state, opened.checkpoint->Read());
+  return opened;
+}
+
 CheckpointCounts CountDelivered(const lake::CheckpointState& state) {
   CheckpointCounts counts;
   for (const lake::DeliveredFile& file : state.files) {

@@ -26,7 +26,7 @@ struct CheckpointPlace {
 /// Errors: Invalid where NAME cannot be that of a checkpoint.
 Result<CheckpointPlace> ParseCheckpointPlace(std::string_view text);
 
-/// A checkpoint that nobody else has, and what it holds.
+/// A checkpoint that nobody else changes, or at most processes that share it, and what it holds.
 struct OpenedCheckpoint {
   std::unique_ptr<lake::Checkpoint> checkpoint;
   lake::CheckpointState state;
@@ -35,6 +35,10 @@ struct OpenedCheckpoint {
 /// Opens a checkpoint that is there. Errors: KeyError where it is missing; as Checkpoint::OpenAny
 /// and Read.
 Result<OpenedCheckpoint> OpenOffline(const CheckpointPlace& place);
+
+/// Opens a checkpoint that is there to look at it, also while processes share it. Errors: KeyError
+/// where it is missing; as Checkpoint::OpenToRead and Read.
+Result<OpenedCheckpoint> OpenToRead(const CheckpointPlace& place);
 
 /// Opens a checkpoint, a new one otherwise. Errors: as Checkpoint::OpenAny and Read.
 Result<OpenedCheckpoint> OpenOrMakeOffline(const CheckpointPlace& place);

@@ -124,6 +124,9 @@ Result<NodeText> SourceOf(const PipelineFlags& flags) {
         {"directory",
          config::EscapeReferences(place.has_parent_path() ? place.parent_path().string() : ".")},
         {"name", config::EscapeReferences(place.filename().string())}};
+    if (flags.shares) {
+      config["checkpoint"]["lease"] = Json::object();
+    }
   }
   if (flags.has_digest) {
     config["digest"] = true;
@@ -371,12 +374,18 @@ int ReplayCommand(int argc, char** argv) {
                   "sent again, and what was selected then is selected")
       ->excludes(plan)
       ->type_name("RECEIPT");
+  CLI::Option* checkpoint =
+      command
+          .add_option("--checkpoint", flags.checkpoint,
+                      "Keep in this folder, under this name, what was delivered, and go on from "
+                      "there: also after a kill, and with --follow")
+          ->excludes(plan)
+          ->type_name("DIR/NAME");
   command
-      .add_option("--checkpoint", flags.checkpoint,
-                  "Keep in this folder, under this name, what was delivered, and go on from there: "
-                  "also after a kill, and with --follow")
-      ->excludes(plan)
-      ->type_name("DIR/NAME");
+      .add_flag("--share", flags.shares,
+                "Share the checkpoint with other processes of this machine that replay the same: "
+                "each file is sent by one of them, and those of one that dies by the others")
+      ->needs(checkpoint);
   command
       .add_option("--dead-letters", flags.dead_letters,
                   "Write what the destination refuses permanently into this folder or URI, as an "

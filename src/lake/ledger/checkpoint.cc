@@ -1,10 +1,7 @@
 #include "lake/ledger/checkpoint.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -12,12 +9,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/durable_file.h"
-#include "base/logging.h"
 #include "base/text.h"
 #include "lake/ledger/progress.h"
 
@@ -35,7 +30,11 @@ constexpr const char* kTables =
     " selection TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, state TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS saved (unix_nano INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS quarantine (number INTEGER PRIMARY KEY, entry TEXT NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS quarantine (number INTEGER PRIMARY KEY, entry TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS file_units (number INTEGER PRIMARY KEY, unit TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS files_by_unit ON file_units (unit);"
+    "CREATE TABLE IF NOT EXISTS quarantine_units (number INTEGER PRIMARY KEY, unit TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS quarantine_by_unit ON quarantine_units (unit);";
 
 /// Makes a folder and those above it that are missing, for the user alone.
 Status MakeFolders(const fs::path& folder) {
@@ -49,50 +48,6 @@ Status MakeFolders(const fs::path& folder) {
   }
   const fs::path parent = folder.parent_path();
   return SyncDirectory(&SystemFileCalls(), parent.empty() ? "." : parent);
-}
-
-/// Says who has the lock, as far as its file and the system tell.
-std::string DescribeHolder(int lock) {
-  std::array<char, 20> digits{};
-  const ssize_t size = pread(lock, digits.data(), digits.size(), 0);
-  int64_t process = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + std::max<ssize_t>(size, 0), process);
-  if (error != std::errc() || process <= 0) {
-    return "another process";
-  }
-  std::ifstream file(fmt::format("/proc/{}/comm", process));
-  std::string name;
-  if (!std::getline(file, name)) {
-    return fmt::format("another process ({})", process);
-  }
-  return fmt::format("process {} ({})", process, PrintableText(name));
-}
-
-/// Leaves in the file who has it. That is for people only: the lock is what counts.
-void WriteHolder(int lock) {
-  const std::string text = fmt::format("{}\n", getpid());
-  if (ftruncate(lock, 0) == 0 && pwrite(lock, text.data(), text.size(), 0) < 0) {
-    LogDebug("a lock does not say who has it: {}", std::strerror(errno));
-  }
-}
-
-Result<int> LockFile(const fs::path& path) {
-  const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOfTheUserOnly);
-  if (lock < 0) {
-    return FileError(path, "cannot open", errno);
-  }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    const std::string holder = DescribeHolder(lock);
-    close(lock);
-    return error == EWOULDBLOCK
-               ? MakeError(ErrorKind::kIo, fmt::format("{} has this checkpoint", holder),
-                           {.file = path.string()}, /*retryable=*/true)
-               : FileError(path, "cannot lock", error);
-  }
-  WriteHolder(lock);
-  return lock;
 }
 
 std::string ShowSelection(const std::string& selection) {
@@ -111,13 +66,14 @@ bool Checkpoint::IsName(std::string_view name) {
 }
 
 Result<std::unique_ptr<Checkpoint>> Checkpoint::OpenLocked(const std::string& directory,
-                                                           const std::string& name,
+                                                           const std::string& name, Access access,
                                                            WallClock clock) {
   const fs::path folder(directory);
   ARROW_RETURN_NOT_OK(MakeFolders(folder));
-  ARROW_ASSIGN_OR_RAISE(const int lock, LockFile(folder / (name + ".lock")));
-  std::unique_ptr<Checkpoint> checkpoint(
-      new Checkpoint((folder / (name + ".sqlite")).string(), lock, std::move(clock)));
+  const std::string database = (folder / (name + ".sqlite")).string();
+  ARROW_ASSIGN_OR_RAISE(const int lock,
+                        LockFile((folder / (name + ".lock")).string(), database, access));
+  std::unique_ptr<Checkpoint> checkpoint(new Checkpoint(database, lock, access, std::move(clock)));
   ARROW_RETURN_NOT_OK(checkpoint->Prepare());
   return checkpoint;
 }
@@ -126,22 +82,22 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& director
                                                      const std::string& name,
                                                      const CheckpointSubject& subject,
                                                      WallClock clock) {
-  ARROW_ASSIGN_OR_RAISE(auto checkpoint, OpenLocked(directory, name, std::move(clock)));
+  ARROW_ASSIGN_OR_RAISE(auto checkpoint,
+                        OpenLocked(directory, name, Access::kAlone, std::move(clock)));
   ARROW_RETURN_NOT_OK(checkpoint->CheckSubject(subject));
   return checkpoint;
 }
 
 Result<std::unique_ptr<Checkpoint>> Checkpoint::OpenAny(const std::string& directory,
                                                         const std::string& name) {
-  return OpenLocked(directory, name, [] { return std::chrono::system_clock::now(); });
+  return OpenLocked(directory, name, Access::kAlone,
+                    [] { return std::chrono::system_clock::now(); });
 }
 
-Checkpoint::~Checkpoint() {
-  database_.reset();
-  if (ftruncate(lock_, 0) != 0) {
-    LogDebug("a lock still says who had it: {}", std::strerror(errno));
-  }
-  close(lock_);
+Result<std::unique_ptr<Checkpoint>> Checkpoint::OpenToRead(const std::string& directory,
+                                                           const std::string& name) {
+  return OpenLocked(directory, name, Access::kReading,
+                    [] { return std::chrono::system_clock::now(); });
 }
 
 Status Checkpoint::Prepare() {
@@ -166,6 +122,16 @@ Status Checkpoint::Prepare() {
   // Each transaction is durable when it has ended: what was said to be saved is not sent again.
   ARROW_RETURN_NOT_OK(database_->Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
   ARROW_RETURN_NOT_OK(database_->Run(kTables));
+  LeaseStore leases(database_.get(), ReadMachineTime);
+  ARROW_RETURN_NOT_OK(leases.Prepare());
+  if (access_ == Access::kAlone) {
+    // The lock says that nobody shares it now: what is left was held by processes that were killed.
+    // Who has it alone keeps no units; who shares it next writes all of them anew.
+    ARROW_RETURN_NOT_OK(InOneTransaction([&]() -> Status {
+      ARROW_RETURN_NOT_OK(leases.Clear());
+      return database_->Run("DELETE FROM file_units; DELETE FROM quarantine_units;");
+    }));
+  }
   return SyncDirectory(&SystemFileCalls(), fs::path(path_).parent_path());
 }
 
@@ -217,16 +183,21 @@ Result<std::vector<DeliveredFile>> Checkpoint::Load() const {
     if (!is_there) {
       return files;
     }
-    auto one = ReadProgress(read.Text(1));
-    if (!one.ok() || one->size() != 1) {
-      return Status::Invalid(
-          fmt::format("checkpoint '{}': entry {}: {}", PrintableText(path_), read.Integer(0),
-                      one.ok() ? fmt::format("found {} files, expected one", one->size())
-                               : one.status().message()));
-    }
-    one->front().number = read.Integer(0);
-    files.push_back(std::move(one->front()));
+    ARROW_ASSIGN_OR_RAISE(DeliveredFile file, ReadEntry(read.Integer(0), read.Text(1)));
+    files.push_back(std::move(file));
   }
+}
+
+Result<DeliveredFile> Checkpoint::ReadEntry(int64_t number, std::string_view state) const {
+  auto one = ReadProgress(state);
+  if (!one.ok() || one->size() != 1) {
+    return Status::Invalid(
+        fmt::format("checkpoint '{}': entry {}: {}", PrintableText(path_), number,
+                    one.ok() ? fmt::format("found {} files, expected one", one->size())
+                             : one.status().message()));
+  }
+  one->front().number = number;
+  return std::move(one->front());
 }
 
 Result<CheckpointState> Checkpoint::Read() const {
@@ -388,15 +359,19 @@ Result<std::vector<QuarantineEntry>> Checkpoint::LoadQuarantine() const {
     if (!is_there) {
       return entries;
     }
-    auto entry = ReadQuarantineEntry(read.Text(1));
-    if (!entry.ok()) {
-      return Status::Invalid(fmt::format("checkpoint '{}': quarantine entry {}: {}",
-                                         PrintableText(path_), read.Integer(0),
-                                         entry.status().message()));
-    }
-    entry->number = read.Integer(0);
-    entries.push_back(*std::move(entry));
+    ARROW_ASSIGN_OR_RAISE(QuarantineEntry entry, ReadQuarantined(read.Integer(0), read.Text(1)));
+    entries.push_back(std::move(entry));
   }
+}
+
+Result<QuarantineEntry> Checkpoint::ReadQuarantined(int64_t number, std::string_view text) const {
+  auto entry = ReadQuarantineEntry(text);
+  if (!entry.ok()) {
+    return Status::Invalid(fmt::format("checkpoint '{}': quarantine entry {}: {}",
+                                       PrintableText(path_), number, entry.status().message()));
+  }
+  entry->number = number;
+  return entry;
 }
 
 Status Checkpoint::RemoveFromQuarantine(const std::vector<int64_t>& numbers) {

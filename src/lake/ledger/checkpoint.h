@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "lake/catalog/database.h"
 #include "lake/ledger/file_ledger.h"
+#include "lake/ledger/lease_store.h"
 
 namespace df::lake {
 
@@ -30,6 +32,19 @@ struct CheckpointState {
   std::optional<int64_t> saved_unix_nano;  ///< the last save; nothing: none is known
   std::vector<DeliveredFile> files;
   std::vector<QuarantineEntry> quarantine;  ///< by number
+};
+
+/// How a process shares a checkpoint with others of its machine.
+struct CheckpointSharing {
+  std::chrono::nanoseconds ttl{0};  ///< others take over from a process that is silent for so long
+  std::string settings;             ///< what it sends, beside the subject: equal for all
+  MachineClock clock = ReadMachineTime;
+};
+
+/// What the others have saved of files.
+struct LearntProgress {
+  std::vector<DeliveredFile> files;
+  std::vector<QuarantineEntry> quarantine;
 };
 
 /// A SQLite database, <directory>/<name>.sqlite, and <name>.lock beside it, which is locked as long
@@ -50,6 +65,17 @@ class Checkpoint {
   static Result<std::unique_ptr<Checkpoint>> Open(
       const std::string& directory, const std::string& name, const CheckpointSubject& subject,
       WallClock clock = [] { return std::chrono::system_clock::now(); });
+
+  /// Opens a checkpoint that others may have open in the same way, and takes part in its leases.
+  /// Errors: as Open; Invalid where others that share it send something else, or the folder is on a
+  /// network, where SQLite cannot keep processes apart.
+  static Result<std::unique_ptr<Checkpoint>> OpenShared(
+      const std::string& directory, const std::string& name, const CheckpointSubject& subject,
+      CheckpointSharing sharing, WallClock clock = [] { return std::chrono::system_clock::now(); });
+
+  /// Opens a checkpoint to look at it, also while processes share it. Errors: as Open.
+  static Result<std::unique_ptr<Checkpoint>> OpenToRead(const std::string& directory,
+                                                        const std::string& name);
 
   /// Opens a checkpoint whatever it is of, to look at it or to change it while no replay runs; a
   /// new one otherwise. Errors: as Open.
@@ -80,6 +106,33 @@ class Checkpoint {
   /// sent again. Errors: io; the same changes may be saved again.
   Status Save(const FileLedger::Changes& changes);
 
+  // Of a shared one only:
+
+  /// Reads what is saved of the files of some units. Errors: as Load.
+  Result<LearntProgress> Learn(std::span<const LeaseUnit> units) const;
+
+  /// Takes the leases that can be had, and reads what is saved of their files. Returns for each
+  /// unit whether it is held. Errors: as Load; nothing is taken then.
+  Result<std::vector<bool>> Acquire(std::span<const LeaseUnit> units, LearntProgress* learnt);
+
+  /// Extends all leases. Returns the units that others have taken over. Errors: io; then they end
+  /// when they would have.
+  Result<std::vector<std::string>> Renew();
+
+  /// Saves changes of files of which it holds the leases, and leaves out the others; then ends the
+  /// leases of `released`. All or none. Returns the units whose leases others have taken over: of
+  /// these nothing was saved. Errors: as Save.
+  Result<std::vector<std::string>> SaveShared(const FileLedger::Changes& changes,
+                                              const std::vector<std::string>& released);
+
+  /// Until when what is held may be sent, by the clock of sharing.
+  std::chrono::nanoseconds term_end() const { return leases_->term_end(); }
+  /// Numbers that this process gives to files and entries are above it, and nobody else's are.
+  int64_t first_number() const;
+
+  /// Who shares it. Errors: io.
+  Result<std::vector<LeaseHolder>> Holders() const;
+
   /// Puts `state` in the place of all that it holds, or nothing of it. Files are numbered from 1 on
   /// in their order, which is what `file` of a quarantine entry means here. Errors: io; Invalid
   /// where a name is not UTF-8.
@@ -96,12 +149,26 @@ class Checkpoint {
   const std::string& path() const { return path_; }
 
  private:
-  Checkpoint(std::string path, int lock, WallClock clock)
-      : path_(std::move(path)), lock_(lock), clock_(std::move(clock)) {}
+  enum class Access : uint8_t { kAlone, kShared, kReading };
+  Checkpoint(std::string path, int lock, Access access, WallClock clock)
+      : path_(std::move(path)), lock_(lock), access_(access), clock_(std::move(clock)) {}
   static Result<std::unique_ptr<Checkpoint>> OpenLocked(const std::string& directory,
-                                                        const std::string& name, WallClock clock);
+                                                        const std::string& name, Access access,
+                                                        WallClock clock);
+  static Result<int> LockFile(const std::string& path, const std::string& database, Access access);
+  Status JoinOthers(const CheckpointSubject& subject, const CheckpointSharing& sharing);
+  Status WriteMissingUnits();
+  Status LearnOne(const std::string& unit, LearntProgress* learnt) const;
+  Status WriteShared(const FileLedger::Changes& changes, const std::vector<std::string>& released,
+                     std::set<std::string>* lost);
+  Result<bool> MayWrite(const std::string& unit, std::set<std::string>* lost);
+  Status KeepOwn(const FileLedger::Changes& changes, std::set<std::string>* lost,
+                 FileLedger::Changes* own);
+  Result<bool> MayQuarantine(const QuarantineEntry& entry, std::set<std::string>* lost);
   Status Prepare();
   Status CheckVersion() const;
+  Result<DeliveredFile> ReadEntry(int64_t number, std::string_view state) const;
+  Result<QuarantineEntry> ReadQuarantined(int64_t number, std::string_view text) const;
   Status CheckSubject(const CheckpointSubject& subject) const;
   Status InOneTransaction(const std::function<Status()>& change);
   Status Write(const FileLedger::Changes& changes);
@@ -112,9 +179,11 @@ class Checkpoint {
 
   std::string path_;
   int lock_;
+  Access access_;
   WallClock clock_;
   std::unique_ptr<Database> database_;
-  std::set<int64_t> left_out_;  ///< numbers of files
+  std::unique_ptr<LeaseStore> leases_;  ///< null unless it is shared
+  std::set<int64_t> left_out_;          ///< numbers of files
 };
 
 }  // namespace df::lake

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lake/ledger/file_leases.h"
+
 namespace df::lake {
 namespace {
 
@@ -75,11 +77,12 @@ void Delivery::RefuseInPart(std::string_view reason) {
 }
 
 FileClaim::FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
-                     std::shared_ptr<FileLedger> ledger)
+                     std::shared_ptr<FileLedger> ledger, std::shared_ptr<Lease> lease)
     : record_(std::move(record)),
       owner_(owner),
       mutex_(mutex),
       ledger_(std::move(ledger)),
+      lease_(std::move(lease)),
       taken_(record_->acked_) {
   taken_.Add(record_->quarantined_);
   taken_.Add(record_->dropped_);
@@ -247,10 +250,19 @@ bool FileLedger::RecogniseRestored(const FileId& id) {
 
 std::shared_ptr<FileClaim> FileLedger::Claim(const FileRecordPtr& record, const void* owner) {
   const std::lock_guard lock(mutex_);
-  if (auto claim = record->claim_.lock(); claim != nullptr) {
-    return claim->owner() == owner ? claim : nullptr;
+  std::shared_ptr<Lease> lease;
+  if (leases_ != nullptr) {
+    lease = leases_->held().Find(LeaseStore::UnitOf(record->id_));
+    if (lease == nullptr) {
+      return nullptr;
+    }
   }
-  auto claim = std::make_shared<FileClaim>(record, owner, &mutex_, shared_from_this());
+  if (auto claim = record->claim_.lock(); claim != nullptr) {
+    // What goes out by a lease that was lost does not count for the one that came after it.
+    return claim->owner() == owner && claim->lease_ == lease ? claim : nullptr;
+  }
+  auto claim =
+      std::make_shared<FileClaim>(record, owner, &mutex_, shared_from_this(), std::move(lease));
   record->claim_ = claim;
   return claim;
 }
@@ -528,33 +540,37 @@ void FileLedger::Restore(std::vector<DeliveredFile> files) {
     last_number_ = std::max(last_number_, file.number);
   }
   for (DeliveredFile& file : files) {
-    std::vector<FileRecordPtr>& records = records_[{file.id.table, file.id.digest}];
+    const std::vector<FileRecordPtr>& records = records_[{file.id.table, file.id.digest}];
     const bool is_known =
         std::any_of(records.begin(), records.end(),
                     [&](const FileRecordPtr& record) { return record->id_.path == file.id.path; });
-    if (is_known) {
-      continue;
+    if (!is_known) {
+      AddRestored(std::move(file));
     }
-    auto record = std::make_shared<FileRecord>();
-    record->is_whole_ = file.is_whole || (file.rows.num_rows() >= file.num_rows);
-    record->num_rows_ = file.num_rows;
-    record->number_ = file.number > 0 ? file.number : ++last_number_;
-    if (!record->is_whole_) {
-      record->acked_ = std::move(file.rows);
-    }
-    record->id_ = std::move(file.id);
-    // Another process, or a copy of the tree: numbers of files mean nothing here.
-    record->id_.number = {};
-    record->id_.content = std::nullopt;
-    if (record->is_whole_ || !record->acked_.empty()) {
-      CountPath(record.get());
-    }
-    if (file.number == 0) {
-      OnChange(record);
-    }
-    records.push_back(std::move(record));
-    ++num_records_;
   }
+}
+
+/// Needs the lock.
+void FileLedger::AddRestored(DeliveredFile file) {
+  auto record = std::make_shared<FileRecord>();
+  record->is_whole_ = file.is_whole || (file.rows.num_rows() >= file.num_rows);
+  record->num_rows_ = file.num_rows;
+  record->number_ = file.number > 0 ? file.number : ++last_number_;
+  if (!record->is_whole_) {
+    record->acked_ = std::move(file.rows);
+  }
+  record->id_ = std::move(file.id);
+  // Another process, or a copy of the tree: numbers of files mean nothing here.
+  record->id_.number = {};
+  record->id_.content = std::nullopt;
+  if (record->is_whole_ || !record->acked_.empty()) {
+    CountPath(record.get());
+  }
+  if (file.number == 0) {
+    OnChange(record);
+  }
+  records_[{record->id_.table, record->id_.digest}].push_back(std::move(record));
+  ++num_records_;
 }
 
 }  // namespace df::lake

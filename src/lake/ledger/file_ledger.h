@@ -55,6 +55,8 @@ class ListedFiles {
 };
 
 class FileRecord;
+class Lease;
+class LeaseProvider;
 
 /// Rows that were sent and have no outcome yet. One that is destroyed before Ack or Refuse counts
 /// as not delivered.
@@ -69,6 +71,9 @@ class Delivery {
   void Ack() { End(Outcome::kAcked); }
   /// They were refused: not delivered, and not to be sent again by the one who claims the file.
   void Refuse() { End(Outcome::kRefused); }
+  /// Whether they may go out now: where several processes share the work another one may have taken
+  /// over their file since Send.
+  bool MayBeSent() const;
   /// They were refused, and would be again. Where the ledger keeps a quarantine nobody sends them
   /// any more as soon as other rows of their table have arrived: until then it may be the sender
   /// who is refused, not these rows.
@@ -93,8 +98,9 @@ class FileLedger;
 /// thread.
 class FileClaim : public std::enable_shared_from_this<FileClaim> {
  public:
+  /// `lease` is null where nobody shares the work.
   FileClaim(std::shared_ptr<FileRecord> record, const void* owner, std::mutex* mutex,
-            std::shared_ptr<FileLedger> ledger);
+            std::shared_ptr<FileLedger> ledger, std::shared_ptr<Lease> lease);
 
   /// Rows that the owner must not send: they were delivered, sent without an outcome so far, or
   /// given up.
@@ -112,11 +118,15 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
   RowRanges Quarantined() const;
   RowRanges Dropped() const;
 
+  /// Whether its rows may be sent now, where several processes share the work.
+  bool MaySend() const;
+
   const void* owner() const { return owner_; }
   const std::shared_ptr<FileRecord>& record() const { return record_; }
 
  private:
   friend class Delivery;
+  friend class FileLedger;
   void End(Delivery::Outcome outcome, int row_group, int64_t first_row, int64_t num_rows);
   void Suspect(const RowRanges& rows, std::string_view reason);
   void OnArrival();
@@ -125,6 +135,7 @@ class FileClaim : public std::enable_shared_from_this<FileClaim> {
   const void* owner_;
   std::mutex* mutex_;
   std::shared_ptr<FileLedger> ledger_;
+  const std::shared_ptr<Lease> lease_;
   RowRanges taken_;
   RowRanges given_up_;
 };
@@ -179,8 +190,8 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// footer: it need not be read for that. The file is known by its number from then on.
   bool RecogniseRestored(const FileId& id);
 
-  /// Returns the claim of `owner` on a file; null while another owner has one. What was delivered
-  /// counts as taken.
+  /// Returns the claim of `owner` on a file; null while another owner has one, or, where processes
+  /// share the work, while this one has no lease of the file. What was delivered counts as taken.
   std::shared_ptr<FileClaim> Claim(const FileRecordPtr& record, const void* owner);
 
   /// Tells whether every row has been delivered.
@@ -205,6 +216,17 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   /// Takes on what an earlier process has delivered. Such files are told by their paths, sizes,
   /// times and footers. What is known of a file already stays. Numbers stay, where there are some.
   void Restore(std::vector<DeliveredFile> files);
+
+  /// Shares the work with other processes from now on: `leases`, which is borrowed and outlives all
+  /// calls, says what may be claimed. Numbers of files and entries are above `first_number` from
+  /// then on. After Restore and KeepQuarantine, before anything is claimed.
+  void ShareBy(LeaseProvider* leases, int64_t first_number);
+  /// Null where nobody shares the work.
+  LeaseProvider* leases() const;
+
+  /// Takes on what other processes have delivered and put into quarantine since. What this one has
+  /// delivered that they have not is among the changes once more.
+  void Learn(std::vector<DeliveredFile> files, std::vector<QuarantineEntry> entries);
 
   /// Keeps a quarantine from now on, which begins with what an earlier process has put there. After
   /// Restore, before anything is sent.
@@ -244,6 +266,8 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
 
  private:
   friend class FileClaim;
+  void AddRestored(DeliveredFile file);
+  void LearnFile(DeliveredFile file);
   void OnChange(const FileRecordPtr& record);
   void Quarantine(const FileRecordPtr& record, const RowRanges& rows, QuarantineCause cause,
                   std::string_view reason);
@@ -284,6 +308,7 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   };
   std::map<otap::TableKind, std::vector<Suspected>> suspected_;
   std::vector<int64_t> released_;
+  LeaseProvider* leases_ = nullptr;
 };
 
 }  // namespace df::lake

@@ -542,11 +542,18 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   }
   const SetCensus census(*files);
   const SignalFacts facts = FactsOf(signal, *preparation);
+  std::vector<size_t> ready;
+  std::vector<FileSummaryPtr> wanted;
   for (size_t i = 0; i < roots.size(); ++i) {
     if (IsHeldBack(*roots[i], census, facts, *preparation)) {
       ++num_held;
-      continue;
+    } else {
+      ready.push_back(i);
+      wanted.push_back(roots[i]);
     }
+  }
+  LeaseRoots(wanted, files->partition, preparation);
+  for (const size_t i : ready) {
     const auto present = num_present.find(roots[i].get());
     auto claim = Claim(roots[i], files->partition,
                        present == num_present.end() ? 1 : present->second, preparation);
@@ -557,6 +564,7 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
       task.claims.push_back(std::move(claim));
     }
   }
+  preparation->leases.clear();  // the claims have them
   const std::lock_guard lock(mutex_);
   num_held_back_ += num_held;
   // While a tree is followed, rows may belong to root files that are still to come.

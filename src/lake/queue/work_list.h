@@ -24,6 +24,7 @@
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/readiness.h"
 #include "lake/catalog/schema_registry.h"
+#include "lake/ledger/file_leases.h"
 #include "lake/ledger/file_ledger.h"
 #include "lake/queue/seal_check.h"
 #include "lake/read/partition_reader.h"
@@ -110,6 +111,10 @@ class WorkList {
   /// gives out again what has not arrived and nobody else has. `is_lost`: batches of it were sent
   /// and refused by the end of a node; else it was only left in the middle.
   void GiveBack(PartitionWork work, bool is_lost);
+
+  /// Offers the files of a work once more, since its leases were lost or have expired: what has not
+  /// arrived goes out again as soon as no other process has it.
+  void OfferAgain(PartitionWork work);
 
   /// Partitions given back, not taken again, and not delivered by others; of these, those of which
   /// batches were lost.
@@ -212,6 +217,7 @@ class WorkList {
     std::set<std::string> young;     ///< paths left out because of min_file_age
     std::optional<Time> again;       ///< without polling: when it is worth another look
     std::shared_ptr<const PartitionListing> copy;  ///< of the listing; null until it is needed
+    std::vector<std::shared_ptr<Lease>> leases;    ///< until the files are claimed
   };
   /// What the files of a signal in a partition tell about each of its root files.
   struct SignalFacts {
@@ -270,6 +276,11 @@ class WorkList {
                   const Preparation& preparation);
   std::shared_ptr<FileClaim> Claim(const FileSummaryPtr& root, const std::string& partition,
                                    int64_t num_present, Preparation* preparation);
+  void OfferFiles(const PartitionTask& task, const std::vector<FileRecordPtr>& records);
+  void LeaseRoots(const std::vector<FileSummaryPtr>& roots, const std::string& partition,
+                  Preparation* preparation);
+  std::vector<FileSummaryPtr> ToBeLeased(const std::vector<FileSummaryPtr>& roots,
+                                         const std::string& partition) const;
   std::shared_ptr<FileClaim> ClaimOnce(const FileSummaryPtr& root, const std::string& partition,
                                        Preparation* preparation);
   bool IsRestored(const FileSummary& root, const std::string& partition);

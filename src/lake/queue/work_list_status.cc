@@ -26,6 +26,13 @@ std::optional<PartitionWork> WorkList::TakeReturned() {
   while (!returned_.empty()) {
     const Returned returned = std::move(returned_.front());
     returned_.pop_front();
+    if (ledger_->leases() != nullptr) {
+      // The leases went with the claims: the files are taken as if they had just been found.
+      for (size_t i = 0; i < returned.work.tasks.size(); ++i) {
+        OfferFiles(returned.work.tasks[i], returned.records[i]);
+      }
+      continue;
+    }
     PartitionWork work{.files = returned.work.files, .tasks = {}};
     for (size_t i = 0; i < returned.work.tasks.size(); ++i) {
       const PartitionTask& old = returned.work.tasks[i];

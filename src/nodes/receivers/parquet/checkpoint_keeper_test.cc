@@ -41,7 +41,7 @@ class CheckpointKeeperTest : public ::testing::TestWithParam<int> {
   std::string directory() const { return (folder_.path() / "state").string(); }
   std::shared_ptr<CheckpointKeeper> Open() {
     // Saves when it is told to, and at its end.
-    return CheckpointKeeper::Open({directory(), "night", 1h}, "node", {"/lake", ""}, &clock_)
+    return CheckpointKeeper::Open({directory(), "night", 1h}, "node", {"/lake", ""}, "", &clock_)
         .ValueOrDie();
   }
   void Deliver(CheckpointKeeper* keeper, int file) {
@@ -147,6 +147,139 @@ INSTANTIATE_TEST_SUITE_P(Faults, CheckpointKeeperTest,
                                               : fault.param == SQLITE_READONLY ? "ReadOnly"
                                                                                : "BadDisk");
                          });
+
+/// A keeper that shares, and another process beside it.
+class SharingKeeperTest : public ::testing::Test {
+ protected:
+  SharingKeeperTest() {
+    CheckpointOptions options{.directory = (folder_.path() / "state").string(),
+                              .name = "night",
+                              .save_interval = 1h,
+                              .lease = LeaseOptions{.ttl = 30s}};
+    keeper_ = CheckpointKeeper::Open(options, "node", {"/lake", ""}, "all", &clock_, [this] {
+                return now();
+              }).ValueOrDie();
+    record_ = keeper_->ledger()->Recognise(id_, kRows, {});
+  }
+  lake::MachineTime now() const {
+    return {.boot = "first", .since_boot = clock_.Now().time_since_epoch()};
+  }
+  std::unique_ptr<lake::Checkpoint> JoinAsAnother() {
+    return lake::Checkpoint::OpenShared(
+               (folder_.path() / "state").string(), "night", {"/lake", ""},
+               {.ttl = 30s, .settings = "all", .clock = [this] { return now(); }})
+        .ValueOrDie();
+  }
+  std::vector<lake::LeaseUnit> units() const {
+    return {{.key = lake::LeaseStore::UnitOf(id_), .path = id_.path}};
+  }
+  std::shared_ptr<lake::FileClaim> Claim() {
+    const auto leases = keeper_->ledger()->leases()->Acquire(units());
+    return keeper_->ledger()->Claim(record_, this);
+  }
+  bool Acquire(lake::Checkpoint* other, lake::LearntProgress* learnt) {
+    return other->Acquire(units(), learnt).ValueOrDie().front();
+  }
+
+  FaultyDatabaseFiles files_;
+  TemporaryFolder folder_;
+  SimulatedClock clock_;
+  const lake::FileId id_{.table = otap::TableKind::kLogs,
+                         .partition = "_part_id=a",
+                         .path = "logs/_part_id=a/1.parquet",
+                         .digest = "digest",
+                         .size_bytes = 10,
+                         .modified_nanos = 1,
+                         .number = {},
+                         .content = std::nullopt};
+  std::shared_ptr<CheckpointKeeper> keeper_;
+  lake::FileRecordPtr record_;
+};
+
+TEST_F(SharingKeeperTest, WithoutALeaseNothingIsClaimed) {
+  EXPECT_EQ(keeper_->ledger()->Claim(record_, this), nullptr);
+  const auto other = JoinAsAnother();
+  lake::LearntProgress learnt;
+  ASSERT_TRUE(Acquire(other.get(), &learnt));
+  EXPECT_EQ(Claim(), nullptr);
+}
+
+TEST_F(SharingKeeperTest, SendsNothingWhenItsTermIsOverAndSavesNothingOfWhatWasTakenOver) {
+  auto claim = Claim();
+  ASSERT_NE(claim, nullptr);
+  lake::Delivery delivery = claim->Send(0, 0, kRows);
+  EXPECT_TRUE(delivery.MayBeSent());
+  clock_.Advance(30s);
+  EXPECT_FALSE(delivery.MayBeSent());
+  const auto other = JoinAsAnother();
+  lake::LearntProgress learnt;
+  ASSERT_TRUE(Acquire(other.get(), &learnt));
+  ASSERT_TRUE(keeper_->RenewWhereDue().ok());
+  EXPECT_FALSE(delivery.MayBeSent()) << "the new term is not that of this lease";
+  EXPECT_EQ(keeper_->num_leases_lost(), 1);
+  delivery.Ack();
+  ASSERT_TRUE(keeper_->Save().ok());
+  EXPECT_TRUE(other->Load()->empty());
+  EXPECT_THAT(keeper_->DescribeLost(), HasSubstr("1 leases were lost"));
+}
+
+TEST_F(SharingKeeperTest, ATermThatNobodyHasUsedGoesOnWithARenewal) {
+  auto claim = Claim();
+  lake::Delivery delivery = claim->Send(0, 0, kRows);
+  clock_.Advance(31s);
+  EXPECT_FALSE(delivery.MayBeSent());
+  ASSERT_TRUE(keeper_->RenewWhereDue().ok());
+  EXPECT_TRUE(delivery.MayBeSent());
+  EXPECT_EQ(keeper_->num_leases_lost(), 0);
+}
+
+TEST_F(SharingKeeperTest, ARenewalThatFailsExtendsNothing) {
+  auto claim = Claim();
+  lake::Delivery delivery = claim->Send(0, 0, kRows);
+  clock_.Advance(11s);
+  files_.FailWrites(SQLITE_FULL);
+  EXPECT_FALSE(keeper_->RenewWhereDue().ok());
+  clock_.Advance(18s);
+  EXPECT_TRUE(delivery.MayBeSent());
+  clock_.Advance(1s);
+  EXPECT_FALSE(delivery.MayBeSent());
+  files_.FailWrites(SQLITE_OK);
+}
+
+TEST_F(SharingKeeperTest, WhatNobodyUsesAnyMoreIsFreeWithTheSaveThatHasItsProgress) {
+  auto claim = Claim();
+  claim->Send(0, 0, kRows / 2).Ack();
+  ASSERT_TRUE(keeper_->Save().ok());
+  const auto other = JoinAsAnother();
+  lake::LearntProgress learnt;
+  EXPECT_FALSE(Acquire(other.get(), &learnt));
+  claim->Send(0, kRows / 2, kRows / 2).Ack();
+  claim = nullptr;
+  EXPECT_EQ(keeper_->num_leases_held(), 1);
+  ASSERT_TRUE(keeper_->Save().ok());
+  EXPECT_EQ(keeper_->num_leases_held(), 0);
+  EXPECT_TRUE(Acquire(other.get(), &learnt));
+  ASSERT_EQ(learnt.files.size(), 1U);
+  EXPECT_TRUE(learnt.files[0].is_whole);
+}
+
+TEST_F(SharingKeeperTest, LearnsWhatAnotherHasDelivered) {
+  {
+    const auto other = JoinAsAnother();
+    lake::LearntProgress learnt;
+    ASSERT_TRUE(Acquire(other.get(), &learnt));
+    lake::FileLedger::Changes changes;
+    changes.delivered.push_back(
+        {.id = id_, .num_rows = kRows, .is_whole = false, .rows = {}, .number = 7});
+    changes.delivered.back().rows.Add(0, 0, 40);
+    ASSERT_TRUE(other->SaveShared(changes, {}).ok());
+  }
+  const auto claim = Claim();
+  ASSERT_NE(claim, nullptr);
+  EXPECT_EQ(claim->Taken().num_rows(), 40);
+  claim->Send(0, 40, 60).Ack();
+  EXPECT_TRUE(keeper_->ledger()->IsDelivered(record_));
+}
 
 }  // namespace
 }  // namespace df::nodes::receivers::parquet

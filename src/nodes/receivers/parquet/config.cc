@@ -1,10 +1,13 @@
 #include "nodes/receivers/parquet/config.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/text.h"
 #include "lake/ledger/checkpoint.h"
@@ -122,6 +125,20 @@ const config::FieldTable<ProgressOptions>& ProgressFields() {
   return kTable;
 }
 
+const config::FieldTable<LeaseOptions>& LeaseFields() {
+  static const config::FieldTable<LeaseOptions> kTable = {
+      config::Duration("ttl", &LeaseOptions::ttl,
+                       "others take over the files of a process that is silent for so long"),
+  };
+  return kTable;
+}
+
+void CheckLease(const config::Section& section, const LeaseOptions& lease) {
+  if (lease.ttl < std::chrono::seconds(1)) {
+    section.AddAtKey("ttl", "ttl: expected a duration of 1s or more");
+  }
+}
+
 const config::FieldTable<CheckpointOptions>& CheckpointFields() {
   static const config::FieldTable<CheckpointOptions> kTable = {
       config::String(
@@ -136,6 +153,10 @@ const config::FieldTable<CheckpointOptions>& CheckpointFields() {
       config::Duration("save_interval", &CheckpointOptions::save_interval,
                        "how often what was delivered is saved: a process that is killed sends so "
                        "much again"),
+      config::OptionalGroup("lease", &CheckpointOptions::lease, LeaseFields(),
+                            "shares the checkpoint with other processes of the machine: each file "
+                            "is sent by one of them",
+                            CheckLease),
   };
   return kTable;
 }
@@ -148,6 +169,20 @@ void CheckCheckpoint(const config::Section& section, const CheckpointOptions& ch
   }
   if (checkpoint.save_interval <= std::chrono::nanoseconds(0)) {
     section.AddAtKey("save_interval", "save_interval: expected a duration above 0");
+  }
+}
+
+/// What only one process can do does not go with several.
+void CheckShared(const config::Section& section, const ParquetReceiverConfig& config) {
+  const auto add = [&section](std::string_view key, std::string_view why) {
+    section.AddAtKey("lease", fmt::format("lease: found {} beside it: {}", key, why));
+  };
+  if (config.pace.has_value() || config.time.has_value()) {
+    add(config.pace.has_value() ? "pace" : "time",
+        "one process alone keeps the order and the distance of records");
+  }
+  if (!config.progress.resume.empty()) {
+    add("progress.resume", "only what is in the checkpoint is known to all");
   }
 }
 
@@ -237,6 +272,9 @@ ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section) 
                 config.checkpoint.has_value()     ? "checkpoint"
                 : !config.progress.resume.empty() ? "progress.resume"
                                                   : "");
+  if (config.checkpoint.has_value() && config.checkpoint->lease.has_value()) {
+    CheckShared(*section.Find("checkpoint"), config);
+  }
   return config;
 }
 
@@ -246,6 +284,20 @@ std::string DescribeSent(const ParquetReceiverConfig& config) {
   return selected.empty() ? times
          : times.empty()  ? selected
                           : fmt::format("{}; {}", selected, times);
+}
+
+std::string DescribeReading(const ParquetReceiverConfig& config) {
+  constexpr auto kJoins = std::to_array<std::string_view>({"infer", "drop", "fail"});
+  std::set<std::string_view> signals;
+  for (const otap::Signal signal : config.signal_types) {
+    signals.insert(otap::Name(signal));
+  }
+  return fmt::format(
+      "signal_types: {}; resource_join: {}; validate_relations: {}; keep_dead_letter_marks: {}; "
+      "files: {}",
+      fmt::join(signals, ", "), kJoins.at(static_cast<size_t>(config.resource_join)),
+      config.processing_options.validate_relations, config.keeps_dead_letter_marks,
+      config.catalog.files.has_value() ? lake::DescribeFileList(*config.catalog.files) : "all");
 }
 
 namespace {

@@ -46,11 +46,17 @@ struct ProgressOptions {
   bool in_receipt = false;  ///< the receipt names every file of which something was delivered
 };
 
+/// How several processes share a checkpoint.
+struct LeaseOptions {
+  std::chrono::nanoseconds ttl = std::chrono::seconds(30);
+};
+
 /// Where it is kept what was delivered, so that a later process goes on from there.
 struct CheckpointOptions {
   std::string directory;  ///< a local one, made where it is missing; "": that of the engine
   std::string name;       ///< of the replay; a rerun that is wanted is another name
   std::chrono::nanoseconds save_interval = std::chrono::seconds(1);
+  std::optional<LeaseOptions> lease;  ///< nothing: one process at a time has it
 };
 
 struct ParquetReceiverConfig {
@@ -88,6 +94,10 @@ std::string DescribeSent(const ParquetReceiverConfig& config);
 /// empty, too, it is a problem of `section`.
 void PlaceCheckpoint(const config::Section& section, const std::string& state_dir,
                      ParquetReceiverConfig* config);
+
+/// Says which records go out, as far as the configuration tells, for processes that share a
+/// checkpoint: it is equal where they are, the base and the selection aside.
+std::string DescribeReading(const ParquetReceiverConfig& config);
 
 /// `now` is what times in `select` are relative to.
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,

@@ -227,5 +227,33 @@ TEST(ParquetReceiverConfigTest, ACheckpointIsInADirectoryOrThatOfTheEngine) {
               HasSubstr("name: found 'a/b'"));
 }
 
+TEST(ParquetReceiverConfigTest, ALeaseGoesWithWhatSeveralProcessesCanDo) {
+  const df::testing::TemporaryFolder folder;
+  const auto problems = [&folder](const std::string& lease, const std::string& more) {
+    return Problems(
+        fmt::format("base_uri: data, polling_interval: once, checkpoint: {{directory: \"{}\", "
+                    "name: night, lease: {}}}{}",
+                    folder.path().string(), lease, more));
+  };
+  EXPECT_EQ(problems("{}", ""), "");
+  EXPECT_EQ(problems("{ttl: 5s}", ""), "");
+  EXPECT_THAT(problems("{ttl: 10ms}", ""), HasSubstr("ttl: expected a duration of 1s or more"));
+  EXPECT_THAT(problems("{}", ", pace: {speed: 2x}"), HasSubstr("lease: found pace beside it"));
+  EXPECT_THAT(problems("{}", ", time: {shift: 1h}"), HasSubstr("lease: found time beside it"));
+  EXPECT_THAT(problems("{}", ", progress: {resume: receipt.json}"),
+              HasSubstr("lease: found progress.resume beside it"));
+}
+
+TEST(ParquetReceiverConfigTest, WhatIsSentIsToldByMoreThanTheSelection) {
+  ParquetReceiverConfig config;
+  const std::string all = DescribeReading(config);
+  EXPECT_THAT(all, HasSubstr("signal_types: logs, metrics, traces; resource_join: infer"));
+  config.resource_join = lake::ResourceJoin::kDrop;
+  EXPECT_NE(DescribeReading(config), all);
+  config = {};
+  config.signal_types = {otap::Signal::kMetrics, otap::Signal::kTraces, otap::Signal::kLogs};
+  EXPECT_EQ(DescribeReading(config), all);
+}
+
 }  // namespace
 }  // namespace df::nodes::receivers::parquet

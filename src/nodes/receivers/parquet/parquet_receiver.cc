@@ -1,7 +1,6 @@
 #include "nodes/receivers/parquet/parquet_receiver.h"
 
 #include <algorithm>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -23,6 +22,9 @@ constexpr int64_t kReaderPercent = 40;
 constexpr int64_t kChannelPercent = 15;
 constexpr int64_t kChannelMessages = 4;
 constexpr size_t kMaxNacksNamed = 20;
+
+/// How long to wait before looking again whether everything of a lost lease has its outcome.
+constexpr std::chrono::milliseconds kLostDelay(100);
 
 constexpr std::array<const telemetry::Instrument*, 5> kSkipInstruments = {
     &telemetry::names::kReceiverSkippedFiles, &telemetry::names::kReceiverSkippedRowGroups,
@@ -133,6 +135,10 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
       failed_saves_ = &effects.metrics().AddCounter(telemetry::names::kReceiverCheckpointFailures);
       checkpoint_age_ = &effects.metrics().AddGauge(telemetry::names::kReceiverCheckpointAge);
     }
+    if (replay_->checkpoint() != nullptr && replay_->checkpoint()->is_shared()) {
+      leases_held_ = &effects.metrics().AddGauge(telemetry::names::kReceiverLeasesHeld);
+      leases_lost_ = &effects.metrics().AddCounter(telemetry::names::kReceiverLeasesLost);
+    }
   }
   if (info_.instance_index == 0 && replay_->pacing().goes_by_time()) {
     pace_lag_ = &effects.metrics().AddGauge(telemetry::names::kReceiverPaceLag);
@@ -163,6 +169,13 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
     std::optional<Message> message = co_await channel.Pop();
     if (!message.has_value() || effects.is_draining()) {
       break;
+    }
+    if (!message->delivery.MayBeSent()) {
+      Passage& passage = *message->passage;
+      message->delivery = {};  // its rows count as not sent
+      passage.has_lost_lease = true;
+      --passage.num_open;
+      continue;
     }
     const uint64_t calldata = next_calldata_++;
     progress_->Sent(message->payload.batch->num_items());
@@ -282,6 +295,7 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     if (is_stopped()) {
       return Status::OK();
     }
+    const bool has_lost = OfferLostAgain();
     // Before the work is taken: others must not take a later one, and start the clock with that.
     std::optional<Pacing::Turn> turn(std::in_place, &replay_->pacing());
     auto found = replay_->work_list().Take();
@@ -298,16 +312,26 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
       auto passage = Begin(std::move(*taken.work));
       ARROW_RETURN_NOT_OK(replay_->pacing().Learn(replay_->work_list().found_times()));
       ARROW_RETURN_NOT_OK(ReplayPartition(std::move(passage), channel));
-    } else if (taken.wait_until.has_value()) {
-      turn.reset();
-      std::unique_lock lock(mutex_);
-      // Not until a time of the clock: it may be set back.
-      stopped_.wait_for(lock, *taken.wait_until - std::chrono::system_clock::now(),
-                        [this] { return is_stopped_; });
-    } else {
+      continue;
+    }
+    turn.reset();
+    if (!taken.wait_until.has_value() && has_lost) {
+      taken.wait_until = std::chrono::system_clock::now() + kLostDelay;
+    }
+    if (!WaitForWork(taken)) {
       return Status::OK();
     }
   }
+}
+
+bool ParquetReceiver::WaitForWork(const lake::WorkList::Taken& taken) {
+  if (taken.wait_until.has_value()) {
+    std::unique_lock lock(mutex_);
+    // Not until a time of the clock: it may be set back.
+    stopped_.wait_for(lock, *taken.wait_until - std::chrono::system_clock::now(),
+                      [this] { return is_stopped_; });
+  }
+  return taken.wait_until.has_value();
 }
 
 std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::PartitionWork work) {
@@ -362,14 +386,15 @@ Status ParquetReceiver::ReplayPartition(const std::shared_ptr<Passage>& passage,
   for (size_t i = 0; i < work.tasks.size() && is_open.ok() && *is_open; ++i) {
     is_open = ReplayTask(work.tasks[i], passage, channel, &budget, &report, &outcomes);
   }
-  passage->is_read = is_open.ok() && *is_open;
+  const bool is_read = is_open.ok() && *is_open;
   const int64_t num_partitions = work.is_rest ? 0 : 1;
-  report.partitions = passage->is_read ? num_partitions : 0;
-  report.partitions_stopped = passage->is_read ? 0 : num_partitions;
+  report.partitions = is_read ? num_partitions : 0;
+  report.partitions_stopped = is_read ? 0 : num_partitions;
   report = replay_->work_list().Done(outcomes, std::move(report));
   Count(report);
   LogDebug("parquet receiver: partition '{}': {} payloads, {} items", work.files->partition,
            report.payloads, report.items);
+  passage->is_read = is_read;  // its work may be offered again from now on
   return is_open.status();
 }
 
@@ -401,6 +426,11 @@ void ParquetReceiver::OnCollect() {
   if (failed_saves_ != nullptr) {
     failed_saves_->Add(replay_->checkpoint()->TakeFailedSaves());
     checkpoint_age_->Set(replay_->checkpoint()->Age().count());
+  }
+  if (leases_held_ != nullptr) {
+    leases_held_->Set(replay_->checkpoint()->num_leases_held());
+    const int64_t lost = replay_->checkpoint()->num_leases_lost();
+    leases_lost_->Add(lost - std::exchange(leases_lost_counted_, lost));
   }
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());
@@ -435,11 +465,12 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
                                             replay_->read_options(), budget, report);
   if (!reader.ok()) {
     report->Add(reader.status());
-    EndFiles(task, passage.get());
+    EndFiles(task, {}, passage.get());
     return true;
   }
   std::map<std::string, std::shared_ptr<lake::FileClaim>> claims;  // by path
   std::set<std::string> marked;                                    // files with dead letters
+  std::set<std::string> unsent;                                    // files that others may send
   for (size_t i = 0; i < task.root_files.size(); ++i) {
     const auto& roots = task.files->of(otap::RootTable(task.signal));
     const lake::FileSummary& root = *roots[task.root_files[i]];
@@ -465,6 +496,12 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
       continue;
     }
     const lake::Origin& origin = (*payload)->origin;
+    if (!claims.at(origin.file)->MaySend()) {
+      passage->has_lost_lease = true;
+      unsent.insert(origin.file);
+      is_open = !is_stopped();
+      continue;
+    }
     if (marked.contains(origin.file)) {
       auto unmarked = otap::UnmarkDeadLetter((*payload)->batch);
       if (!unmarked.ok()) {
@@ -502,46 +539,20 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
   }
   outcomes->insert(outcomes->end(), ended.begin(), ended.end());
   if (is_open) {
-    EndFiles(task, passage.get());
+    EndFiles(task, unsent, passage.get());
   }
   return is_open;
 }
 
-void ParquetReceiver::EndFiles(const lake::PartitionTask& task, Passage* passage) {
+void ParquetReceiver::EndFiles(const lake::PartitionTask& task, const std::set<std::string>& unsent,
+                               Passage* passage) {
   for (const size_t index : task.root_files) {
     const lake::FileSummary& root = *task.files->of(otap::RootTable(task.signal))[index];
+    if (unsent.contains(root.entry.path)) {
+      continue;
+    }
     replay_->ledger().OnEnd(passage->files.at(root.entry.path).get());
   }
-}
-
-void ParquetReceiver::GiveBack() {
-  for (auto& [calldata, unanswered] : unanswered_) {
-    unanswered.delivery = {};  // the node that had the batch has ended
-  }
-  const std::lock_guard lock(mutex_);
-  for (const std::shared_ptr<Passage>& passage : passages_) {
-    if (!passage->is_done()) {
-      replay_->work_list().GiveBack(std::move(passage->work), passage->is_lost);
-    }
-  }
-  passages_.clear();
-}
-
-engine::NodeReport ParquetReceiver::Report() {
-  GiveBack();
-  engine::NodeReport report;
-  if (num_lost_ > 0) {
-    report.lines.push_back(
-        fmt::format("{} batches were under way when a node ended; their partitions were given back",
-                    num_lost_));
-  }
-  if (num_nacked_ > 0) {
-    report.lines.push_back(
-        fmt::format("{} batches were delivered, {} were not", num_acked_, num_nacked_));
-    report.lines.insert(report.lines.end(), nacks_.begin(), nacks_.end());
-    report.num_problems += num_nacked_;
-  }
-  return report;
 }
 
 }  // namespace df::nodes::receivers::parquet

@@ -8,6 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -42,8 +44,11 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     std::atomic<int64_t> num_open = 0;  ///< payloads made and without outcome
     std::atomic<bool> is_read = false;  ///< every payload has been made
     std::atomic<bool> is_lost = false;  ///< a node has ended with a payload of it
+    /// Something of it was not sent since another process may send it by now.
+    std::atomic<bool> has_lost_lease = false;
     std::map<std::string, DeliveryLedger::FilePtr> files;  ///< root files, by path
-    bool is_done() const { return is_read && num_open == 0 && !is_lost; }
+    bool is_over() const { return is_read && num_open == 0; }
+    bool is_done() const { return is_over() && !is_lost && !has_lost_lease; }
   };
   struct Message {
     lake::Payload payload;
@@ -83,8 +88,14 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   Result<bool> ReplayTask(const lake::PartitionTask& task, const std::shared_ptr<Passage>& passage,
                           Channel* channel, lake::MemoryBudget* budget, lake::ReadReport* report,
                           std::vector<lake::RootOutcome>* outcomes);
-  /// Tells the ledger that the files of a task have been read as far as they can be.
-  void EndFiles(const lake::PartitionTask& task, Passage* passage);
+  /// Tells the ledger that the files of a task have been read as far as they can be, but for those
+  /// of which something was not sent.
+  void EndFiles(const lake::PartitionTask& task, const std::set<std::string>& unsent,
+                Passage* passage);
+  /// Waits for more work, or the end, as long as the list says. Returns false when there is none.
+  bool WaitForWork(const lake::WorkList::Taken& taken);
+  /// Offers files once more whose leases were lost. Returns whether some are still under way.
+  bool OfferLostAgain();
   /// Gives partitions back to the list of which not everything has arrived.
   void GiveBack();
   void Stop();
@@ -124,13 +135,16 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
-  telemetry::Gauge* found_size_ = nullptr;          ///< of one instance: they share the list
-  telemetry::Gauge* waiting_size_ = nullptr;        ///< likewise
-  telemetry::Gauge* pace_lag_ = nullptr;            ///< likewise, where times are kept
-  telemetry::Counter* pace_skipped_ = nullptr;      ///< likewise
-  int64_t pace_skipped_counted_ = 0;                ///< nanoseconds
-  telemetry::Counter* failed_saves_ = nullptr;      ///< likewise, where there is a checkpoint
-  telemetry::Gauge* checkpoint_age_ = nullptr;      ///< likewise
+  telemetry::Gauge* found_size_ = nullptr;      ///< of one instance: they share the list
+  telemetry::Gauge* waiting_size_ = nullptr;    ///< likewise
+  telemetry::Gauge* pace_lag_ = nullptr;        ///< likewise, where times are kept
+  telemetry::Counter* pace_skipped_ = nullptr;  ///< likewise
+  int64_t pace_skipped_counted_ = 0;            ///< nanoseconds
+  telemetry::Counter* failed_saves_ = nullptr;  ///< likewise, where there is a checkpoint
+  telemetry::Gauge* checkpoint_age_ = nullptr;  ///< likewise
+  telemetry::Gauge* leases_held_ = nullptr;     ///< likewise, where it is shared
+  telemetry::Counter* leases_lost_ = nullptr;   ///< likewise
+  int64_t leases_lost_counted_ = 0;
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
 

@@ -115,7 +115,8 @@ Status Replay::AttachLedger(const engine::InstanceInfo& info) {
   if (config_.checkpoint.has_value()) {
     const std::string owner = fmt::format("{}/{}: node '{}'", info.group, info.pipeline, info.node);
     ARROW_ASSIGN_OR_RAISE(checkpoint_,
-                          CheckpointKeeper::Open(*config_.checkpoint, owner, {base, selection}));
+                          CheckpointKeeper::Open(*config_.checkpoint, owner, {base, selection},
+                                                 DescribeReading(config_)));
     file_ledger_ = checkpoint_->ledger();
   } else {
     const ReplayName name = {info.group, info.pipeline, info.node, base, selection};
@@ -334,6 +335,10 @@ std::vector<engine::NamedCount> EndCheckpoint(const Replay& replay) {
                     "later process: {}",
                     saved.message()));
   }
+  if (const int64_t lost = replay.checkpoint()->num_leases_lost(); lost > 0) {
+    problems.push_back(
+        {std::string(Name(ErrorKind::kIo)), replay.checkpoint()->DescribeLost(), lost});
+  }
   if (const int64_t left_out = replay.checkpoint()->num_left_out(); left_out > 0) {
     add(
         fmt::format("the checkpoint cannot name {} files whose names are not UTF-8: they are sent "
@@ -549,7 +554,8 @@ engine::NodeReport DescribeReplay(const Replay& replay) {
                                     report.files_replayed, report.partitions, report.payloads));
   if (const int64_t before = replay.work_list().num_delivered_before(); before > 0) {
     const bool is_of_checkpoint =
-        replay.checkpoint() != nullptr && replay.checkpoint()->num_loaded() > 0;
+        replay.checkpoint() != nullptr &&
+        (replay.checkpoint()->num_loaded() > 0 || replay.checkpoint()->is_shared());
     lines.lines.push_back(
         fmt::format("left out {} files that {} before{}", before,
                     replay.num_resumed() > 0 || is_of_checkpoint ? "were delivered"
