@@ -286,8 +286,9 @@ TEST_F(SharingTest, KillsLoseNothingAndOnlyWhatWasUnderWayComesTwice) {
   const int64_t num_twice = NumTwice();
   RecordProperty("kills", num_killed);
   RecordProperty("twice", static_cast<int>(num_twice));
-  // Up to 6 requests of 10 items had come of each when it was killed.
-  EXPECT_LE(num_twice, num_killed * 6 * 10);
+  // Up to 6 requests of 10 items had come of each when it was killed, and some that were under way
+  // came until it was gone.
+  EXPECT_LE(num_twice, num_killed * 2 * 6 * 10);
 }
 
 TEST_F(SharingTest, WhoWasStoppedForTooLongSendsNoMoreOfWhatWasTakenOver) {
