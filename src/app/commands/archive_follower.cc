@@ -4,10 +4,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "lake/queue/trace_search.h"
 #include "lake/read/partition_reader.h"
 #include "lake/scan/memory_budget.h"
+#include "storage/inotify_watch.h"
 
 namespace df::app {
 namespace {
@@ -60,11 +63,39 @@ Result<std::unique_ptr<ArchiveFollower>> ArchiveFollower::Make(Archive* archive,
       archive->shared_store(), archive->base(), archive->read_options(),
       lake::FollowOptions{.polling_interval = interval}, [] { return system_clock::now(); });
   follower->list_->UseLedger(std::move(ledger));
+  follower->Watch();
   return follower;
+}
+
+ArchiveFollower::~ArchiveFollower() {
+  list_.reset();  // its watch writes to the descriptor
+  if (wakes_ >= 0) {
+    close(wakes_);
+  }
+}
+
+/// Has changes of a local archive told. Where that cannot be, looks every interval have to do.
+void ArchiveFollower::Watch() {
+  if (!archive_.store().is_local()) {
+    return;
+  }
+  auto watch = storage::InotifyWatch::Make();
+  wakes_ = watch.ok() ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+  if (wakes_ < 0) {
+    return;
+  }
+  list_->OnWake([this] {
+    const uint64_t one = 1;
+    (void)!write(wakes_, &one, sizeof one);  // fails only where it can be read already
+  });
+  list_->UseWatch(*std::move(watch));
 }
 
 Result<system_clock::time_point> ArchiveFollower::ReadNew(
     const std::function<Status(const lake::Payload&)>& visit) {
+  if (uint64_t num_wakes = 0; wakes_ >= 0) {
+    (void)!read(wakes_, &num_wakes, sizeof num_wakes);  // of before this look
+  }
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const lake::WorkList::Taken taken, list_->Take());
     if (!taken.work.has_value()) {

@@ -23,6 +23,7 @@ class ArchiveFollower {
   /// at whole traces.
   static Result<std::unique_ptr<ArchiveFollower>> Make(Archive* archive,
                                                        std::chrono::nanoseconds interval);
+  ~ArchiveFollower();
 
   /// Calls `visit` with what is wanted of the files that have come. Files that do not seem to be
   /// whole wait, as those of a receiver that follows. Returns when to look again. Errors: what
@@ -30,11 +31,16 @@ class ArchiveFollower {
   Result<std::chrono::system_clock::time_point> ReadNew(
       const std::function<Status(const lake::Payload&)>& visit);
 
+  /// Can be read (poll) when something has come since ReadNew looked; -1 where nobody tells of
+  /// that. Owner: the follower.
+  int wake_descriptor() const { return wakes_; }
+
   /// Returns what is missing or unread and was not returned before.
   std::vector<std::string> TakeProblems();
 
  private:
   explicit ArchiveFollower(Archive* archive) : archive_(*archive) {}
+  void Watch();
   Status Read(const lake::PartitionWork& work,
               const std::function<Status(const lake::Payload&)>& visit);
   Status ReadTask(const lake::PartitionTask& task,
@@ -43,6 +49,7 @@ class ArchiveFollower {
                   std::vector<lake::RootOutcome>* outcomes);
 
   Archive& archive_;
+  int wakes_ = -1;  ///< an eventfd
   std::unique_ptr<lake::WorkList> list_;
   std::set<std::string> told_;  ///< messages that are in the report
 };

@@ -1,6 +1,7 @@
 #include "app/commands/records_command.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <memory>
@@ -126,8 +127,9 @@ Status PrintSome(Archive* archive, const RecordFields& fields, RecordStyle style
   return Status::OK();
 }
 
-/// Waits until a time, or until nobody reads the answer any more. Returns whether somebody does.
-bool WaitForReader(std::chrono::system_clock::time_point until) {
+/// Waits until a time, until `wakes` can be read (-1: never), or until nobody reads the answer any
+/// more. Returns whether somebody does.
+bool WaitForReader(std::chrono::system_clock::time_point until, int wakes) {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::system_clock::now());
@@ -135,10 +137,16 @@ bool WaitForReader(std::chrono::system_clock::time_point until) {
       return true;
     }
     // No event is asked for: a pipe without a reader is an error, and is told all the same.
-    pollfd answer{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+    std::array waits = {pollfd{.fd = STDOUT_FILENO, .events = 0, .revents = 0},
+                        pollfd{.fd = wakes, .events = POLLIN, .revents = 0}};
     const int64_t at_most = std::min<int64_t>(left.count(), kFollowInterval.count());
-    if (poll(&answer, 1, static_cast<int>(at_most)) > 0 && (answer.revents & POLLERR) != 0) {
-      return false;
+    if (poll(waits.data(), waits.size(), static_cast<int>(at_most)) > 0) {
+      if ((waits[0].revents & POLLERR) != 0) {
+        return false;
+      }
+      if (waits[1].revents != 0) {
+        return true;
+      }
     }
   }
 }
@@ -170,7 +178,7 @@ Result<bool> Follow(const std::string& command, ArchiveFollower* follower,
       // When stderr cannot be written, the exit code has to do.
       const Status ignored = PrintTo(stderr, fmt::format("{}: incomplete: {}\n", command, problem));
     }
-    if (!WaitForReader(again)) {
+    if (!WaitForReader(again, follower->wake_descriptor())) {
       break;
     }
   }

@@ -165,6 +165,7 @@ void Take(TableFolder folder, std::map<std::string, PartitionListing>* partition
             std::back_inserter(listing->problems));
   std::move(folder.listing.notices.begin(), folder.listing.notices.end(),
             std::back_inserter(listing->notices));
+  listing->is_plain = listing->is_plain && folder.listing.is_plain;
   listing->num_files += folder.listing.num_files;
   listing->num_folders_skipped += folder.listing.num_folders_skipped;
 }
@@ -314,6 +315,7 @@ Result<LakeListing> ListOnce(storage::DirectoryReader* directories, const std::s
     }
     WalkTables(directories, base, bounds, nullptr, &folders);
   }
+  listing.passes_over_times = skips_times;
   std::map<std::string, PartitionListing> partitions;
   std::array<bool, otap::kTableCount> is_incomplete{};
   for (TableFolder& folder : folders) {
@@ -342,7 +344,7 @@ bool HasCompactions(const DirectoryListing& top) {
 
 Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                              const std::vector<otap::Signal>& signals,
-                             const WantsTimes& wants_times) {
+                             const WantsTimes& wants_times, storage::FolderWatch* watch) {
   // Files that are moved and removed while a tree is walked would be seen twice, or not at all: the
   // walk counts if nothing has begun, gone on or ended meanwhile.
   constexpr int kMostLooks = 5;
@@ -351,6 +353,9 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                           {.file = store.Describe(base)}, /*retryable=*/true);
   for (int look = 0; look < kMostLooks; ++look) {
     auto directories = store.ReadDirectories(base);
+    if (directories.ok() && watch != nullptr) {
+      directories = std::make_unique<storage::WatchedDirectories>(*std::move(directories), watch);
+    }
     auto top = directories.ok() ? (*directories)->List(base) : directories.status();
     if (!top.ok()) {
       // Whoever waits for a base to appear lists again anyhow; for others one that is not there is
@@ -384,6 +389,16 @@ Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
     }
   }
   return last;
+}
+
+std::vector<otap::TableKind> ListedTables(const std::vector<otap::Signal>& signals) {
+  std::vector<otap::TableKind> tables;
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    if (IsListed(table, signals)) {
+      tables.push_back(table.kind);
+    }
+  }
+  return tables;
 }
 
 void SortFiles(PartitionFiles* files) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "lake/catalog/file_summary.h"
 #include "lake/report/read_report.h"
 #include "otap/schema.h"
+#include "storage/folder_watch.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -21,6 +23,7 @@ struct PartitionListing {
   std::array<std::vector<FileEntry>, otap::kTableCount> tables;
   /// By table: files of it may exist that are not listed, so what the others say may not be all.
   std::array<bool, otap::kTableCount> is_incomplete{};
+  uint64_t look = 0;  ///< which look at a followed tree has found them: the first is 1
 };
 
 /// Returns the bytes of all its files.
@@ -48,6 +51,10 @@ struct LakeListing {
   int64_t num_files = 0;
   int64_t num_folders_skipped = 0;  ///< folders of times that were not listed
   bool has_table_folders = false;   ///< any folder of the base is named as a table
+  bool passes_over_times = false;   ///< folders of times that are not wanted are not listed
+  /// Nothing is left out, and no file or folder has another name: the files of a partition are
+  /// those of the folders of that name.
+  bool is_plain = true;
 };
 
 /// Lists the tables that the signals need.
@@ -65,9 +72,15 @@ struct LakeListing {
 /// Links: a file with several names in one table (symbolic or hard links) is listed once, a real
 /// name before a link; a directory is walked once for each table, by its real path where it has
 /// one, and never when it is the base, a table folder or above them. So circles end.
+///
+/// Directories are watched before they are listed, by `watch` where it is not null.
 Result<LakeListing> ListLake(storage::Store& store, const std::string& base,
                              const std::vector<otap::Signal>& signals,
-                             const std::function<bool(const EventTimeRange&)>& wants_times = {});
+                             const std::function<bool(const EventTimeRange&)>& wants_times = {},
+                             storage::FolderWatch* watch = nullptr);
+
+/// Returns the tables that ListLake lists for these signals.
+std::vector<otap::TableKind> ListedTables(const std::vector<otap::Signal>& signals);
 
 /// Reads the footers of a partition. Files that cannot be read are reported and left out.
 /// Root files are put in the order of their names' time, then of their first id, then of their

@@ -1,18 +1,15 @@
 // Where the list of the files of a lake comes from.
 #pragma once
 
-#include <functional>
-#include <memory>
+#include <optional>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
 
 #include "lake/catalog/catalog.h"
-#include "lake/catalog/staged_records.h"
 #include "otap/schema.h"
-#include "storage/store.h"
 
 namespace df::lake {
 
@@ -26,30 +23,21 @@ class FileListProvider {
   /// problem of the listing and costs itself. Errors: kinds file_discovery and io when the list as
   /// a whole cannot be read.
   virtual Result<LakeListing> List(const std::vector<otap::Signal>& signals) = 0;
-};
 
-/// The files that stand in the table folders of a base; what nobody makes visible there is a
-/// problem of the listing. `wants_times` is ListLake's.
-class FolderList final : public FileListProvider {
- public:
-  FolderList(std::shared_ptr<storage::Store> store, std::string base,
-             std::function<bool(const EventTimeRange&)> wants_times)
-      : store_(std::move(store)), base_(std::move(base)), wants_times_(std::move(wants_times)) {}
+  /// Tells whether ListChanged has something to look at. Calls: from any thread.
+  virtual bool HasChanges() const { return false; }
 
-  Result<LakeListing> List(const std::vector<otap::Signal>& signals) override {
-    ARROW_ASSIGN_OR_RAISE(LakeListing listing, ListLake(*store_, base_, signals, wants_times_));
-    if (store_->is_local()) {
-      for (Status& staged : FindStaged(base_, signals)) {
-        listing.problems.push_back(std::move(staged));
-      }
-    }
-    return listing;
+  /// Tells whether ListChanged, and not only List, finds what changes.
+  virtual bool IsWatched() const { return false; }
+
+  /// Lists the partitions in which files have come since this was called last, and `partitions`,
+  /// each whole: as List would, without seals. One that has no files any more is there without any.
+  /// What is left for List is left out. Nothing: everything has to be listed. Needs a List before.
+  /// Cost: the files of these partitions, and one listing of a directory a table for each.
+  virtual Result<std::optional<LakeListing>> ListChanged(const std::vector<otap::Signal>&,
+                                                         const std::set<std::string>&) {
+    return LakeListing();
   }
-
- private:
-  std::shared_ptr<storage::Store> store_;
-  std::string base_;
-  std::function<bool(const EventTimeRange&)> wants_times_;
 };
 
 }  // namespace df::lake

@@ -47,14 +47,20 @@ class TableWalk {
       links_.pop_front();
       WalkDirectory(link);
     }
-    if (has_aliases_) {
-      LeaveOneName();
-    }
-    for (auto& [partition, files] : listing_.partitions) {
-      std::sort(files.begin(), files.end(),
-                [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
-    }
-    return std::move(listing_);
+    return End();
+  }
+
+  TableListing WalkOne(const std::string& partition, bool is_deep) {
+    is_deep_ = is_deep;
+    const std::string table(otap::GetTable(kind_).directory);
+    const auto depth =
+        partition.empty() ? 0 : 1 + std::count(partition.begin(), partition.end(), '/');
+    WalkDirectory({.path = partition.empty() ? table : table + "/" + partition,
+                   .partition = partition,
+                   .depth = static_cast<int>(depth),
+                   .day = std::nullopt});
+    listing_.is_plain = listing_.is_plain && links_.empty();
+    return End();
   }
 
  private:
@@ -64,6 +70,18 @@ class TableWalk {
     int depth = 0;
     std::optional<EventTimeRange> day;  ///< it is the folder of one
   };
+
+  TableListing End() {
+    if (has_aliases_) {
+      LeaveOneName();
+    }
+    for (auto& [partition, files] : listing_.partitions) {
+      std::sort(files.begin(), files.end(),
+                [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
+    }
+    listing_.is_plain = listing_.is_plain && !has_aliases_ && !listing_.is_incomplete;
+    return std::move(listing_);
+  }
 
   /// Returns the times of a folder in another one, where its name tells them.
   static std::optional<EventTimeRange> TimesOf(const Directory& outer, const std::string& name) {
@@ -214,6 +232,7 @@ class TableWalk {
     }
     const size_t equals = name.find('=');
     if (equals == std::string::npos && name.ends_with(".parquet")) {
+      listing_.is_plain = false;
       listing_.notices.push_back(
           Problem(ErrorKind::kFileDiscovery,
                   "a folder named like a file: what is in it belongs to the folder above",
@@ -230,9 +249,10 @@ class TableWalk {
         return;
       }
     }
+    listing_.is_plain = listing_.is_plain && !entry.is_link;
     if (entry.is_link) {
       links_.push_back(std::move(inner));  // looked at when every real directory has been seen
-    } else {
+    } else if (is_deep_) {
       WalkDirectory(inner);
     }
   }
@@ -343,6 +363,7 @@ class TableWalk {
   std::set<std::string> links_to_files_;
   TableListing listing_;
   const WantsTimes* wants_times_;
+  bool is_deep_ = true;
   bool has_aliases_ = false;  ///< another name of a file may be in the listing
 };
 
@@ -352,6 +373,11 @@ TableListing WalkTable(storage::DirectoryReader* directories, const std::string&
                        otap::TableKind kind, Result<DirectoryListing> top, WalkBounds bounds,
                        const WantsTimes* wants_times) {
   return TableWalk(directories, base, kind, std::move(bounds), wants_times).Walk(std::move(top));
+}
+
+TableListing WalkPartition(storage::DirectoryReader* directories, const std::string& base,
+                           otap::TableKind kind, const std::string& partition, bool is_deep) {
+  return TableWalk(directories, base, kind, {}, nullptr).WalkOne(partition, is_deep);
 }
 
 }  // namespace df::lake

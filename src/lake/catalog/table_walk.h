@@ -34,6 +34,7 @@ struct TableListing {
   int64_t num_folders_skipped = 0;
   bool has_linked_times = false;  ///< of days or hours there are links, which were walked
   bool is_incomplete = false;     ///< there are directories whose files are not listed
+  bool is_plain = true;           ///< as in LakeListing
 };
 
 /// Directories that no walk of a table enters, with what they are.
@@ -46,5 +47,11 @@ using WalkBounds = std::map<storage::FileNumber, std::string>;
 TableListing WalkTable(storage::DirectoryReader* directories, const std::string& base,
                        otap::TableKind kind, Result<storage::DirectoryListing> top,
                        WalkBounds bounds, const WantsTimes* wants_times);
+
+/// Lists the folder of one partition of a table, `is_deep`: and all below it. Links to folders are
+/// not followed: the listing is not plain then. One that is not there has no files. Calls: from any
+/// thread.
+TableListing WalkPartition(storage::DirectoryReader* directories, const std::string& base,
+                           otap::TableKind kind, const std::string& partition, bool is_deep);
 
 }  // namespace df::lake

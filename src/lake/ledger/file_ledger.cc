@@ -31,6 +31,13 @@ void ListedFiles::Add(otap::TableKind table, const FileEntry& entry) {
   }
 }
 
+void ListedFiles::Remove(otap::TableKind table, const FileEntry& entry) {
+  const size_t num_removed = entry.number.is_known()
+                                 ? numbers_.erase({table, entry.number, entry.size_bytes})
+                                 : sizes_.erase(entry.path);
+  size_ -= std::min(size_, num_removed);
+}
+
 bool ListedFiles::Has(otap::TableKind table, const storage::FileNumber& number,
                       const std::string& path, int64_t size_bytes) const {
   if (number.is_known()) {

@@ -39,6 +39,8 @@ struct FileId {
 class ListedFiles {
  public:
   void Add(otap::TableKind table, const FileEntry& entry);
+  /// Takes back what was added.
+  void Remove(otap::TableKind table, const FileEntry& entry);
   /// Whether a file of that number, or without numbers of that path, and of that size is there.
   bool Has(otap::TableKind table, const storage::FileNumber& number, const std::string& path,
            int64_t size_bytes) const;

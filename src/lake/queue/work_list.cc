@@ -29,9 +29,6 @@ bool HasRoots(const PartitionListing& listing) {
   });
 }
 
-/// A clock that is this far behind another one is set well enough.
-constexpr std::chrono::seconds kClockSlack(2);
-
 bool HasFilesOf(const PartitionListing& listing, const std::vector<otap::Signal>& signals) {
   return std::any_of(
       otap::AllTables().begin(), otap::AllTables().end(), [&](const otap::TableInfo& table) {
@@ -78,6 +75,11 @@ std::chrono::nanoseconds WorkList::Age(const FileEntry& entry) const {
 }
 
 Result<WorkList::Taken> WorkList::Take() {
+  uint64_t num_wakes = 0;  // before the look: what comes after that ends a wait
+  {
+    const std::lock_guard lock(wake_mutex_);
+    num_wakes = num_wakes_;
+  }
   std::unique_lock lock(mutex_);
   if (auto work = TakeReturned(); work.has_value()) {
     return Taken{.work = std::move(work), .wait_until = std::nullopt};
@@ -92,7 +94,11 @@ Result<WorkList::Taken> WorkList::Take() {
     }
   }
   listed_once_more_.wait(lock, [this] { return !queue_.empty() || !is_listing_; });
-  if (queue_.empty() && IsScanDue()) {
+  bool is_scan_due = IsScanDue();
+  if (queue_.empty() && !is_scan_due && IsLookDue()) {
+    is_scan_due = !LookUnlocked(&lock);
+  }
+  if (queue_.empty() && is_scan_due) {
     ARROW_RETURN_NOT_OK(ScanUnlocked(&lock));
     lock.unlock();
     CompareWithSeals();  // of those that have no files any more
@@ -111,7 +117,7 @@ Result<WorkList::Taken> WorkList::Take() {
     lock.lock();
   }
   if (is_following()) {
-    return Taken{.work = std::nullopt, .wait_until = next_scan_};
+    return Taken{.work = std::nullopt, .wait_until = WhenNext(), .num_wakes = num_wakes};
   }
   return Taken{.work = std::nullopt, .wait_until = WhenLater()};
 }
@@ -145,7 +151,9 @@ Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
   if (listing.ok() && is_following()) {
     ReadCompactions(*listing);
   }
+  const bool is_watched = is_following() && file_list_->IsWatched();
   lock->lock();
+  is_watched_ = is_watched;
   is_listing_ = false;
   listed_once_more_.notify_all();
   return Scan(std::move(listing));
@@ -154,7 +162,8 @@ Status WorkList::ScanUnlocked(std::unique_lock<std::mutex>* lock) {
 Status WorkList::Scan(Result<LakeListing> listing) {
   has_scanned_ = true;
   ++scan_number_;
-  num_held_back_ = 0;
+  ++num_looks_.trees;
+  held_back_.clear();
   last_scan_ = clock_();
   next_scan_ = last_scan_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(
                                 follow_.polling_interval.value_or(std::chrono::nanoseconds(0)));
@@ -185,18 +194,19 @@ Status WorkList::Scan(Result<LakeListing> listing) {
       report_.AddNotice(notice);
     }
   }
-  auto listed = std::make_shared<ListedFiles>();
+  const uint64_t whole_before = std::exchange(whole_scan_, scan_number_);
+  ListedFiles listed;
   for (const PartitionListing& partition : listing->partitions) {
     for (const otap::TableInfo& table : otap::AllTables()) {
       for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
         if (table.is_root()) {
-          listed->Add(table.kind, entry);
+          listed.Add(table.kind, entry);
           root_tables_.insert(table.kind);
         }
       }
     }
   }
-  ledger_->OnListed(*listed);
+  ledger_->OnListed(listed);
   listed_ = std::move(listed);
   std::set<std::string> have_roots;
   absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
@@ -218,7 +228,7 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     has_found_files_ = has_found_files_ || HasFilesOf(partition, read_.signals);
     NameClockAhead(partition);
     if (is_following()) {
-      Remember(partition);
+      Remember(partition, whole_before);
     }
     // Child rows without any root file are counted and named: at once, or after the grace.
     const bool has_roots = HasRoots(partition) || have_roots_.contains(partition.partition);
@@ -234,32 +244,18 @@ Status WorkList::Scan(Result<LakeListing> listing) {
     }
   }
   have_roots_ = std::move(have_roots);
-  Forget();
+  looked_at_.clear();
+  look_again_.clear();  // all that wait are looked at now
+  Forget(whole_before);
   return Status::OK();
 }
 
-void WorkList::NameClockAhead(const PartitionListing& partition) {
-  const auto limit = std::chrono::nanoseconds((clock_() + kClockSlack).time_since_epoch()).count();
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
-      if (entry.modified_nanos > limit &&
-          reported_.insert(fmt::format("ahead {}/{}", table.directory, partition.partition))
-              .second) {
-        report_.AddNotice(MakeError(
-            ErrorKind::kFileDiscovery,
-            fmt::format("modified {} s ahead of the clock of this machine; the age of such files "
-                        "counts from when they are seen first",
-                        (entry.modified_nanos - limit) / 1'000'000'000 + kClockSlack.count()),
-            {.partition = partition.partition,
-             .table = std::string(table.directory),
-             .file = entry.path}));
-      }
-    }
-  }
-}
-
-void WorkList::Remember(const PartitionListing& partition) {
+/// `scan_before`: the last look at everything before this one.
+void WorkList::Remember(const PartitionListing& partition, uint64_t scan_before) {
   const Time now = clock_();
+  const auto looked_at = looked_at_.find(partition.partition);
+  const uint64_t before =
+      looked_at == looked_at_.end() ? scan_before : std::max(scan_before, looked_at->second);
   for (const auto& table : partition.tables) {
     for (const FileEntry& entry : table) {
       KnownFile& known = known_[entry.path];
@@ -274,7 +270,8 @@ void WorkList::Remember(const PartitionListing& partition) {
             std::chrono::nanoseconds(std::max(entry.modified_nanos, entry.changed_nanos)))};
         known = {.entry = entry,
                  .arrived = scan_number_ == first_scan_ ? std::min(changed, now) : now,
-                 .first_seen = scan_number_};
+                 .first_seen = scan_number_,
+                 .before = before};
       }
       known.seen_in = scan_number_;
       if (known.content != nullptr) {
@@ -309,7 +306,17 @@ bool WorkList::IsBareSince(const PartitionListing& listing, Time when) const {
   return num_files != num_known;
 }
 
-void WorkList::Forget() {
+/// Forgets a file that is gone. Returns the next one.
+std::map<std::string, WorkList::KnownFile>::iterator WorkList::ForgetFile(
+    std::map<std::string, KnownFile>::iterator known) {
+  if (const auto open = open_problems_.find(known->first); open != open_problems_.end()) {
+    report_.AddUnlisted(open->second);  // it was never read
+    open_problems_.erase(open);
+  }
+  return known_.erase(known);
+}
+
+void WorkList::Forget(uint64_t whole_before) {
   std::erase_if(bare_, [&](const auto& partition) {
     return std::none_of(partition.second.begin(), partition.second.end(),
                         [&](const BareTable& table) {
@@ -317,22 +324,13 @@ void WorkList::Forget() {
                           return known != known_.end() && known->second.seen_in == scan_number_;
                         });
   });
-  std::erase_if(known_, [&](const auto& entry) {
-    const KnownFile& known = entry.second;
-    if (known.seen_in == scan_number_) {
-      return false;
-    }
-    if (const auto open = open_problems_.find(entry.first); open != open_problems_.end()) {
-      report_.AddUnlisted(open->second);  // it was never read
-      open_problems_.erase(open);
-    }
-    return true;
-  });
+  for (auto known = known_.begin(); known != known_.end();) {
+    known = known->second.seen_in == scan_number_ ? std::next(known) : ForgetFile(known);
+  }
   std::erase_if(delivered_as_others_,
                 [this](const std::string& path) { return !known_.contains(path); });
   // One listing back: the footer of a renamed file is read after this.
-  std::erase_if(presences_,
-                [&](const auto& entry) { return entry.second.seen_in + 1 < scan_number_; });
+  std::erase_if(presences_, [&](const auto& entry) { return entry.second.seen_in < whole_before; });
   const Time now = clock_();
   for (auto& [partition, sent] : sent_) {
     std::erase_if(sent, [&](const Sent& root) { return now - root.at > follow_.late_window; });
@@ -394,7 +392,7 @@ void WorkList::RecallPresence(KnownFile* file) {
                                : entry.path;
   Presence& presence =
       presences_[fmt::format("{}/{}/{}", name, entry.size_bytes, file->summary->digest)];
-  if (presence.first_seen == 0 || presence.seen_in + 1 < file->first_seen) {
+  if (presence.first_seen == 0 || presence.seen_in < file->before) {
     presence.first_seen = file->first_seen;
   }
   presence.seen_in = std::max(presence.seen_in, file->seen_in);
@@ -492,6 +490,10 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
                           .again = std::nullopt,
                           .copy = nullptr};
   preparation.files.partition = listing.partition;
+  {
+    const std::lock_guard lock(mutex_);
+    held_back_.erase(listing.partition);
+  }
   LoadSummaries(&preparation);
   if (preparation.again.has_value()) {
     const std::lock_guard lock(mutex_);
@@ -517,6 +519,10 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
   if (preparation.again.has_value()) {
     const std::lock_guard lock(mutex_);
     later_.push_back({.listing = listing, .due = *preparation.again});
+  }
+  if (preparation.ready_at.has_value()) {
+    const std::lock_guard lock(mutex_);
+    LookAgain(listing.partition, *preparation.ready_at);
   }
   if (!work.tasks.empty()) {
     return work;
@@ -545,7 +551,7 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   std::vector<size_t> ready;
   std::vector<FileSummaryPtr> wanted;
   for (size_t i = 0; i < roots.size(); ++i) {
-    if (IsHeldBack(*roots[i], census, facts, *preparation)) {
+    if (IsHeldBack(*roots[i], census, facts, preparation)) {
       ++num_held;
     } else {
       ready.push_back(i);
@@ -566,7 +572,9 @@ std::optional<PartitionTask> WorkList::PrepareSignal(otap::Signal signal,
   }
   preparation->leases.clear();  // the claims have them
   const std::lock_guard lock(mutex_);
-  num_held_back_ += num_held;
+  if (num_held > 0) {
+    held_back_[files->partition] += num_held;
+  }
   // While a tree is followed, rows may belong to root files that are still to come.
   task.is_partial =
       task.is_partial || is_following() || task.root_files.size() < roots.size() || num_held > 0;

@@ -1,6 +1,7 @@
 // Which partitions are to be replayed: shared by all workers of one receiver, over all cores.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -20,7 +21,7 @@
 
 #include "lake/catalog/catalog.h"
 #include "lake/catalog/compactions.h"
-#include "lake/catalog/file_list.h"
+#include "lake/catalog/folder_list.h"
 #include "lake/catalog/footer_cache.h"
 #include "lake/catalog/readiness.h"
 #include "lake/catalog/schema_registry.h"
@@ -31,6 +32,7 @@
 #include "lake/report/read_report.h"
 #include "lake/scan/read_options.h"
 #include "select/time_range.h"
+#include "storage/folder_watch.h"
 #include "storage/store.h"
 
 namespace df::lake {
@@ -87,6 +89,16 @@ class WorkList {
   /// Takes the files of another list than the folders of the base. Before the first Take.
   void UseFileList(std::unique_ptr<FileListProvider> files);
 
+  /// Has partitions in which files come looked at when `watch` tells of them, and those that are
+  /// held back when they may be read: a listing of everything is then only the safety net. Which
+  /// files may be read, and when, stays the same. Following only, with the folders of the base;
+  /// before the first Take.
+  void UseWatch(std::shared_ptr<storage::FolderWatch> watch);
+
+  /// Changes how long it is until the tree is listed again, also the time until the next one.
+  /// Following only.
+  void SetPollingInterval(std::chrono::nanoseconds interval);
+
   /// Shares what was delivered with other lists of the tree. Before the first Take.
   void UseLedger(std::shared_ptr<FileLedger> ledger);
 
@@ -96,11 +108,27 @@ class WorkList {
     /// Set when there is nothing now: when to ask again. Neither work nor time: everything is
     /// replayed.
     std::optional<std::chrono::system_clock::time_point> wait_until;
+    uint64_t num_wakes = 0;  ///< for Wait
   };
 
   /// Returns the next partition; lists the tree when its time has come. Errors: without polling,
   /// file_discovery when the base cannot be listed; with polling that is reported and tried again.
   Result<Taken> Take();
+
+  /// Waits until the time that Take has told, until there may be something to take, or until
+  /// `is_stopped`, which is asked after each Wake.
+  void Wait(const Taken& taken, const std::function<bool()>& is_stopped);
+  /// Ends those waits, or has them see that they are stopped.
+  void Wake();
+  /// Has `listener` called with each Wake, by whatever thread. Before the first Take.
+  void OnWake(std::function<void()> listener) { on_wake_ = std::move(listener); }
+
+  /// Looks at single partitions, and at the whole tree.
+  struct Looks {
+    int64_t partitions = 0;
+    int64_t trees = 0;
+  };
+  Looks looks() const;
 
   /// Says what became of a work: its report is added to the total, and root files that failed in a
   /// way that may pass are offered again, at most kMaxAttempts times.
@@ -193,6 +221,7 @@ class WorkList {
     Time arrived;             ///< when this content was there first, as far as is known
     uint64_t first_seen = 0;  ///< number of the listing that showed it first as it is
     uint64_t seen_in = 0;     ///< number of the last listing that had it
+    uint64_t before = 0;      ///< of the last look at its partition before that in which it came
     FileSummaryPtr summary;   ///< null when the footer was not read
     Status problem;           ///< why it could not be read
     int attempts = 0;
@@ -216,6 +245,8 @@ class WorkList {
     bool has_pending_child = false;  ///< a child file is still being written
     std::set<std::string> young;     ///< paths left out because of min_file_age
     std::optional<Time> again;       ///< without polling: when it is worth another look
+    std::optional<Time> ready_at;    ///< following: when what is held back may be read
+    void BecomesReady(Time when) { ready_at = std::min(ready_at.value_or(when), when); }
     std::shared_ptr<const PartitionListing> copy;  ///< of the listing; null until it is needed
     std::vector<std::shared_ptr<Lease>> leases;    ///< until the files are claimed
   };
@@ -245,9 +276,17 @@ class WorkList {
   void FollowCompactions();
   void NameCompactedSince(const LakeListing& listing);
   bool IsDeliveredAs(const std::string& path) const;
-  void Remember(const PartitionListing& partition);
+  void Remember(const PartitionListing& partition, uint64_t scan_before);
+  bool IsLookDue() const;
+  bool LookUnlocked(std::unique_lock<std::mutex>* lock);
+  void TakeIn(LakeListing listing);
+  void ListAnew(const PartitionListing& partition);
+  void LookAgain(const std::string& partition, Time when);
+  Time WhenNext() const;
   void NameClockAhead(const PartitionListing& partition);
-  void Forget();
+  void Forget(uint64_t whole_before);
+  std::map<std::string, KnownFile>::iterator ForgetFile(
+      std::map<std::string, KnownFile>::iterator known);
   bool HasNewFiles(const PartitionListing& listing) const;
   void RecallPresence(KnownFile* file);
   void NameLateChildren(const PartitionFiles& files);
@@ -273,7 +312,7 @@ class WorkList {
   void WriteCache();
   SignalFacts FactsOf(otap::Signal signal, const Preparation& preparation) const;
   bool IsHeldBack(const FileSummary& root, const SetCensus& census, SignalFacts facts,
-                  const Preparation& preparation);
+                  Preparation* preparation);
   std::shared_ptr<FileClaim> Claim(const FileSummaryPtr& root, const std::string& partition,
                                    int64_t num_present, Preparation* preparation);
   void OfferFiles(const PartitionTask& task, const std::vector<FileRecordPtr>& records);
@@ -325,6 +364,13 @@ class WorkList {
   std::chrono::system_clock::time_point next_scan_;
   uint64_t scan_number_ = 0;
   uint64_t first_scan_ = 0;  ///< the first listing that did not fail
+  uint64_t whole_scan_ = 0;  ///< the last listing of the whole tree that did not fail
+  bool is_watched_ = false;  ///< what changes is told: held back partitions are looked at again
+  Looks num_looks_;
+  std::map<std::string, uint64_t> looked_at_;  ///< by partition: the last look since whole_scan_
+  std::map<std::string, Time> look_again_;     ///< by partition: when what is held back is ready
+  Time last_look_;
+  Time next_look_;  ///< not before: what looks cost is a share of the time
   struct Returned {
     PartitionWork work;                               ///< without claims
     std::vector<std::vector<FileRecordPtr>> records;  ///< by task: of its root files
@@ -395,7 +441,7 @@ class WorkList {
   std::map<std::string, std::vector<Sent>> sent_;  ///< by partition, within the late window
   std::set<std::string> reported_;                 ///< messages of listing problems
   std::shared_ptr<FileLedger> ledger_ = std::make_shared<FileLedger>();
-  std::shared_ptr<const ListedFiles> listed_;
+  ListedFiles listed_;
   std::deque<Later> later_;
   std::map<FileRecordPtr, OnceRoot> once_roots_;
   std::map<std::string, int> once_attempts_;  ///< by path: footers that could not be read
@@ -403,10 +449,15 @@ class WorkList {
   ReadReport report_;
   SealCheck seals_;
   std::vector<std::string> absent_tables_;
-  int64_t num_held_back_ = 0;
+  std::map<std::string, int64_t> held_back_;  ///< root files, by partition
   int64_t num_unwanted_ = 0;
   int64_t num_folders_skipped_ = 0;
   bool has_found_files_ = false;
+
+  mutable std::mutex wake_mutex_;  ///< the thread of a watch takes it, and no other one
+  std::condition_variable woken_;
+  uint64_t num_wakes_ = 0;
+  std::function<void()> on_wake_ = [] {};
 };
 
 }  // namespace df::lake

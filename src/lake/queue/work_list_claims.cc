@@ -61,11 +61,7 @@ std::map<const FileSummary*, int64_t> WorkList::CountContents(
 /// Finds what is known of a root file; `content` is a hash of its bytes.
 FileRecordPtr WorkList::RecordOf(const FileSummary& root, const std::string& partition,
                                  std::optional<std::string> content) const {
-  std::shared_ptr<const ListedFiles> listed;
-  {
-    const std::lock_guard lock(mutex_);
-    listed = listed_;
-  }
+  const std::lock_guard lock(mutex_);
   return ledger_->Recognise({.table = root.kind,
                              .partition = partition,
                              .path = root.entry.path,
@@ -74,7 +70,7 @@ FileRecordPtr WorkList::RecordOf(const FileSummary& root, const std::string& par
                              .modified_nanos = root.entry.modified_nanos,
                              .number = root.entry.number,
                              .content = std::move(content)},
-                            root.num_rows(), *listed);
+                            root.num_rows(), listed_);
 }
 
 /// Says that records are sent once more since their file is not the one that it was. Needs the
@@ -203,7 +199,8 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   auto claim = ClaimRecord(record, *root, &is_busy);
   if (is_busy) {
     if (known != known_.end()) {
-      known->second.is_settled = false;  // the next listing asks again
+      known->second.is_settled = false;  // the next look asks again
+      preparation->BecomesReady(clock_() + kBusyDelay);
     }
     return nullptr;
   }
@@ -211,7 +208,8 @@ std::shared_ptr<FileClaim> WorkList::Claim(const FileSummaryPtr& root, const std
   if (claim == nullptr) {
     num_delivered_before_ += ledger_->IsDelivered(record) ? 1 : 0;  // else it is in quarantine
   } else {
-    sent_[partition].push_back({.root = root, .at = clock_(), .scan = scan_number_});
+    // Not the last look: another reader may have had one since, whose files are not in this work.
+    sent_[partition].push_back({.root = root, .at = clock_(), .scan = preparation->listing.look});
     RecallOrphans(*root, partition);
   }
   return claim;
@@ -323,6 +321,9 @@ bool WorkList::RetryFile(const RootOutcome& outcome) {
   --content.num_sent;
   known->second.is_settled = false;
   known->second.retry_at = clock_() + RetryDelay(content.attempts);
+  const std::string& path = known->first;
+  const size_t begin = path.find('/') + 1;
+  LookAgain(path.substr(begin, std::max(path.rfind('/'), begin) - begin), known->second.retry_at);
   return true;
 }
 

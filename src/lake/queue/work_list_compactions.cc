@@ -99,7 +99,7 @@ bool WorkList::IsDeliveredAs(const std::string& path) const {
     return true;  // a compaction before has made it of what was delivered
   }
   const auto known = known_.find(path);
-  if (known == known_.end() || known->second.summary == nullptr || listed_ == nullptr) {
+  if (known == known_.end() || known->second.summary == nullptr) {
     return false;
   }
   const KnownFile& file = known->second;
@@ -115,7 +115,7 @@ bool WorkList::IsDeliveredAs(const std::string& path) const {
        .modified_nanos = file.entry.modified_nanos,
        .number = file.entry.number,
        .content = key.empty() ? std::nullopt : std::optional(key.substr(key.rfind('/') + 1))},
-      file.summary->num_rows(), *listed_);
+      file.summary->num_rows(), listed_);
   return ledger_->IsDelivered(record);
 }
 

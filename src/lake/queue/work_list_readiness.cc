@@ -31,7 +31,7 @@ WorkList::SignalFacts WorkList::FactsOf(otap::Signal signal, const Preparation& 
 }
 
 bool WorkList::IsHeldBack(const FileSummary& root, const SetCensus& census, SignalFacts facts,
-                          const Preparation& preparation) {
+                          Preparation* preparation) {
   // Young files of other tables are not read, so the roots that may need them wait.
   const bool may_need_young = facts.has_young_child && !census.HasWhole(root);
   if (!is_following()) {
@@ -43,7 +43,10 @@ bool WorkList::IsHeldBack(const FileSummary& root, const SetCensus& census, Sign
     return false;
   }
   const Time now = facts.readiness.now;
-  if (preparation.has_pending_child || now < known->second.retry_at) {
+  if (preparation->has_pending_child || now < known->second.retry_at) {
+    if (now < known->second.retry_at) {
+      preparation->BecomesReady(known->second.retry_at);
+    }
     return true;
   }
   if (may_need_young) {
@@ -51,12 +54,18 @@ bool WorkList::IsHeldBack(const FileSummary& root, const SetCensus& census, Sign
     Time& since = known->second.held_since;
     since = since == Time() ? now : since;
     const auto longest = kMostGraces * (follow_.completeness_grace + *read_.min_file_age);
-    if (now < since + std::chrono::duration_cast<Time::duration>(longest)) {
+    const Time until = since + std::chrono::duration_cast<Time::duration>(longest);
+    if (now < until) {
+      preparation->BecomesReady(until);
       return true;
     }
   }
   facts.readiness.root_arrived = known->second.arrived;
-  return now < ReadyAt(root, census, facts.readiness);
+  const Time ready_at = ReadyAt(root, census, facts.readiness);
+  if (now < ready_at) {
+    preparation->BecomesReady(ready_at);
+  }
+  return now < ready_at;
 }
 
 }  // namespace df::lake

@@ -1,5 +1,6 @@
 // What a work list says of itself, and what it is given back.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,13 @@
 #include "lake/queue/work_list.h"
 
 namespace df::lake {
+namespace {
+
+/// A clock that is this far behind another one is set well enough.
+constexpr std::chrono::seconds kClockSlack(2);
+
+}  // namespace
+
 void WorkList::GiveBack(PartitionWork work, bool is_lost) {
   Returned returned{.work = std::move(work), .records = {}, .is_lost = is_lost};
   for (PartitionTask& task : returned.work.tasks) {
@@ -133,7 +141,8 @@ std::vector<std::string> WorkList::AbsentTables() const {
 
 int64_t WorkList::num_held_back() const {
   const std::lock_guard lock(mutex_);
-  return num_held_back_;
+  return std::accumulate(held_back_.begin(), held_back_.end(), int64_t{0},
+                         [](int64_t sum, const auto& partition) { return sum + partition.second; });
 }
 
 int64_t WorkList::num_unwanted() const {
@@ -156,10 +165,31 @@ int64_t WorkList::num_waiting() const {
   return static_cast<int64_t>(queue_.size() + later_.size() + lanes_.size());
 }
 
+void WorkList::NameClockAhead(const PartitionListing& partition) {
+  const auto limit = std::chrono::nanoseconds((clock_() + kClockSlack).time_since_epoch()).count();
+  for (const otap::TableInfo& table : otap::AllTables()) {
+    for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
+      if (entry.modified_nanos > limit &&
+          reported_.insert(fmt::format("ahead {}/{}", table.directory, partition.partition))
+              .second) {
+        report_.AddNotice(MakeError(
+            ErrorKind::kFileDiscovery,
+            fmt::format("modified {} s ahead of the clock of this machine; the age of such files "
+                        "counts from when they are seen first",
+                        (entry.modified_nanos - limit) / 1'000'000'000 + kClockSlack.count()),
+            {.partition = partition.partition,
+             .table = std::string(table.directory),
+             .file = entry.path}));
+      }
+    }
+  }
+}
+
 void WorkList::Enqueue(PartitionListing listing) {
   const int64_t size_bytes = SizeOf(listing);
   sizes_.found_bytes += size_bytes;
   sizes_.waiting_bytes += size_bytes;
+  listing.look = scan_number_;
   queue_.push_back(std::move(listing));
 }
 

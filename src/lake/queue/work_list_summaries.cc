@@ -10,7 +10,10 @@
 
 namespace df::lake {
 
-WorkList::~WorkList() { WriteCache(); }
+WorkList::~WorkList() {
+  file_list_.reset();  // a watch of it tells the list of changes
+  WriteCache();
+}
 
 Status WorkList::UseCache(std::shared_ptr<FooterCache> cache, UnknownSchemas unknown_schemas) {
   cache_ = std::move(cache);
@@ -160,6 +163,8 @@ void WorkList::LoadSummaries(Preparation* preparation) {
   for (const otap::TableInfo& table : otap::AllTables()) {
     for (const FileEntry& entry : preparation->listing.tables[otap::TableIndex(table.kind)]) {
       if (read_.min_file_age.has_value() && Age(entry) < *read_.min_file_age) {
+        const auto left = *read_.min_file_age - Age(entry);
+        preparation->BecomesReady(clock_() + std::chrono::ceil<Time::duration>(left));
         preparation->young.insert(entry.path);
         continue;
       }
@@ -191,9 +196,13 @@ void WorkList::LoadSummaries(Preparation* preparation) {
       } else if (IsRetryable(problem) &&
                  clock_() - known->second.arrived < follow_.completeness_grace) {
         preparation->has_pending_child = preparation->has_pending_child || !table.is_root();
+        preparation->BecomesReady(known->second.retry_at);
       } else {
         open_problems_.insert_or_assign(entry.path, problem);
         known->second.is_settled = !IsRetryable(problem);
+        if (IsRetryable(problem)) {
+          preparation->BecomesReady(known->second.retry_at);
+        }
         if (known->second.is_settled) {
           SetAside(table.kind, entry, problem);
         }

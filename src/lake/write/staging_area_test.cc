@@ -14,7 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lake/catalog/file_list.h"
+#include "lake/catalog/folder_list.h"
 #include "lake/write/signal_writer.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
