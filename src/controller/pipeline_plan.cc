@@ -60,7 +60,11 @@ RolloutAction Compare(const PipelinePlan& from, const PipelinePlan& to) {
     return has_same_cores ? RolloutAction::kNoop : RolloutAction::kResize;
   }
   const bool all_apply = std::all_of(changed.begin(), changed.end(), [&](size_t node) {
-    return to.pipeline.nodes[node].descriptor->applies_config;
+    const engine::CheckedNode& after = to.pipeline.nodes[node];
+    const engine::NodeDescriptor& descriptor = *after.descriptor;
+    return descriptor.applies_config &&
+           (descriptor.can_apply == nullptr ||
+            descriptor.can_apply(*from.pipeline.nodes[node].config, *after.config));
   });
   return all_apply && has_same_cores ? RolloutAction::kApplyInPlace : RolloutAction::kReplace;
 }

@@ -45,6 +45,9 @@ struct NodeDescriptor {
 
   /// The node has an OnConfig: a change of its configuration does not replace its pipeline.
   bool applies_config = false;
+  /// With applies_config: tells whether OnConfig can apply this change; one that it cannot replaces
+  /// the pipeline. Null: it can apply every change. Starts and touches nothing.
+  bool (*can_apply)(const NodeConfig& from, const NodeConfig& to) = nullptr;
 
   /// The node takes batches that are still requests (otap::EncodedRequest); for all others the
   /// engine decodes them first, and refuses for good what is malformed.

@@ -125,6 +125,13 @@ inline constexpr Instrument kReceiverRowsDropped = {
 inline constexpr Instrument kReceiverSkippedFolders = {
     kCounter, "df.receiver.skipped.folders", "{folder}",
     "Folders of times that a selection does not need, not listed"};
+inline constexpr Instrument kReceiverPaused = {kGauge, "df.receiver.paused", "{receiver}",
+                                               "1 while the replay is paused, and 0 else"};
+inline constexpr Instrument kReceiverWatchGaps = {
+    kCounter, "df.receiver.watch.gaps", "{gap}",
+    "Folders that are not watched, and times at which more had changed than is kept in mind: new "
+    "files are found by polling there",
+    "cause"};
 inline constexpr Instrument kReceiverSkippedFiles = {
     kCounter, "df.receiver.skipped.files", "{file}",
     "Files of root tables of which a selection needs nothing but the footer", "cause"};
@@ -265,6 +272,8 @@ inline constexpr std::array kAll = {
     &kReceiverRowsRefused,
     &kReceiverRowsDropped,
     &kReceiverSkippedFolders,
+    &kReceiverPaused,
+    &kReceiverWatchGaps,
     &kReceiverSkippedFiles,
     &kReceiverSkippedRowGroups,
     &kReceiverSkippedPages,

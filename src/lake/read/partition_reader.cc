@@ -162,6 +162,11 @@ class PartitionReaderImpl final : public PartitionReader {
 
   const std::vector<RootOutcome>& outcomes() const override { return roots_->outcomes(); }
 
+  void Limit(int64_t batch_size, std::optional<PayloadSpan> span) override {
+    roots_->Limit(batch_size);
+    time_cut_.Limit(span);
+  }
+
  private:
   TableCursor* cursor(otap::TableKind kind) { return cursors_[otap::TableIndex(kind)].get(); }
   TableCounts& counts(otap::TableKind kind) { return context_.report->table(kind); }

@@ -74,6 +74,9 @@ class PartitionReader {
   /// and left out. Errors: with resource_join fail; nothing follows.
   virtual Result<std::optional<Payload>> Next() = 0;
 
+  /// Changes what the options say of payloads, for those that Next has not returned yet.
+  virtual void Limit(int64_t batch_size, std::optional<PayloadSpan> span) = 0;
+
   /// Root files that have been read so far, in order.
   virtual const std::vector<RootOutcome>& outcomes() const = 0;
 };

@@ -49,6 +49,9 @@ class RootCursor {
   /// ResourceJoin::kFail.
   Result<std::optional<RootRows>> Next();
 
+  /// Changes batch_size for the rows that Next has not returned.
+  void Limit(int64_t batch_size) { batch_size_ = batch_size; }
+
   /// Gives back all but the first `num_rows` of the rows that Next returned last: it returns them
   /// again.
   void Shorten(RootRows* rows, int64_t num_rows);

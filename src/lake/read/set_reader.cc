@@ -22,6 +22,9 @@ class SetReader final : public PartitionReader {
           return std::nullopt;
         }
         reader_ = open_(std::move(tasks_[next_++]));
+        if (limits_.has_value()) {
+          reader_->Limit(limits_->batch_size, limits_->span);
+        }
       }
       Result<std::optional<Payload>> payload = reader_->Next();
       if (payload.ok() && payload->has_value()) {
@@ -32,6 +35,13 @@ class SetReader final : public PartitionReader {
         LeaveRest();
         return payload;
       }
+    }
+  }
+
+  void Limit(int64_t batch_size, std::optional<PayloadSpan> span) override {
+    limits_ = {.batch_size = batch_size, .span = span};
+    if (reader_ != nullptr) {
+      reader_->Limit(batch_size, span);
     }
   }
 
@@ -56,10 +66,16 @@ class SetReader final : public PartitionReader {
     }
   }
 
+  struct Limits {
+    int64_t batch_size = 0;
+    std::optional<PayloadSpan> span;
+  };
+
   std::vector<PartitionTask> tasks_;
   Open open_;
   size_t next_ = 0;
   std::unique_ptr<PartitionReader> reader_;
+  std::optional<Limits> limits_;  ///< where they were changed
   std::vector<RootOutcome> closed_;
   mutable std::vector<RootOutcome> outcomes_;  ///< what outcomes() returned last
 };

@@ -30,6 +30,9 @@ class TimeCut {
 
   bool cuts() const { return span_.has_value(); }
 
+  /// Changes the span from the next cut on.
+  void Limit(std::optional<PayloadSpan> span) { span_ = span; }
+
   /// Returns how many of the first root rows lie within the span: at least one.
   int64_t RowsWithin(const otap::Batch& batch);
 

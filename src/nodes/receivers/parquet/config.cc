@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
+#include "config/value_writer.h"
 #include "lake/ledger/checkpoint.h"
 #include "storage/store_fields.h"
 
@@ -205,6 +206,10 @@ const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields() {
           "polling_interval", "a duration above 0, or once",
           &ParquetReceiverConfig::polling_interval, ParsePolling, ShowPolling,
           "how often to look for new files; once replays what is there and ends"),
+      config::Enum("watch", &ParquetReceiverConfig::watch,
+                   {{"auto", Watching::kAuto}, {"off", Watching::kOff}},
+                   "when polling: whether new files of a local tree are looked at as soon as the "
+                   "system tells of them"),
       config::Group("processing_options", &ParquetReceiverConfig::processing_options,
                     ProcessingFields(), "how files become batches"),
       config::Enum("resource_join", &ParquetReceiverConfig::resource_join,
@@ -298,6 +303,26 @@ std::string DescribeReading(const ParquetReceiverConfig& config) {
       fmt::join(signals, ", "), kJoins.at(static_cast<size_t>(config.resource_join)),
       config.processing_options.validate_relations, config.keeps_dead_letter_marks,
       config.catalog.files.has_value() ? lake::DescribeFileList(*config.catalog.files) : "all");
+}
+
+bool CanApply(const ParquetReceiverConfig& from, const ParquetReceiverConfig& to) {
+  const auto goes_by_time = [](const ParquetReceiverConfig& config) {
+    return config.pace.value_or(PaceOptions()).speed.factor.has_value();
+  };
+  const auto follows = [](const ParquetReceiverConfig& config) {
+    return config.polling_interval.interval.has_value();
+  };
+  if (goes_by_time(from) != goes_by_time(to) || follows(from) != follows(to)) {
+    return false;
+  }
+  ParquetReceiverConfig changed = from;
+  changed.polling_interval = to.polling_interval;
+  changed.processing_options.batch_size = to.processing_options.batch_size;
+  changed.pace = to.pace;
+  const auto text = [](const ParquetReceiverConfig& config) {
+    return config::ToJson(*config::Write(ParquetReceiverFields(), config));
+  };
+  return text(changed) == text(to);
 }
 
 namespace {

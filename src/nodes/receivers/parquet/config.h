@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "config/field_table.h"
+#include "engine/node_config.h"
 #include "lake/catalog/schema_registry.h"
 #include "lake/lists/file_lists.h"
 #include "lake/queue/work_list.h"
@@ -23,6 +24,12 @@ namespace df::nodes::receivers::parquet {
 /// How often the tree is listed.
 struct Polling {
   std::optional<std::chrono::nanoseconds> interval = std::chrono::seconds(5);  ///< nothing: `once`
+};
+
+/// How new files are found beside polling.
+enum class Watching : uint8_t {
+  kAuto,  ///< changes of a local tree are told by the system; polling is the safety net
+  kOff    ///< by polling only
 };
 
 struct ProcessingOptions {
@@ -66,6 +73,7 @@ struct ParquetReceiverConfig {
   std::vector<df::otap::Signal> signal_types = {df::otap::kAllSignals.begin(),
                                                 df::otap::kAllSignals.end()};
   Polling polling_interval;
+  Watching watch = Watching::kAuto;
   ProcessingOptions processing_options;
   lake::ResourceJoin resource_join = lake::ResourceJoin::kInfer;
   int64_t memory_limit = 256_MiB;
@@ -81,7 +89,17 @@ struct ParquetReceiverConfig {
   std::optional<select::Selection> selection;  ///< what `select` says, checked
 };
 
+/// What the engine keeps of a node.
+struct ParquetNodeConfig final : engine::NodeConfig {
+  ParquetReceiverConfig config;
+};
+
 const config::FieldTable<ParquetReceiverConfig>& ParquetReceiverFields();
+
+/// Tells whether a replay can go on with another configuration: only how often the tree is listed,
+/// how large batches are and how fast records go out differ, and records go by their times, and the
+/// tree is followed, in both or in none.
+bool CanApply(const ParquetReceiverConfig& from, const ParquetReceiverConfig& to);
 
 /// Reads the configuration of a node; what does not fit together is added to its problems.
 ParquetReceiverConfig ReadParquetReceiverConfig(const config::Section& section);

@@ -15,11 +15,31 @@ std::chrono::nanoseconds Nanos(double nanos) {
 
 }  // namespace
 
+std::chrono::nanoseconds EventClock::ToWall(std::chrono::nanoseconds event_time) const {
+  return Nanos(static_cast<double>(event_time.count()) / speed_);
+}
+
+void EventClock::JumpTo(runtime::SteadyTime moment, int64_t event_nanos) {
+  has_started_ = true;
+  first_event_ = event_nanos;
+  start_ = moment;
+}
+
 std::optional<runtime::SteadyTime> EventClock::DueAt(int64_t event_nanos) const {
   if (!has_started_) {
     return std::nullopt;
   }
   return start_ + Nanos(static_cast<double>(event_nanos - first_event_) / speed_);
+}
+
+void EventClock::ChangePace(runtime::SteadyTime now, double speed,
+                            std::optional<std::chrono::nanoseconds> longest_gap) {
+  if (has_started_) {
+    first_event_ = EventAt(now);
+    start_ = now;
+  }
+  speed_ = speed;
+  longest_gap_ = longest_gap;
 }
 
 int64_t EventClock::EventAt(runtime::SteadyTime moment) const {

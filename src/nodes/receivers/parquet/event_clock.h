@@ -20,6 +20,23 @@ class EventClock {
   EventClock(double speed, std::optional<std::chrono::nanoseconds> longest_gap)
       : speed_(speed), longest_gap_(longest_gap) {}
 
+  /// Goes on at another speed from a moment on; what is due then stays due.
+  void ChangePace(runtime::SteadyTime now, double speed,
+                  std::optional<std::chrono::nanoseconds> longest_gap);
+
+  /// Returns how long so much of the times takes.
+  std::chrono::nanoseconds ToWall(std::chrono::nanoseconds event_time) const;
+
+  /// The clock stood still for so long.
+  void Delay(std::chrono::nanoseconds stood_still) { start_ += stood_still; }
+
+  /// Goes to a time at once: it is due at that moment.
+  void JumpTo(runtime::SteadyTime moment, int64_t event_nanos);
+  /// Tells whether nothing that is still to come can be earlier than a time that is waited for.
+  bool IsNext(int64_t event_nanos) const {
+    return static_cast<int>(waiting_.size()) >= num_readers_ && *waiting_.begin() == event_nanos;
+  }
+
   /// A reader has work, or has ended with it. Between the two it may wait.
   void Enter() { ++num_readers_; }
   void Leave() { --num_readers_; }

@@ -16,12 +16,35 @@ Pacer::Pacer(const PaceOptions& options, const runtime::Clock& clock) : clock_(c
   if (options.speed.factor.has_value()) {
     event_clock_.emplace(*options.speed.factor, options.longest_gap.limit);
   }
-  if (options.items_per_second > 0) {
-    items_.emplace(options.items_per_second);
+  SetRates(options);
+}
+
+void Pacer::SetRates(const PaceOptions& options) {
+  const auto rate = [](int64_t per_second) {
+    return per_second > 0 ? std::optional<RateLimit>(per_second) : std::nullopt;
+  };
+  items_ = rate(options.items_per_second);
+  bytes_ = rate(options.bytes_per_second);
+}
+
+void Pacer::Change(const PaceOptions& options) {
+  const std::lock_guard lock(mutex_);
+  if (event_clock_.has_value() && options.speed.factor.has_value()) {
+    event_clock_->ChangePace(Now(), *options.speed.factor, options.longest_gap.limit);
   }
-  if (options.bytes_per_second > 0) {
-    bytes_.emplace(options.bytes_per_second);
-  }
+  SetRates(options);
+  ++num_changes_;
+  changed_.notify_all();
+}
+
+bool Pacer::counts_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_.has_value();
+}
+
+bool Pacer::has_rate() const {
+  const std::lock_guard lock(mutex_);
+  return items_.has_value() || bytes_.has_value();
 }
 
 void Pacer::Enter() {
@@ -52,29 +75,104 @@ void Pacer::WaitSome(std::unique_lock<std::mutex>* lock, std::optional<runtime::
   }
 }
 
-bool Pacer::WaitUntilDue(int64_t event_nanos, const IsStopped& is_stopped) {
-  std::unique_lock lock(mutex_);
-  event_clock_->BeginWait(event_nanos);
-  event_clock_->Advance(clock_.Now());
-  changed_.notify_all();  // others may be due now
-  bool goes_on = !is_stopped();
-  std::optional<runtime::SteadyTime> due = event_clock_->DueAt(event_nanos);
-  while (goes_on && (!due.has_value() || *due > clock_.Now())) {
-    WaitSome(&lock, due);
-    goes_on = !is_stopped();
-    event_clock_->Advance(clock_.Now());
-    due = event_clock_->DueAt(event_nanos);
-  }
-  event_clock_->EndWait(event_nanos);
-  if (goes_on) {
-    behind_ = clock_.Now() - *due;
-    most_behind_ = std::max(most_behind_, behind_);
-  }
-  return goes_on;
+runtime::SteadyTime Pacer::Now() const {
+  const runtime::SteadyTime now = clock_.Now();
+  return stands_since_.has_value() ? std::min(now, *stands_since_) : now;
 }
 
-bool Pacer::WaitForRate(int64_t num_items, int64_t num_bytes, const IsStopped& is_stopped) {
+void Pacer::Hold() {
+  const std::lock_guard lock(mutex_);
+  stands_since_ = Now();
+  is_run_free_ = false;
+  num_admits_ = 0;
+  changed_.notify_all();
+}
+
+void Pacer::LetGo() {
+  const std::lock_guard lock(mutex_);
+  if (!stands_since_.has_value()) {
+    return;
+  }
+  if (event_clock_.has_value()) {
+    event_clock_->Delay(clock_.Now() - Now());
+  }
+  stands_since_ = std::nullopt;
+  num_admits_ = 0;
+  changed_.notify_all();
+}
+
+void Pacer::Admit(int64_t num_waits) {
+  const std::lock_guard lock(mutex_);
+  num_admits_ += num_waits;
+  changed_.notify_all();
+}
+
+bool Pacer::RunFor(std::chrono::nanoseconds event_time) {
+  const std::lock_guard lock(mutex_);
+  if (!stands_since_.has_value() || !event_clock_.has_value()) {
+    return false;
+  }
+  const runtime::SteadyTime now = clock_.Now();
+  event_clock_->Delay(now - Now());
+  stands_since_ = now + event_clock_->ToWall(event_time);
+  is_run_free_ = true;
+  changed_.notify_all();
+  return true;
+}
+
+/// Returns what a wait has come to, nothing where it goes on.
+std::optional<Pacer::Wait> Pacer::Look(int64_t event_nanos) {
+  const runtime::SteadyTime now = Now();
+  const bool stands = stands_since_.has_value() && now == *stands_since_;
+  if (!stands) {
+    event_clock_->Advance(now);
+  }
+  const auto due = event_clock_->DueAt(event_nanos);
+  if (due.has_value() && *due <= now && (!stands || is_run_free_)) {
+    return stands_since_.has_value() ? Wait::kLetThrough : Wait::kDue;
+  }
+  if (stands && num_admits_ > 0 && event_clock_->IsNext(event_nanos)) {
+    --num_admits_;
+    event_clock_->JumpTo(now, event_nanos);
+    return Wait::kLetThrough;
+  }
+  return std::nullopt;
+}
+
+Pacer::Wait Pacer::WaitUntilDue(int64_t event_nanos, const IsStopped& is_stopped) {
   std::unique_lock lock(mutex_);
+  event_clock_->BeginWait(event_nanos);
+  changed_.notify_all();  // others may be due now
+  std::optional<Wait> wait;
+  while (!wait.has_value()) {
+    wait = is_stopped() ? Wait::kStopped : Look(event_nanos);
+    if (!wait.has_value()) {
+      const auto due = event_clock_->DueAt(event_nanos);
+      const bool comes_by_itself =
+          !stands_since_.has_value() ||
+          (Now() < *stands_since_ && due.has_value() && *due <= *stands_since_);
+      WaitSome(&lock, comes_by_itself ? due : std::nullopt);
+    }
+  }
+  event_clock_->EndWait(event_nanos);
+  if (stands_since_.has_value()) {
+    changed_.notify_all();  // who waits for the next time may be let through now
+  }
+  if (*wait != Wait::kStopped) {
+    behind_ = Now() - *event_clock_->DueAt(event_nanos);
+    most_behind_ = std::max(most_behind_, behind_);
+  }
+  return *wait;
+}
+
+Pacer::Wait Pacer::WithoutTime() const {
+  const std::lock_guard lock(mutex_);
+  return stands_since_.has_value() && clock_.Now() < *stands_since_ ? Wait::kLetThrough
+                                                                    : Wait::kDue;
+}
+
+/// Needs the lock.
+runtime::SteadyTime Pacer::Reserve(int64_t num_items, int64_t num_bytes) {
   const runtime::SteadyTime now = clock_.Now();
   runtime::SteadyTime when = now;
   if (items_.has_value()) {
@@ -83,7 +181,18 @@ bool Pacer::WaitForRate(int64_t num_items, int64_t num_bytes, const IsStopped& i
   if (bytes_.has_value()) {
     when = std::max(when, bytes_->Reserve(now, num_bytes));
   }
+  return when;
+}
+
+bool Pacer::WaitForRate(int64_t num_items, int64_t num_bytes, const IsStopped& is_stopped) {
+  std::unique_lock lock(mutex_);
+  runtime::SteadyTime when = Reserve(num_items, num_bytes);
+  uint64_t num_changes = num_changes_;
   while (!is_stopped()) {
+    if (num_changes != num_changes_) {
+      num_changes = num_changes_;
+      when = Reserve(num_items, num_bytes);
+    }
     if (when <= clock_.Now()) {
       return true;
     }
@@ -98,7 +207,7 @@ int64_t Pacer::ShiftToWall(std::optional<int64_t> event_nanos) const {
   if (event_nanos.has_value()) {
     return wall - *event_nanos;
   }
-  return event_clock_->has_started() ? wall - event_clock_->EventAt(clock_.Now()) : 0;
+  return event_clock_->has_started() ? wall - event_clock_->EventAt(Now()) : 0;
 }
 
 Pacer::Figures Pacer::figures() const {

@@ -37,16 +37,38 @@ class Pacer {
   Pacer(const PaceOptions& options, const runtime::Clock& clock);
 
   bool goes_by_time() const { return event_clock_.has_value(); }
-  bool counts_bytes() const { return bytes_.has_value(); }
-  bool has_rate() const { return items_.has_value() || bytes_.has_value(); }
+  bool counts_bytes() const;
+  bool has_rate() const;
+
+  /// Goes on at another pace, which those that wait follow at once. Whether it goes by time stays
+  /// as it was.
+  void Change(const PaceOptions& options);
 
   /// A reader has work, or has ended with it.
   void Enter();
   void Leave();
 
-  /// Waits until records are due whose latest is of this time. By time only. Returns false when it
-  /// was stopped.
-  bool WaitUntilDue(int64_t event_nanos, const IsStopped& is_stopped);
+  /// Has the clock of the times stand still: nothing is due any more.
+  void Hold();
+  /// Has it go on where it stands.
+  void LetGo();
+  /// While it stands: lets the earliest `num_waits` through, and goes to their times.
+  void Admit(int64_t num_waits);
+  /// While it stands: has it go on for so much of the times, at its speed, and stand then. Returns
+  /// false where it does not stand.
+  bool RunFor(std::chrono::nanoseconds event_time);
+
+  /// What a wait has come to.
+  enum class Wait : uint8_t {
+    kStopped,
+    kDue,
+    kLetThrough  ///< the clock has been held: it was due by Admit or RunFor
+  };
+  /// Waits until records are due whose latest is of this time. By time only.
+  Wait WaitUntilDue(int64_t event_nanos, const IsStopped& is_stopped);
+
+  /// The same of records without times, which are due at once.
+  Wait WithoutTime() const;
 
   /// Waits until so much may go. Returns false when it was stopped.
   bool WaitForRate(int64_t num_items, int64_t num_bytes, const IsStopped& is_stopped);
@@ -67,6 +89,11 @@ class Pacer {
   Figures figures() const;
 
  private:
+  /// What the clock on the wall says, as far as it counts. Needs the lock, as all of these.
+  runtime::SteadyTime Now() const;
+  std::optional<Wait> Look(int64_t event_nanos);
+  void SetRates(const PaceOptions& options);
+  runtime::SteadyTime Reserve(int64_t num_items, int64_t num_bytes);
   /// Waits for a moment, nothing for one that is not known yet, or for a call that changes it.
   void WaitSome(std::unique_lock<std::mutex>* lock, std::optional<runtime::SteadyTime> until);
 
@@ -76,6 +103,11 @@ class Pacer {
   std::optional<EventClock> event_clock_;
   std::optional<RateLimit> items_;
   std::optional<RateLimit> bytes_;
+  uint64_t num_changes_ = 0;  ///< of the rates
+  /// Since when the clock stands; it goes on until then where that is still to come.
+  std::optional<runtime::SteadyTime> stands_since_;
+  bool is_run_free_ = false;  ///< what is due until then may go
+  int64_t num_admits_ = 0;
   std::chrono::nanoseconds most_behind_{0};
   std::chrono::nanoseconds behind_{0};
 };

@@ -36,13 +36,13 @@ TEST(Pacer, WhoIsStoppedWaitsNoMore) {
   pacer.Enter();
   pacer.Enter();  // has work and does not wait: nothing is due before it does
   std::atomic<bool> is_stopped = false;
-  bool was_due = true;
+  Pacer::Wait was_due = Pacer::Wait::kDue;
   std::thread reader(
       [&] { was_due = pacer.WaitUntilDue(1000, [&] { return is_stopped.load(); }); });
   is_stopped = true;
   pacer.Wake();
   reader.join();
-  EXPECT_FALSE(was_due);
+  EXPECT_EQ(was_due, Pacer::Wait::kStopped);
   EXPECT_FALSE(pacer.WaitForRate(1, 1, [] { return true; }));
 }
 
@@ -51,12 +51,12 @@ TEST(Pacer, ARecordThatComesLateIsCounted) {
   Pacer pacer(AtSpeed(2), clock);
   pacer.Enter();
   const auto never = [] { return false; };
-  ASSERT_TRUE(pacer.WaitUntilDue(1'000'000'000, never));
+  ASSERT_EQ(pacer.WaitUntilDue(1'000'000'000, never), Pacer::Wait::kDue);
   EXPECT_EQ(pacer.figures().most_behind, seconds(0));
   clock.Advance(seconds(5));
-  ASSERT_TRUE(pacer.WaitUntilDue(3'000'000'000, never));
+  ASSERT_EQ(pacer.WaitUntilDue(3'000'000'000, never), Pacer::Wait::kDue);
   EXPECT_EQ(pacer.figures().behind, seconds(4));
-  ASSERT_TRUE(pacer.WaitUntilDue(11'000'000'000, never));
+  ASSERT_EQ(pacer.WaitUntilDue(11'000'000'000, never), Pacer::Wait::kDue);
   EXPECT_EQ(pacer.figures().behind, seconds(0));
   EXPECT_EQ(pacer.figures().most_behind, seconds(4));
 }
@@ -65,7 +65,7 @@ TEST(Pacer, TellsTheTimeOnTheWallAtWhichARecordIsDue) {
   df::testing::SimulatedClock clock;
   Pacer pacer(AtSpeed(2), clock);
   pacer.Enter();
-  ASSERT_TRUE(pacer.WaitUntilDue(1'000'000'000, [] { return false; }));
+  ASSERT_EQ(pacer.WaitUntilDue(1'000'000'000, [] { return false; }), Pacer::Wait::kDue);
   const int64_t wall = std::chrono::nanoseconds(clock.WallNow().time_since_epoch()).count();
   EXPECT_EQ(1'000'000'000 + pacer.ShiftToWall(1'000'000'000), wall);
   clock.Advance(seconds(1));

@@ -15,7 +15,8 @@
 namespace df::nodes::receivers::parquet {
 
 Pacing::Pacing(const PaceOptions& pace, TimeOptions time, const runtime::Clock& clock)
-    : time_(std::move(time)),
+    : clock_(clock),
+      time_(std::move(time)),
       began_nanos_(std::chrono::nanoseconds(clock.WallNow().time_since_epoch()).count()),
       pacer_(pace, clock),
       shift_nanos_(time_.shift.by.value_or(std::chrono::nanoseconds(0)).count()) {}
@@ -67,8 +68,56 @@ Result<otap::BatchPtr> Pacing::Shift(const otap::BatchPtr& batch, int64_t nanos)
   return otap::EditAttributes(shifted.batch, owners, actions, nullptr);
 }
 
-bool Pacing::WaitUntilDue(const otap::Batch& batch, std::optional<int64_t>* latest,
-                          const Pacer::IsStopped& is_stopped) {
+void Pacing::Hold() {
+  const std::lock_guard lock(hold_mutex_);
+  pacer_.Hold();
+  gate_.Close(clock_.WallNow());
+}
+
+void Pacing::LetGo() {
+  const std::lock_guard lock(hold_mutex_);
+  gate_.Open();
+  pacer_.LetGo();
+}
+
+Status Pacing::Step(const engine::StepSize& size) {
+  const std::lock_guard lock(hold_mutex_);
+  if (!gate_.is_closed()) {
+    return Status::Invalid("it is not paused, and goes on anyhow");
+  }
+  if (size.event_time > std::chrono::nanoseconds(0)) {
+    if (!pacer_.RunFor(size.event_time)) {
+      return Status::Invalid(
+          "its records go out as fast as they are taken, not by their times (pace.speed): found a "
+          "duration, expected a number of batches");
+    }
+    gate_.Let(std::max<int64_t>(num_passing_ - gate_.num_left(), 0));  // they were due before
+    return Status::OK();
+  }
+  if (!goes_by_time()) {
+    gate_.Let(size.num_batches);
+    return Status::OK();
+  }
+  // What was due before the pause goes first; what is let through now is let through by the gate,
+  // too, when it comes there.
+  const int64_t num_ready =
+      std::clamp<int64_t>(num_passing_ - gate_.num_left(), 0, size.num_batches);
+  gate_.Let(num_ready);
+  pacer_.Admit(size.num_batches - num_ready);
+  return Status::OK();
+}
+
+bool Pacing::TryPass(Passing* passing) {
+  const std::lock_guard lock(hold_mutex_);
+  const bool may_pass = gate_.TryPass();
+  if (may_pass) {
+    *passing = Passing();
+  }
+  return may_pass;
+}
+
+Pacer::Wait Pacing::WaitUntilDue(const otap::Batch& batch, std::optional<int64_t>* latest,
+                                 const Pacer::IsStopped& is_stopped) {
   const int64_t last = LastTimeWaitedFor(began_nanos_);
   int64_t due = 0;
   for (const int64_t time : lake::RootEventTimes(batch)) {
@@ -76,29 +125,46 @@ bool Pacing::WaitUntilDue(const otap::Batch& batch, std::optional<int64_t>* late
     num_ignored_ += time > last ? 1 : 0;
   }
   if (due == 0) {
-    return true;
+    return pacer_.WithoutTime();
   }
   *latest = due;
   return pacer_.WaitUntilDue(due, is_stopped);
 }
 
-Result<bool> Pacing::Admit(otap::BatchPtr* batch, const Pacer::IsStopped& is_stopped) {
+Result<std::optional<Pacing::Passing>> Pacing::Admit(otap::BatchPtr* batch,
+                                                     const Pacer::IsStopped& is_stopped) {
   std::optional<int64_t> latest;
-  if (pacer_.goes_by_time() && !WaitUntilDue(**batch, &latest, is_stopped)) {
-    return false;
+  Pacer::Wait wait = Pacer::Wait::kDue;
+  if (pacer_.goes_by_time()) {
+    wait = WaitUntilDue(**batch, &latest, is_stopped);
+    if (wait == Pacer::Wait::kStopped) {
+      return std::nullopt;
+    }
   }
   if (time_.is_given()) {
     ARROW_ASSIGN_OR_RAISE(*batch, Shift(*batch, ShiftOf(latest)));
   }
+  if (!WaitForRate(**batch, is_stopped)) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock(hold_mutex_);
+  Passing passing(this);
+  if (wait == Pacer::Wait::kLetThrough) {
+    gate_.Let(1);
+  }
+  return std::optional<Passing>(std::move(passing));
+}
+
+bool Pacing::WaitForRate(const otap::Batch& batch, const Pacer::IsStopped& is_stopped) {
   if (!pacer_.has_rate()) {
     return true;
   }
   int64_t num_bytes = 0;
   if (pacer_.counts_bytes()) {
-    const auto request = otlp::EncodeRequest(**batch);
-    num_bytes = request.ok() ? static_cast<int64_t>(request->size()) : (*batch)->size_bytes();
+    const auto request = otlp::EncodeRequest(batch);
+    num_bytes = request.ok() ? static_cast<int64_t>(request->size()) : batch.size_bytes();
   }
-  return pacer_.WaitForRate((*batch)->num_items(), num_bytes, is_stopped);
+  return pacer_.WaitForRate(batch.num_items(), num_bytes, is_stopped);
 }
 
 void Pacing::AddTo(engine::SourceAccount* account) const {

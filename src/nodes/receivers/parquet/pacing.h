@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "engine/account.h"
+#include "engine/held_sources.h"
 #include "lake/queue/work_list.h"
+#include "nodes/receivers/parquet/gate.h"
 #include "nodes/receivers/parquet/pace_options.h"
 #include "nodes/receivers/parquet/pacer.h"
 #include "nodes/receivers/parquet/replay_ledgers.h"
@@ -17,7 +20,7 @@
 namespace df::nodes::receivers::parquet {
 
 /// What all readers of a replay send through. Calls: from any thread.
-class Pacing {
+class Pacing final : public engine::HoldableSource {
  public:
   /// `clock` is borrowed.
   Pacing(const PaceOptions& pace, TimeOptions time, const runtime::Clock& clock);
@@ -46,9 +49,46 @@ class Pacing {
 
   void Wake() { pacer_.Wake(); }
 
-  /// Waits until a batch may go out, and gives it the times that it is to have. Returns false when
-  /// it was stopped meanwhile. Errors: those of Arrow.
-  Result<bool> Admit(otap::BatchPtr* batch, const Pacer::IsStopped& is_stopped);
+  /// A batch on its way from Admit to the gate.
+  class Passing {
+   public:
+    Passing() = default;
+    explicit Passing(Pacing* pacing) : pacing_(pacing) { ++pacing_->num_passing_; }
+    Passing(Passing&& other) noexcept : pacing_(std::exchange(other.pacing_, nullptr)) {}
+    Passing& operator=(Passing&& other) noexcept {
+      std::swap(pacing_, other.pacing_);  // the other one ends it
+      return *this;
+    }
+    ~Passing() {
+      if (pacing_ != nullptr) {
+        --pacing_->num_passing_;
+      }
+    }
+
+   private:
+    Pacing* pacing_ = nullptr;
+  };
+
+  /// Waits until a batch may go out, and gives it the times that it is to have. Returns nothing
+  /// when it was stopped meanwhile. Errors: those of Arrow.
+  Result<std::optional<Passing>> Admit(otap::BatchPtr* batch, const Pacer::IsStopped& is_stopped);
+
+  /// Batches that were admitted and have not gone yet.
+  int64_t num_passing() const { return num_passing_; }
+
+  /// Tells whether a batch that was admitted may go to the pipeline now.
+  bool TryPass(Passing* passing);
+  /// Tells when it may after all.
+  Gate& gate() { return gate_; }
+
+  // Of HoldableSource. With a speed the clock of the times stands while the source is held.
+  void Hold() override;
+  void LetGo() override;
+  Status Step(const engine::StepSize& size) override;
+  engine::HoldStatus hold() const override { return gate_.status(); }
+
+  /// Goes on at another pace. Whether it goes by time stays as it was.
+  void Change(const PaceOptions& pace) { pacer_.Change(pace); }
 
   Pacer::Figures figures() const { return pacer_.figures(); }
 
@@ -61,10 +101,15 @@ class Pacing {
 
  private:
   int64_t ShiftOf(std::optional<int64_t> latest) const;
-  bool WaitUntilDue(const otap::Batch& batch, std::optional<int64_t>* latest,
-                    const Pacer::IsStopped& is_stopped);
+  Pacer::Wait WaitUntilDue(const otap::Batch& batch, std::optional<int64_t>* latest,
+                           const Pacer::IsStopped& is_stopped);
+  bool WaitForRate(const otap::Batch& batch, const Pacer::IsStopped& is_stopped);
   Result<otap::BatchPtr> Shift(const otap::BatchPtr& batch, int64_t nanos);
 
+  const runtime::Clock& clock_;
+  std::mutex hold_mutex_;  ///< one change at a time
+  Gate gate_;
+  std::atomic<int64_t> num_passing_ = 0;
   TimeOptions time_;
   int64_t began_nanos_;  ///< what times relative to now are relative to
   Pacer pacer_;

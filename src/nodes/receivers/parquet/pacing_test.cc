@@ -41,7 +41,7 @@ TEST_F(PacingTest, NothingIsChangedWhereNothingIsAskedFor) {
   Pacing pacing({}, {}, clock_);
   const otap::BatchPtr batch = Batch(otap::Signal::kLogs);
   otap::BatchPtr admitted = batch;
-  EXPECT_EQ(pacing.Admit(&admitted, Never).ValueOrDie(), true);
+  EXPECT_TRUE(pacing.Admit(&admitted, Never).ValueOrDie().has_value());
   EXPECT_EQ(admitted, batch);
 }
 

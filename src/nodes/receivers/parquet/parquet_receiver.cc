@@ -80,7 +80,6 @@ void ParquetReceiver::Stop() {
   {
     const std::lock_guard lock(mutex_);
     is_stopped_ = true;
-    stopped_.notify_all();
   }
   replay_->Wake();
 }
@@ -122,6 +121,11 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
           {{std::string(telemetry::names::kCause), std::string(lake::kSkipCauseNames[cause])}});
     }
   }
+  for (size_t gap = 0; gap < rows_.watch_gaps.size(); ++gap) {
+    rows_.watch_gaps[gap] = &effects.metrics().AddCounter(
+        telemetry::names::kReceiverWatchGaps,
+        {{std::string(telemetry::names::kCause), std::string(storage::kWatchGapNames[gap])}});
+  }
   rows_.skipped_folders = &effects.metrics().AddCounter(telemetry::names::kReceiverSkippedFolders);
   for (size_t kind = 0; kind < rows_.errors.size(); ++kind) {
     rows_.errors[kind] = &effects.metrics().AddCounter(
@@ -130,6 +134,7 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
   }
   if (info_.instance_index == 0) {
     found_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeFound);
+    paused_ = &effects.metrics().AddGauge(telemetry::names::kReceiverPaused);
     waiting_size_ = &effects.metrics().AddGauge(telemetry::names::kReceiverSizeWaiting);
     if (replay_->checkpoint() != nullptr) {
       failed_saves_ = &effects.metrics().AddCounter(telemetry::names::kReceiverCheckpointFailures);
@@ -164,9 +169,20 @@ runtime::Task<Status> ParquetReceiver::Run(engine::Effects& effects) {
           }
         }));
   }
+  // Shared as above: who lets a held replay go on may do so while the frame ends.
+  auto let_go = std::make_shared<runtime::Wakeup>(&effects.loop());
+  const Gate::Waiter waiter(&replay_->pacing().gate(), [let_go, loop = &effects.loop()] {
+    loop->Post([let_go] { let_go->Notify(); });
+  });
+  const runtime::Cancellation::Subscription drain_ends_hold(&effects.drain(),
+                                                            [let_go] { let_go->Notify(); });
   bool has_room = true;
   while (has_room) {
     std::optional<Message> message = co_await channel.Pop();
+    while (message.has_value() && !effects.is_draining() &&
+           !replay_->pacing().TryPass(&message->passing)) {
+      co_await let_go->Wait();
+    }
     if (!message.has_value() || effects.is_draining()) {
       break;
     }
@@ -318,20 +334,11 @@ Status ParquetReceiver::WorkUntilStopped(Channel* channel) {
     if (!taken.wait_until.has_value() && has_lost) {
       taken.wait_until = std::chrono::system_clock::now() + kLostDelay;
     }
-    if (!WaitForWork(taken)) {
+    if (!taken.wait_until.has_value()) {
       return Status::OK();
     }
+    replay_->work_list().Wait(taken, [this] { return is_stopped(); });
   }
-}
-
-bool ParquetReceiver::WaitForWork(const lake::WorkList::Taken& taken) {
-  if (taken.wait_until.has_value()) {
-    std::unique_lock lock(mutex_);
-    // Not until a time of the clock: it may be set back.
-    stopped_.wait_for(lock, *taken.wait_until - std::chrono::system_clock::now(),
-                      [this] { return is_stopped_; });
-  }
-  return taken.wait_until.has_value();
 }
 
 std::shared_ptr<ParquetReceiver::Passage> ParquetReceiver::Begin(lake::PartitionWork work) {
@@ -405,12 +412,19 @@ void ParquetReceiver::CountFindings() {
     rows_.errors[kind]->Add(added[kind]);
   }
   rows_.skipped_folders->Add(replay_->TakeNewSkippedFolders());
+  const storage::FolderWatch::Gaps gaps = replay_->TakeNewWatchGaps();
+  for (size_t gap = 0; gap < gaps.size(); ++gap) {
+    rows_.watch_gaps[gap]->Add(gaps[gap]);
+  }
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());
   }
 }
 
 void ParquetReceiver::OnCollect() {
+  if (paused_ != nullptr) {
+    paused_->Set(replay_->pacing().hold().is_held ? 1 : 0);
+  }
   if (found_size_ != nullptr) {
     const lake::WorkList::Sizes sizes = replay_->work_list().sizes();
     found_size_->Set(sizes.found_bytes);
@@ -435,6 +449,11 @@ void ParquetReceiver::OnCollect() {
   if (requests_.has_value()) {
     requests_->Add(replay_->TakeNewRequests());
   }
+}
+
+Status ParquetReceiver::OnConfig(const engine::NodeConfigPtr& config) {
+  replay_->Apply(static_cast<const ParquetNodeConfig&>(*config).config);
+  return Status::OK();
 }
 
 void ParquetReceiver::Count(const lake::ReadReport& report) {
@@ -480,7 +499,11 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     }
   }
   bool is_open = true;
+  uint64_t num_changes = 0;
   while (is_open) {
+    if (const auto limits = replay_->LimitsSince(&num_changes); limits.has_value()) {
+      (*reader)->Limit(limits->batch_size, limits->span);
+    }
     auto payload = (*reader)->Next();
     if (!payload.ok()) {
       report->Add(payload.status());  // this partition ends here; others go on
@@ -512,7 +535,8 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     }
     replay_->ledger().OnRead(passage->files.at(origin.file).get(), origin);
     ARROW_ASSIGN_OR_RAISE(
-        is_open, replay_->pacing().Admit(&(*payload)->batch, [this] { return is_stopped(); }));
+        auto passing, replay_->pacing().Admit(&(*payload)->batch, [this] { return is_stopped(); }));
+    is_open = passing.has_value();
     if (!is_open) {
       break;
     }
@@ -524,8 +548,9 @@ Result<bool> ParquetReceiver::ReplayTask(const lake::PartitionTask& task,
     if (replay_->config().digest) {
       digest = DigestOf(*(*payload)->batch);
     }
-    is_open =
-        channel->Push({std::move(**payload), passage, std::move(delivery), digest}, size_bytes);
+    is_open = channel->Push(
+        {std::move(**payload), passage, std::move(delivery), digest, *std::move(passing)},
+        size_bytes);
   }
   // What failed because nobody waits any more has not been read as far as it can be.
   const std::vector<lake::RootOutcome>& ended = (*reader)->outcomes();

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,6 +34,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   runtime::Task<Status> Run(engine::Effects& effects) override;
   engine::NodeReport Report() override;
   void OnCollect() override;
+  Status OnConfig(const engine::NodeConfigPtr& config) override;
 
  private:
   /// One partition from when a worker takes it until everything of it has its outcome.
@@ -55,6 +55,7 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     std::shared_ptr<Passage> passage;
     lake::Delivery delivery;
     std::optional<otlp::ItemSum> digest;
+    Pacing::Passing passing;
   };
   struct Unanswered {
     lake::Origin origin;
@@ -92,8 +93,6 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   /// of which something was not sent.
   void EndFiles(const lake::PartitionTask& task, const std::set<std::string>& unsent,
                 Passage* passage);
-  /// Waits for more work, or the end, as long as the list says. Returns false when there is none.
-  bool WaitForWork(const lake::WorkList::Taken& taken);
   /// Offers files once more whose leases were lost. Returns whether some are still under way.
   bool OfferLostAgain();
   /// Gives partitions back to the list of which not everything has arrived.
@@ -114,7 +113,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
     telemetry::Counter* read = nullptr;
     std::array<telemetry::Counter*, lake::kDropReasonNames.size()> dropped{};
     telemetry::Counter* skipped_folders = nullptr;
-    std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};  ///< by kind
+    std::array<telemetry::Counter*, storage::kWatchGapNames.size()> watch_gaps{};  ///< by cause
+    std::array<telemetry::Counter*, kErrorKindNames.size()> errors{};              ///< by kind
     /// What a selection did not read: files, row groups, pages, rows, bytes, by cause.
     std::array<std::array<telemetry::Counter*, 5>, lake::kSkipCauseNames.size()> skipped{};
     // Written by the loop.
@@ -130,20 +130,20 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int64_t channel_bytes_;
 
   std::mutex mutex_;
-  std::condition_variable stopped_;
   bool is_stopped_ = false;
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
-  telemetry::Gauge* found_size_ = nullptr;      ///< of one instance: they share the list
-  telemetry::Gauge* waiting_size_ = nullptr;    ///< likewise
-  telemetry::Gauge* pace_lag_ = nullptr;        ///< likewise, where times are kept
-  telemetry::Counter* pace_skipped_ = nullptr;  ///< likewise
-  int64_t pace_skipped_counted_ = 0;            ///< nanoseconds
-  telemetry::Counter* failed_saves_ = nullptr;  ///< likewise, where there is a checkpoint
-  telemetry::Gauge* checkpoint_age_ = nullptr;  ///< likewise
-  telemetry::Gauge* leases_held_ = nullptr;     ///< likewise, where it is shared
-  telemetry::Counter* leases_lost_ = nullptr;   ///< likewise
+  telemetry::Gauge* found_size_ = nullptr;          ///< of one instance: they share the list
+  telemetry::Gauge* waiting_size_ = nullptr;        ///< likewise
+  telemetry::Gauge* paused_ = nullptr;              ///< likewise
+  telemetry::Gauge* pace_lag_ = nullptr;            ///< likewise, where times are kept
+  telemetry::Counter* pace_skipped_ = nullptr;      ///< likewise
+  int64_t pace_skipped_counted_ = 0;                ///< nanoseconds
+  telemetry::Counter* failed_saves_ = nullptr;      ///< likewise, where there is a checkpoint
+  telemetry::Gauge* checkpoint_age_ = nullptr;      ///< likewise
+  telemetry::Gauge* leases_held_ = nullptr;         ///< likewise, where it is shared
+  telemetry::Counter* leases_lost_ = nullptr;       ///< likewise
   int64_t leases_lost_counted_ = 0;
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done

@@ -84,6 +84,7 @@ Status Replay::FindTraces(int64_t budget_bytes, const std::function<bool()>& is_
 }
 
 void Replay::Wake() {
+  work_list_.Wake();
   pacing_.Wake();
   if (search_ != nullptr) {
     search_->Wake();

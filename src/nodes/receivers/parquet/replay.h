@@ -1,9 +1,12 @@
 // What the instances of one Parquet receiver share.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -15,6 +18,7 @@
 #include "nodes/receivers/parquet/config.h"
 #include "nodes/receivers/parquet/delivery_ledger.h"
 #include "nodes/receivers/parquet/pacing.h"
+#include "storage/folder_watch.h"
 
 namespace df::nodes::receivers::parquet {
 
@@ -26,6 +30,30 @@ class Replay final : public engine::NodeShared {
   /// Opens what the configuration says under catalog. Errors: those of FooterCache::Open. Before
   /// anything is read.
   Status OpenCache();
+
+  /// Has changes of the tree told, where it is followed, local, and its folders say which files
+  /// there are. Where the system does not do that, polling has to do, which is logged. Before
+  /// anything is read.
+  void Watch();
+
+  /// The same by a watch that is given.
+  void WatchBy(std::shared_ptr<storage::FolderWatch> watch);
+
+  /// Returns, by cause, the gaps of the watch since the last call.
+  storage::FolderWatch::Gaps TakeNewWatchGaps();
+
+  /// Goes on with another configuration, where CanApply says so: batches that are read from now on
+  /// follow it. One that it has already changes nothing.
+  void Apply(const ParquetReceiverConfig& config);
+
+  /// How large payloads may be.
+  struct Limits {
+    int64_t batch_size = 0;
+    std::optional<lake::PayloadSpan> span;
+  };
+  /// Returns them where they have changed after `num_changes` changes, which is brought up to date;
+  /// 0 stands for the beginning.
+  std::optional<Limits> LimitsSince(uint64_t* num_changes) const;
 
   /// Reads what the receipt of an earlier run says was delivered, where the configuration names
   /// one. Errors: as ReadReceiptProgress. Before anything is read.
@@ -66,7 +94,7 @@ class Replay final : public engine::NodeShared {
   /// Finds out which traces trace.any is true of, where the selection asks. Readers may begin after
   /// that. Errors: as TraceSearch::Run.
   Status FindTraces(int64_t budget_bytes, const std::function<bool()>& is_stopped);
-  /// Makes those that wait in FindTraces or for their turn see that they are stopped.
+  /// Makes those that wait for work, in FindTraces or for their turn see that they are stopped.
   void Wake();
   /// Null where the selection asks nothing of traces.
   const lake::TraceSearch* search() const { return search_.get(); }
@@ -107,11 +135,17 @@ class Replay final : public engine::NodeShared {
   std::once_flag searched_;
   Pacing pacing_;
   DeliveryLedger ledger_;
-  std::mutex mutex_;
+  std::chrono::system_clock::time_point began_ = std::chrono::system_clock::now();
+  std::atomic<uint64_t> num_changes_ = 0;
+  Limits limits_;  ///< by mutex_; of the last change
+  mutable std::mutex mutex_;
   std::set<std::string> logged_;  ///< messages; a report holds a bounded number of them
   lake::ErrorCounts num_counted_{};
   int64_t num_folders_counted_ = 0;
   storage::StoreCounts requests_counted_;
+  std::shared_ptr<storage::FolderWatch> watch_;  ///< may be null
+  storage::FolderWatch::Gaps gaps_before_{};     ///< counted before there was a watch
+  storage::FolderWatch::Gaps gaps_counted_{};
   bool has_logged_empty_base_ = false;
   Status AttachLedger(const engine::InstanceInfo& info);
 
