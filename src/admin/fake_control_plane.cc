@@ -116,6 +116,35 @@ Result<OperationStatus> FakeControlPlane::Delete(const PipelineKey& key,
   return Accept(key, OperationStatus::Kind::kDelete, drain_timeout);
 }
 
+/// Refuses as Accept does.
+Status FakeControlPlane::Change(const PipelineKey& key, const std::string& call,
+                                const std::function<void(PipelineStatus*)>& change) {
+  const std::lock_guard lock(mutex_);
+  ARROW_RETURN_NOT_OK(state_.refusal);
+  const auto found = std::find_if(state_.pipelines.begin(), state_.pipelines.end(),
+                                  [&key](const PipelineStatus& one) { return one.key == key; });
+  if (found == state_.pipelines.end()) {
+    return NoSuchPipeline(key);
+  }
+  state_.calls.push_back(fmt::format("{} {}/{}", call, key.group, key.pipeline));
+  change(&*found);
+  return Status::OK();
+}
+
+Status FakeControlPlane::Pause(const PipelineKey& key) {
+  return Change(key, "pause", [](PipelineStatus* pipeline) {
+    pipeline->paused = {{.node = "lake", .since = kThen, .num_batches = 0}};
+  });
+}
+
+Status FakeControlPlane::Resume(const PipelineKey& key) {
+  return Change(key, "resume", [](PipelineStatus* pipeline) { pipeline->paused.clear(); });
+}
+
+Status FakeControlPlane::Step(const PipelineKey& key, const engine::StepSize& size) {
+  return Change(key, "step", [&](PipelineStatus*) { state_.last_step = size; });
+}
+
 Result<OperationStatus> FakeControlPlane::Accept(const PipelineKey& key, OperationStatus::Kind kind,
                                                  std::chrono::nanoseconds drain_timeout) {
   const std::lock_guard lock(mutex_);

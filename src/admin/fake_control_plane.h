@@ -32,6 +32,7 @@ class FakeControlPlane final : public controller::ControlPlane {
     std::function<void()> on_reload;  ///< set: called by Reload, which tells nothing then
     std::vector<std::string> calls;   ///< "stop default/main"
     int num_polls = 0;
+    engine::StepSize last_step;
   };
 
   /// One pipeline default/main that runs on cores 0 and 1.
@@ -53,12 +54,17 @@ class FakeControlPlane final : public controller::ControlPlane {
                                              std::chrono::nanoseconds drain_timeout) override;
   Result<controller::OperationStatus> Operation(const controller::PipelineKey& key,
                                                 uint64_t id) const override;
+  Status Pause(const controller::PipelineKey& key) override;
+  Status Resume(const controller::PipelineKey& key) override;
+  Status Step(const controller::PipelineKey& key, const engine::StepSize& size) override;
   void Reload(std::string_view asked_by, OnReload on_read) override;
   void Shutdown(std::string_view reason) override;
   bool is_draining() const override;
   telemetry::Registry& metrics() override { return registry_; }
 
  private:
+  Status Change(const controller::PipelineKey& key, const std::string& call,
+                const std::function<void(controller::PipelineStatus*)>& change);
   Result<controller::OperationStatus> Accept(const controller::PipelineKey& key,
                                              controller::OperationStatus::Kind kind,
                                              std::chrono::nanoseconds drain_timeout);

@@ -29,6 +29,9 @@ Answer GetPipelineLiveness(const Call& call, EngineView& engine);
 Answer GetPipelineReadiness(const Call& call, EngineView& engine);
 Answer StopPipeline(const Call& call, EngineView& engine);
 Answer StartPipeline(const Call& call, EngineView& engine);
+Answer PausePipeline(const Call& call, EngineView& engine);
+Answer ResumePipeline(const Call& call, EngineView& engine);
+Answer StepPipeline(const Call& call, EngineView& engine);
 Answer GetTapped(const Call& call, EngineView& engine);
 Answer GetOperation(const Call& call, EngineView& engine);
 

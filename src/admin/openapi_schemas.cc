@@ -91,7 +91,7 @@ std::string_view SchemasText() {
   "PipelineStatus": {
     "type": "object",
     "required": ["group", "pipeline", "phase", "generation", "is_live", "is_ready", "instances",
-                 "failing", "operations"],
+                 "failing", "paused", "operations"],
     "additionalProperties": false,
     "properties": {
       "group": {"type": "string"},
@@ -102,6 +102,20 @@ std::string_view SchemasText() {
       "is_ready": {"type": "boolean"},
       "instances": {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}},
       "failing": {"type": "array", "items": {"$ref": "#/components/schemas/FailingDestination"}},
+      "paused": {
+        "type": "array",
+        "description": "receivers that are held before their next batch",
+        "items": {
+          "type": "object",
+          "required": ["node", "since", "batches"],
+          "additionalProperties": false,
+          "properties": {
+            "node": {"type": "string"},
+            "since": {"type": "string", "format": "date-time"},
+            "batches": {"type": "integer", "description": "that steps have let through since then"}
+          }
+        }
+      },
       "operations": {"type": "array", "items": {"$ref": "#/components/schemas/Operation"},
                      "description": "the newest last; ended ones are kept for a while"}
     }
@@ -152,7 +166,7 @@ std::string_view SchemasText() {
       "status": {"type": "string", "enum": ["ok", "degraded", "failing"]},
       "reasons": {
         "type": "array",
-        "description": "why it is failing or degraded; empty for a client without the token",
+        "description": "why it is failing or degraded, and what is paused; empty for a client without the token",
         "items": {
           "type": "object",
           "required": ["group", "pipeline", "reason"],

@@ -45,6 +45,20 @@ constexpr std::array kTapParameters = {
                   .description = "how long to wait for a batch when there is none yet",
                   .max = 10}};
 
+constexpr std::array kStepParameters = {
+    ParameterRule{.name = "batches",
+                  .type = Type::kNumber,
+                  .default_value = "1",
+                  .description = "so many batches of each receiver",
+                  .min = 1,
+                  .max = 1'000'000},
+    ParameterRule{.name = "time",
+                  .type = Type::kDuration,
+                  .default_value = "0s",
+                  .description =
+                      "in place of batches, with pace.speed: what is due while the clock "
+                      "of the records goes on for this, at its speed"}};
+
 constexpr ParameterRule kWait = {"wait", Type::kFlag, "false",
                                  "answer when it has ended, not when it has been accepted"};
 constexpr ParameterRule kWaitTimeout = {
@@ -130,6 +144,12 @@ constexpr std::array kOperationResponses = {kEndedWell, kAccepted,   kNoPipeline
 constexpr std::array kGetOperationResponses = {
     ResponseRule{200, "the operation", "Operation"},
     ResponseRule{404, "there is no such pipeline, or it does not know the operation", "Problem"}};
+
+constexpr std::array kPauseResponses = {
+    ResponseRule{200, "the pipeline, with what is paused", "PipelineStatus"},
+    ResponseRule{404, "there is no such pipeline", "Problem"},
+    ResponseRule{409, "no receiver that runs can be paused, or the step cannot be made",
+                 "Problem"}};
 
 constexpr std::array kRoutes = {
     Route{.method = Method::kGet,
@@ -313,6 +333,28 @@ constexpr std::array kRoutes = {
           .produces = kJsonOnly,
           .responses = kOperationResponses,
           .handler = StartPipeline},
+    Route{.method = Method::kPost,
+          .path = "/api/v1/groups/{group}/pipelines/{pipeline}/pause",
+          .operation_id = "pausePipeline",
+          .summary = "Holds the receivers of a pipeline before their next batch",
+          .produces = kJsonOnly,
+          .responses = kPauseResponses,
+          .handler = PausePipeline},
+    Route{.method = Method::kPost,
+          .path = "/api/v1/groups/{group}/pipelines/{pipeline}/resume",
+          .operation_id = "resumePipeline",
+          .summary = "Lets the receivers of a pipeline that was paused go on",
+          .produces = kJsonOnly,
+          .responses = kPauseResponses,
+          .handler = ResumePipeline},
+    Route{.method = Method::kPost,
+          .path = "/api/v1/groups/{group}/pipelines/{pipeline}/step",
+          .operation_id = "stepPipeline",
+          .summary = "Lets some of what a paused pipeline holds through; it stays paused",
+          .parameters = kStepParameters,
+          .produces = kJsonOnly,
+          .responses = kPauseResponses,
+          .handler = StepPipeline},
     Route{.method = Method::kGet,
           .path = "/api/v1/groups/{group}/pipelines/{pipeline}/operations/{operation}",
           .operation_id = "getOperation",

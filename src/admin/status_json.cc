@@ -78,6 +78,16 @@ void AddFailing(const PipelineStatus& pipeline, ProbeResult* result) {
   }
 }
 
+/// Says which receivers are paused. Somebody has asked for that: nothing is wrong.
+void AddPaused(const PipelineStatus& pipeline, ProbeResult* result) {
+  for (const controller::PausedNode& paused : pipeline.paused) {
+    result->reasons.push_back(Json{{"group", pipeline.key.group},
+                                   {"pipeline", pipeline.key.pipeline},
+                                   {"reason", fmt::format("node '{}' is paused since {}",
+                                                          paused.node, FormatTime(paused.since))}});
+  }
+}
+
 void AddReason(const PipelineStatus& pipeline, ProbeResult* result) {
   std::string reason(Name(pipeline.phase));
   for (const controller::InstanceStatus& instance : pipeline.instances) {
@@ -141,12 +151,18 @@ Json ToJson(const PipelineStatus& pipeline) {
                {"phase", Name(pipeline.phase)}, {"generation", pipeline.generation},
                {"is_live", pipeline.is_live},   {"is_ready", pipeline.is_ready},
                {"instances", Json::array()},    {"failing", Json::array()},
-               {"operations", Json::array()}};
+               {"instances", Json::array()},    {"failing", Json::array()},
+               {"paused", Json::array()},       {"operations", Json::array()}};
   for (const controller::InstanceStatus& instance : pipeline.instances) {
     json["instances"].push_back(ToJson(instance));
   }
   for (const controller::FailingDestination& failing : pipeline.failing) {
     json["failing"].push_back(ToJson(failing));
+  }
+  for (const controller::PausedNode& paused : pipeline.paused) {
+    json["paused"].push_back(Json{{"node", paused.node},
+                                  {"since", FormatTime(paused.since)},
+                                  {"batches", paused.num_batches}});
   }
   for (const OperationStatus& operation : pipeline.operations) {
     json["operations"].push_back(ToJson(operation));
@@ -185,6 +201,7 @@ ProbeResult ProbeReady(const controller::ControlPlane& control) {
       AddReason(pipeline, &result);
     }
     AddFailing(pipeline, &result);
+    AddPaused(pipeline, &result);
   }
   if (std::all_of(pipelines.begin(), pipelines.end(),
                   [](const PipelineStatus& pipeline) { return HasEnded(pipeline); })) {
@@ -217,6 +234,7 @@ ProbeResult ProbePipelineReady(const PipelineStatus& pipeline) {
     AddReason(pipeline, &result);
   }
   AddFailing(pipeline, &result);
+  AddPaused(pipeline, &result);
   return result;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "config/policies.h"
+#include "engine/held_sources.h"
 #include "runtime/clock.h"
 #include "telemetry/metric_set.h"
 
@@ -41,6 +42,13 @@ struct FailingDestination {
   runtime::WallTime since;
   int64_t num_refused = 0;  ///< batches, each attempt by itself, since the exporter was started
   std::string reason;       ///< of a late refusal
+};
+
+/// A receiver that is paused: nothing of it goes out.
+struct PausedNode {
+  std::string node;
+  runtime::WallTime since;
+  int64_t num_batches = 0;  ///< that steps have let through since then
 };
 
 /// What was asked of a pipeline and goes on, or has ended.
@@ -74,6 +82,7 @@ struct PipelineStatus {
   bool is_ready = false;
   std::vector<InstanceStatus> instances;
   std::vector<FailingDestination> failing;  ///< of instances that serve; by core and node
+  std::vector<PausedNode> paused;           ///< by node
   std::vector<OperationStatus> operations;  ///< the newest last; ended ones are kept for a while
 };
 
@@ -124,6 +133,14 @@ class ControlPlane {
   virtual Result<OperationStatus> Delete(const PipelineKey& key,
                                          std::chrono::nanoseconds drain_timeout) = 0;
   virtual Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const = 0;
+
+  /// Holds each receiver of the pipeline that can be held before its next batch, lets them go on,
+  /// or lets some of what they hold through. One that replaces them is not held. Errors: KeyError,
+  /// NotImplemented where no receiver that runs can be held, Invalid for a step of what is
+  /// not paused, or has no times to go by.
+  virtual Status Pause(const PipelineKey& key) = 0;
+  virtual Status Resume(const PipelineKey& key) = 0;
+  virtual Status Step(const PipelineKey& key, const engine::StepSize& size) = 0;
 
   /// Reads the document again and rolls out what has changed, as a SIGHUP does. `on_read` is told
   /// once what that has begun, on any thread; not at all where the engine ends before.

@@ -10,6 +10,7 @@
 
 #include "base/logging.h"
 #include "base/text.h"
+#include "controller/held_pipelines.h"
 #include "engine/node_metrics.h"
 #include "runtime/signals.h"
 #include "telemetry/names.h"
@@ -378,13 +379,23 @@ Result<OperationStatus> Controller::Ask(
 }
 
 std::vector<PipelineStatus> Controller::Pipelines() const {
-  const std::lock_guard lock(mutex_);
-  return supervisor_.Pipelines();
+  std::vector<PipelineStatus> pipelines;
+  {
+    const std::lock_guard lock(mutex_);
+    pipelines = supervisor_.Pipelines();
+  }
+  for (PipelineStatus& pipeline : pipelines) {
+    AddPaused(&pipeline);
+  }
+  return pipelines;
 }
 
 Result<PipelineStatus> Controller::Pipeline(const PipelineKey& key) const {
-  const std::lock_guard lock(mutex_);
-  return supervisor_.Pipeline(key);
+  std::unique_lock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(PipelineStatus pipeline, supervisor_.Pipeline(key));
+  lock.unlock();
+  AddPaused(&pipeline);
+  return pipeline;
 }
 
 std::string Controller::Document() const {

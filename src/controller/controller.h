@@ -88,6 +88,9 @@ class Controller final : public ControlPlane, private InstanceHost {
   Result<OperationStatus> Delete(const PipelineKey& key,
                                  std::chrono::nanoseconds drain_timeout) override;
   Result<OperationStatus> Operation(const PipelineKey& key, uint64_t id) const override;
+  Status Pause(const PipelineKey& key) override;
+  Status Resume(const PipelineKey& key) override;
+  Status Step(const PipelineKey& key, const engine::StepSize& size) override;
   void Reload(std::string_view asked_by, OnReload on_read) override;
   void Shutdown(std::string_view reason) override;
   bool is_draining() const override;
@@ -108,6 +111,7 @@ class Controller final : public ControlPlane, private InstanceHost {
   CoreThread& CoreOf(int core);
   CoreThread& Preparation();
   std::unique_ptr<CoreThread> MakeThread(std::string name, std::optional<int> core);
+  Result<std::vector<engine::NamedSource>> SourcesOf(const PipelineKey& key) const;
   void Tell(std::function<void(Supervisor&)> event);
   Result<OperationStatus> Ask(std::function<Result<OperationStatus>(Supervisor&)> question);
   void Follow();

@@ -320,5 +320,46 @@ TEST_F(CtlCommandTest, WrongCommandLinesNameWhatWasMeant) {
   EXPECT_THAT(log_of({"status", "--admin", "8080"}), HasSubstr("--admin: found '8080'"));
 }
 
+/// A replay that follows the sample, in batches of ten logs.
+std::string FollowPipeline(const std::string& polling, const std::string& signals) {
+  return fmt::format(
+      "nodes:\n"
+      "  in: {{type: receiver:parquet, config: {{base_uri: \"{}\", polling_interval: {}, "
+      "signal_types: [{}], processing_options: {{batch_size: 10, completeness_grace: 1s}}}}}}\n"
+      "  out: {{type: exporter:noop}}\n"
+      "connections: [{{from: in, to: out}}]\n",
+      OTAP_SOURCE_DIR "/examples/data/corner/parquet", polling, signals);
+}
+
+TEST_F(CtlCommandTest, AReplayIsPausedSteppedAndResumed) {
+  Start(FollowPipeline("1h", "logs"));
+  const Ran paused = Ctl({"pause", "main"});
+  EXPECT_EQ(paused.exit_code, 0) << paused.log;
+  EXPECT_THAT(paused.output, HasSubstr("default/main: node 'in' is paused since "));
+  EXPECT_THAT(Ctl({"status"}).output, HasSubstr("paused"));
+  EXPECT_EQ(Ctl({"step", "main", "3"}).exit_code, 0);
+  const Ran timed = Ctl({"step", "main", "10s"});
+  EXPECT_EQ(timed.exit_code, 1);
+  EXPECT_THAT(timed.log, HasSubstr("node 'in': its records go out as fast as they are taken"));
+  EXPECT_EQ(Ctl({"step", "main", "soon"}).exit_code, 2);
+  const Ran resumed = Ctl({"resume", "main", "--json"});
+  EXPECT_TRUE(json::parse(resumed.output)["paused"].empty()) << resumed.output;
+  const Ran refused = Ctl({"pause", "default/twice"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.log, HasSubstr("no receiver that runs and can be paused"));
+}
+
+TEST_F(CtlCommandTest, SettingsOfAReplayThatCanFollowAreAppliedInPlace) {
+  Start(FollowPipeline("1h", "logs"));
+  const Ran polling = Ctl({"put", "main", File("other.yaml", FollowPipeline("2h", "logs"))});
+  EXPECT_EQ(polling.output, "default/main: rollout 1 (apply_in_place): succeeded\n") << polling.log;
+  const Ran wrong = Ctl({"put", "main", File("wrong.yaml", FollowPipeline("0s", "logs"))});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.log, HasSubstr("wrong.yaml:2:"));
+  EXPECT_THAT(Ctl({"config", "main"}).output, HasSubstr("2h")) << "the old one stays";
+  const Ran signals = Ctl({"put", "main", File("third.yaml", FollowPipeline("2h", "traces"))});
+  EXPECT_EQ(signals.output, "default/main: rollout 2 (replace): succeeded\n") << signals.log;
+}
+
 }  // namespace
 }  // namespace df::e2e

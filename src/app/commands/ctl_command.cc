@@ -159,6 +159,11 @@ int Operate(const AdminClient& client, const CtlFlags& flags) {
                       : FailControl(options.status());
 }
 
+int Pause(const AdminClient& client, const CtlFlags& flags) {
+  return RunPause(client, flags.Argument(0), flags.Argument(1),
+                  {.action = flags.action, .file = "", .is_json = flags.is_json});
+}
+
 int Reload(const AdminClient& client, const CtlFlags& flags) {
   const auto options = OptionsOf(flags);
   return options.ok() ? RunReload(client, *options) : FailControl(options.status());
@@ -183,6 +188,10 @@ constexpr auto kActions = std::to_array<Action>({
     {"put", "PIPELINE FILE", 2, 2, kOfOperations,
      "make or change a pipeline: FILE ('-': stdin) is one entry of `pipelines`", Operate},
     {"delete", "PIPELINE", 1, 1, kOfOperations, "drain a pipeline and remove it", Operate},
+    {"pause", "PIPELINE", 1, 1, " --json", "hold its receivers before their next batch", Pause},
+    {"resume", "PIPELINE", 1, 1, " --json", "let them go on", Pause},
+    {"step", "PIPELINE [N|DURATION]", 1, 2, " --json",
+     "let so many batches through, or what is due in so much of the records' time", Pause},
     {"reload", "", 0, 0, kOfOperations,
      "read the document again and roll out what has changed, as SIGHUP does", Reload},
     {"logs", "", 0, 0, " --json --count --follow", "the last records of the log", Logs},
@@ -199,7 +208,7 @@ constexpr auto kActions = std::to_array<Action>({
 std::string Footer() {
   std::string text = "Actions:\n";
   for (const Action& action : kActions) {
-    text += fmt::format("  {:<26}  {}\n", fmt::format("{} {}", action.name, action.arguments),
+    text += fmt::format("  {:<28}  {}\n", fmt::format("{} {}", action.name, action.arguments),
                         action.summary);
   }
   return text +

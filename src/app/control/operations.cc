@@ -159,6 +159,31 @@ int RunOperation(const AdminClient& client, const std::string& name,
   return FailRequest(*reply, options.file == "-" ? "stdin" : options.file);
 }
 
+int RunPause(const AdminClient& client, const std::string& name, const std::string& step,
+             const OperationOptions& options) {
+  const Result<PipelineName> pipeline = LookUpPipeline(client, name);
+  if (!pipeline.ok()) {
+    return FailControl(pipeline.status());
+  }
+  AdminRequest request{.method = "POST"};
+  request.target = pipeline->Path() + "/" + options.action;
+  if (!step.empty()) {
+    const bool is_number = step.find_first_not_of("0123456789") == std::string::npos;
+    const auto duration = ParseDuration(step);
+    if (!is_number && !duration.ok()) {
+      return FailControl(Status::Invalid(fmt::format(
+          "found '{}', expected a number of batches or a duration like 10s", PrintableText(step))));
+    }
+    request.target += is_number ? fmt::format("?batches={}", step)
+                                : fmt::format("?time={}", FormatDuration(*duration));
+  }
+  const Result<AdminReply> reply = client.AskAndWait(request);
+  if (!reply.ok() || reply->is_refusal()) {
+    return FailControl(reply.ok() ? RefusalOf(*reply, "") : reply.status());
+  }
+  return PrintAnswer(options.is_json ? reply->body : PipelineStatusText(reply->json));
+}
+
 int RunReload(const AdminClient& client, const OperationOptions& options) {
   const Result<AdminReply> reply = client.AskAndWait(
       {.method = "POST",

@@ -22,6 +22,12 @@ struct OperationOptions {
 int RunOperation(const AdminClient& client, const std::string& name,
                  const OperationOptions& options);
 
+/// Pauses a pipeline, lets it go on, or lets some of it through (`options.action`: pause, resume,
+/// step), and prints its status. `step`: a number of batches, a duration, or "" for one batch.
+/// Returns the exit code.
+int RunPause(const AdminClient& client, const std::string& name, const std::string& step,
+             const OperationOptions& options);
+
 /// Drains everything and ends the process, as RunOperation does it.
 int RunShutdown(const AdminClient& client, const OperationOptions& options);
 

@@ -31,6 +31,7 @@ std::string_view HealthOf(const json& pipeline) {
   return !FlagOf(pipeline, "is_live")            ? "not live"
          : !FlagOf(pipeline, "is_ready")         ? "not ready"
          : !PartsOf(pipeline, "failing").empty() ? "degraded"
+         : !PartsOf(pipeline, "paused").empty()  ? "paused"
                                                  : "ok";
 }
 
@@ -50,6 +51,12 @@ std::string Reasons(const json& pipeline) {
                         NameOf(pipeline), TextOf(failing, "node"),
                         core == "-" ? "" : " on core " + core, TextOf(failing, "since"),
                         num_refused, num_refused == 1 ? "" : "es", TextOf(failing, "reason"));
+  }
+  for (const json& paused : PartsOf(pipeline, "paused")) {
+    const int64_t num_batches = NumberOf(paused, "batches");
+    text += fmt::format("{}: node '{}' is paused since {}, {} batch{} let through by steps\n",
+                        NameOf(pipeline), TextOf(paused, "node"), TextOf(paused, "since"),
+                        num_batches, num_batches == 1 ? "" : "es");
   }
   for (const json& instance : PartsOf(pipeline, "instances")) {
     const std::string reason = TextOf(instance, "reason");
