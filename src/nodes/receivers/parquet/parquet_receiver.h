@@ -134,16 +134,16 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   int num_working_ = 0;
   Status worker_status_;
   RowCounters rows_;
-  telemetry::Gauge* found_size_ = nullptr;          ///< of one instance: they share the list
-  telemetry::Gauge* waiting_size_ = nullptr;        ///< likewise
-  telemetry::Gauge* paused_ = nullptr;              ///< likewise
-  telemetry::Gauge* pace_lag_ = nullptr;            ///< likewise, where times are kept
-  telemetry::Counter* pace_skipped_ = nullptr;      ///< likewise
-  int64_t pace_skipped_counted_ = 0;                ///< nanoseconds
-  telemetry::Counter* failed_saves_ = nullptr;      ///< likewise, where there is a checkpoint
-  telemetry::Gauge* checkpoint_age_ = nullptr;      ///< likewise
-  telemetry::Gauge* leases_held_ = nullptr;         ///< likewise, where it is shared
-  telemetry::Counter* leases_lost_ = nullptr;       ///< likewise
+  telemetry::Gauge* found_size_ = nullptr;      ///< of one instance: they share the list
+  telemetry::Gauge* waiting_size_ = nullptr;    ///< likewise
+  telemetry::Gauge* paused_ = nullptr;          ///< likewise
+  telemetry::Gauge* pace_lag_ = nullptr;        ///< likewise, where times are kept
+  telemetry::Counter* pace_skipped_ = nullptr;  ///< likewise
+  int64_t pace_skipped_counted_ = 0;            ///< nanoseconds
+  telemetry::Counter* failed_saves_ = nullptr;  ///< likewise, where there is a checkpoint
+  telemetry::Gauge* checkpoint_age_ = nullptr;  ///< likewise
+  telemetry::Gauge* leases_held_ = nullptr;     ///< likewise, where it is shared
+  telemetry::Counter* leases_lost_ = nullptr;   ///< likewise
   int64_t leases_lost_counted_ = 0;
   std::optional<storage::StoreMetrics> requests_;   ///< since Run, where the store is no folder
   std::vector<std::shared_ptr<Passage>> passages_;  ///< not known to be done
