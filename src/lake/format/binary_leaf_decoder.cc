@@ -69,10 +69,16 @@ class BinaryLeafDecoder final : public PagedLeafDecoder {
                           arrow::AllocateBuffer(size_bytes - num_values * 4));
     auto* offset = reinterpret_cast<int32_t*>(offsets->mutable_data());
     uint8_t* out = bytes->mutable_data();
+    const int64_t page_bytes = size_bytes;
     int64_t total = 0;
     for (int64_t i = 0; i < num_values; ++i) {
       offset[i] = static_cast<int32_t>(total);
       ARROW_ASSIGN_OR_RAISE(const std::string_view value, TakePlain(&data, &size_bytes));
+      // Where the page counts more values than it has, they take the room of the lengths of others.
+      if (static_cast<int64_t>(value.size()) > bytes->size() - total) [[unlikely]] {
+        return Broken(
+            fmt::format("has a dictionary page of {} bytes for {} values", page_bytes, num_values));
+      }
       std::memcpy(out + total, value.data(), value.size());
       total += static_cast<int64_t>(value.size());
     }

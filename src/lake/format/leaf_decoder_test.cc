@@ -10,6 +10,7 @@
 #include <arrow/table.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/column_page.h>
 #include <parquet/file_reader.h>
 
 namespace df::lake {
@@ -353,6 +354,48 @@ TEST(LeafDecoder, KeepsTheDictionaryOfTheFileNarrow) {
       ReadBack(Write(column, {"dictionary"}), {"c", ColumnType::kUtf8}, 3, random, &saw_dictionary)
           .ok());
   EXPECT_TRUE(saw_dictionary);
+}
+
+/// Pages of a column whose dictionary page counts more values than it has.
+class MoreDictionaryValues final : public parquet::PageReader {
+ public:
+  MoreDictionaryValues(std::unique_ptr<parquet::PageReader> pages, int32_t num_more)
+      : pages_(std::move(pages)), num_more_(num_more) {}
+
+  std::shared_ptr<parquet::Page> NextPage() override {
+    std::shared_ptr<parquet::Page> page = pages_->NextPage();
+    if (page == nullptr || page->type() != parquet::PageType::DICTIONARY_PAGE) {
+      return page;
+    }
+    const auto& dictionary = static_cast<const parquet::DictionaryPage&>(*page);
+    return std::make_shared<parquet::DictionaryPage>(
+        dictionary.buffer(), dictionary.num_values() + num_more_, dictionary.encoding());
+  }
+  void set_max_page_header_size(uint32_t size) override { pages_->set_max_page_header_size(size); }
+
+ private:
+  std::unique_ptr<parquet::PageReader> pages_;
+  int32_t num_more_;
+};
+
+TEST(LeafDecoder, ADictionaryPageThatCountsMoreValuesThanItHasIsRefusedBeforeItIsCopied) {
+  const auto column = Column(arrow::StringBuilder(),
+                             std::vector<std::string>{std::string(400, 'a'), std::string(90, 'b')});
+  const auto file = Write(column, {"dictionary"});
+  for (const int32_t num_more : {1, 2, 32, 100}) {
+    auto reader = parquet::ParquetFileReader::Open(file);
+    auto pages = std::make_unique<MoreDictionaryValues>(reader->RowGroup(0)->GetColumnPageReader(0),
+                                                        num_more);
+    auto decoder = LeafDecoder::Make(std::move(pages), *reader->metadata()->schema()->Column(0),
+                                     {"c", ColumnType::kUtf8}, {});
+    ASSERT_TRUE(decoder.ok()) << decoder.status();
+    const auto slice = (*decoder)->Next(2);
+    ASSERT_FALSE(slice.ok());
+    // Written before it is refused, they would lie behind the buffer.
+    EXPECT_NE(slice.status().message().find("has a dictionary page of 498 bytes for"),
+              std::string::npos)
+        << slice.status();
+  }
 }
 
 TEST(LeafDecoder, GoesNativePast65535Entries) {
