@@ -47,11 +47,21 @@ class SharedServer {
         }) {
     fs::create_directories(folder_);
   }
-  ~SharedServer() { WaitForSenders({}); }
+  ~SharedServer() {
+    WaitForSenders(std::set<std::string>());
+    WaitForSenders(0);
+  }
   /// Answers nobody before each of these has sent something.
   void WaitForSenders(std::set<std::string> names) {
     const std::lock_guard lock(mutex_);
     awaited_ = std::move(names);
+    changed_.notify_all();
+  }
+  /// Answers nobody before so many have sent something. One alone cannot take the whole tree
+  /// meanwhile: so many batches are not under way at a time.
+  void WaitForSenders(size_t count) {
+    const std::lock_guard lock(mutex_);
+    awaited_count_ = count;
     changed_.notify_all();
   }
   /// Calls `act` once, with the lock, when so many more requests have come of a sender.
@@ -79,7 +89,8 @@ class SharedServer {
   };
 
   bool HasAllSenders() const {
-    return std::all_of(awaited_.begin(), awaited_.end(),
+    return num_requests_.size() >= awaited_count_ &&
+           std::all_of(awaited_.begin(), awaited_.end(),
                        [this](const std::string& name) { return num_requests_.contains(name); });
   }
 
@@ -109,6 +120,7 @@ class SharedServer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::string> awaited_;
+  size_t awaited_count_ = 0;
   std::map<std::string, int> num_requests_;
   std::map<std::string, Act> acts_;
   HttpServer server_;
@@ -190,7 +202,8 @@ TEST_F(SharingTest, TwoProcessesSendEachRecordOnce) {
 }
 
 TEST_F(SharingTest, FourProcessesSendEachRecordOnce) {
-  server_.WaitForSenders({"a", "b", "c", "d"});
+  // The last ones may find that everything is taken.
+  server_.WaitForSenders(2);
   std::vector<std::unique_ptr<EngineProcess>> processes;
   for (const char* const name : {"a", "b", "c", "d"}) {
     processes.push_back(Start({.name = name}));
@@ -227,7 +240,7 @@ TEST_F(SharingTest, WhoDoesNotFitIsRefusedByName) {
   EXPECT_GT(answer["holders"][0]["leases"].size(), 0U);
   EXPECT_FALSE(answer["holders"][0]["expired"].get<bool>());
 
-  server_.WaitForSenders({});
+  server_.WaitForSenders(std::set<std::string>());
   EXPECT_EQ(first->Wait(), 0) << first->Log();
 }
 
@@ -238,7 +251,7 @@ TEST_F(SharingTest, WhoHasItAloneIsNotJoined) {
   const auto second = Start({.name = "b"});
   EXPECT_NE(second->Wait(), 0);
   EXPECT_THAT(second->Log(), AllOf(HasSubstr("has this checkpoint, and does not share it")));
-  server_.WaitForSenders({});
+  server_.WaitForSenders(std::set<std::string>());
   EXPECT_EQ(alone->Wait(), 0) << alone->Log();
 }
 
@@ -296,7 +309,7 @@ TEST_F(SharingTest, WhoWasStoppedForTooLongSendsNoMoreOfWhatWasTakenOver) {
   const auto first = Start({.name = "a", .lease = kShortLease});
   ASSERT_TRUE(server_.WaitForRequests("a", 1)) << first->Log();
   first->Signal(SIGSTOP);
-  server_.WaitForSenders({});
+  server_.WaitForSenders(std::set<std::string>());
   const auto second = Start({.name = "b", .lease = kShortLease});
   EXPECT_EQ(second->Wait(), 0) << second->Log() << second->Output();
   first->Signal(SIGCONT);

@@ -105,7 +105,9 @@ Result<WorkList::Taken> WorkList::Take() {
     lock.lock();
   }
   if (follow_.is_by_time) {
-    return TakeByTime(&lock);
+    Taken taken = TakeByTime(&lock);
+    taken.num_wakes = num_wakes;
+    return taken;
   }
   while (!queue_.empty()) {
     const PartitionListing listing = Dequeue();
@@ -119,7 +121,7 @@ Result<WorkList::Taken> WorkList::Take() {
   if (is_following()) {
     return Taken{.work = std::nullopt, .wait_until = WhenNext(), .num_wakes = num_wakes};
   }
-  return Taken{.work = std::nullopt, .wait_until = WhenLater()};
+  return Taken{.work = std::nullopt, .wait_until = WhenLater(), .num_wakes = num_wakes};
 }
 
 std::optional<WorkList::Time> WorkList::WhenLater() const {

@@ -110,6 +110,7 @@ void WorkList::OfferFiles(const PartitionTask& task, const std::vector<FileRecor
           std::exchange(known->second.is_settled, false)) {
         --known->second.content->num_sent;
       }
+      LookAgain(task.files->partition, clock_() + kBusyDelay);
       continue;
     }
     OnceRoot& state = once_roots_[records[i]];

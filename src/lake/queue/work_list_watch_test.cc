@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "lake/catalog/compactions.h"
+#include "lake/ledger/file_leases.h"
+#include "lake/ledger/file_ledger.h"
 #include "lake/queue/work_list.h"
 #include "testing/lake_writer.h"
 #include "testing/random_batch.h"
@@ -375,6 +377,44 @@ TEST_F(WorkListWatchTest, AWaitEndsWithAChangeThatCameAfterTheLook) {
   list->Wait(taken, [] { return false; });  // would take an hour
   taken = list->Take().ValueOrDie();
   list->Wait(taken, [] { return true; });
+}
+
+/// Leases that other processes have, until they let go of them.
+class LeasesOfOthers final : public LeaseProvider {
+ public:
+  Status Learn(const std::vector<LeaseUnit>& /*units*/) override { return Status::OK(); }
+  Result<std::vector<LeasePtr>> Acquire(const std::vector<LeaseUnit>& units) override {
+    std::vector<LeasePtr> leases;
+    for (const LeaseUnit& unit : units) {
+      if (are_free) {
+        leases.push_back(held_.Add(unit.key, [] { return true; }));
+      }
+    }
+    return leases;
+  }
+  const HeldLeases& held() const override { return held_; }
+
+  bool are_free = false;
+
+ private:
+  HeldLeases held_;
+};
+
+TEST_F(WorkListWatchTest, WhatAnotherProcessHasIsAskedForAgainBeforeThePoll) {
+  LeasesOfOthers leases;
+  const auto ledger = std::make_shared<FileLedger>();
+  ledger->ShareBy(&leases, 0);
+  const std::string path = Arrive(logs_[0], "logs/p=1/a.parquet");
+  const auto list = Watching();
+  list->UseLedger(ledger);
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  EXPECT_LT(wait_until_, now_ + seconds(1)) << "nothing in the tree tells when it is free";
+  now_ += seconds(1);
+  EXPECT_THAT(TakeAll(list.get()), IsEmpty());
+  EXPECT_LT(wait_until_, now_ + seconds(1));
+  leases.are_free = true;
+  now_ += seconds(1);
+  EXPECT_THAT(TakeAll(list.get()), ElementsAre(path));
 }
 
 }  // namespace
