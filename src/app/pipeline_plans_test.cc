@@ -63,7 +63,9 @@ TEST_F(PipelinePlansTest, APipelineThatIsPutUnchangedChangesNothing) {
 }
 
 TEST_F(PipelinePlansTest, ChangesAreToldApart) {
-  EXPECT_EQ(CompareWith(Pipeline(", polling_interval: 6s")), controller::RolloutAction::kReplace);
+  EXPECT_EQ(CompareWith(Pipeline(", polling_interval: 6s")),
+            controller::RolloutAction::kApplyInPlace);
+  EXPECT_EQ(CompareWith(Pipeline(", signal_types: [logs]")), controller::RolloutAction::kReplace);
   EXPECT_EQ(CompareWith(Pipeline("", "policies: {channel_capacity: {pdata: 7}}")),
             controller::RolloutAction::kReplace);
   EXPECT_EQ(CompareWith(Pipeline(

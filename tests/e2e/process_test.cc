@@ -305,7 +305,7 @@ TEST_F(ProcessTest, HangUpReadsTheDocumentAgainAndNeverKills) {
   Version1("2h", "exporter:noop");
   process.Signal(SIGHUP);
   ASSERT_TRUE(process.WaitFor("operation 1 has succeeded")) << process.output();
-  EXPECT_THAT(process.output(), HasSubstr("default/main: reloaded: operation 1, replace"));
+  EXPECT_THAT(process.output(), HasSubstr("default/main: reloaded: operation 1, apply_in_place"));
   Version1("2h", "exporter:nop");
   process.Signal(SIGHUP);
   ASSERT_TRUE(process.WaitFor("SIGHUP: nothing is changed: ")) << process.output();

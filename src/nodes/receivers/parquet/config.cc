@@ -291,7 +291,7 @@ std::string DescribeSent(const ParquetReceiverConfig& config) {
                           : fmt::format("{}; {}", selected, times);
 }
 
-std::string DescribeReading(const ParquetReceiverConfig& config) {
+std::string DescribeSettings(const ParquetReceiverConfig& config) {
   constexpr auto kJoins = std::to_array<std::string_view>({"infer", "drop", "fail"});
   std::set<std::string_view> signals;
   for (const otap::Signal signal : config.signal_types) {

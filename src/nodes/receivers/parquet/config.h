@@ -115,7 +115,7 @@ void PlaceCheckpoint(const config::Section& section, const std::string& state_di
 
 /// Says which records go out, as far as the configuration tells, for processes that share a
 /// checkpoint: it is equal where they are, the base and the selection aside.
-std::string DescribeReading(const ParquetReceiverConfig& config);
+std::string DescribeSettings(const ParquetReceiverConfig& config);
 
 /// `now` is what times in `select` are relative to.
 lake::ReadOptions MakeReadOptions(const ParquetReceiverConfig& config,

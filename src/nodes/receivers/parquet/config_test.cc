@@ -246,13 +246,13 @@ TEST(ParquetReceiverConfigTest, ALeaseGoesWithWhatSeveralProcessesCanDo) {
 
 TEST(ParquetReceiverConfigTest, WhatIsSentIsToldByMoreThanTheSelection) {
   ParquetReceiverConfig config;
-  const std::string all = DescribeReading(config);
+  const std::string all = DescribeSettings(config);
   EXPECT_THAT(all, HasSubstr("signal_types: logs, metrics, traces; resource_join: infer"));
   config.resource_join = lake::ResourceJoin::kDrop;
-  EXPECT_NE(DescribeReading(config), all);
+  EXPECT_NE(DescribeSettings(config), all);
   config = {};
   config.signal_types = {otap::Signal::kMetrics, otap::Signal::kTraces, otap::Signal::kLogs};
-  EXPECT_EQ(DescribeReading(config), all);
+  EXPECT_EQ(DescribeSettings(config), all);
 }
 
 }  // namespace
