@@ -199,7 +199,7 @@ void BadDownstream(Trial& trial) {
 class SmallDisk {
  public:
   explicit SmallDisk(const fs::path& folder) : folder_(folder) {
-    is_there_ = mount("none", folder.c_str(), "tmpfs", 0, "size=256k") == 0;
+    is_there_ = mount("none", folder.c_str(), "tmpfs", 0, "size=8m") == 0;
   }
   ~SmallDisk() {
     if (is_there_) {
@@ -238,8 +238,8 @@ void FullDisk(Trial& trial, const fs::path& lake, const std::vector<otap::BatchP
                        (state / "checkpoints").string()),
        .exporter = HttpExporter(server.uri())});
   // The checkpoint is made while there is room; then the disk is full.
+  std::string log;
   {
-    const fs::path empty = trial.Folder("empty");
     e2e::EngineProcess first(trial.Folder("run"),
                              {.arguments = {"-c", document.string(), "--num-cores", "1"},
                               .program = trial.settings().engine});
@@ -264,6 +264,7 @@ void FullDisk(Trial& trial, const fs::path& lake, const std::vector<otap::BatchP
                  fmt::format("exit code {}: {}", code, first.Log()));
     const otlp::Comparison found = server.CompareWith(otap::Signal::kLogs, all);
     trial.Expect(found.is_equal(), found.Line(otap::Signal::kLogs));
+    log = first.Output() + first.Log();
   }
   // What was delivered while the disk was full was saved when there was room again.
   const int64_t before = server.num_items();
@@ -273,9 +274,9 @@ void FullDisk(Trial& trial, const fs::path& lake, const std::vector<otap::BatchP
   server.WaitForItems(before + 1, seconds(2));
   second.Signal(SIGTERM);
   second.Wait();
-  trial.Expect(
-      server.num_items() == before,
-      fmt::format("{} items came again after the disk was full", server.num_items() - before));
+  trial.Expect(server.num_items() == before,
+               fmt::format("{} items came again after the disk was full: {}",
+                           server.num_items() - before, log));
   trial.Figure("full disk: no loss, saved later");
 }
 

@@ -70,7 +70,7 @@ fs::path Trial::Folder(const std::string& name) {
 }
 
 bool Trial::Expect(bool holds, const std::string& otherwise) {
-  constexpr size_t kShownBytes = 1'000;
+  constexpr size_t kShownBytes = 5'000;
   if (!holds) {
     faults_.push_back(otherwise.substr(0, kShownBytes));
   }
