@@ -16,7 +16,8 @@
 
 namespace df::storage {
 
-/// Why a change may come that no watch tells of: whoever watches has to list from time to time.
+/// Why a change may come that no watch tells of: the tree has to be listed from time to time as
+/// well.
 enum class WatchGap : uint8_t {
   kOverflow,    ///< more has changed than the system, or the watch, keeps in mind
   kLimit,       ///< the system lets nobody watch more folders

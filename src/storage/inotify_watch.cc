@@ -109,7 +109,7 @@ void InotifyWatch::Add(const std::string& path) {
   const std::lock_guard lock(mutex_);  // events of the folder come after its path is known
   struct statfs facts{};
   if (statfs(path.c_str(), &facts) != 0) {
-    return;  // whoever lists it is told why
+    return;  // the listing says why
   }
   if (IsChangedByOthers(facts.f_type)) {
     Miss(WatchGap::kFileSystem, path, 0);

@@ -58,7 +58,7 @@ class SharedServer {
     changed_.notify_all();
   }
   /// Answers nobody before so many have sent something. One alone cannot take the whole tree
-  /// meanwhile: so many batches are not under way at a time.
+  /// meanwhile: so many batches are not in flight at a time.
   void WaitForSenders(size_t count) {
     const std::lock_guard lock(mutex_);
     awaited_count_ = count;

@@ -329,7 +329,7 @@ void Soak::Sample() {
 
 std::optional<Fault> Soak::Reason(steady_clock::time_point first,
                                   steady_clock::time_point later) const {
-  // What was under way when it began may come again for as long as a sender waits for an answer.
+  // What was sent and not answered when it began may come again, as long as a sender waits.
   constexpr seconds kUnderWay(15);
   // The latest one before it came again.
   for (auto span = faults_.rbegin(); span != faults_.rend(); ++span) {

@@ -317,7 +317,7 @@ TEST_F(WorkListWatchTest, FoldersThatAreNotWatchedAreNamedOnceAndPolled) {
   EXPECT_EQ(list->Report().num_errors(), 0);
 }
 
-/// Files that a compaction is moving to their places do not count, whoever tells of them.
+/// Files that a compaction is moving to their places do not count, no matter who tells of them.
 TEST_F(WorkListWatchTest, FilesThatACompactionIsMovingAreNotTaken) {
   const std::string file = Arrive(logs_[0], "logs/p=1/a.parquet");
   const auto list = Watching();
