@@ -250,7 +250,7 @@ TEST_F(PaceTest, ALaterRunAddsTheSameToTimesOrIsRefused) {
                                HasSubstr("write time.shift, which adds the same in each")));
   }
   EXPECT_EQ(replay({"--resume", receipt, "--shift", "-1d"}).exit_code, 0);
-  // A checkpoint of one shift is none of another.
+  // A checkpoint made with one shift is refused with another.
   const std::string checkpoint = At("state/shifted").string();
   EXPECT_EQ(replay({"--checkpoint", checkpoint, "--shift", "1h"}).exit_code, 0);
   EXPECT_EQ(replay({"--checkpoint", checkpoint, "--shift", "1h"}).exit_code, 0);

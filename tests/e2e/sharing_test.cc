@@ -299,7 +299,7 @@ TEST_F(SharingTest, KillsLoseNothingAndOnlyWhatWasUnderWayComesTwice) {
   const int64_t num_twice = NumTwice();
   RecordProperty("kills", num_killed);
   RecordProperty("twice", static_cast<int>(num_twice));
-  // Up to 6 requests of 10 items had come of each when it was killed, and some that were under way
+  // Up to 6 requests of 10 items had come of each when it was killed, and some that were in flight
   // came until it was gone.
   EXPECT_LE(num_twice, num_killed * 2 * 6 * 10);
 }

@@ -34,7 +34,7 @@ class FolderList final : public FileListProvider {
   bool HasChanges() const override { return watch_ != nullptr && watch_->HasChanges(); }
   bool IsWatched() const override { return watch_ != nullptr && is_plain_; }
 
-  /// Looks at the tree as List does where a compaction is under way, or has been since, where a
+  /// Looks at the tree as List does while a compaction runs, or has run since, where a
   /// table is new and where folders of times are passed over and one is new. Leaves what changes to
   /// List where files or folders have several names, or some are left out.
   Result<std::optional<LakeListing>> ListChanged(const std::vector<otap::Signal>& signals,

@@ -202,7 +202,7 @@ void CheckpointKeeper::NameLost(const std::vector<std::string>& units) {
   if (!units.empty()) {
     LogWarning(
         "parquet receiver: checkpoint '{}': {} leases were lost: this process was silent for "
-        "longer than {}, and others send what is left of {} and more; what was under way may be "
+        "longer than {}, and others send what is left of {} and more; what was in flight may be "
         "sent twice",
         checkpoint_->path(), units.size(), FormatDuration(sharing_->ttl), units.front());
   }
@@ -258,7 +258,7 @@ Result<std::vector<lake::LeasePtr>> CheckpointKeeper::Acquire(
 std::string CheckpointKeeper::DescribeLost() const {
   return fmt::format(
       "{} leases were lost, since this process was silent for longer than their ttl: other "
-      "processes send what was left of these files, and what was under way may be sent twice",
+      "processes send what was left of these files, and what was in flight may be sent twice",
       num_leases_lost());
 }
 

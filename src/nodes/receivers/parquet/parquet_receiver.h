@@ -93,7 +93,8 @@ class ParquetReceiver final : public engine::Receiver, private engine::Completio
   /// of which something was not sent.
   void EndFiles(const lake::PartitionTask& task, const std::set<std::string>& unsent,
                 Passage* passage);
-  /// Offers files once more whose leases were lost. Returns whether some are still under way.
+  /// Offers files once more whose leases were lost. Returns whether some wait for their batches in
+  /// flight.
   bool OfferLostAgain();
   /// Gives partitions back to the list of which not everything has arrived.
   void GiveBack();

@@ -48,7 +48,7 @@ engine::NodeReport ParquetReceiver::Report() {
   engine::NodeReport report;
   if (num_lost_ > 0) {
     report.lines.push_back(
-        fmt::format("{} batches were under way when a node ended; their partitions were given back",
+        fmt::format("{} batches were in flight when a node ended; their partitions were given back",
                     num_lost_));
   }
   if (num_nacked_ > 0) {

@@ -308,7 +308,7 @@ void DescribeLeft(const Replay& replay, engine::NodeReport* lines) {
   const int64_t stopped = list.num_returned() - list.num_lost();
   add(stopped, fmt::format("stopped in the middle of {} partitions", stopped));
   add(list.num_lost(),
-      fmt::format("not delivered whole: {} partitions that a failed node had under way",
+      fmt::format("not delivered whole: {} partitions that a failed node had begun",
                   list.num_lost()));
 }
 
