@@ -32,8 +32,8 @@ std::string ReadAll(const fs::path& path) {
   return text.str();
 }
 
-void Redirect(const fs::path& path, int target) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+void Redirect(const char* path, int target) {
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   dup2(file, target);
   close(file);
 }
@@ -99,10 +99,14 @@ EngineProcess::EngineProcess(const fs::path& folder, const Options& options) : f
     pointers.push_back(argument.data());
   }
   pointers.push_back(nullptr);
+  const fs::path output = folder_ / "stdout";
+  const fs::path log = folder_ / "stderr";
   child_ = fork();
   if (child_ == 0) {
-    Redirect(folder_ / "stdout", STDOUT_FILENO);
-    Redirect(folder_ / "stderr", STDERR_FILENO);
+    // It may not allocate: a thread of a test's server may hold the allocator's lock at the fork,
+    // and ASan's allocator does not give it back to the child.
+    Redirect(output.c_str(), STDOUT_FILENO);
+    Redirect(log.c_str(), STDERR_FILENO);
     if (chdir(folder_.c_str()) != 0) {
       _exit(126);
     }

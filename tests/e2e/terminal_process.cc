@@ -20,15 +20,26 @@ TerminalProcess::TerminalProcess(const std::filesystem::path& folder, const Opti
     pointers.push_back(argument.data());
   }
   pointers.push_back(nullptr);
+  // A child may not allocate before it executes the program: another thread of the test may hold
+  // the allocator's lock at the fork. A name that comes twice counts as it comes first.
+  std::vector<std::string> settings;
+  for (const auto& [name, value] : options.environment) {
+    settings.push_back(name + "=" + value);
+  }
+  std::vector<char*> environment;
+  for (std::string& setting : settings) {
+    environment.push_back(setting.data());
+  }
+  for (char** inherited = environ; *inherited != nullptr; ++inherited) {
+    environment.push_back(*inherited);
+  }
+  environment.push_back(nullptr);
   winsize size{.ws_row = options.rows, .ws_col = options.columns, .ws_xpixel = 0, .ws_ypixel = 0};
   child_ = forkpty(&terminal_, nullptr, nullptr, &size);
   EXPECT_NE(child_, -1);
   if (child_ == 0) {
-    for (const auto& [name, value] : options.environment) {
-      setenv(name.c_str(), value.c_str(), 1);
-    }
     if (chdir(folder.c_str()) == 0) {
-      execv(DF_ENGINE_PATH, pointers.data());
+      execve(DF_ENGINE_PATH, pointers.data(), environment.data());
     }
     _exit(127);
   }
