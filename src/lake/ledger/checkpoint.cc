@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -31,6 +32,9 @@ constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, state TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS saved (unix_nano INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS quarantine (number INTEGER PRIMARY KEY, entry TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS children (path_hash INTEGER PRIMARY KEY,"
+    " content INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS children_of (first_number INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS file_units (number INTEGER PRIMARY KEY, unit TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS files_by_unit ON file_units (unit);"
     "CREATE TABLE IF NOT EXISTS quarantine_units (number INTEGER PRIMARY KEY, unit TEXT NOT NULL);"
@@ -129,8 +133,12 @@ Status Checkpoint::Prepare() {
     // Who has it alone keeps no units; who shares it next writes all of them anew.
     ARROW_RETURN_NOT_OK(InOneTransaction([&]() -> Status {
       ARROW_RETURN_NOT_OK(leases.Clear());
-      return database_->Run("DELETE FROM file_units; DELETE FROM quarantine_units;");
+      ARROW_RETURN_NOT_OK(database_->Run("DELETE FROM file_units; DELETE FROM quarantine_units;"));
+      return BeginChildren();
     }));
+  } else if (access_ == Access::kShared) {
+    // What another one has sent went out with children that this one does not know.
+    ARROW_RETURN_NOT_OK(InOneTransaction([&] { return ForgetChildren(); }));
   }
   return SyncDirectory(&SystemFileCalls(), fs::path(path_).parent_path());
 }
@@ -244,6 +252,7 @@ Status Checkpoint::WriteState(const CheckpointState& state) {
   ARROW_RETURN_NOT_OK(
       database_->Run("DELETE FROM subject; DELETE FROM files; DELETE FROM saved; "
                      "DELETE FROM quarantine;"));
+  ARROW_RETURN_NOT_OK(ForgetChildren());
   ARROW_ASSIGN_OR_RAISE(Query subject, database_->Prepare("INSERT INTO subject VALUES (?, ?, ?)"));
   ARROW_RETURN_NOT_OK(
       subject.Bind(0, kVersion).Bind(1, state.subject.base).Bind(2, state.subject.selection).Run());
@@ -259,6 +268,7 @@ Status Checkpoint::WriteState(const CheckpointState& state) {
     ARROW_RETURN_NOT_OK(add.Bind(0, ++number).Bind(1, std::string_view(text)).Run());
   }
   ARROW_RETURN_NOT_OK(WriteQuarantine(state.quarantine, /*leaves_out=*/false));
+  ARROW_RETURN_NOT_OK(BeginChildren());
   return state.saved_unix_nano.has_value() ? WriteSaved(*state.saved_unix_nano) : Status::OK();
 }
 
@@ -324,7 +334,53 @@ Status Checkpoint::Write(const FileLedger::Changes& changes) {
   for (const int64_t number : changes.released) {
     ARROW_RETURN_NOT_OK(release.Bind(0, number).Run());
   }
+  ARROW_RETURN_NOT_OK(WriteChildren(changes));
   return WriteSaved(NowUnixNano());
+}
+
+Status Checkpoint::WriteChildren(const FileLedger::Changes& changes) {
+  ARROW_ASSIGN_OR_RAISE(Query remove,
+                        database_->Prepare("DELETE FROM children WHERE path_hash = ?"));
+  for (const uint64_t path_hash : changes.children_gone) {
+    ARROW_RETURN_NOT_OK(remove.Bind(0, static_cast<int64_t>(path_hash)).Run());
+  }
+  ARROW_ASSIGN_OR_RAISE(Query add,
+                        database_->Prepare("INSERT OR REPLACE INTO children VALUES (?, ?)"));
+  for (const SeenChild& child : changes.children) {
+    ARROW_RETURN_NOT_OK(add.Bind(0, static_cast<int64_t>(child.path_hash))
+                            .Bind(1, static_cast<int64_t>(child.content))
+                            .Run());
+  }
+  return Status::OK();
+}
+
+Status Checkpoint::ForgetChildren() {
+  return database_->Run("DELETE FROM children; DELETE FROM children_of;");
+}
+
+/// Of files that are there already it is not known which children they were sent with.
+Status Checkpoint::BeginChildren() {
+  return database_->Run(
+      "INSERT INTO children_of SELECT (SELECT ifnull(max(number), 0) + 1 FROM files) "
+      "WHERE NOT EXISTS (SELECT 1 FROM children_of);");
+}
+
+Result<SeenChildren> Checkpoint::LoadChildren() const {
+  SeenChildren seen{.children = {}, .first_number = std::numeric_limits<int64_t>::max()};
+  ARROW_ASSIGN_OR_RAISE(Query since, database_->Prepare("SELECT first_number FROM children_of"));
+  ARROW_ASSIGN_OR_RAISE(const bool has_since, since.Next());
+  if (has_since) {
+    seen.first_number = since.Integer(0);
+  }
+  ARROW_ASSIGN_OR_RAISE(Query read, database_->Prepare("SELECT path_hash, content FROM children"));
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const bool is_there, read.Next());
+    if (!is_there) {
+      return seen;
+    }
+    seen.children.push_back({.path_hash = static_cast<uint64_t>(read.Integer(0)),
+                             .content = static_cast<uint64_t>(read.Integer(1))});
+  }
 }
 
 int64_t Checkpoint::NowUnixNano() const {

@@ -34,6 +34,12 @@ struct CheckpointState {
   std::vector<QuarantineEntry> quarantine;  ///< by number
 };
 
+/// The child files that were seen before what is saved was sent.
+struct SeenChildren {
+  std::vector<SeenChild> children;
+  int64_t first_number = 0;  ///< of the files of which that is known
+};
+
 /// How a process shares a checkpoint with others of its machine.
 struct CheckpointSharing {
   std::chrono::nanoseconds ttl{0};  ///< others take over from a process that is silent for so long
@@ -88,6 +94,9 @@ class Checkpoint {
 
   /// Reads what was saved. Errors: io; Invalid where an entry cannot be read, naming it.
   Result<std::vector<DeliveredFile>> Load() const;
+
+  /// Reads which child files were seen. Errors: io.
+  Result<SeenChildren> LoadChildren() const;
 
   /// Reads what is in quarantine, by number. Errors: as Load.
   Result<std::vector<QuarantineEntry>> LoadQuarantine() const;
@@ -174,6 +183,9 @@ class Checkpoint {
   Status Write(const FileLedger::Changes& changes);
   Status WriteState(const CheckpointState& state);
   Status WriteSaved(int64_t unix_nano);
+  Status WriteChildren(const FileLedger::Changes& changes);
+  Status ForgetChildren();
+  Status BeginChildren();
   Status WriteQuarantine(const std::vector<QuarantineEntry>& entries, bool leaves_out);
   int64_t NowUnixNano() const;
 

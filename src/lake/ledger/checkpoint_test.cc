@@ -267,5 +267,92 @@ TEST_F(CheckpointTest, NamesAreThoseOfFiles) {
   EXPECT_FALSE(Checkpoint::IsName(std::string(101, 'a')));
 }
 
+std::unique_ptr<FileSummary> Child(const std::string& path, const std::string& digest) {
+  auto child = std::make_unique<FileSummary>();
+  child->kind = otap::TableKind::kLogAttrs;
+  child->entry.path = path;
+  child->entry.size_bytes = 7;
+  child->digest = digest;
+  return child;
+}
+
+TEST_F(CheckpointTest, ChildFilesThatWereSeenAreKnownToTheNext) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    ledger_->See(*Child("log_attrs/_part_id=a/0.parquet", "a"));
+    ledger_->See(*Child("log_attrs/_part_id=a/1.parquet", "b"));
+    ledger_->See(*Child("log_attrs/_part_id=a/2.parquet", "c"));
+    Deliver(0, 0, kRows);
+    Deliver(1, 0, kRows / 2);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    ledger_->ForgetChild("log_attrs/_part_id=a/2.parquet");
+    ledger_->See(*Child("log_attrs/_part_id=a/1.parquet", "another"));
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  FileLedger next;
+  const auto checkpoint = Open().ValueOrDie();
+  const SeenChildren seen = checkpoint->LoadChildren().ValueOrDie();
+  next.RestoreChildren(seen.children, seen.first_number);
+  next.Restore(checkpoint->Load().ValueOrDie());
+  EXPECT_TRUE(next.HasSeen(*Child("log_attrs/_part_id=a/0.parquet", "a")));
+  EXPECT_FALSE(next.HasSeen(*Child("log_attrs/_part_id=a/0.parquet", "another")));
+  EXPECT_FALSE(next.HasSeen(*Child("log_attrs/_part_id=a/1.parquet", "b")));
+  EXPECT_TRUE(next.HasSeen(*Child("log_attrs/_part_id=a/1.parquet", "another")));
+  EXPECT_FALSE(next.HasSeen(*Child("log_attrs/_part_id=a/2.parquet", "c")));
+  EXPECT_TRUE(next.WasSent(IdOf(0), listed_));
+  EXPECT_TRUE(next.WasSent(IdOf(1), listed_));
+  EXPECT_FALSE(next.WasSent(IdOf(2), listed_));
+}
+
+TEST_F(CheckpointTest, WhatWasSentBeforeChildrenWereKeptIsNotJudged) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    Deliver(0, 0, kRows);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  {
+    // As a version without children has left it.
+    bool is_damaged = false;
+    const auto database =
+        Database::Open((folder() / "night.sqlite").string(), false, &is_damaged).ValueOrDie();
+    ASSERT_TRUE(database->Run("DROP TABLE children; DROP TABLE children_of;").ok());
+  }
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    Deliver(1, 0, kRows);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  FileLedger next;
+  const auto checkpoint = Open().ValueOrDie();
+  const SeenChildren seen = checkpoint->LoadChildren().ValueOrDie();
+  next.RestoreChildren(seen.children, seen.first_number);
+  next.Restore(checkpoint->Load().ValueOrDie());
+  EXPECT_FALSE(next.WasSent(IdOf(0), listed_));
+  EXPECT_TRUE(next.WasSent(IdOf(1), listed_));
+}
+
+TEST_F(CheckpointTest, AFileThatIsOpenedAgainIsSentByTheNext) {
+  {
+    const auto checkpoint = Open().ValueOrDie();
+    Deliver(0, 0, kRows);
+    Deliver(1, 0, kRows);
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+    const FileRecordPtr record = ledger_->Recognise(IdOf(1), kRows, listed_);
+    {
+      const auto claim = ledger_->Claim(record, this);
+      EXPECT_EQ(ledger_->Reopen(IdOf(1), listed_), std::nullopt) << "it may be in flight";
+    }
+    EXPECT_EQ(ledger_->Reopen(IdOf(1), listed_), std::optional<int64_t>(kRows));
+    EXPECT_EQ(ledger_->Reopen(IdOf(2), listed_), std::nullopt) << "nobody knows it";
+    ASSERT_TRUE(checkpoint->Save(ledger_->TakeChanges()).ok());
+  }
+  auto again = std::make_shared<FileLedger>();
+  FileLedger& next = *again;
+  next.Restore(Open().ValueOrDie()->Load().ValueOrDie());
+  EXPECT_TRUE(next.IsDelivered(next.Recognise(IdOf(0), kRows, listed_)));
+  const FileRecordPtr record = next.Recognise(IdOf(1), kRows, listed_);
+  EXPECT_FALSE(next.IsDelivered(record));
+}
+
 }  // namespace
 }  // namespace df::lake

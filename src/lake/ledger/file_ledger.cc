@@ -327,7 +327,16 @@ FileLedger::Changes FileLedger::TakeChanges() {
   Changes changes{.delivered = {},
                   .forgotten = std::exchange(forgotten_, {}),
                   .quarantined = {},
-                  .released = std::exchange(released_, {})};
+                  .released = std::exchange(released_, {}),
+                  .children = {},
+                  .children_gone = {}};
+  for (const uint64_t path_hash : std::exchange(children_changed_, {})) {
+    if (const auto child = children_.find(path_hash); child != children_.end()) {
+      changes.children.push_back({.path_hash = path_hash, .content = child->second});
+    } else {
+      changes.children_gone.push_back(path_hash);
+    }
+  }
   for (const int64_t number : std::exchange(changed_entries_, {})) {
     changes.quarantined.push_back(quarantine_.at(number));
   }
@@ -563,6 +572,7 @@ void FileLedger::AddRestored(DeliveredFile file) {
   record->is_whole_ = file.is_whole || (file.rows.num_rows() >= file.num_rows);
   record->num_rows_ = file.num_rows;
   record->number_ = file.number > 0 ? file.number : ++last_number_;
+  record->knows_children_ = file.number >= first_with_children_;
   if (!record->is_whole_) {
     record->acked_ = std::move(file.rows);
   }

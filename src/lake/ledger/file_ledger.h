@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -156,9 +158,10 @@ class FileRecord {
   std::weak_ptr<FileClaim> claim_;
   std::list<std::shared_ptr<FileRecord>>::iterator gone_;  ///< place among those gone
   bool is_gone_ = false;
-  int64_t number_ = 0;        ///< of those of the ledger
-  bool is_changed_ = false;   ///< it is among those that TakeChanges returns
-  std::string delivered_as_;  ///< its path, once something of it was delivered
+  int64_t number_ = 0;          ///< of those of the ledger
+  bool is_changed_ = false;     ///< it is among those that TakeChanges returns
+  bool knows_children_ = true;  ///< what was sent of it was sent with children that were seen
+  std::string delivered_as_;    ///< its path, once something of it was delivered
 };
 using FileRecordPtr = std::shared_ptr<FileRecord>;
 
@@ -169,6 +172,13 @@ struct DeliveredFile {
   bool is_whole = false;
   RowRanges rows;      ///< where it was not delivered whole
   int64_t number = 0;  ///< names it among the files of its ledger, from 1 on; 0: it has none yet
+};
+
+/// A child file that a look at its partition has found: what of its table went out then went out
+/// with it.
+struct SeenChild {
+  uint64_t path_hash = 0;  ///< of the path below the base
+  uint64_t content = 0;    ///< of its size and the digest of its footer
 };
 
 /// Remembers as long as it lives, in memory only. Calls: from any thread.
@@ -255,16 +265,41 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
     std::vector<int64_t> forgotten;        ///< numbers of files that are not remembered any more
     std::vector<QuarantineEntry> quarantined;  ///< entries that are new, or have more rows
     std::vector<int64_t> released;             ///< numbers of entries that do not hold any more
+    std::vector<SeenChild> children;           ///< child files that were seen
+    std::vector<uint64_t> children_gone;       ///< hashes of their paths
     bool empty() const {
-      return delivered.empty() && forgotten.empty() && quarantined.empty() && released.empty();
+      return delivered.empty() && forgotten.empty() && quarantined.empty() && released.empty() &&
+             children.empty() && children_gone.empty();
     }
   };
   /// Has TakeChanges return something. Before anything is delivered.
   void KeepChanges();
-  /// What is forgotten may be among what was delivered: it is to be taken away last.
+  /// What is forgotten may be among what was delivered: it is to be taken away last. Children that
+  /// are gone are to be taken away first.
   Changes TakeChanges();
 
   size_t num_records() const;
+
+  /// Takes on the child files that earlier processes have seen. Records of files with numbers from
+  /// `first_number` on were sent while child files were kept; of others it is not known which
+  /// children they were sent with. Before Restore.
+  void RestoreChildren(const std::vector<SeenChild>& children, int64_t first_number);
+  /// Tells whether a child file was seen as it is.
+  bool HasSeen(const FileSummary& child) const;
+  /// Says that a child file was seen. Before anything is claimed that may be sent with it.
+  void See(const FileSummary& child);
+  /// Says that a child file is gone.
+  void ForgetChild(std::string_view path);
+  /// Forgets children that are not among `paths`, once there are more than twice as many of those
+  /// (and than kMinGone).
+  void KeepChildren(const std::vector<std::string_view>& paths);
+
+  /// Tells whether records of a file as it stands have arrived, and those of its children that were
+  /// there then are known. Never where several processes share the work.
+  bool WasSent(const FileId& id, const ListedFiles& listed) const;
+  /// Has all records of a file sent once more; those in quarantine stay there. Returns how many,
+  /// nothing while some of them are in flight, or where nobody knows the file.
+  std::optional<int64_t> Reopen(const FileId& id, const ListedFiles& listed);
 
  private:
   friend class FileClaim;
@@ -294,6 +329,9 @@ class FileLedger : public std::enable_shared_from_this<FileLedger> {
   bool keeps_changes_ = false;
   std::vector<FileRecordPtr> changed_;
   std::vector<int64_t> forgotten_;
+  std::unordered_map<uint64_t, uint64_t> children_;  ///< contents, by hash of the path
+  std::set<uint64_t> children_changed_;              ///< hashes of paths, seen or gone
+  int64_t first_with_children_ = std::numeric_limits<int64_t>::max();
   bool keeps_quarantine_ = false;
   std::map<int64_t, QuarantineEntry> quarantine_;  ///< by number
   int64_t last_entry_ = 0;

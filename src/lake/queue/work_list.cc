@@ -198,17 +198,21 @@ Status WorkList::Scan(Result<LakeListing> listing) {
   }
   const uint64_t whole_before = std::exchange(whole_scan_, scan_number_);
   ListedFiles listed;
+  std::vector<std::string_view> children;
   for (const PartitionListing& partition : listing->partitions) {
     for (const otap::TableInfo& table : otap::AllTables()) {
       for (const FileEntry& entry : partition.tables[otap::TableIndex(table.kind)]) {
         if (table.is_root()) {
           listed.Add(table.kind, entry);
           root_tables_.insert(table.kind);
+        } else {
+          children.push_back(entry.path);
         }
       }
     }
   }
   ledger_->OnListed(listed);
+  ledger_->KeepChildren(children);
   listed_ = std::move(listed);
   std::set<std::string> have_roots;
   absent_tables_ = DescribeAbsentTables(*listing, read_.signals);
@@ -315,6 +319,7 @@ std::map<std::string, WorkList::KnownFile>::iterator WorkList::ForgetFile(
     report_.AddUnlisted(open->second);  // it was never read
     open_problems_.erase(open);
   }
+  ledger_->ForgetChild(known->first);
   return known_.erase(known);
 }
 
@@ -374,18 +379,6 @@ bool WorkList::HasNewFiles(const PartitionListing& listing) const {
   return false;
 }
 
-/// Returns the files that some listing up to `scan` has shown as they are.
-std::vector<FileSummaryPtr> WorkList::KnownBefore(const std::vector<FileSummaryPtr>& files,
-                                                  uint64_t scan) const {
-  std::vector<FileSummaryPtr> before;
-  std::copy_if(files.begin(), files.end(), std::back_inserter(before),
-               [&](const FileSummaryPtr& file) {
-                 const auto known = known_.find(file->entry.path);
-                 return known != known_.end() && known->second.first_seen <= scan;
-               });
-  return before;
-}
-
 /// A child file that was touched or renamed came when it was there first.
 void WorkList::RecallPresence(KnownFile* file) {
   const FileEntry& entry = file->entry;
@@ -400,60 +393,6 @@ void WorkList::RecallPresence(KnownFile* file) {
   presence.seen_in = std::max(presence.seen_in, file->seen_in);
   file->first_seen = std::min(file->first_seen, presence.first_seen);
   file->presence = &presence;
-}
-
-/// Whether rows of a child file may belong to a root file that went out before the child came.
-bool WorkList::IsLate(const FileSummary& child, uint64_t first_seen, const PartitionFiles& files,
-                      const std::vector<Sent>& sent) const {
-  // The tables between were looked at as they were then. Roots stand in the order of listings.
-  std::optional<std::pair<otap::TableKind, uint64_t>> asked;
-  IdRanges found;
-  return std::any_of(sent.begin(), sent.end(), [&](const Sent& root) {
-    if (root.scan >= first_seen) {
-      return false;
-    }
-    if (const std::pair now{root.root->kind, root.scan}; asked != now) {
-      asked = now;
-      found = FindRootIds(child, root.root->kind, [&](otap::TableKind kind) {
-        return KnownBefore(files.of(kind), root.scan);
-      });
-    }
-    return MayBelongTo(child, *root.root, found);
-  });
-}
-
-void WorkList::NameLateChildren(const PartitionFiles& files) {
-  const std::lock_guard lock(mutex_);
-  const auto found = sent_.find(files.partition);
-  if (found == sent_.end()) {
-    return;
-  }
-  for (const otap::TableInfo& table : otap::AllTables()) {
-    for (const FileSummaryPtr& child : files.of(table.kind)) {
-      const auto known = known_.find(child->entry.path);
-      if (table.is_root() || known == known_.end() ||
-          std::exchange(known->second.is_settled, true)) {
-        continue;
-      }
-      const bool is_late = IsLate(*child, known->second.first_seen, files, found->second);
-      Presence* presence = known->second.presence;
-      const bool is_told = presence != nullptr && presence->is_told_late;
-      if (is_late && !is_told && child->num_rows() > 0) {
-        if (presence != nullptr) {
-          presence->is_told_late = true;  // under whatever name it stands later
-        }
-        report_.late_rows += child->num_rows();
-        report_.Add(MakeError(
-            ErrorKind::kMissingFile,
-            fmt::format("the file came after records that its {} rows may belong to had been sent; "
-                        "they were not sent with these",
-                        child->num_rows()),
-            {.partition = files.partition,
-             .table = std::string(table.directory),
-             .file = child->entry.path}));
-      }
-    }
-  }
 }
 
 /// Names the attributes of resources and scopes that lie where no file of records is.
@@ -507,7 +446,7 @@ std::optional<PartitionWork> WorkList::Prepare(const PartitionListing& listing) 
     CountBareChildren(*files);
     return std::nullopt;
   }
-  NameLateChildren(*files);
+  JudgeChildren(*files, &preparation);
   if (!is_following()) {
     NameUnownedAttributes(*files, listing);
   }

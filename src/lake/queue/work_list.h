@@ -37,6 +37,12 @@
 
 namespace df::lake {
 
+/// What is done with the rows of child files that came after records that they may belong to.
+enum class LateChildren : uint8_t {
+  kName,   ///< they are counted and named
+  kResend  ///< the records are sent once more, with them
+};
+
 /// How a tree is followed.
 struct FollowOptions {
   /// Nothing: replay what is there and end. Else list again after this long.
@@ -47,6 +53,7 @@ struct FollowOptions {
   /// Following only: children of a root file that went out are counted and named when they arrive
   /// within this time.
   std::chrono::nanoseconds late_window = std::chrono::minutes(10);
+  LateChildren late_children = LateChildren::kName;
   /// Not following only: work goes out in the order of the first times of its records, files that
   /// lie side by side in time as work of their own. The first Take reads all footers.
   bool is_by_time = false;
@@ -203,6 +210,9 @@ class WorkList {
  private:
   using Time = std::chrono::system_clock::time_point;
 
+  /// A list that finds a file claimed by another list, or in flight, asks again after this time.
+  static constexpr std::chrono::milliseconds kBusyDelay{500};
+
   /// What is known of the content of a root file, under any name.
   struct KnownContent {
     int64_t num_sent = 0;  ///< files with this content that were sent
@@ -213,7 +223,7 @@ class WorkList {
   struct Presence {
     uint64_t first_seen = 0;  ///< number of the first listing that showed it
     uint64_t seen_in = 0;     ///< of the last one; none between them was without it
-    bool is_told_late = false;
+    bool is_judged = false;   ///< whether it came too late
   };
   /// What is known of a path of a followed tree.
   struct KnownFile {
@@ -228,6 +238,7 @@ class WorkList {
     Time held_since;                  ///< roots: when it was first held by young files; or never
     Time retry_at;                    ///< with a problem: not to be opened before
     bool is_settled = false;          ///< roots: sent or given up; others: looked at for lateness
+    bool is_recalled = false;         ///< roots: it was looked up what others have sent of it
     std::string content_key;          ///< roots: names its content; empty until it was needed
     KnownContent* content = nullptr;  ///< roots: of that key
     Presence* presence = nullptr;     ///< others: null until the footer was read
@@ -236,7 +247,7 @@ class WorkList {
   struct Sent {
     FileSummaryPtr root;
     Time at;
-    uint64_t scan = 0;  ///< number of the last listing before
+    uint64_t scan = 0;  ///< number of the last listing before; 0: another list has sent it
   };
   /// One partition while its work is being prepared.
   struct Preparation {
@@ -289,11 +300,16 @@ class WorkList {
       std::map<std::string, KnownFile>::iterator known);
   bool HasNewFiles(const PartitionListing& listing) const;
   void RecallPresence(KnownFile* file);
-  void NameLateChildren(const PartitionFiles& files);
-  bool IsLate(const FileSummary& child, uint64_t first_seen, const PartitionFiles& files,
-              const std::vector<Sent>& sent) const;
-  std::vector<FileSummaryPtr> KnownBefore(const std::vector<FileSummaryPtr>& files,
-                                          uint64_t scan) const;
+  void JudgeChildren(const PartitionFiles& files, Preparation* preparation);
+  std::vector<Sent> SentOf(const PartitionFiles& files);
+  std::vector<FileSummaryPtr> LateFor(const FileSummary& child, uint64_t first_seen,
+                                      const PartitionFiles& files,
+                                      const std::vector<Sent>& sent) const;
+  bool IsKnownBefore(const FileSummary& file, uint64_t scan) const;
+  bool Resend(const FileSummary& child, const std::vector<FileSummaryPtr>& roots,
+              const std::string& partition);
+  void NameLate(const FileSummary& child, const std::string& partition);
+  FileId IdOf(const FileSummary& root, const std::string& partition) const;
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
   void LoadSummaries(Preparation* preparation);
   void SetAside(otap::TableKind kind, const FileEntry& entry, const Status& problem);

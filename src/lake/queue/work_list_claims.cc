@@ -24,9 +24,6 @@ bool IsDamage(const Status& status) {
           KindOf(status) == ErrorKind::kSchemaReconstruction);
 }
 
-/// A list that finds a file claimed by another list asks again after this time.
-constexpr std::chrono::milliseconds kBusyDelay(500);
-
 }  // namespace
 
 /// Counts the root files of each content where it is not 1. Only files with equal footers are

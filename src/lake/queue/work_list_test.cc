@@ -1,5 +1,6 @@
 #include "lake/queue/work_list.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -87,7 +88,8 @@ class WorkListTest : public ::testing::Test {
     now_ += seconds(5);
     return TakeAll(list);
   }
-  std::vector<std::string> TakeAll(WorkList* list) {
+  /// With a ledger everything that is taken arrives.
+  std::vector<std::string> TakeAll(WorkList* list, FileLedger* ledger = nullptr) {
     std::vector<std::string> paths;
     while (true) {
       auto taken = list->Take();
@@ -100,6 +102,11 @@ class WorkListTest : public ::testing::Test {
         for (const size_t index : task.root_files) {
           const FileSummaryPtr& file = task.files->of(otap::RootTable(task.signal))[index];
           paths.push_back(file->entry.path);
+          if (ledger != nullptr) {
+            for (const auto& claim : task.claims) {
+              ledger->MarkDelivered(claim->record());
+            }
+          }
           outcomes.push_back({.file = file, .status = next_status_, .rows_emitted = 0});
         }
       }
@@ -559,6 +566,34 @@ TEST_F(WorkListTest, AFileThatMayNotBeReadIsTriedAgainAndTheReportForgetsIt) {
   EXPECT_THAT(Poll(list.get()), ElementsAre(logs_[0]));
   EXPECT_EQ(list->Report().num_errors(), 0);
   EXPECT_EQ(list->Report().files_failed, 0);
+}
+
+TEST_F(WorkListTest, ChildrenThatComeBetweenTwoRunsAreNamedOrSentWithTheirRecords) {
+  for (const LateChildren late_children : {LateChildren::kName, LateChildren::kResend}) {
+    fs::remove_all(base());
+    std::ranges::for_each(std::vector{logs_[0], logs_[1], attributes_[1]},
+                          [&](const std::string& path) { Arrive(path); });
+    const auto ledger = std::make_shared<FileLedger>();
+    ReadReport report;
+    const auto run = [&] {
+      WorkList list(storage::Store::Local(), base().string(), {}, {.late_children = late_children},
+                    [this] { return now_; });
+      list.UseLedger(ledger);
+      const auto sent = TakeAll(&list, ledger.get());
+      return report = list.Report(), sent;
+    };
+    EXPECT_THAT(run(), ElementsAre(logs_[0], logs_[1]));
+    EXPECT_TRUE(run().empty() && report.num_errors() == 0);
+    Arrive(attributes_[0]);
+    const bool is_resent = late_children == LateChildren::kResend;
+    EXPECT_EQ(run(), is_resent ? std::vector{logs_[0]} : std::vector<std::string>());
+    const ProblemList& said = is_resent ? report.notices : report.problems;
+    EXPECT_EQ(report.num_errors(), is_resent ? 0 : 1);
+    ASSERT_EQ(said.size(), 1U);
+    EXPECT_THAT(said[0].message, HasSubstr(is_resent ? "20 records of 1 files are sent once more"
+                                                     : "the file came after records"));
+    EXPECT_TRUE(run().empty() && report.num_errors() == 0) << "once";
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -44,6 +45,20 @@ void Append(lake::FileLedger::Changes newer, lake::FileLedger::Changes* changes)
   changes->released.insert(changes->released.end(), newer.released.begin(), newer.released.end());
   changes->forgotten.insert(changes->forgotten.end(), newer.forgotten.begin(),
                             newer.forgotten.end());
+  // What was seen once more is not gone, and what is gone was seen before.
+  const std::set<uint64_t> gone(newer.children_gone.begin(), newer.children_gone.end());
+  std::set<uint64_t> seen;
+  for (const lake::SeenChild& child : newer.children) {
+    seen.insert(child.path_hash);
+  }
+  std::erase_if(changes->children, [&](const lake::SeenChild& child) {
+    return gone.contains(child.path_hash) || seen.contains(child.path_hash);
+  });
+  std::erase_if(changes->children_gone,
+                [&](uint64_t path_hash) { return seen.contains(path_hash); });
+  changes->children.insert(changes->children.end(), newer.children.begin(), newer.children.end());
+  changes->children_gone.insert(changes->children_gone.end(), newer.children_gone.begin(),
+                                newer.children_gone.end());
 }
 
 }  // namespace
@@ -103,6 +118,8 @@ Status CheckpointKeeper::Start(const CheckpointOptions& options, const std::stri
   }
   ARROW_ASSIGN_OR_RAISE(std::vector<lake::QuarantineEntry> quarantine,
                         checkpoint_->LoadQuarantine());
+  ARROW_ASSIGN_OR_RAISE(const lake::SeenChildren seen, checkpoint_->LoadChildren());
+  ledger_->RestoreChildren(seen.children, seen.first_number);
   ledger_->Restore(std::move(files));
   ledger_->KeepQuarantine(std::move(quarantine));
   ledger_->KeepChanges();

@@ -45,6 +45,11 @@ const config::FieldTable<ProcessingOptions>& ProcessingFields() {
       config::Duration("late_window", &ProcessingOptions::late_window,
                        "when polling: how long child files that come too late are counted and "
                        "named"),
+      config::Enum(
+          "late_children", &ProcessingOptions::late_children,
+          {{"name", lake::LateChildren::kName}, {"resend", lake::LateChildren::kResend}},
+          "what is done about child files that come after their records went out: they are "
+          "named, or the records are sent once more, with them"),
       config::Bool("validate_relations", &ProcessingOptions::validate_relations,
                    "check every batch against the model before it is sent"),
   };
@@ -181,6 +186,10 @@ void CheckShared(const config::Section& section, const ParquetReceiverConfig& co
   if (config.pace.has_value() || config.time.has_value()) {
     add(config.pace.has_value() ? "pace" : "time",
         "one process alone keeps the order and the distance of records");
+  }
+  if (config.processing_options.late_children == lake::LateChildren::kResend) {
+    add("processing_options.late_children: resend",
+        "what others have sent is not known well enough to be sent once more");
   }
   if (!config.progress.resume.empty()) {
     add("progress.resume", "only what is in the checkpoint is known to all");
@@ -387,6 +396,7 @@ lake::FollowOptions MakeFollowOptions(const ParquetReceiverConfig& config) {
   return {.polling_interval = config.polling_interval.interval,
           .completeness_grace = config.processing_options.completeness_grace,
           .late_window = config.processing_options.late_window,
+          .late_children = config.processing_options.late_children,
           .is_by_time = config.pace.value_or(PaceOptions()).speed.factor.has_value() ||
                         config.time.value_or(TimeOptions()).needs_found_times()};
 }

@@ -37,6 +37,7 @@ struct ProcessingOptions {
   std::optional<std::chrono::nanoseconds> min_file_age;
   std::chrono::nanoseconds completeness_grace = std::chrono::seconds(10);
   std::chrono::nanoseconds late_window = std::chrono::minutes(10);
+  lake::LateChildren late_children = lake::LateChildren::kName;
   bool validate_relations = false;
 };
 

@@ -240,6 +240,8 @@ TEST(ParquetReceiverConfigTest, ALeaseGoesWithWhatSeveralProcessesCanDo) {
   EXPECT_THAT(problems("{ttl: 10ms}", ""), HasSubstr("ttl: expected a duration of 1s or more"));
   EXPECT_THAT(problems("{}", ", pace: {speed: 2x}"), HasSubstr("lease: found pace beside it"));
   EXPECT_THAT(problems("{}", ", time: {shift: 1h}"), HasSubstr("lease: found time beside it"));
+  EXPECT_THAT(problems("{}", ", processing_options: {late_children: resend}"),
+              HasSubstr("lease: found processing_options.late_children: resend beside it"));
   EXPECT_THAT(problems("{}", ", progress: {resume: receipt.json}"),
               HasSubstr("lease: found progress.resume beside it"));
 }
