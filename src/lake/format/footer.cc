@@ -1,6 +1,7 @@
 #include "lake/format/footer.h"
 
 #include <cstring>
+#include <optional>
 
 #include <arrow/util/endian.h>
 #include <fmt/format.h>
@@ -9,6 +10,9 @@
 #include <parquet/metadata.h>
 #include <parquet/xxhasher.h>
 
+#include "base/text.h"
+#include "lake/format/footer_checksum.h"
+#include "lake/format/own_writer.h"
 #include "lake/format/thrift_compact.h"
 
 // parquet-rs before its fix picks the page writer of a dictionary-encoded FixedSizeBinary column as
@@ -30,6 +34,7 @@ constexpr int64_t kFirstReadBytes = 2 << 10;
 constexpr char kTypeFixedLenByteArray = 0x0E;  // zigzag(7)
 constexpr char kTypeByteArray = 0x0C;          // zigzag(6)
 constexpr int64_t kNoOffset = -1;
+constexpr int64_t kLastRepetition = 2;  // REPEATED
 
 struct Leaf {
   int64_t type_offset = kNoOffset;  ///< of the byte that holds SchemaElement.type
@@ -82,6 +87,16 @@ Status ReadSchemaElement(ThriftWalker* walker, std::vector<Leaf>* leaves) {
       leaf.type_offset = walker->offset();
       ARROW_ASSIGN_OR_RAISE(const int64_t type, walker->ZigZag());
       leaf.is_fixed = type == 7;
+      return true;
+    }
+    if (field.id == 3 && field.type == ThriftType::kI32) {
+      // The library takes what is not one of the three for REQUIRED.
+      ARROW_ASSIGN_OR_RAISE(const int64_t repetition, walker->ZigZag());
+      if (repetition < 0 || repetition > kLastRepetition) {
+        return Status::Invalid(
+            fmt::format("footer: found repetition type {} before byte {}, expected 0 to {}",
+                        repetition, walker->offset(), kLastRepetition));
+      }
       return true;
     }
     if (field.id == 5 && field.type == ThriftType::kI32) {
@@ -281,6 +296,10 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   }
   footer.digest = fmt::format("{:016x}-{}", parquet::XxHasher().Hash(std::string_view(bytes)),
                               footer.file_size_bytes);
+  const std::optional<size_t> checksum = FindFooterChecksum(bytes);
+  const std::string stated =
+      checksum.has_value() ? bytes.substr(*checksum, kUnknownFooterChecksum.size()) : "";
+  const std::string computed = checksum.has_value() ? ComputeFooterChecksum(bytes, *checksum) : "";
   auto repaired = RepairFooter(&bytes, &footer.stored_arrow_schema, &footer.encrypted_columns);
   ARROW_RETURN_NOT_OK(WithContext(repaired.status(), ErrorKind::kParquet, location));
   footer.num_repaired_columns = *repaired;
@@ -289,6 +308,13 @@ Result<Footer> ReadFooter(arrow::io::RandomAccessFile* file, const Location& loc
   } catch (const std::exception& error) {
     return MakeError(ErrorKind::kParquet,
                      fmt::format("the footer cannot be parsed: {}", error.what()), location);
+  }
+  // Who rewrites a file may keep its keys.
+  if (stated != computed && footer.metadata->created_by() == kOwnWriter) {
+    return MakeError(ErrorKind::kParquet,
+                     fmt::format("the footer is damaged: found the checksum {}, expected {}",
+                                 computed, PrintableText(stated)),
+                     location);
   }
   return footer;
 }

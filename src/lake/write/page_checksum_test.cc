@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ using df::testing::TemporaryFolder;
 using ::testing::IsEmpty;
 
 constexpr uint64_t kSeed = 20'261'128;
-constexpr int kNumFlips = 40;
+constexpr int kNumFlips = 80;  // every other one in pages alone
 constexpr size_t kMagicBytes = 4;
 
 std::string ReadAll(const std::filesystem::path& path) {
@@ -75,23 +76,28 @@ TEST_P(PageChecksums, AChangedByteIsAnErrorOrNoChange) {
     size_t footer;
   };
   std::vector<Page> files;
+  size_t total_of_pages = 0;
   size_t total = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
     if (entry.is_regular_file()) {
       std::string bytes = ReadAll(entry.path());
       const size_t footer = FooterOffset(bytes);
-      total += footer - kMagicBytes;
+      total_of_pages += footer - kMagicBytes;
+      total += bytes.size() - kMagicBytes;
       files.push_back({entry.path(), std::move(bytes), footer});
     }
   }
   const auto expected = CanonicalRecords(sent);
   int num_errors = 0;
   for (int flip = 0; flip < kNumFlips; ++flip) {
-    size_t place = random() % total;
+    const bool is_in_pages = flip % 2 == 0;
+    size_t place = random() % (is_in_pages ? total_of_pages : total);
     size_t at = 0;
-    while (place >= files[at].footer - kMagicBytes) {
-      place -= files[at].footer - kMagicBytes;
-      ++at;
+    const auto size_of = [&](const Page& file) {
+      return (is_in_pages ? file.footer : file.bytes.size()) - kMagicBytes;
+    };
+    while (place >= size_of(files[at])) {
+      place -= size_of(files[at++]);
     }
     const Page& file = files[at];
     const size_t offset = kMagicBytes + place;
@@ -111,6 +117,51 @@ TEST_P(PageChecksums, AChangedByteIsAnErrorOrNoChange) {
     Overwrite(file.path, offset, before);
   }
   EXPECT_GT(num_errors, kNumFlips / 4);
+  EXPECT_THAT(ReplayTree(folder.path(), {}).report.problems, IsEmpty());
+}
+
+/// Where the footer says of value columns which type they have, and whether they may be null.
+constexpr std::pair<size_t, size_t> kElements = {96, 128};
+bool Contains(const std::pair<size_t, size_t>& range, size_t at) {
+  return at >= range.first && at < range.second;
+}
+
+/// A bit of each byte of one footer, and each bit of some: Parquet has no checksum of it.
+TEST(FooterChecksum, NoBitOfAFooterChangesWhatIsRead) {
+  SCOPED_TRACE(fmt::format("seed {}", kSeed));
+  testing::RandomEngine random(kSeed);
+  testing::RandomBatchOptions options;
+  options.root_rows = 20;
+  options.missing_column = 0;
+  const auto sent = testing::RandomBatches(1, otap::Signal::kLogs, options, random);
+  const TemporaryFolder folder;
+  const auto store = MakeLocalStore(folder.path());
+  FileSet set(store.get(), {}, otap::Signal::kLogs, "_part_id=a", 1);
+  ASSERT_TRUE(set.Add(*sent[0], 0).ok());
+  ASSERT_TRUE(set.Publish().ok());
+  std::filesystem::path path;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (entry.is_regular_file() && entry.path().string().find("/log_attrs/") != std::string::npos) {
+      path = entry.path();
+    }
+  }
+  const std::string bytes = ReadAll(path);
+  const size_t footer = FooterOffset(bytes);
+  const auto expected = CanonicalRecords(sent);
+  for (size_t at = footer; at < bytes.size(); ++at) {
+    for (size_t bit = 0; bit < 8; ++bit) {
+      if (!Contains(kElements, at - footer) && bit != at % 8) {
+        continue;
+      }
+      Overwrite(path, at, static_cast<char>(bytes[at] ^ (1 << bit)));
+      const Replayed replayed = ReplayTree(folder.path(), {});
+      if (replayed.report.problems.empty()) {
+        ASSERT_EQ(expected, CanonicalRecords(replayed.batches))
+            << "byte " << at - footer << " bit " << bit;
+      }
+      Overwrite(path, at, bytes[at]);
+    }
+  }
   EXPECT_THAT(ReplayTree(folder.path(), {}).report.problems, IsEmpty());
 }
 

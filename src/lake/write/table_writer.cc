@@ -8,8 +8,10 @@
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 
+#include "lake/format/footer_checksum.h"
 #include "lake/format/own_keys.h"
 #include "lake/format/parquet_exceptions.h"
+#include "lake/write/checksum_stream.h"
 #include "lake/write/file_schema.h"
 
 namespace df::lake {
@@ -20,7 +22,7 @@ class ParquetTableWriter final : public TableWriter {
   ParquetTableWriter(const WriteOptions& options, std::shared_ptr<arrow::io::OutputStream> sink,
                      Location location)
       : row_group_rows_(options.row_group_rows),
-        sink_(std::move(sink)),
+        sink_(std::make_shared<ChecksumStream>(std::move(sink))),
         location_(std::move(location)) {}
 
   Status Open(otap::TableKind kind, const WriteOptions& options, int64_t row_group_rows) {
@@ -59,7 +61,13 @@ class ParquetTableWriter final : public TableWriter {
   }
 
   Status Close() override {
-    ARROW_RETURN_NOT_OK(Wrap([&] { return writer_->Close(); }));
+    ARROW_RETURN_NOT_OK(Wrap([&]() -> Status {
+      sink_->HoldBack();
+      ARROW_RETURN_NOT_OK(writer_->AddKeyValueMetadata(arrow::key_value_metadata(
+          {std::string(kFooterChecksumKey)}, {std::string(kUnknownFooterChecksum)})));
+      ARROW_RETURN_NOT_OK(writer_->Close());
+      return sink_->Release();
+    }));
     ARROW_ASSIGN_OR_RAISE(closed_bytes_, sink_->Tell());
     return Status::OK();
   }
@@ -87,7 +95,7 @@ class ParquetTableWriter final : public TableWriter {
   }
 
   int64_t row_group_rows_;
-  std::shared_ptr<arrow::io::OutputStream> sink_;
+  std::shared_ptr<ChecksumStream> sink_;
   Location location_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   int64_t num_rows_ = 0;
