@@ -247,6 +247,9 @@ void Controller::FinishReload(const Result<ReloadedPlans>& reloaded) {
       outcome.changes = supervisor_.Reload(reloaded->plans, reloaded->removed);
       Follow();
     }
+    if (status.ok() && outcome.changes.empty() && outcome.notices.empty()) {
+      LogInfo("{}: the document is as it was", name);
+    }
   }
   if (status.IsCancelled()) {
     LogInfo("{}: {}; nothing is reloaded", name, status.message());
