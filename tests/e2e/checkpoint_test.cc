@@ -245,5 +245,43 @@ TEST_F(CheckpointTest, WhatIsFollowedGoesOnWhereItWasStopped) {
   EXPECT_THAT(other.log, HasSubstr("another replay needs another name"));
 }
 
+/// What comes between two runs belongs to records that the first one has sent.
+TEST_F(CheckpointTest, WhatComesTooLateIsNamedUntilItIsSentWithItsRecords) {
+  const fs::path lake = folder_.path() / "lake";
+  fs::copy(kLake, lake, fs::copy_options::recursive);
+  const std::vector<std::string> late = {"span_links", "span_link_attrs"};
+  for (const std::string& table : late) {
+    fs::rename(lake / table, folder_.path() / table);
+  }
+  KillingServer server(folder_.path() / "received");
+  const auto replay = [&](const std::string& to, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"replay",     lake.string(),  "--to",
+                                          to,           "--signal",     "spans",
+                                          "--no-cache", "--checkpoint", "state/night"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunIn(folder_.path(), std::move(arguments));
+  };
+  const Ran first = replay("null", {});
+  EXPECT_EQ(first.exit_code, 0) << first.log;
+  for (const std::string& table : late) {
+    fs::rename(folder_.path() / table, lake / table);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const Ran next = replay("null", {});
+    EXPECT_EQ(next.exit_code, 4) << next.log;
+    EXPECT_THAT(next.log, AllOf(HasSubstr("delivered 0 logs, 0 spans"),
+                                HasSubstr("the file came after records that its")));
+  }
+  const Ran resent = replay(server.uri(), {"--resend-late"});
+  EXPECT_EQ(resent.exit_code, 0) << resent.log;
+  const Ran verified =
+      RunIn(folder_.path(), {"verify", lake.string(), "--against", server.folder().string(),
+                             "--signal", "spans", "--no-cache"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.output << verified.log;
+  const Ran last = replay("null", {});
+  EXPECT_EQ(last.exit_code, 0) << last.log;
+  EXPECT_THAT(last.log, HasSubstr("delivered 0 logs, 0 spans"));
+}
+
 }  // namespace
 }  // namespace df::e2e

@@ -31,8 +31,9 @@ struct PipelineFlags {
   bool has_digest = false;
   std::string receipt;
   std::string resume;
-  std::string checkpoint;  ///< a folder and the name in it
-  bool shares = false;     ///< the checkpoint, with other processes
+  std::string checkpoint;     ///< a folder and the name in it
+  bool shares = false;        ///< the checkpoint, with other processes
+  bool resends_late = false;  ///< records that children have come to since
   std::string dead_letters;
   std::string on_error;  ///< of dead letters that cannot be written; "" for the default
   bool keeps_dead_letter_marks = false;

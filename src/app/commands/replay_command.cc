@@ -65,11 +65,11 @@ Result<NodeText> OtlpSourceOf(const PipelineFlags& flags) {
   const bool is_of_archives = HasConditions(flags.selection) || flags.follows || flags.shows_plan ||
                               flags.has_digest || !flags.resume.empty() ||
                               !flags.checkpoint.empty() || flags.pace.is_given() ||
-                              flags.keeps_dead_letter_marks;
+                              flags.keeps_dead_letter_marks || flags.resends_late;
   if (is_of_archives) {
     return Status::Invalid(fmt::format(
         "'{}' is OTLP: conditions, pace and time, --plan, --follow, --digest, --resume, "
-        "--checkpoint and --keep-dead-letter-marks are for archives; make one of it "
+        "--checkpoint, --resend-late and --keep-dead-letter-marks are for archives; make one of it "
         "with df_engine convert --to star-parquet",
         PrintableText(flags.archive.path)));
   }
@@ -127,6 +127,14 @@ Result<NodeText> SourceOf(const PipelineFlags& flags) {
     if (flags.shares) {
       config["checkpoint"]["lease"] = Json::object();
     }
+  }
+  if (flags.resends_late && flags.checkpoint.empty() && !flags.follows) {
+    return Status::Invalid(
+        "--resend-late: nothing was sent before that is known of; expected --checkpoint or "
+        "--follow beside it");
+  }
+  if (flags.resends_late) {
+    config["processing_options"]["late_children"] = "resend";
   }
   if (flags.has_digest) {
     config["digest"] = true;
@@ -381,11 +389,18 @@ int ReplayCommand(int argc, char** argv) {
                       "there: also after a kill, and with --follow")
           ->excludes(plan)
           ->type_name("DIR/NAME");
+  CLI::Option* share =
+      command
+          .add_flag(
+              "--share", flags.shares,
+              "Share the checkpoint with other processes of this machine that replay the same: "
+              "each file is sent by one of them, and those of one that dies by the others")
+          ->needs(checkpoint);
   command
-      .add_flag("--share", flags.shares,
-                "Share the checkpoint with other processes of this machine that replay the same: "
-                "each file is sent by one of them, and those of one that dies by the others")
-      ->needs(checkpoint);
+      .add_flag("--resend-late", flags.resends_late,
+                "Send records once more when a file of their attributes, events, points .. has "
+                "come since they were sent: found with --checkpoint, and while following")
+      ->excludes(share);
   command
       .add_option("--dead-letters", flags.dead_letters,
                   "Write what the destination refuses permanently into this folder or URI, as an "

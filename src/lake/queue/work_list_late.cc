@@ -109,8 +109,9 @@ void WorkList::JudgeChildren(const PartitionFiles& files, Preparation* preparati
       if (child->num_rows() > 0 && !is_judged) {
         late = LateFor(*child, known == nullptr ? 1 : known->first_seen, files, sent);
       }
+      const bool is_left_out = !late.empty() && follow_.late_children == LateChildren::kName;
       if (!late.empty()) {
-        if (follow_.late_children == LateChildren::kName) {
+        if (is_left_out) {
           NameLate(*child, files.partition);
         } else if (!Resend(*child, late, files.partition)) {
           const Time when = clock_() + kBusyDelay;
@@ -127,7 +128,10 @@ void WorkList::JudgeChildren(const PartitionFiles& files, Preparation* preparati
       if (presence != nullptr) {
         presence->is_judged = true;
       }
-      seen.push_back(child.get());
+      // What is left out is named by later processes too, until one sends it.
+      if (!is_left_out) {
+        seen.push_back(child.get());
+      }
     }
   }
   for (const FileSummary* child : seen) {
@@ -141,7 +145,7 @@ void WorkList::NameLate(const FileSummary& child, const std::string& partition) 
   report_.Add(MakeError(
       ErrorKind::kMissingFile,
       fmt::format("the file came after records that its {} rows may belong to had been sent; they "
-                  "were not sent with these",
+                  "were not sent with these (late_children: resend sends the records once more)",
                   child.num_rows()),
       {.partition = partition,
        .table = std::string(otap::GetTable(child.kind).directory),
