@@ -309,7 +309,7 @@ class WorkList {
   bool Resend(const FileSummary& child, const std::vector<FileSummaryPtr>& roots,
               const std::string& partition);
   void NameLate(const FileSummary& child, const std::string& partition);
-  FileId IdOf(const FileSummary& root, const std::string& partition) const;
+  static FileId IdOf(const FileSummary& root, const std::string& partition);
   std::optional<PartitionWork> Prepare(const PartitionListing& listing);
   void LoadSummaries(Preparation* preparation);
   void SetAside(otap::TableKind kind, const FileEntry& entry, const Status& problem);

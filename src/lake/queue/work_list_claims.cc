@@ -55,19 +55,24 @@ std::map<const FileSummary*, int64_t> WorkList::CountContents(
   return counts;
 }
 
+FileId WorkList::IdOf(const FileSummary& root, const std::string& partition) {
+  return {.table = root.kind,
+          .partition = partition,
+          .path = root.entry.path,
+          .digest = root.digest,
+          .size_bytes = root.entry.size_bytes,
+          .modified_nanos = root.entry.modified_nanos,
+          .number = root.entry.number,
+          .content = std::nullopt};
+}
+
 /// Finds what is known of a root file; `content` is a hash of its bytes.
 FileRecordPtr WorkList::RecordOf(const FileSummary& root, const std::string& partition,
                                  std::optional<std::string> content) const {
   const std::lock_guard lock(mutex_);
-  return ledger_->Recognise({.table = root.kind,
-                             .partition = partition,
-                             .path = root.entry.path,
-                             .digest = root.digest,
-                             .size_bytes = root.entry.size_bytes,
-                             .modified_nanos = root.entry.modified_nanos,
-                             .number = root.entry.number,
-                             .content = std::move(content)},
-                            root.num_rows(), listed_);
+  FileId id = IdOf(root, partition);
+  id.content = std::move(content);
+  return ledger_->Recognise(id, root.num_rows(), listed_);
 }
 
 /// Says that records are sent once more since their file is not the one that it was. Needs the
@@ -135,14 +140,7 @@ std::shared_ptr<FileClaim> WorkList::ClaimOnce(const FileSummaryPtr& root,
 /// Tells whether a root file was delivered by an earlier process as it is; else its bytes are read
 /// to tell whether it is new.
 bool WorkList::IsRestored(const FileSummary& root, const std::string& partition) {
-  if (!ledger_->RecogniseRestored({.table = root.kind,
-                                   .partition = partition,
-                                   .path = root.entry.path,
-                                   .digest = root.digest,
-                                   .size_bytes = root.entry.size_bytes,
-                                   .modified_nanos = root.entry.modified_nanos,
-                                   .number = root.entry.number,
-                                   .content = std::nullopt})) {
+  if (!ledger_->RecogniseRestored(IdOf(root, partition))) {
     return false;
   }
   const std::lock_guard lock(mutex_);

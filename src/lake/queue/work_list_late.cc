@@ -9,17 +9,6 @@
 
 namespace df::lake {
 
-FileId WorkList::IdOf(const FileSummary& root, const std::string& partition) const {
-  return {.table = root.kind,
-          .partition = partition,
-          .path = root.entry.path,
-          .digest = root.digest,
-          .size_bytes = root.entry.size_bytes,
-          .modified_nanos = root.entry.modified_nanos,
-          .number = root.entry.number,
-          .content = std::nullopt};
-}
-
 /// Whether a file was there in some listing up to `scan`; with 0, when another list has sent what
 /// it has sent.
 bool WorkList::IsKnownBefore(const FileSummary& file, uint64_t scan) const {
