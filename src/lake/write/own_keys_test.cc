@@ -2,6 +2,8 @@
 #include "lake/format/own_keys.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,6 +17,7 @@
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
+#include "lake/format/footer_checksum.h"
 #include "lake/write/file_set.h"
 #include "testing/random_batch.h"
 #include "testing/tree_replay.h"
@@ -62,6 +65,15 @@ class OwnKeys : public ::testing::Test {
       const size_t at = bytes.find(found);
       ASSERT_NE(at, std::string::npos) << path;
       bytes.replace(at + found.size() - from.size(), to.size(), to);
+      // As another version would have written it: with the checksum of what it says.
+      uint32_t length = 0;
+      std::memcpy(&length, bytes.data() + bytes.size() - 8, sizeof(length));
+      const size_t begin = bytes.size() - 8 - length;
+      const std::string footer = bytes.substr(begin, length);
+      const auto place = FindFooterChecksum(footer);
+      ASSERT_TRUE(place.has_value()) << path;
+      bytes.replace(begin + *place, kUnknownFooterChecksum.size(),
+                    ComputeFooterChecksum(footer, *place));
       std::ofstream(path, std::ios::binary) << bytes;
     }
   }
